@@ -1,0 +1,66 @@
+"""The passwords of the lab's accounts: made once a lab, or taken from the lab file.
+
+They live in a file of mode 0600 and in SecretStr values, which print as stars.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from labctl.errors import WrongState
+from labctl.home import LabHome, write_atomically
+from labctl.i18n import _
+from labctl.lab import Lab
+
+# No letter or digit that a student could misread on the blackboard.
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+class Credentials(BaseModel):
+    """Account name to password."""
+
+    model_config = ConfigDict(frozen=True)
+
+    passwords: dict[str, SecretStr]
+
+    def password(self, account: str) -> str:
+        """The password in clear; for chpasswd's input, a login, and `labctl credentials`."""
+        return self.passwords[account].get_secret_value()
+
+
+def load_credentials(home: LabHome, lab: Lab) -> Credentials:
+    """The lab's credentials; missing ones are made and kept.
+
+    A password in the lab file wins over the kept one. Raises WrongState for a file that
+    cannot be read.
+    """
+    kept = _read(home)
+    passwords = {
+        account: lab.choices.passwords.get(account) or kept.get(account) or SecretStr(_make())
+        for account in (host.account for host in lab.mail_hosts)
+        if account is not None
+    }
+    if passwords != kept:
+        clear = {name: secret.get_secret_value() for name, secret in passwords.items()}
+        write_atomically(home.credentials_file, json.dumps({"passwords": clear}), mode=0o600)
+    return Credentials(passwords=passwords)
+
+
+def _read(home: LabHome) -> dict[str, SecretStr]:
+    try:
+        text = home.credentials_file.read_text(encoding="utf-8")
+        return Credentials.model_validate_json(text).passwords
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise WrongState(
+            _("the credentials in {path} cannot be read", path=home.credentials_file),
+            hint=_("labctl destroy, then labctl up"),
+        ) from error
+
+
+def _make(length: int = 10) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

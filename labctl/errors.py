@@ -1,0 +1,74 @@
+"""What can go wrong, as data: a message, its cause, the next command to type, an exit code.
+
+The CLI turns a LabError into text once; nothing else prints one.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every labctl command (docs/reference/exit-codes.md)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    MACHINE = 3
+    STATE = 4
+    INTERRUPTED = 130
+
+
+class LabError(Exception):
+    """A failure a person can act on.
+
+    `message` says what failed, `cause` why (a command's own words, a value), `hint` what to
+    type or change next.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str, *, cause: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.message, self.cause) if part)
+
+
+class WrongUsage(LabError):
+    """A command line or a lab file that says something impossible."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MachineLacks(LabError):
+    """This machine has not what the lab needs; the hint is the command that mends it."""
+
+    exit_code = ExitCode.MACHINE
+
+
+class WrongState(LabError):
+    """The lab is not in a state for what was asked."""
+
+    exit_code = ExitCode.STATE
+
+
+class CommandFailed(LabError):
+    """A command, here or on a host, ended badly; `command` is what one could type oneself."""
+
+    def __init__(
+        self, command: str, returncode: int, output: str, *, where: str = "", hint: str = ""
+    ) -> None:
+        place = f"{where}: " if where else ""
+        super().__init__(f"{place}{command}", cause=_last_lines(output, returncode), hint=hint)
+        self.command = command
+        self.returncode = returncode
+        self.output = output
+
+
+def _last_lines(output: str, returncode: int, keep: int = 8) -> str:
+    lines = [line for line in output.strip().splitlines() if line.strip()]
+    return "\n".join([f"exit {returncode}", *lines[-keep:]])

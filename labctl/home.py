@@ -1,0 +1,78 @@
+"""Where one lab keeps its things on this machine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+APP = "labctl"
+
+
+@dataclass(frozen=True)
+class LabHome:
+    """The folders and files of the lab called `name`.
+
+    `state` holds what is the lab's own and dies with it; `cache` is shared by all labs of
+    this user and may be deleted at any time while no lab runs.
+    """
+
+    name: str
+    state: Path
+    cache: Path
+
+    @property
+    def state_file(self) -> Path:
+        return self.state / "state.json"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.state / "credentials.json"
+
+    @property
+    def key_file(self) -> Path:
+        return self.state / "ssh" / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.state / "ssh" / "known_hosts"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def lock_file(self) -> Path:
+        # Beside the lab's folder: `destroy` removes the folder while it holds the lock.
+        return self.state.parent / f".{self.name}.lock"
+
+
+def lab_home(name: str) -> LabHome:
+    """The home of the lab called `name` under the user's own state and cache folders."""
+    state = platformdirs.user_state_path(APP) / "labs" / name
+    return LabHome(name=name, state=state, cache=platformdirs.user_cache_path(APP))
+
+
+def lab_names() -> list[str]:
+    """The labs that have a folder on this machine, for this user."""
+    labs = platformdirs.user_state_path(APP) / "labs"
+    return sorted(path.name for path in labs.glob("*") if path.is_dir()) if labs.exists() else []
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Writes a whole file or leaves the old one; `mode` holds from the first byte on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+            sink.write(text)
+            sink.flush()
+            os.fsync(sink.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,278 @@
+"""A lab is data: an edition of the textbook plus what the user's lab file changes.
+
+Everything here is frozen. An edition says what the book fixes (names, addresses, packages);
+the lab file `labctl.toml` says what a user may choose (passwords, memory, provider, language).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from labctl import resources
+from labctl.errors import WrongUsage
+from labctl.i18n import _
+
+DEFAULT_EDITION = "ubuntu-example"
+LAB_FILE = "labctl.toml"
+
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
+_LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+def _label(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise ValueError("lower-case letters, digits and hyphens, a letter first, 32 at most")
+    return value
+
+
+def _domain(value: str) -> str:
+    for part in value.split("."):
+        _label(part)
+    return value
+
+
+def _password(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    # chpasswd reads one `name:password` a line; PAM and IMAP take printable ASCII alike.
+    if not 1 <= len(text) <= 128 or not all(" " <= char <= "~" for char in text):
+        raise ValueError("1 to 128 printable ASCII characters")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
+PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$", max_length=80)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Network(_Frozen):
+    """The host-only network; `machine` is the labctl machine's own address on it."""
+
+    cidr: IPv4Network
+    machine: IPv4Address
+
+
+class Host(_Frozen):
+    """A server of the lab. The parent (`host0`) has no account: nobody gets mail there."""
+
+    name: Label
+    address: IPv4Address
+    domain: Domain
+    account: Label | None = None
+
+    @property
+    def fqdn(self) -> str:
+        return f"{self.name}.{self.domain}"
+
+    @property
+    def mail_name(self) -> str:
+        """What the MX record names and Postfix calls itself."""
+        return f"mail.{self.domain}"
+
+    @property
+    def mailbox(self) -> str:
+        """The mail address of the host's account, `user1@example1.jp`."""
+        return f"{self.account}@{self.domain}"
+
+
+class Titles(_Frozen):
+    ja: str
+    en: str
+
+
+class Packages(_Frozen):
+    dns: tuple[PackageName, ...]
+    mail: tuple[PackageName, ...]
+
+
+class VagrantBox(_Frozen):
+    """What the Vagrantfile needs; memory in MiB."""
+
+    memory: int = Field(ge=256, le=65536)
+    cpus: int = Field(ge=1, le=64)
+    box: str
+    version: str
+
+
+class Edition(_Frozen):
+    """One edition of the textbook (labctl/editions/*.yaml)."""
+
+    edition: Label
+    title: Titles
+    network: Network
+    admin: Label
+    hosts: tuple[Host, ...] = Field(min_length=2, max_length=2)
+    parent: Host
+    packages: Packages
+    vagrant: VagrantBox
+
+    @model_validator(mode="after")
+    def _addresses_fit(self) -> Self:
+        every = [*self.hosts, self.parent]
+        addresses = [host.address for host in every] + [self.network.machine]
+        if len(set(addresses)) != len(addresses):
+            raise ValueError("an address stands twice")
+        if len({host.name for host in every}) != len(every):
+            raise ValueError("a host name stands twice")
+        for address in addresses:
+            if address not in self.network.cidr:
+                raise ValueError(f"{address} is not in {self.network.cidr}")
+        for host in self.hosts:
+            if host.account is None:
+                raise ValueError(f"{host.name} has no account")
+        return self
+
+
+class LabFile(_Frozen):
+    """What `labctl.toml` may say; every key is optional."""
+
+    edition: str = DEFAULT_EDITION
+    provider: Literal["vagrant", "nspawn"] | None = None
+    lang: Literal["ja", "en"] | None = None
+    dns: Literal["peers", "parent"] = "peers"
+    passwords: dict[str, Password] = Field(default_factory=dict)
+    memory: int | None = Field(default=None, ge=256, le=65536)
+    cpus: int | None = Field(default=None, ge=1, le=64)
+    mirror: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+
+
+class Lab(_Frozen):
+    """One lab: its name, its edition and the user's choices."""
+
+    name: str
+    edition: Edition
+    choices: LabFile = LabFile()
+
+    @cached_property
+    def hosts(self) -> tuple[Host, ...]:
+        """The machines to make, the parent first where the lab has it (the others need it)."""
+        if self.choices.dns == "parent":
+            return (self.edition.parent, *self.edition.hosts)
+        return self.edition.hosts
+
+    @property
+    def mail_hosts(self) -> tuple[Host, ...]:
+        """The two servers that exchange mail."""
+        return self.edition.hosts
+
+    @property
+    def network(self) -> Network:
+        return self.edition.network
+
+    def host(self, name: str) -> Host:
+        """The host of that name; raises WrongUsage with the names there are."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise WrongUsage(
+            _("there is no host {name}", name=repr(name)),
+            hint=_("hosts: {names}", names=", ".join(host.name for host in self.hosts)),
+        )
+
+    def peer(self, host: Host) -> Host:
+        """The other mail server."""
+        return next(other for other in self.mail_hosts if other.name != host.name)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes whenever the definition of the lab does (passwords and language left out)."""
+        text = self.model_dump_json(exclude={"choices": {"passwords", "lang"}})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def editions() -> list[str]:
+    """The names of the editions labctl carries."""
+    return sorted(path.stem for path in resources.editions().glob("*.yaml"))
+
+
+def load_edition(name: str) -> Edition:
+    """Reads an edition by name; raises WrongUsage for a name that is none, or a wrong file."""
+    if name not in editions():
+        raise WrongUsage(
+            _("there is no edition {name}", name=repr(name)),
+            hint=_("editions: {names}", names=", ".join(editions())),
+        )
+    path = resources.editions() / f"{name}.yaml"
+    try:
+        return Edition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        _report_wrong_file(path, error)
+
+
+def load_lab(name: str, lab_file: Path | None = None) -> Lab:
+    """The lab of that name, from `lab_file` or, where none is given, `./labctl.toml` if present.
+
+    Raises WrongUsage naming the file, the key and what is allowed.
+    """
+    if not _LAB_NAME.fullmatch(name):
+        raise WrongUsage(
+            _("{name} cannot be the name of a lab", name=repr(name)),
+            hint=_("lower-case letters, digits and hyphens, 32 at most"),
+        )
+    path = lab_file if lab_file is not None else Path(LAB_FILE)
+    choices = _read_lab_file(path, needed=lab_file is not None)
+    return _checked(Lab(name=name, edition=load_edition(choices.edition), choices=choices), path)
+
+
+def _read_lab_file(path: Path, *, needed: bool) -> LabFile:
+    if not needed and not path.exists():
+        return LabFile()
+    try:
+        return LabFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise WrongUsage(
+            _("the lab file {path} cannot be read", path=path), cause=error.strerror or ""
+        ) from error
+    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        _report_wrong_file(path, error)
+
+
+def _checked(lab: Lab, path: Path) -> Lab:
+    accounts = [host.account for host in lab.mail_hosts]
+    for account in lab.choices.passwords:
+        if account not in accounts:
+            raise WrongUsage(
+                _("wrong lab file {path}", path=path),
+                cause=f"passwords.{account}",
+                hint=_("accounts: {names}", names=", ".join(str(name) for name in accounts)),
+            )
+    return lab
+
+
+def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
+    if not isinstance(error, ValidationError):
+        cause = str(error)
+    else:
+        cause = "\n".join(_one_error(detail) for detail in error.errors(include_url=False))
+    raise WrongUsage(
+        _("wrong lab file {path}", path=path),
+        cause=cause,
+        hint=_("keys: {names}", names=", ".join(LabFile.model_fields)),
+    ) from error
+
+
+def _one_error(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"]) or "-"
+    # pydantic's own text never repeats a SecretStr's value; the input is left out all the same.
+    return f"{key}: {detail['msg']}"

@@ -1,0 +1,104 @@
+"""What a provider must be able to do. Nothing above this line of code knows which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from labctl.results import CheckpointInfo, HostState
+
+# Says in a few words what a provider is at: (host name or "" for the lab, what).
+Progress = Callable[[str, str], None]
+PackageSet = Literal["dns", "mail"]
+
+
+def silent(_host: str, _what: str) -> None:
+    """The Progress of who does not listen."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How to reach a host over SSH; its host key stands in `known_hosts`, pinned.
+
+    `user` is root or may `sudo` without a password.
+    """
+
+    host: str
+    address: str
+    port: int
+    user: str
+    key: Path
+    known_hosts: Path
+
+
+class Provider(Protocol):
+    """The life of one lab's hosts. Every method is idempotent and raises LabError.
+
+    A checkpoint is of the whole lab: all hosts or none.
+    """
+
+    name: str
+
+    def ensure_usable(self) -> None:
+        """Raises MachineLacks, with the command that mends it, where this machine can't do it.
+
+        Quick (under a second): `up` calls it first each time.
+        """
+
+    def create(self, progress: Progress = silent) -> bool:
+        """Makes the hosts with names, addresses and admin login, and saves checkpoint `os`.
+
+        True where it made anything. The hosts need not run yet.
+        """
+
+    def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
+        """Gives the hosts a package set faster than apt would, where the provider can.
+
+        May restart the hosts, so callers reconnect. False where it can't or need not: the
+        step then installs what is missing by apt.
+        """
+
+    def start(self, progress: Progress = silent) -> bool:
+        """Boots what is not running and waits until systemd and SSH answer on every host.
+
+        True where any host had to be started.
+        """
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """How to reach each host, by its name; raises WrongState where one does not run."""
+
+    def status(self) -> Mapping[str, HostState]:
+        """What is really there, host by host; never raises for a half-built lab."""
+
+    def halt(self, progress: Progress = silent) -> None:
+        """Stops the hosts in order, keeping everything."""
+
+    def destroy(self, progress: Progress = silent) -> None:
+        """Removes all that is really there of this lab, whatever the state file says."""
+
+    def save(self, checkpoint: str, origin: str = "up") -> None:
+        """Saves the state of all hosts, running or not, under a name, replacing an older one."""
+
+    def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
+        """Puts all hosts back to a checkpoint and starts them.
+
+        With `keep_as`, the state before is saved under that name first. Raises WrongUsage for
+        a name that is not there, with the names that are.
+        """
+
+    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+        """The saved states, oldest first."""
+
+    def drop(self, checkpoint: str) -> None:
+        """Removes a saved state; what others share with it stays."""
+
+    def set_net(self, is_open: bool) -> None:
+        """Opens or closes the lab's way out for package installation."""
+
+    def upstream_resolvers(self) -> tuple[str, ...]:
+        """The name servers the hosts can ask for names outside the lab, as IP addresses."""
+
+    def folders(self) -> Mapping[str, Path]:
+        """Where this provider keeps things, for `labctl status`: title to folder."""

@@ -1,0 +1,118 @@
+"""What operations found, as frozen data. `render.py` turns it into text, JSON or JUnit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How one section stands on one host."""
+
+    OK = "ok"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing a step changed on a host, in a few words: `wrote /etc/postfix/main.cf`."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a check looked at.
+
+    `code` names the thing looked at for machines and tests (`postfix.mydestination`);
+    `found` and `expected` are values as a person would compare them. `hint` leads to the
+    cause without giving the line away, `solution` is the line.
+    """
+
+    code: str
+    ok: bool
+    what: str
+    found: str = ""
+    expected: str = ""
+    hint: str = ""
+    solution: str = ""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What applying or checking one step on one host gave; `seconds` is wall time."""
+
+    step: str
+    section: str
+    host: str
+    seconds: float
+    changes: tuple[Change, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    blocked_by: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.blocked_by:
+            return Outcome.BLOCKED
+        return Outcome.OK if all(finding.ok for finding in self.findings) else Outcome.FAILED
+
+
+class HostState(StrEnum):
+    """What a provider sees of one host."""
+
+    ABSENT = "absent"
+    STOPPED = "stopped"
+    RUNNING = "running"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """A saved state of the whole lab. `created` is ISO 8601 with offset, `size` in bytes.
+
+    `origin` says what made it: `up`, `reset` (the state before one) or `user`.
+    """
+
+    name: str
+    created: str
+    size: int
+    origin: str
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One queue a message went through; `delays` are Postfix's four, in seconds.
+
+    They are: before the queue manager, in the queue, connecting, sending (postconf(5),
+    delay_logging_resolution_limit).
+    """
+
+    host: str
+    queue_id: str
+    status: str
+    relay: str
+    delay: float
+    delays: tuple[float, float, float, float]
+    dsn: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message of the mail test, from `mail` to `mail`; `seconds` from sent to read."""
+
+    label: str
+    sender: str
+    recipient: str
+    subject: str
+    token: str
+    arrived: bool
+    read: bool
+    seconds: float
+    hops: tuple[Hop, ...] = ()
+    explanation: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        return self.arrived and self.read

@@ -1,0 +1,1 @@
+"""The chapter's sections as steps: one file a section, each `apply` and `check`."""

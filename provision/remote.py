@@ -1,0 +1,184 @@
+"""A host's shell and files over SSH, through Fabric: the only way a step touches a host.
+
+Commands are lists and quoted in one place; a secret goes to a command's standard input.
+Host keys are those the provider pinned; an unknown one is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import paramiko
+from fabric import Config, Connection
+from invoke.exceptions import CommandTimedOut
+
+from labctl.errors import CommandFailed, WrongState
+from labctl.i18n import _
+from labctl.providers.base import Endpoint
+from labctl.quote import shell_line
+from labctl.run import Completed
+
+_FINGERPRINTS = """
+for path do
+  if [ -f "$path" ] && [ ! -L "$path" ]; then
+    printf '%s %s\\n' "$(sha256sum <"$path" | cut -c1-64)" "$(stat -c '%a %U %G' -- "$path")"
+  else
+    echo absent
+  fi
+done
+"""
+
+
+@dataclass(frozen=True)
+class ManagedFile:
+    """A file as it shall be on a host."""
+
+    path: str
+    content: str
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(self.content.encode()).hexdigest()
+        return f"{digest} {self.mode:o} {self.owner} {self.group}"
+
+
+class Remote:
+    """One host, reached as the endpoint says. Use as a context manager; not for two threads."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._connection = Connection(
+            host=endpoint.address,
+            user=endpoint.user,
+            port=endpoint.port,
+            connect_timeout=10,
+            # An empty ssh_config: the user's own must not change how the lab is reached.
+            config=Config(ssh_config=paramiko.SSHConfig(), lazy=True),
+            connect_kwargs={
+                "key_filename": str(endpoint.key),
+                "look_for_keys": False,
+                "allow_agent": False,
+            },
+        )
+        self._connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        self._connection.client.load_host_keys(str(endpoint.known_hosts))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        user: str = "root",
+        stdin: str | None = None,
+        check: bool = True,
+        timeout: float = 60,
+    ) -> Completed:
+        """Runs a command on the host as `user` (its own home and environment), to its end.
+
+        `stdin` is for short texts (a password, a message); files go through `install`.
+        `timeout` is in seconds. Raises CommandFailed where `check` is set and the status is
+        not 0, or the time is over; WrongState where the host does not answer.
+        """
+        line = shell_line(self._as_user(argv, user))
+        try:
+            done = self._connection.run(
+                line,
+                hide=True,
+                warn=True,
+                timeout=timeout,
+                in_stream=io.StringIO(stdin) if stdin is not None else False,
+                encoding="utf-8",
+            )
+        except CommandTimedOut as error:
+            text = _("no end after {seconds} s", seconds=timeout)
+            raise CommandFailed(shell_line(argv), 124, text, where=self.endpoint.host) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._unreachable(error) from error
+        result = Completed(tuple(argv), done.return_code, done.stdout, done.stderr)
+        if check and not result.ok:
+            raise CommandFailed(
+                shell_line(argv),
+                result.returncode,
+                result.stdout + result.stderr,
+                where=self.endpoint.host,
+            )
+        return result
+
+    def script(self, text: str, *args: str, check: bool = True, timeout: float = 60) -> Completed:
+        """Runs a constant POSIX shell script as root; values come as `args`, never in `text`."""
+        return self.run(["sh", "-euc", text, "sh", *args], check=check, timeout=timeout)
+
+    def install(self, files: Sequence[ManagedFile]) -> list[str]:
+        """Makes the files as given; returns the paths that had to change, in order."""
+        changed = [
+            file
+            for file, there in zip(files, self._fingerprints(files), strict=True)
+            if there != file.fingerprint()
+        ]
+        if changed:
+            self._unpack(_as_tar(changed))
+        return [file.path for file in changed]
+
+    def _fingerprints(self, files: Sequence[ManagedFile]) -> list[str]:
+        if not files:
+            return []
+        done = self.script(_FINGERPRINTS, *(file.path for file in files))
+        return done.stdout.splitlines()
+
+    def _unpack(self, archive: bytes) -> None:
+        bundle = f"/tmp/labctl-{secrets.token_hex(8)}.tar"
+        try:
+            sftp = self._connection.sftp()
+            with sftp.open(bundle, "x") as sink:
+                sink.chmod(0o600)
+                sink.write(archive)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._unreachable(error) from error
+        self.script('tar -C / -xpf "$1" --no-overwrite-dir; rm -f "$1"', bundle)
+
+    def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
+        words = ["env", "LC_ALL=C.UTF-8", *argv]
+        if user != "root":
+            return ["sudo", "-n", "-H", "-u", user, "--", *words]
+        return words if self.endpoint.user == "root" else ["sudo", "-n", "--", *words]
+
+    def _unreachable(self, error: Exception) -> WrongState:
+        return WrongState(
+            _("{host} does not answer over SSH", host=self.endpoint.host),
+            cause=str(error) or type(error).__name__,
+            hint=_("labctl status, then labctl up"),
+        )
+
+
+def _as_tar(files: Sequence[ManagedFile]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for file in files:
+            content = file.content.encode()
+            entry = tarfile.TarInfo(file.path.lstrip("/"))
+            entry.size, entry.mode = len(content), file.mode
+            entry.uname, entry.gname = file.owner, file.group
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()

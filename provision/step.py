@@ -1,0 +1,84 @@
+"""What a step is: one section of the book as data and two functions.
+
+`apply` is idempotent and says what it changed. `check` only reads, and asks the running
+system, not the text of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from labctl.credentials import Credentials
+from labctl.lab import Host, Lab
+from labctl.providers.base import PackageSet
+from labctl.results import Change, Finding
+from provision.remote import ManagedFile, Remote
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that decides what a host's files say; known before any host runs."""
+
+    lab: Lab
+    host: Host
+    upstream: tuple[str, ...]
+
+    @property
+    def peer(self) -> Host:
+        return self.lab.peer(self.host)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A host that runs, and all a step may know about it."""
+
+    scene: Scene
+    remote: Remote
+    credentials: Credentials
+
+    @property
+    def lab(self) -> Lab:
+        return self.scene.lab
+
+    @property
+    def host(self) -> Host:
+        return self.scene.host
+
+    @property
+    def peer(self) -> Host:
+        return self.scene.peer
+
+    def install(self, files: Sequence[ManagedFile]) -> list[Change]:
+        """Makes the files as given and says which it wrote."""
+        return [Change(f"wrote {path}") for path in self.remote.install(files)]
+
+
+def _no_files(_scene: Scene) -> tuple[ManagedFile, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One section of chapter 6, or of chapter 5, which chapter 6 needs.
+
+    `section` is the book's title of it, `summary` says in one English line what is done.
+    `files` are the whole files the step writes. `requires` names the steps without which its
+    check says nothing. A step with a `checkpoint` is saved under that name once all hosts
+    have it; `packages` is the package set it installs.
+    """
+
+    name: str
+    section: str
+    summary: str
+    apply: Callable[[Target], Sequence[Change]]
+    check: Callable[[Target], Sequence[Finding]]
+    files: Callable[[Scene], Sequence[ManagedFile]] = _no_files
+    requires: tuple[str, ...] = ()
+    packages: PackageSet | None = None
+    checkpoint: str | None = None
+    on_parent: bool = False
+
+    def applies_to(self, host: Host) -> bool:
+        """The parent host has no mail: only steps marked for it run there."""
+        return host.account is not None or self.on_parent
