@@ -1,0 +1,136 @@
+"""A control group of our own for each set of processes that outlives labctl.
+
+What is in the group is exactly what labctl started, so it can be found, frozen and killed by
+what is really there, whatever a state file says. Works on a unified and on a hybrid hierarchy,
+with or without systemd as the machine's PID 1 (cgroups(7)).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+_ENTER = 'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"'
+
+
+@dataclass(frozen=True)
+class _Hierarchies:
+    unified: Path
+    named: Path | None
+
+
+@cache
+def _hierarchies() -> _Hierarchies:
+    unified, named = Path("/sys/fs/cgroup"), None
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        if kind == "cgroup2":
+            unified = Path(before.split()[4])
+        elif kind == "cgroup" and "name=systemd" in options:
+            named = Path(before.split()[4])
+    return _Hierarchies(unified, named)
+
+
+def cgroups_called(prefix: str) -> list[Cgroup]:
+    """The groups that are really there and whose names start with `prefix`."""
+    return [Cgroup(path.name) for path in _hierarchies().unified.glob(f"{prefix}*")]
+
+
+@dataclass(frozen=True)
+class Cgroup:
+    """The group called `name`, below the root of each hierarchy."""
+
+    name: str
+
+    @property
+    def _roots(self) -> list[Path]:
+        found = _hierarchies()
+        return [root / self.name for root in (found.unified, found.named) if root is not None]
+
+    @property
+    def _unified(self) -> Path:
+        return self._roots[0]
+
+    def entering(self, argv: Sequence[str]) -> list[str]:
+        """The command that first moves itself into this group (made if need be), then runs."""
+        for root in self._roots:
+            root.mkdir(exist_ok=True)
+        procs = [str(root / "cgroup.procs") for root in self._roots]
+        return ["sh", "-euc", _ENTER, "sh", *procs, "--", *argv]
+
+    def exists(self) -> bool:
+        return any(root.exists() for root in self._roots)
+
+    def populated(self) -> bool:
+        """True while any process is in the group or below it."""
+        return self._event("populated")
+
+    def pids(self) -> list[int]:
+        """The processes in the group and below it."""
+        found: list[int] = []
+        # os.walk, unlike rglob, goes on when a group vanishes under it.
+        for folder, _below, _files in os.walk(self._unified):
+            with suppress(OSError):
+                found += [int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()]
+        return found
+
+    def init_pid(self) -> int | None:
+        """The process that is PID 1 inside the group's container, as this machine numbers it."""
+        for pid in self.pids():
+            with suppress(OSError, ValueError):
+                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+                numbers = next(
+                    line for line in status.splitlines() if line.startswith("NSpid:")
+                ).split()[1:]
+                if len(numbers) > 1 and numbers[-1] == "1":
+                    return pid
+        return None
+
+    def freeze(self) -> None:
+        """Stops every process of the group between two instructions, and waits for it."""
+        (self._unified / "cgroup.freeze").write_text("1")
+        self._await_event("frozen", True, seconds=5)
+
+    def thaw(self) -> None:
+        with suppress(OSError):
+            (self._unified / "cgroup.freeze").write_text("0")
+
+    def wait_empty(self, seconds: float) -> bool:
+        """Waits until no process is left; False where some still is after that time."""
+        return self._await_event("populated", False, seconds)
+
+    def kill(self) -> None:
+        """Ends every process of the group at once and removes the group."""
+        with suppress(FileNotFoundError):
+            (self._unified / "cgroup.kill").write_text("1")
+            self._await_event("populated", False, seconds=10)
+        self._remove()
+
+    def _event(self, name: str) -> bool:
+        try:
+            text = (self._unified / "cgroup.events").read_text()
+        except OSError:
+            return False
+        return f"{name} 1" in text
+
+    def _await_event(self, name: str, value: bool, seconds: float) -> bool:
+        poll = retry(
+            retry=retry_if_result(lambda seen: seen is not value),
+            stop=stop_after_delay(seconds),
+            wait=wait_fixed(0.01),
+            retry_error_callback=lambda _: not value,
+        )
+        return bool(poll(self._event)(name)) is value
+
+    def _remove(self) -> None:
+        for root in self._roots:
+            for folder, _below, _files in os.walk(root, topdown=False):
+                with suppress(OSError):
+                    Path(folder).rmdir()

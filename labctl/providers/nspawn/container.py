@@ -1,0 +1,125 @@
+"""One host as a systemd-nspawn container with systemd as its PID 1 (systemd-nspawn(1))."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
+
+from labctl.errors import LabError
+from labctl.i18n import _
+from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.mounts import is_mounted, unmount_below
+from labctl.run import run, spawn
+
+BOOT_SECONDS = 60
+HALT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Container:
+    """`host` in the lab `lab_id`, with its root at `root`, on `bridge`, logging to `log`."""
+
+    host: str
+    address: str
+    lab_id: str
+    root: Path
+    bridge: str
+    log: Path
+
+    @property
+    def cgroup(self) -> Cgroup:
+        return Cgroup(f"labctl-{self.lab_id}-{self.host}")
+
+    @property
+    def running(self) -> bool:
+        return self.cgroup.populated()
+
+    @property
+    def mounted(self) -> bool:
+        return is_mounted(self.root)
+
+    def start(self) -> None:
+        """Starts the container; its root must be mounted. Does not wait for it."""
+        argv = [
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+            # Short enough that the interface's name, vb- and this, is not cut at 15 letters.
+            f"--machine={self.lab_id[:4]}-{self.host}"[:22],
+            f"--hostname={self.host}", f"--directory={self.root}",
+            f"--network-bridge={self.bridge}", "--console=pipe", "--link-journal=no",
+            "--resolv-conf=off", "--timezone=off",
+        ]  # fmt: skip
+        self.log.unlink(missing_ok=True)
+        spawn(self.cgroup.entering(argv), log=self.log)
+
+    def wait_ready(self) -> None:
+        """Waits until systemd has finished booting and sshd answers.
+
+        Raises LabError with the console's last lines where the host does not come up.
+        """
+        try:
+            self._wait_for_bus()
+            self._in_host("systemctl", "is-system-running", "--wait")
+            self._wait_for_sshd()
+        except (RetryError, LabError) as error:
+            raise LabError(
+                _("{host} did not come up", host=self.host),
+                cause=self._console(),
+                hint=_("labctl destroy, then labctl up; the whole log: {log}", log=self.log),
+            ) from error
+
+    def _wait_for_bus(self) -> None:
+        self._until(self._bus_is_there, BOOT_SECONDS)
+
+    def _bus_is_there(self) -> bool:
+        init = self.cgroup.init_pid()
+        return init is not None and Path(f"/proc/{init}/root/run/dbus/system_bus_socket").exists()
+
+    def _in_host(self, *argv: str) -> None:
+        # A degraded host (one failed unit) is up: the checks will say what failed.
+        namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
+        run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
+
+    def _wait_for_sshd(self) -> None:
+        self._until(self._sshd_greets, BOOT_SECONDS)
+
+    def _sshd_greets(self) -> bool:
+        with suppress(OSError), socket.create_connection((self.address, 22), timeout=2) as probe:
+            return probe.recv(4) == b"SSH-"
+        return False
+
+    @staticmethod
+    def _until(condition: Callable[[], bool], seconds: float) -> None:
+        poll = retry(
+            retry=retry_if_result(lambda met: not met),
+            stop=stop_after_delay(seconds),
+            wait=wait_fixed(0.03),
+        )
+        poll(condition)()
+
+    def _console(self, keep: int = 6) -> str:
+        with suppress(OSError):
+            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            return "\n".join(lines[-keep:])
+        return ""
+
+    def halt(self) -> None:
+        """Shuts the host down as its own poweroff would; after 15 s, ends it by force."""
+        init = self.cgroup.init_pid()
+        if init is not None:
+            with suppress(ProcessLookupError):
+                # systemd(1): SIGRTMIN+4 starts poweroff.target.
+                os.kill(init, signal.SIGRTMIN + 4)
+            self.cgroup.wait_empty(HALT_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the host like a pulled plug, and takes its root off; idempotent."""
+        self.cgroup.kill()
+        unmount_below(self.root)

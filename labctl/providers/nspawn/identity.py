@@ -1,0 +1,112 @@
+"""What makes a host that host before it first boots: name, address, keys, resolver.
+
+Host keys are made here and pinned in the lab's known_hosts, so nobody has to trust a first
+connection. This is the checkpoint `os`: it needs no boot.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from labctl.home import write_atomically
+from labctl.lab import Host, Lab
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """An ed25519 key in OpenSSH's formats."""
+
+    private: str
+    public: str
+
+
+def make_key(comment: str) -> KeyPair:
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    ).decode()
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return KeyPair(private, f"{public.decode()} {comment}\n")
+
+
+def client_key(path: Path) -> str:
+    """The public part of the lab's own login key; the pair is made at first use."""
+    public = path.with_suffix(".pub")
+    if not path.exists() or not public.exists():
+        pair = make_key("labctl")
+        write_atomically(public, pair.public)
+        write_atomically(path, pair.private, mode=0o600)
+    return public.read_text(encoding="utf-8")
+
+
+def write_identity(
+    upper: Path, lab: Lab, host: Host, login: str, resolvers: tuple[str, ...]
+) -> str:
+    """Writes the host's own files into its layer; returns its public host key."""
+    key = make_key(f"root@{host.name}")
+    files = {
+        "etc/hostname": (f"{host.name}\n", 0o644),
+        "etc/hosts": (_hosts(host), 0o644),
+        "etc/machine-id": (f"{uuid.uuid4().hex}\n", 0o444),
+        "etc/resolv.conf": ("".join(f"nameserver {each}\n" for each in resolvers), 0o644),
+        "etc/systemd/network/10-lab.network": (_network(lab, host), 0o644),
+        "etc/ssh/ssh_host_ed25519_key": (key.private, 0o600),
+        "etc/ssh/ssh_host_ed25519_key.pub": (key.public, 0o644),
+        "root/.ssh/authorized_keys": (login, 0o600),
+        f"home/{lab.edition.admin}/.ssh/authorized_keys": (login, 0o600),
+    }
+    for name, (text, mode) in files.items():
+        _write(upper / name, text, mode)
+    _set_timezone(upper)
+    _give_home(upper / "home" / lab.edition.admin)
+    (upper / "root").chmod(0o700)
+    return key.public
+
+
+def _hosts(host: Host) -> str:
+    return f"127.0.0.1 localhost\n{host.address} {host.fqdn} {host.name}\n"
+
+
+def _network(lab: Lab, host: Host) -> str:
+    # Sorts before the 80-container-host0.network that systemd ships, which would ask DHCP.
+    prefix = lab.network.cidr.prefixlen
+    return f"""[Match]
+Name=host0
+
+[Network]
+Address={host.address}/{prefix}
+Gateway={lab.network.machine}
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+"""
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+
+
+def _give_home(home: Path) -> None:
+    """The first login made in the image has uid and gid 1000 (useradd(8))."""
+    for path in (home, home / ".ssh", home / ".ssh" / "authorized_keys"):
+        os.chown(path, 1000, 1000)
+    home.chmod(0o755)
+    (home / ".ssh").chmod(0o700)
+
+
+def _set_timezone(upper: Path) -> None:
+    """The hosts' logs show this machine's time, as the person in front of it expects."""
+    zone = Path("/etc/localtime")
+    if zone.is_symlink():
+        (upper / "etc" / "localtime").symlink_to(zone.readlink())

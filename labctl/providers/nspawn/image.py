@@ -1,0 +1,226 @@
+"""The cached base image: read-only layers that every lab of this user stands on.
+
+`os` is a small Debian with systemd, sshd and the admin login; `dns` and `mail` are what the
+chapters' packages add to it. Each layer is named by a hash of all that went into it and is
+built once: in a folder of its own that is renamed when whole, so none is ever half there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from labctl.errors import CommandFailed, LabError, MachineLacks
+from labctl.i18n import _
+from labctl.lab import Edition
+from labctl.providers.base import PackageSet, Progress
+from labctl.providers.nspawn.apt import AptSetup
+from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
+from labctl.run import run
+
+# What a host is made of before the chapters begin. rsyslog writes the mail log the book reads.
+_OS_PACKAGES = (
+    "systemd,systemd-sysv,dbus,libpam-systemd,libnss-systemd,openssh-server,sudo,adduser,"
+    "iproute2,iputils-ping,netbase,procps,less,nano,vim-tiny,rsyslog,logrotate,"
+    "ca-certificates,bind9-dnsutils,bind9-host,debconf-utils"
+)
+# Raised whenever the recipe below changes in a way its inputs do not show.
+_RECIPE = 1
+_NEEDED_BYTES = 2 * 1024**3
+
+# Runs in the new root, once, with the admin login's name as $1.
+_CUSTOMIZE = """
+useradd --create-home --shell /bin/bash --groups sudo,adm -- "$1"
+printf '%s ALL=(ALL:ALL) NOPASSWD: ALL\\n' "$1" >/etc/sudoers.d/90-lab
+chmod 440 /etc/sudoers.d/90-lab
+printf 'UseDNS no\\nPermitRootLogin prohibit-password\\n' >/etc/ssh/sshd_config.d/lab.conf
+rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/resolv.conf
+: >/etc/machine-id
+systemctl enable systemd-networkd.service
+systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer
+"""
+
+_PRESEED = """
+postfix postfix/main_mailer_type select No configuration
+"""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One image layer: its title (`os`, `dns`, `mail`) and the hash that names it."""
+
+    title: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.title}-{self.key}"
+
+
+class Image:
+    """The layers of one edition, built with this machine's package sources into `folder`."""
+
+    def __init__(self, folder: Path, edition: Edition, apt: AptSetup, machine: str) -> None:
+        self.folder = folder
+        self._edition = edition
+        self._apt = apt
+        self._machine = machine
+        self._cgroup = _build_cgroup(folder)
+
+    def layers(self, sets: Iterable[PackageSet]) -> tuple[Layer, ...]:
+        """The layers below a host that has these package sets, from the bottom up."""
+        packages = self._edition.packages
+        found = [Layer("os", _digest(self._os_inputs()))]
+        for title in sets:
+            key = _digest([found[-1].key, getattr(packages, title), _PRESEED])
+            found.append(Layer(title, key))
+        return tuple(found)
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def ensure(self, layers: tuple[Layer, ...], progress: Progress) -> None:
+        """Builds what is missing; one labctl at a time, what a killed one left is removed."""
+        if all(self.path(layer.name).exists() for layer in layers):
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            _sweep(self.folder)
+            for number, layer in enumerate(layers):
+                if not self.path(layer.name).exists():
+                    progress("", _("building image layer {name}", name=layer.title))
+                    self._build(layer, layers[:number])
+
+    def _os_inputs(self) -> object:
+        certificates = [path.read_text(errors="replace") for path in self._apt.certificates]
+        conf = self._apt.conf(machine=self._machine)
+        return [
+            _RECIPE, _OS_PACKAGES, _CUSTOMIZE, self._edition.admin,
+            self._apt.suite, self._apt.sources, conf, certificates,
+        ]  # fmt: skip
+
+    def _build(self, layer: Layer, below: tuple[Layer, ...]) -> None:
+        free = shutil.disk_usage(self.folder).free
+        if free < _NEEDED_BYTES:
+            raise MachineLacks(
+                _("the disk is too full for the base image"),
+                cause=f"{self.folder}: {free // 1024**2} MiB < {_NEEDED_BYTES // 1024**2} MiB",
+                hint=_("free some space, or set XDG_CACHE_HOME to a larger disk"),
+            )
+        work = self.folder / f".build-{layer.name}"
+        log = self.folder / f"{layer.title}.log"
+        log.unlink(missing_ok=True)
+        try:
+            root = self._bootstrap(work, log) if not below else self._add(layer, below, work, log)
+            unmount_below(work)
+            root.replace(self.path(layer.name))
+        except CommandFailed as error:
+            raise _build_error(error, log) from error
+        finally:
+            self._cgroup.kill()
+            unmount_below(work)
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _bootstrap(self, work: Path, log: Path) -> Path:
+        root = work / "root"
+        work.mkdir(parents=True)
+        (work / "sources.list").write_text(self._apt.sources_list)
+        (work / "90lab").write_text(self._conf_in_image())
+        copies = [f"copy-in {work / '90lab'} /etc/apt/apt.conf.d"]
+        if self._apt.certificates:
+            paths = " ".join(str(path) for path in self._apt.certificates)
+            copies.append(f"copy-in {paths} /usr/local/share/ca-certificates")
+        (work / "customize").write_text(_CUSTOMIZE)
+        argv = [
+            "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory",
+            "--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io",
+            "--aptopt=APT::Install-Recommends \"false\"",
+            '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::GzipIndexes "true"',
+            *(f"--aptopt={line}" for line in self._apt.conf().splitlines()),
+            f"--include={_OS_PACKAGES}",
+            *(f"--customize-hook={line}" for line in copies),
+            '--customize-hook=chroot "$1" update-ca-certificates',
+            f'--customize-hook=chroot "$1" sh -eu -s {self._edition.admin} <{work / "customize"}',
+            "--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap",
+            self._apt.suite, str(root), str(work / "sources.list"),
+        ]  # fmt: skip
+        run(self._cgroup.entering(argv), log=log)
+        return root
+
+    def _conf_in_image(self) -> str:
+        return (
+            'Acquire::Languages "none";\nAcquire::GzipIndexes "true";\n'
+            'APT::Install-Recommends "false";\n' + self._apt.conf(machine=self._machine)
+        )
+
+    def _add(self, layer: Layer, below: tuple[Layer, ...], work: Path, log: Path) -> Path:
+        upper, root = work / "upper", work / "root"
+        work.mkdir(parents=True)
+        mount_overlay(root, [self.path(each.name) for each in reversed(below)], upper, work / "w")
+        packages = getattr(self._edition.packages, layer.title)
+        script = 'printf "%s" "$0" | debconf-set-selections; exec apt-get "$@"'
+        argv = [
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2",
+            "--console=pipe", "--link-journal=no", "--timezone=off", "--hostname=lab",
+            "--resolv-conf=bind-host", f"--machine=labimage{layer.key[:6]}",
+            "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8",
+            f"--directory={root}", "--", "sh", "-euc", script, _PRESEED,
+            "install", "-y", "-o", "Dpkg::Options::=--force-unsafe-io",
+            *(f"-o{name}={value}" for name, value in self._machine_proxies()), *packages,
+        ]  # fmt: skip
+        run(self._cgroup.entering(argv), log=log)
+        for trace in ("etc/resolv.conf", "var/log/apt", "var/cache/apt/archives"):
+            _remove(upper / trace)
+        return upper
+
+    def _machine_proxies(self) -> list[tuple[str, str]]:
+        """While building, the loopback of this machine is the container's own."""
+        return [(f"Acquire::{scheme}::Proxy", url) for scheme, url in self._apt.proxies]
+
+
+def sweep_if_idle(folder: Path) -> None:
+    """Ends and removes what a killed build left, unless another labctl is building now."""
+    if not folder.exists():
+        return
+    with suppress(Timeout), FileLock(folder / ".lock", blocking=False):
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    _build_cgroup(folder).kill()
+    for leftover in folder.glob(".build-*"):
+        unmount_below(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _build_cgroup(folder: Path) -> Cgroup:
+    return Cgroup(f"labctl-image-{_digest(str(folder))[:8]}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()[:12]
+
+
+def _build_error(error: CommandFailed, log: Path) -> LabError:
+    return LabError(
+        _("the base image could not be built"),
+        cause=error.cause,
+        hint=_(
+            "is the package mirror reachable? try: apt-get update; the whole log: {log}", log=log
+        ),
+    )

@@ -1,0 +1,58 @@
+"""Overlay mounts: read-only layers below, one writable layer on top (overlayfs).
+
+The options keep a layer portable: with redirect_dir, index and metacopy off, the kernel allows
+lower layers to change while nothing is mounted, which is how a package set is slid below a
+host's own layer (Documentation/filesystems/overlayfs.rst, "Changes to underlying filesystems").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
+
+from labctl.run import run
+
+_OPTIONS = "index=off,redirect_dir=off,metacopy=off,xino=off"
+
+
+def mount_overlay(target: Path, lower: Sequence[Path], upper: Path, work: Path) -> None:
+    """Mounts `lower` (topmost first) and the writable `upper` at `target`."""
+    for folder in (target, upper, work):
+        folder.mkdir(parents=True, exist_ok=True)
+    layers = ":".join(_escaped(path) for path in lower)
+    options = f"lowerdir={layers},upperdir={upper},workdir={work},{_OPTIONS}"
+    run(["mount", "-t", "overlay", "labctl", "-o", options, str(target)])
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+
+
+def is_mounted(target: Path) -> bool:
+    return str(target) in mounted_below(target)
+
+
+def mounted_below(folder: Path) -> list[str]:
+    """The mount points at or below a folder, deepest first."""
+    points = []
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        point = line.split()[4].encode().decode("unicode_escape")
+        if Path(point).is_relative_to(folder):
+            points.append(point)
+    return sorted(points, key=len, reverse=True)
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmounts everything at or below a folder; a mount still busy is detached after 5 s."""
+    for point in mounted_below(folder):
+        try:
+            _unmount(point)
+        except RetryError:
+            run(["umount", "--lazy", point], check=False)
+
+
+@retry(retry=retry_if_result(lambda ok: not ok), stop=stop_after_delay(5), wait=wait_fixed(0.02))
+def _unmount(point: str) -> bool:
+    return run(["umount", point], check=False).ok

@@ -1,0 +1,205 @@
+"""The lab's own network on this machine: a bridge, and a packet filter that keeps it closed.
+
+Hosts reach each other and answer the labctl machine. Outward go HTTP, HTTPS and the look-ups
+they need, for package installation only, and only while the lab's net is open; TCP 25 never.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_address, ip_interface
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import MachineLacks
+from labctl.i18n import _
+from labctl.lab import Network
+from labctl.run import run
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """What package installation needs of the world outside.
+
+    `proxy_port` is a port of this machine itself where a package proxy listens, if any.
+    """
+
+    resolvers: tuple[str, ...]
+    ports: tuple[int, ...] = (80, 443)
+    proxy_port: int | None = None
+
+
+@dataclass(frozen=True)
+class LabNetwork:
+    """Bridge and filter of one lab; `lab_id` is eight hexadecimal digits."""
+
+    lab_id: str
+    network: Network
+
+    @property
+    def bridge(self) -> str:
+        return f"lab-{self.lab_id}"
+
+    @property
+    def table(self) -> str:
+        return f"labctl_{self.lab_id}"
+
+    def exists(self) -> bool:
+        # Not by /sys: it shows the interfaces of the namespace it was mounted in.
+        return run(["ip", "link", "show", "dev", self.bridge], check=False).ok
+
+    def ensure_free(self) -> None:
+        """Raises MachineLacks where another interface or route has the lab's addresses."""
+        for name, network in _used_networks():
+            if name != self.bridge and network.overlaps(self.network.cidr):
+                raise MachineLacks(
+                    _("the address range {cidr} is in use", cidr=self.network.cidr),
+                    cause=f"{name}: {network}",
+                    hint=_range_hint(name),
+                )
+
+    def create(self) -> None:
+        """Makes the bridge with the machine's own address on it; idempotent."""
+        prefix = self.network.cidr.prefixlen
+        if not self.exists():
+            run(["ip", "link", "add", self.bridge, "type", "bridge", "stp_state", "0"])
+        _set_sysctl(f"net/ipv6/conf/{self.bridge}/disable_ipv6", "1")
+        address = f"{self.network.machine}/{prefix}"
+        run(["ip", "address", "replace", address, "dev", self.bridge])
+        run(["ip", "link", "set", self.bridge, "up"])
+
+    def set_filter(self, way_out: WayOut | None) -> None:
+        """Puts the packet filter in force, in one transaction; None shuts the way out."""
+        run(["nft", "-f", "-"], stdin=self.rules(way_out))
+
+    def rules(self, way_out: WayOut | None) -> str:
+        """The filter as nft reads it (nft(8)); replaces the table as a whole."""
+        outward = "" if way_out is None else _outward_rules(way_out)
+        proxy = ""
+        if way_out is not None and way_out.proxy_port is not None:
+            proxy = f"tcp dport {way_out.proxy_port} accept"
+        return f"""
+table inet {self.table} {{}}
+delete table inet {self.table}
+table inet {self.table} {{
+  chain outward {{
+    ct state established,related accept
+    tcp dport 25 drop
+    {outward}
+    drop
+  }}
+  chain forward {{
+    type filter hook forward priority -10; policy accept;
+    iifname "{self.bridge}" oifname "{self.bridge}" accept
+    iifname "{self.bridge}" jump outward
+    oifname "{self.bridge}" ct state established,related accept
+    oifname "{self.bridge}" drop
+  }}
+  chain input {{
+    type filter hook input priority -10; policy accept;
+    iifname != "{self.bridge}" return
+    ct state established,related accept
+    icmp type echo-request accept
+    {proxy}
+    drop
+  }}
+  chain postrouting {{
+    type nat hook postrouting priority 100; policy accept;
+    ip saddr {self.network.cidr} oifname != "{self.bridge}" masquerade
+  }}
+}}
+"""
+
+    def allow_forwarding(self) -> dict[str, str]:
+        """Lets packets pass between the bridge and the way out.
+
+        Returns what the way out's setting was, by interface, for `destroy` to restore.
+        """
+        before = {}
+        for device in _uplinks():
+            path = Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding")
+            before[device] = path.read_text().strip()
+            path.write_text("1")
+        _set_sysctl(f"net/ipv4/conf/{self.bridge}/forwarding", "1")
+        return before
+
+    def remove(self, forwarding: dict[str, str]) -> None:
+        """Takes bridge and filter away and puts the machine's settings back; idempotent."""
+        run(["ip", "link", "delete", self.bridge], check=False)
+        run(["nft", "delete", "table", "inet", self.table], check=False)
+        if not _other_bridges():
+            for device, value in forwarding.items():
+                _set_sysctl(f"net/ipv4/conf/{device}/forwarding", value)
+
+
+def machine_resolvers() -> tuple[str, ...]:
+    """This machine's name servers that a lab host can reach too (none on the loopback)."""
+    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
+        with suppress(OSError):
+            found = _resolvers_in(Path(path).read_text(encoding="utf-8"))
+            if found:
+                return found
+    return ()
+
+
+def _resolvers_in(text: str) -> tuple[str, ...]:
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] == "nameserver":
+            with suppress(ValueError):
+                address = ip_address(words[1])
+                if address.version == 4 and not address.is_loopback:
+                    found.append(str(address))
+    return tuple(found)
+
+
+def _outward_rules(way_out: WayOut) -> str:
+    ports = ", ".join(str(port) for port in way_out.ports)
+    rules = [f"tcp dport {{ {ports} }} accept"]
+    if way_out.resolvers:
+        servers = ", ".join(way_out.resolvers)
+        rules += [f"ip daddr {{ {servers} }} meta l4proto {{ tcp, udp }} th dport 53 accept"]
+    return "\n    ".join(rules)
+
+
+def _ip(*words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(["ip", "-j", "-4", *words]).stdout or "[]")
+    return [entry for entry in found if entry]
+
+
+def _used_networks() -> list[tuple[str, IPv4Network]]:
+    used = []
+    for link in _ip("address"):
+        for address in link.get("addr_info", []):
+            network = ip_interface(f"{address['local']}/{address['prefixlen']}").network
+            if isinstance(network, IPv4Network):
+                used.append((link["ifname"], network))
+    for route in _ip("route", "show", "table", "main"):
+        if route["dst"] != "default":
+            used.append((route.get("dev", route.get("type", "?")), IPv4Network(route["dst"])))
+    return used
+
+
+def _range_hint(interface: str) -> str:
+    if interface.startswith("lab-"):
+        return _("another lab runs: labctl status --all, then labctl down --name NAME")
+    if interface.startswith("vboxnet"):
+        return _("VirtualBox has it: labctl up --provider vagrant, or remove its host-only network")
+    return _("remove it: ip address flush dev {name}", name=interface)
+
+
+def _uplinks() -> list[str]:
+    return sorted({route["dev"] for route in _ip("route", "show", "default") if "dev" in route})
+
+
+def _other_bridges() -> list[str]:
+    names = (link["ifname"] for link in _ip("link", "show", "type", "bridge"))
+    return [name for name in names if name.startswith("lab-")]
+
+
+def _set_sysctl(name: str, value: str) -> None:
+    with suppress(OSError):
+        Path(f"/proc/sys/{name}").write_text(value)

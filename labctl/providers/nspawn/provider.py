@@ -1,0 +1,305 @@
+"""The provider itself: image, layers, network and containers put together."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from labctl.errors import WrongState, WrongUsage
+from labctl.home import LabHome, write_atomically
+from labctl.i18n import _
+from labctl.lab import Lab
+from labctl.providers.base import Endpoint, PackageSet, Progress, silent
+from labctl.providers.nspawn import machine
+from labctl.providers.nspawn.apt import AptSetup, machine_setup
+from labctl.providers.nspawn.cgroup import cgroups_called
+from labctl.providers.nspawn.container import Container
+from labctl.providers.nspawn.identity import client_key, write_identity
+from labctl.providers.nspawn.image import Image, sweep_if_idle
+from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
+from labctl.providers.nspawn.network import LabNetwork, WayOut, machine_resolvers
+from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
+from labctl.results import CheckpointInfo, HostState
+from labctl.run import run
+
+# The order in which package sets lie on each other.
+_SETS: tuple[PackageSet, ...] = ("dns", "mail")
+# A layer with one of these hides what a package set below it would add.
+_HIDES_PACKAGES = ("var/lib/dpkg/status", "etc/passwd", "etc/group")
+
+
+class NspawnProvider:
+    """See labctl.providers.base.Provider for what each method promises."""
+
+    name = "nspawn"
+
+    def __init__(self, lab: Lab, home: LabHome) -> None:
+        self._lab = lab
+        self._home = home
+        self._store = LayerStore(home.state)
+        self._id = hashlib.sha256(str(home.state).encode()).hexdigest()[:8]
+        self._network = LabNetwork(self._id, lab.network)
+        self._containers = tuple(
+            Container(
+                host=host.name,
+                address=str(host.address),
+                lab_id=self._id,
+                root=home.state / "hosts" / host.name,
+                bridge=self._network.bridge,
+                log=home.logs / f"{host.name}.console.log",
+            )
+            for host in lab.hosts
+        )
+
+    # -- what it stands on ------------------------------------------------------------------
+
+    @cached_property
+    def _apt(self) -> AptSetup:
+        return machine_setup(self._lab.choices.mirror)
+
+    @cached_property
+    def _image(self) -> Image:
+        address = str(self._lab.network.machine)
+        return Image(self._home.cache / "images", self._lab.edition, self._apt, address)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(host.name for host in self._lab.hosts)
+
+    def ensure_usable(self) -> None:
+        machine.ensure_linux_root()
+        machine.ensure_programs()
+        machine.ensure_kernel()
+        machine.ensure_disk(self._home.state)
+        self._network.ensure_free()
+        machine.ensure_inotify(sum(not each.running for each in self._containers))
+
+    def upstream_resolvers(self) -> tuple[str, ...]:
+        return machine_resolvers()
+
+    def folders(self) -> Mapping[str, Path]:
+        return {"images": self._home.cache / "images", "layers": self._home.state / "layers"}
+
+    # -- making and starting ----------------------------------------------------------------
+
+    def create(self, progress: Progress = silent) -> bool:
+        if self._store.read() is not None:
+            return False
+        layers = self._image.layers(())
+        self._image.ensure(layers, progress)
+        identity = self._store.new_layer(self._names)
+        self._write_identities(identity)
+        base = Stack(image=tuple(each.name for each in layers), layers=(identity,))
+        book = Book(base=base, top=self._store.new_layer(self._names))
+        self._store.write(book.with_checkpoint(self._saved("os", "up", base)))
+        return True
+
+    def _write_identities(self, layer: str) -> None:
+        login = client_key(self._home.key_file)
+        pinned = []
+        for host in self._lab.hosts:
+            upper = self._store.upper(layer, host.name)
+            public = write_identity(upper, self._lab, host, login, machine_resolvers())
+            pinned.append(f"{host.address} {public}")
+        write_atomically(self._home.known_hosts, "".join(pinned))
+
+    def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
+        book = self._book()
+        sets = _SETS[: _SETS.index(packages) + 1]
+        wanted = self._image.layers(sets)
+        names = tuple(layer.name for layer in wanted)
+        have = book.base.image
+        if names == have[: len(names)] or have != names[: len(have)] or self._hides(book):
+            return False
+        self._image.ensure(wanted, progress)
+        progress("", _("adding the packages of {name}", name=packages))
+        self._each(Container.halt)
+        base = Stack(image=names, layers=book.base.layers)
+        self._store.write(book.model_copy(update={"base": base}))
+        return True
+
+    def _hides(self, book: Book) -> bool:
+        uppers = (
+            self._store.upper(layer, host) for layer in book.current.layers for host in self._names
+        )
+        return any((upper / name).exists() for upper in uppers for name in _HIDES_PACKAGES)
+
+    def start(self, progress: Progress = silent) -> bool:
+        book = self._book()
+        stopped = [each for each in self._containers if not (each.running and each.mounted)]
+        self._open_network(book)
+        if not stopped:
+            return False
+        for container in stopped:
+            progress(container.host, _("booting"))
+            container.kill()
+            self._mount(book, container)
+            container.start()
+        self._each(Container.wait_ready)
+        return True
+
+    def _open_network(self, book: Book) -> None:
+        self._network.ensure_free()
+        self._network.create()
+        before = self._network.allow_forwarding()
+        self._network.set_filter(self._way_out() if book.net_open else None)
+        if not book.forwarding and before:
+            self._store.write(book.model_copy(update={"forwarding": before}))
+
+    def _way_out(self) -> WayOut:
+        return WayOut(
+            resolvers=machine_resolvers(),
+            ports=self._apt.outward_ports,
+            proxy_port=self._apt.machine_proxy_port,
+        )
+
+    def _mount(self, book: Book, container: Container) -> None:
+        lower = [self._store.upper(layer, container.host) for layer in reversed(book.base.layers)]
+        lower += [self._image.path(name) for name in reversed(book.base.image)]
+        for path in lower:
+            if not path.is_dir():
+                raise WrongState(
+                    _("a layer of {host} is missing", host=container.host),
+                    cause=str(path),
+                    hint=_("labctl destroy, then labctl up"),
+                )
+        upper = self._store.upper(book.top, container.host)
+        mount_overlay(container.root, lower, upper, self._store.work(book.top, container.host))
+
+    def set_net(self, is_open: bool) -> None:
+        book = self._book()
+        self._store.write(book.model_copy(update={"net_open": is_open}))
+        if self._network.exists():
+            self._network.set_filter(self._way_out() if is_open else None)
+
+    # -- looking and stopping ---------------------------------------------------------------
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        for container in self._containers:
+            if not container.running:
+                raise WrongState(_("{host} does not run", host=container.host), hint=_("labctl up"))
+        return {
+            container.host: Endpoint(
+                host=container.host,
+                address=container.address,
+                port=22,
+                user="root",
+                key=self._home.key_file,
+                known_hosts=self._home.known_hosts,
+            )
+            for container in self._containers
+        }
+
+    def status(self) -> Mapping[str, HostState]:
+        return {container.host: self._state(container) for container in self._containers}
+
+    def _state(self, container: Container) -> HostState:
+        if container.running:
+            return HostState.RUNNING if container.mounted else HostState.BROKEN
+        if (self._home.state / "nspawn.json").exists():
+            return HostState.STOPPED
+        return HostState.ABSENT
+
+    def halt(self, progress: Progress = silent) -> None:
+        for container in self._containers:
+            progress(container.host, _("stopping"))
+        self._each(Container.halt)
+        self._network.remove(self._forwarding())
+
+    def destroy(self, progress: Progress = silent) -> None:
+        self._each(Container.kill)
+        for leftover in cgroups_called(f"labctl-{self._id}-"):
+            leftover.kill()
+        unmount_below(self._home.state)
+        self._network.remove(self._forwarding())
+        sweep_if_idle(self._home.cache / "images")
+        shutil.rmtree(self._home.state, ignore_errors=True)
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def save(self, checkpoint: str, origin: str = "up") -> None:
+        book = self._book()
+        running = [each for each in self._containers if each.running]
+        copy = self._store.new_layer(self._names)
+        with ExitStack() as frozen:
+            for container in running:
+                container.cgroup.freeze()
+                frozen.callback(container.cgroup.thaw)
+            for host in self._names:
+                self._copy(self._store.upper(book.top, host), self._store.upper(copy, host))
+        stack = Stack(image=book.base.image, layers=(*book.base.layers, copy))
+        self._store.write(book.with_checkpoint(self._saved(checkpoint, origin, stack)))
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        # cp keeps what overlayfs needs: whiteouts and the trusted.overlay attributes.
+        run(["cp", "--archive", "--reflink=auto", f"{source}/.", str(target)])
+
+    def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
+        book = self._book()
+        saved = book.find(checkpoint)
+        if saved is None:
+            raise WrongUsage(
+                _("there is no checkpoint {name}", name=repr(checkpoint)),
+                hint=_("checkpoints: {names}", names=", ".join(s.name for s in book.checkpoints)),
+            )
+        for host in self._names:
+            progress(host, _("going back to {name}", name=checkpoint))
+        self._each(Container.kill)
+        if keep_as:
+            book = book.with_checkpoint(self._saved(keep_as, "reset", book.current))
+        top = self._store.new_layer(self._names)
+        self._store.write(book.model_copy(update={"base": saved.stack, "top": top}))
+        self.start(progress)
+
+    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+        book = self._store.read()
+        if book is None:
+            return ()
+        return tuple(
+            CheckpointInfo(
+                name=saved.name,
+                created=saved.created,
+                size=self._store.size(saved.stack.layers[-1]),
+                origin=saved.origin,
+            )
+            for saved in sorted(book.checkpoints, key=lambda saved: saved.created)
+        )
+
+    def drop(self, checkpoint: str) -> None:
+        self._store.write(self._book().without_checkpoint(checkpoint))
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    def _book(self) -> Book:
+        book = self._store.read()
+        if book is None:
+            raise WrongState(_("the lab was never brought up"), hint=_("labctl up"))
+        return book
+
+    def _forwarding(self) -> dict[str, str]:
+        try:
+            book = self._store.read()
+        except WrongState:
+            return {}
+        return dict(book.forwarding) if book is not None else {}
+
+    def _saved(self, name: str, origin: str, stack: Stack) -> Saved:
+        return Saved(
+            name=name,
+            created=now(),
+            origin=origin,
+            fingerprint=self._lab.fingerprint,
+            stack=stack,
+        )
+
+    def _each(self, action: Callable[[Container], None]) -> None:
+        """Does the same to every host at once; the first error is raised when all are done."""
+        with ThreadPoolExecutor(max_workers=len(self._containers)) as pool:
+            for done in [pool.submit(action, each) for each in self._containers]:
+                done.result()

@@ -1,0 +1,137 @@
+"""Which layers make up a lab's hosts now, and at each checkpoint.
+
+A layer is a folder `layers/ID/HOST/upper`. The writable top of a running host is a layer from
+its birth, so keeping or going back to a state only rewrites one small file, atomically: killed
+at any moment, a lab is in the state before or the state after. Nothing is ever copied but the
+top of a running lab that is to be saved.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from labctl.errors import WrongState
+from labctl.home import write_atomically
+from labctl.i18n import _
+
+VERSION = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Stack(_Frozen):
+    """Layers from the bottom up: cached image layers by key, then the lab's own by id."""
+
+    image: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+
+
+class Saved(_Frozen):
+    """A checkpoint; `fingerprint` is of the lab's definition it was made from."""
+
+    name: str
+    created: str
+    origin: str
+    fingerprint: str
+    stack: Stack
+
+
+class Book(_Frozen):
+    """The whole file: the current stack, the writable layer on it, the checkpoints.
+
+    `forwarding` keeps what the machine's own setting was before the lab, by interface.
+    """
+
+    version: int = VERSION
+    base: Stack
+    top: str
+    net_open: bool = True
+    checkpoints: tuple[Saved, ...] = ()
+    forwarding: dict[str, str] = {}
+
+    @property
+    def current(self) -> Stack:
+        """The stack with the writable layer, as a checkpoint of this moment would have it."""
+        return Stack(image=self.base.image, layers=(*self.base.layers, self.top))
+
+    def find(self, name: str) -> Saved | None:
+        return next((saved for saved in self.checkpoints if saved.name == name), None)
+
+    def with_checkpoint(self, saved: Saved) -> Book:
+        others = tuple(old for old in self.checkpoints if old.name != saved.name)
+        return self.model_copy(update={"checkpoints": (*others, saved)})
+
+    def without_checkpoint(self, name: str) -> Book:
+        others = tuple(old for old in self.checkpoints if old.name != name)
+        return self.model_copy(update={"checkpoints": others})
+
+
+class LayerStore:
+    """The layers and the book of one lab, below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._book_file = folder / "nspawn.json"
+
+    def read(self) -> Book | None:
+        """The book; None where the lab was never made. WrongState where it is not readable."""
+        try:
+            book = Book.model_validate_json(self._book_file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise self._unreadable(type(error).__name__) from error
+        if book.version != VERSION:
+            raise self._unreadable(f"version {book.version}")
+        return book
+
+    def _unreadable(self, cause: str) -> WrongState:
+        return WrongState(
+            _("the state file {path} cannot be read", path=self._book_file),
+            cause=cause,
+            hint=_("labctl destroy, then labctl up"),
+        )
+
+    def write(self, book: Book) -> None:
+        write_atomically(self._book_file, book.model_dump_json(indent=1))
+        self._collect(book)
+
+    def new_layer(self, hosts: tuple[str, ...]) -> str:
+        """An empty layer for every host; returns its id."""
+        layer = secrets.token_hex(4)
+        for host in hosts:
+            self.upper(layer, host).mkdir(parents=True)
+            self.upper(layer, host).chmod(0o755)
+        return layer
+
+    def upper(self, layer: str, host: str) -> Path:
+        return self.folder / "layers" / layer / host / "upper"
+
+    def work(self, layer: str, host: str) -> Path:
+        return self.folder / "layers" / layer / host / "work"
+
+    def size(self, layer: str) -> int:
+        """Bytes on disk of a layer, all hosts."""
+        folder = self.folder / "layers" / layer
+        return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+
+    def _collect(self, book: Book) -> None:
+        """Removes layers that neither the lab nor a checkpoint stands on any more."""
+        kept = {*book.current.layers}
+        for saved in book.checkpoints:
+            kept.update(saved.stack.layers)
+        for folder in (self.folder / "layers").glob("*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def now() -> str:
+    """The time, ISO 8601 with offset, to the second."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
