@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import io
 import secrets
+import select
+import socket
 import tarfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import paramiko
 from fabric import Config, Connection
-from invoke.exceptions import CommandTimedOut
 
 from labctl.errors import CommandFailed, WrongState
 from labctl.i18n import _
@@ -101,22 +103,13 @@ class Remote:
         `timeout` is in seconds. Raises CommandFailed where `check` is set and the status is
         not 0, or the time is over; WrongState where the host does not answer.
         """
-        line = shell_line(self._as_user(argv, user))
         try:
-            done = self._connection.run(
-                line,
-                hide=True,
-                warn=True,
-                timeout=timeout,
-                in_stream=io.StringIO(stdin) if stdin is not None else False,
-                encoding="utf-8",
-            )
-        except CommandTimedOut as error:
+            result = self._finish(self._begin(argv, user, stdin, timeout), tuple(argv), timeout)
+        except TimeoutError as error:
             text = _("no end after {seconds} s", seconds=timeout)
             raise CommandFailed(shell_line(argv), 124, text, where=self.endpoint.host) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._unreachable(error) from error
-        result = Completed(tuple(argv), done.return_code, done.stdout, done.stderr)
         if check and not result.ok:
             raise CommandFailed(
                 shell_line(argv),
@@ -130,6 +123,18 @@ class Remote:
         """Runs a constant POSIX shell script as root; values come as `args`, never in `text`."""
         return self.run(["sh", "-euc", text, "sh", *args], check=check, timeout=timeout)
 
+    def stream(self, argv: Sequence[str], *, user: str = "root") -> Iterator[str]:
+        """The lines a command writes to standard output, each as it comes, until it ends.
+
+        Closing the iterator ends the command (its output goes nowhere from then on). Raises
+        WrongState where the host does not answer.
+        """
+        try:
+            with self._begin(argv, user) as channel:
+                yield from (line.rstrip("\n") for line in channel.makefile("r"))
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._unreachable(error) from error
+
     def install(self, files: Sequence[ManagedFile]) -> list[str]:
         """Makes the files as given; returns the paths that had to change, in order."""
         changed = [
@@ -140,6 +145,49 @@ class Remote:
         if changed:
             self._unpack(_as_tar(changed))
         return [file.path for file in changed]
+
+    def _begin(
+        self,
+        argv: Sequence[str],
+        user: str,
+        stdin: str | None = None,
+        timeout: float | None = None,
+    ) -> paramiko.Channel:
+        """Starts a command over the connection.
+
+        Not through Fabric's own `run`: it feeds standard input one byte every 10 ms.
+        """
+        channel: paramiko.Channel = self._connection.create_session()
+        # Nagle's algorithm against delayed acknowledgements cost 40 ms for every command.
+        self._connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        channel.settimeout(timeout)
+        channel.exec_command(shell_line(self._as_user(argv, user)))
+        if stdin:
+            channel.sendall(stdin.encode())
+        channel.shutdown_write()
+        return channel
+
+    def _finish(
+        self, channel: paramiko.Channel, argv: tuple[str, ...], timeout: float
+    ) -> Completed:
+        """Reads both outputs to their end; raises TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        output, errors = bytearray(), bytearray()
+        with channel:
+            while not _all_said(channel):
+                if not select.select([channel], [], [], max(0, deadline - time.monotonic()))[0]:
+                    raise TimeoutError
+                if channel.recv_ready():
+                    output += channel.recv(65536)
+                if channel.recv_stderr_ready():
+                    errors += channel.recv_stderr(65536)
+            if not channel.status_event.wait(max(0, deadline - time.monotonic())):
+                raise TimeoutError
+            status = channel.recv_exit_status()
+        # -1 with a living connection: the command was ended by a signal.
+        if status == -1 and not self._connection.is_connected:
+            raise EOFError(_("the connection was lost"))
+        return Completed(argv, status, _text(output), _text(errors))
 
     def _fingerprints(self, files: Sequence[ManagedFile]) -> list[str]:
         if not files:
@@ -170,6 +218,16 @@ class Remote:
             cause=str(error) or type(error).__name__,
             hint=_("labctl status, then labctl up"),
         )
+
+
+def _all_said(channel: paramiko.Channel) -> bool:
+    if channel.recv_ready() or channel.recv_stderr_ready():
+        return False
+    return bool(channel.eof_received or channel.closed)
+
+
+def _text(data: bytearray) -> str:
+    return data.decode("utf-8", errors="replace")
 
 
 def _as_tar(files: Sequence[ManagedFile]) -> bytes:
