@@ -42,7 +42,7 @@ def _catalog(lang: str) -> gettext.NullTranslations:
     )
 
 
-def _(message: str, **values: object) -> str:
+def _(message: str, /, **values: object) -> str:
     """The sentence in the user's language, with `values` put into its `{fields}`."""
     text = _catalog(language()).gettext(message)
     return text.format(**values) if values else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -96,23 +96,42 @@ class Hop:
     delays: tuple[float, float, float, float]
     dsn: str = ""
     detail: str = ""
+    recipient: str = ""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message of the mail test, from `mail` to `mail`; `seconds` from sent to read."""
+    """One message of the mail test, from `mail` to `mail`; `seconds` from sent to read.
 
-    label: str
+    `kind` is `message` (to the other host), `answer` (by `mail`'s reply command) or `local`
+    (to oneself). `hops` are the queues it went through, in order; `explanation` says why it
+    failed: a sentence first, where the cause is known, then the lines that show it.
+    """
+
+    kind: str
     sender: str
     recipient: str
     subject: str
-    token: str
+    message_id: str
     arrived: bool
     read: bool
     seconds: float
     hops: tuple[Hop, ...] = ()
-    explanation: tuple[str, ...] = field(default=())
+    explanation: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         return self.arrived and self.read
+
+
+@dataclass(frozen=True)
+class MailTestResult:
+    """What a mail test found; `started` is ISO 8601 with offset, `seconds` the whole test."""
+
+    started: str
+    seconds: float
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(delivery.ok for delivery in self.deliveries)

@@ -1,0 +1,34 @@
+"""The list of commands, in the order the help shows them."""
+
+from __future__ import annotations
+
+import typer
+
+from labctl.cli import (
+    credentials,
+    destroy,
+    down,
+    logs,
+    net,
+    render,
+    reset,
+    ssh,
+    status,
+    test_mail,
+    up,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds every command to the application."""
+    app.command("up")(up.up)
+    app.command("test-mail")(test_mail.test_mail)
+    app.command("reset")(reset.reset)
+    app.command("status")(status.status)
+    app.command("ssh")(ssh.ssh)
+    app.command("logs")(logs.logs)
+    app.command("credentials")(credentials.credentials)
+    app.command("render")(render.render)
+    app.command("net")(net.net)
+    app.command("down")(down.down)
+    app.command("destroy")(destroy.destroy)

@@ -1,0 +1,20 @@
+"""`labctl down`: stop the hosts, keep everything."""
+
+from __future__ import annotations
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.i18n import _
+
+
+def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.lock import locked
+    from labctl.render import Live, print_done
+    from labctl.session import open_session
+
+    session = open_session(name)
+    with locked(session.home), Live(session.lab, quiet=as_json) as live:
+        session.provider.halt(live.progress)
+    print_done("down", _("stopped; labctl up brings it back as it was"), as_json=as_json)
+
+
+down.__doc__ = _("Stop the hosts and keep everything.")

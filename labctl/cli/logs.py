@@ -1,0 +1,34 @@
+"""`labctl logs`: the mail logs of both hosts, merged by time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, OptionalHost
+from labctl.i18n import _
+
+
+def logs(
+    host: OptionalHost = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help=_("Go on as lines come."))] = False,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=1, help=_("How many lines back, each host."))
+    ] = 200,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.mailtest.logs import follow_lines, newest_lines
+    from labctl.render import print_log_lines
+    from labctl.session import open_session
+
+    session = open_session(name)
+    hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.mail_hosts]
+    session.ensure_up()
+    with session.targets(hosts) as targets:
+        found = follow_lines(targets, lines) if follow else newest_lines(targets, lines)
+        print_log_lines(found, as_json=as_json)
+
+
+logs.__doc__ = _("Show the mail logs of both hosts in one stream.")

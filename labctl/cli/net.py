@@ -1,0 +1,36 @@
+"""`labctl net`: the lab's way out for package installation."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.i18n import _
+
+
+class Way(StrEnum):
+    """What the way out can be."""
+
+    OPEN = "open"
+    CLOSE = "close"
+
+
+def net(
+    way: Annotated[Way, typer.Argument(help=_("open or close."))],
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.lock import locked
+    from labctl.render import print_net
+    from labctl.session import open_session
+
+    session = open_session(name)
+    with locked(session.home):
+        session.provider.set_net(way is Way.OPEN)
+    print_net(way is Way.OPEN, as_json=as_json)
+
+
+net.__doc__ = _("Open or close the hosts' way out for package installation.")

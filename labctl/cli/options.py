@@ -1,0 +1,53 @@
+"""Options that several commands share, so that each means the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.i18n import _
+
+
+def _labs(incomplete: str) -> list[str]:
+    from labctl.home import lab_names
+
+    return [name for name in lab_names() if name.startswith(incomplete)]
+
+
+def _hosts(incomplete: str) -> list[str]:
+    from labctl.lab import load_lab
+
+    return [h.name for h in load_lab("default").hosts if h.name.startswith(incomplete)]
+
+
+def _steps(incomplete: str) -> list[str]:
+    from labctl.engine import step_names
+
+    return [name for name in step_names() if name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name", envvar="LABCTL_NAME", help=_("Which lab."), autocompletion=_labs, metavar="NAME"
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON document."))]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help=_("Ask nothing."))]
+LabFile = Annotated[
+    Path | None, typer.Option("--lab", help=_("The lab file (default: ./labctl.toml if there)."))
+]
+ProviderName = Annotated[
+    str | None, typer.Option("--provider", help=_("vagrant or nspawn (default: what fits)."))
+]
+HostArgument = Annotated[str, typer.Argument(help=_("host1 or host2."), autocompletion=_hosts)]
+OptionalHost = Annotated[
+    str | None, typer.Argument(help=_("host1 or host2 (default: all)."), autocompletion=_hosts)
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help=_("Stop after this step."), autocompletion=_steps, metavar="STEP"),
+]
+DEFAULT_NAME = "default"

@@ -1,0 +1,41 @@
+"""`labctl reset`: back to a clean lab between two classes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.confirm import confirm
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes
+from labctl.i18n import _
+
+
+def reset(
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="CHECKPOINT", help=_("os, dns, packages, ready or a step.")),
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help=_("Bring back the state before the last reset."))
+    ] = False,
+    yes: Yes = False,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.lock import locked
+    from labctl.render import Live, print_reset
+    from labctl.reset import go_back, newest_before_reset, target_of_reset
+    from labctl.session import open_session
+
+    session = open_session(name)
+    with locked(session.home):
+        checkpoint = newest_before_reset(session) if undo else target_of_reset(session, to)
+        if not yes:
+            confirm(_("Put both hosts back to {name}?", name=checkpoint))
+        with Live(session.lab, quiet=as_json) as live:
+            result = go_back(session, checkpoint, live.progress)
+    print_reset(result, as_json=as_json)
+
+
+reset.__doc__ = _("Put both hosts back to a checkpoint.")

@@ -1,0 +1,37 @@
+"""`labctl ssh`: a shell or a command on a host."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, HostArgument, Name
+from labctl.i18n import _
+
+
+def ssh(
+    host: HostArgument,
+    command: Annotated[
+        list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", "-u", help=_("Whose shell (default: ubuntu)."))
+    ] = None,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    from labctl.run import interactive
+    from labctl.session import open_session
+    from labctl.shell import ssh_command
+
+    session = open_session(name)
+    session.lab.host(host)
+    endpoint = session.provider.endpoints()[host]
+    login = user or session.lab.edition.admin
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    argv = ssh_command(endpoint, login, command or [], terminal=terminal)
+    raise typer.Exit(interactive(argv))
+
+
+ssh.__doc__ = _("Open a shell on a host, or run a command there.")

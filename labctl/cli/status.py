@@ -1,0 +1,26 @@
+"""`labctl status`: what is really there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.i18n import _
+
+
+def status(
+    name: Name = DEFAULT_NAME,
+    every: Annotated[bool, typer.Option("--all", help=_("Every lab on this machine."))] = False,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.home import lab_names
+    from labctl.render import print_status
+    from labctl.status import look
+
+    names = (lab_names() or [name]) if every else [name]
+    print_status([look(each) for each in names], as_json=as_json)
+
+
+status.__doc__ = _("Show hosts, checkpoints and folders of the lab.")

@@ -1,0 +1,42 @@
+"""`labctl up`: create the hosts and apply the steps in the book's order."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName, Until
+from labctl.i18n import _
+
+
+def up(
+    until: Until = None,
+    provider: ProviderName = None,
+    lab: LabFile = None,
+    name: Name = DEFAULT_NAME,
+    checkpoints: Annotated[
+        str, typer.Option(help=_("default, or every: keep a checkpoint after each step."))
+    ] = "default",
+    as_json: AsJson = False,
+) -> None:
+    from labctl.engine import bring_up, steps_until
+    from labctl.errors import WrongUsage
+    from labctl.lock import locked
+    from labctl.render import Live, print_up
+    from labctl.session import open_session
+
+    if checkpoints not in ("default", "every"):
+        raise WrongUsage(_("--checkpoints takes default or every"))
+    steps_until(until)
+    session = open_session(name, lab, provider)
+    with locked(session.home), Live(session.lab, quiet=as_json) as live:
+        if not as_json:
+            live.note(
+                _("{name} ({reason})", name=session.provider.name, reason=session.choice.reason)
+            )
+        result = bring_up(session, live.progress, until, every=checkpoints == "every")
+    print_up(session.lab, result, as_json=as_json)
+
+
+up.__doc__ = _("Bring the lab up, or as far as a step; continues where it stopped.")

@@ -1,0 +1,46 @@
+"""The files a host gets, for reading and comparing without a host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from labctl.errors import WrongUsage
+from labctl.i18n import _
+from provision.remote import ManagedFile
+from provision.step import Scene
+from provision.steps import STEPS
+
+
+def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
+    """All files the steps write on the scene's host, or the one at `path`.
+
+    Raises WrongUsage, with the paths there are, where no step writes that one.
+    """
+    steps = (step for step in STEPS if step.applies_to(scene.host))
+    files = tuple(file for step in steps for file in step.files(scene))
+    if path is None:
+        return files
+    chosen = tuple(file for file in files if file.path == path)
+    if not chosen:
+        raise WrongUsage(
+            _("labctl does not write {path} as a whole", path=path),
+            hint=_("files: {names}", names=", ".join(file.path for file in files)),
+        )
+    return chosen
+
+
+def write_below(folder: Path, files: Sequence[ManagedFile]) -> None:
+    """Writes the files below a folder, laid out as on the host.
+
+    Raises WrongUsage where the folder cannot be written.
+    """
+    try:
+        for file in files:
+            target = folder / file.path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.content, encoding="utf-8")
+    except OSError as error:
+        raise WrongUsage(
+            _("{path} cannot be written", path=folder), cause=error.strerror or ""
+        ) from error

@@ -1,0 +1,46 @@
+"""Removing a lab by what is really there, even where its state file says nothing."""
+
+from __future__ import annotations
+
+import shutil
+
+from labctl.errors import LabError
+from labctl.home import LabHome, lab_home
+from labctl.lab import DEFAULT_EDITION, Lab, load_edition, load_lab
+from labctl.providers.base import Progress
+from labctl.providers.choose import PROVIDERS, make_provider
+from labctl.session import open_session
+from labctl.state import read_state
+
+
+def destroy_lab(name: str, progress: Progress) -> None:
+    """Removes hosts, network, checkpoints, keys and passwords of the lab; idempotent.
+
+    Where state or lab file cannot be read, every provider that left traces is asked.
+    """
+    home = lab_home(name)
+    try:
+        session = open_session(name)
+    except LabError:
+        if not home.state.exists():
+            raise
+        _by_traces(home, progress)
+    else:
+        session.provider.destroy(progress)
+    shutil.rmtree(home.state, ignore_errors=True)
+
+
+def _by_traces(home: LabHome, progress: Progress) -> None:
+    lab = _as_far_as_known(home)
+    for name in PROVIDERS:
+        if (home.state / f"{name}.json").exists() or (home.state / name).exists():
+            make_provider(name, lab, home).destroy(progress)
+
+
+def _as_far_as_known(home: LabHome) -> Lab:
+    """Names and addresses are enough to find the hosts; without a lab file, the default's."""
+    try:
+        state = read_state(home)
+        return load_lab(home.name, state.lab_file if state is not None else None)
+    except LabError:
+        return Lab(name=home.name, edition=load_edition(DEFAULT_EDITION))

@@ -1,0 +1,178 @@
+"""Brings a lab up: hosts from a provider, then the steps in the book's order.
+
+Both hosts go through the steps in parallel; they meet only where a checkpoint is saved, for
+that is of the whole lab. An interrupted run is continued by the next: every part is idempotent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from labctl.errors import LabError, WrongState, WrongUsage
+from labctl.i18n import _
+from labctl.providers.base import Progress
+from labctl.results import StepReport
+from labctl.session import Session, name_option
+from labctl.state import LabState, write_state
+from provision.step import Step, Target
+from provision.steps import STEPS
+
+OS = "os"
+
+
+@dataclass(frozen=True)
+class UpResult:
+    """What `up` did. `seconds` is wall time, `saved` the checkpoints written."""
+
+    lab: str
+    provider: str
+    reason: str
+    until: str
+    made: bool
+    started: bool
+    reports: tuple[StepReport, ...]
+    saved: tuple[str, ...]
+    seconds: float
+
+    @property
+    def changed(self) -> bool:
+        return self.made or self.started or any(report.changes for report in self.reports)
+
+
+def step_names() -> list[str]:
+    """What `--until` takes: `os`, then every step."""
+    return [OS, *(step.name for step in STEPS)]
+
+
+def steps_until(until: str | None) -> tuple[Step, ...]:
+    """The steps up to and with `until`, all by default; WrongUsage with the names there are."""
+    if until is None:
+        return STEPS
+    if until not in step_names():
+        raise WrongUsage(
+            _("there is no step {name}", name=repr(until)),
+            hint=_("steps: {names}", names=", ".join(step_names())),
+        )
+    return STEPS[: step_names().index(until)]
+
+
+def bring_up(
+    session: Session, progress: Progress, until: str | None = None, *, every: bool = False
+) -> UpResult:
+    """Makes, starts and configures the lab as far as `until`.
+
+    With `every`, a checkpoint is saved after each step, under the step's name. Raises LabError;
+    what was done until then stays, and the next call goes on from there.
+    """
+    begun = time.monotonic()
+    steps = steps_until(until)
+    provider = session.provider
+    provider.ensure_usable()
+    _remember(session, session.state.complete if session.state else "")
+    made = provider.create(progress)
+    saved = {info.name for info in provider.checkpoints()}
+    reports: list[StepReport] = []
+    new: list[str] = []
+    started = False
+    for segment in _segments(steps, every):
+        for packages in (step.packages for step in segment if step.packages is not None):
+            provider.preinstall(packages, progress)
+        started |= provider.start(progress)
+        reports += _apply(session, segment, progress)
+        checkpoint = _checkpoint_of(segment[-1])
+        if checkpoint not in saved:
+            progress("", _("saving the checkpoint {name}", name=checkpoint))
+            provider.save(checkpoint)
+            new.append(checkpoint)
+    started |= provider.start(progress)
+    _remember(session, _checkpoint_of(steps[-1]) if steps else OS)
+    return UpResult(
+        lab=session.lab.name,
+        provider=provider.name,
+        reason=session.choice.reason,
+        until=steps[-1].name if steps else OS,
+        made=made,
+        started=started,
+        reports=tuple(reports),
+        saved=tuple(new),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _checkpoint_of(step: Step) -> str:
+    return step.checkpoint or step.name
+
+
+def _segments(steps: Sequence[Step], every: bool) -> list[list[Step]]:
+    """The steps cut after each one that is to be saved; the last one always is."""
+    segments: list[list[Step]] = [[]]
+    for step in steps:
+        segments[-1].append(step)
+        if every or step.checkpoint is not None:
+            segments.append([])
+    return [segment for segment in segments if segment]
+
+
+def _remember(session: Session, complete: str) -> None:
+    lab, before = session.lab, session.state
+    if before is not None and before.fingerprint != lab.fingerprint:
+        raise WrongState(
+            _("the lab file says another lab than {name} was made from", name=lab.name),
+            hint="labctl destroy" + name_option(lab.name) + ", labctl up",
+        )
+    state = LabState(
+        provider=session.provider.name,
+        fingerprint=lab.fingerprint,
+        lab_file=session.lab_file.absolute() if session.lab_file else None,
+        complete=complete,
+    )
+    if state != before:
+        write_state(session.home, state)
+
+
+def _apply(session: Session, steps: Sequence[Step], progress: Progress) -> list[StepReport]:
+    """The steps on every host, hosts in parallel; reports in the book's order."""
+    with session.targets() as targets, ThreadPoolExecutor(len(targets)) as pool:
+        running = [pool.submit(_apply_on, target, steps, progress) for target in targets.values()]
+        try:
+            found = [report for done in running for report in done.result()]
+        except BaseException:
+            # Cut the connections, so that no thread goes on with the lab after we have left.
+            _close(targets)
+            raise
+    order = {step.name: number for number, step in enumerate(STEPS)}
+    return sorted(found, key=lambda report: order[report.step])
+
+
+def _close(targets: Mapping[str, Target]) -> None:
+    for target in targets.values():
+        target.remote.close()
+
+
+def _apply_on(target: Target, steps: Sequence[Step], progress: Progress) -> list[StepReport]:
+    reports = []
+    for step in steps:
+        if step.applies_to(target.host):
+            progress(target.host.name, f"{step.name}  {step.section}")
+            reports.append(_apply_one(target, step))
+    progress(target.host.name, _("done"))
+    return reports
+
+
+def _apply_one(target: Target, step: Step) -> StepReport:
+    begun = time.monotonic()
+    try:
+        changes = tuple(step.apply(target))
+    except LabError as error:
+        error.message = _(
+            "{step} on {host}: {what}",
+            step=step.name,
+            host=target.host.name,
+            what=error.message,
+        )
+        raise
+    seconds = time.monotonic() - begun
+    return StepReport(step.name, step.section, target.host.name, seconds, changes)

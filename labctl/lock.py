@@ -1,0 +1,46 @@
+"""One labctl at a time changes a lab; the second is told who is at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from filelock import FileLock, Timeout
+
+from labctl.errors import WrongState
+from labctl.home import LabHome, write_atomically
+from labctl.i18n import _
+
+
+@contextmanager
+def locked(home: LabHome) -> Iterator[None]:
+    """Holds the lab's lock; raises WrongState naming the holder where another has it.
+
+    The lock is the kernel's: it ends with the process that holds it, however that dies.
+    """
+    home.lock_file.parent.mkdir(parents=True, exist_ok=True)
+    holder = home.lock_file.with_suffix(".holder")
+    try:
+        with FileLock(home.lock_file, blocking=False):
+            command = " ".join(["labctl", *sys.argv[1:3]])
+            write_atomically(holder, json.dumps({"pid": os.getpid(), "command": command}))
+            try:
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
+    except Timeout as error:
+        raise WrongState(
+            _("another labctl is working on the lab {name}", name=home.name),
+            cause=_holder(home),
+            hint=_("wait until it ends, then try again"),
+        ) from error
+
+
+def _holder(home: LabHome) -> str:
+    with suppress(OSError, ValueError, KeyError):
+        seen = json.loads(home.lock_file.with_suffix(".holder").read_text(encoding="utf-8"))
+        return f"pid {seen['pid']}: {seen['command']}"
+    return ""

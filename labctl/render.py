@@ -1,0 +1,325 @@
+"""The one renderer: results become text for people, or one versioned JSON document.
+
+Results go to standard output, progress and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from labctl.errors import LabError
+from labctl.i18n import _
+from labctl.lab import Lab
+from labctl.results import Delivery, HostState, MailTestResult
+
+if TYPE_CHECKING:
+    from labctl.credentials import Credentials
+    from labctl.engine import UpResult
+    from labctl.mailtest.logs import LogLine
+    from labctl.reset import ResetResult
+    from labctl.status import LabStatus
+    from provision.remote import ManagedFile
+
+# Raised when a field changes its meaning or goes away (docs/reference/json.md).
+JSON_SCHEMA = 1
+_COLOURS = ("cyan", "magenta", "yellow")
+# Changes are listed one by one up to this many; more are counted.
+_LISTED = 14
+
+
+@cache
+def console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def console_err() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def print_json(command: str, data: Any, *, ok: bool = True) -> None:
+    """One document: schema, command, ok, and the result's own fields under `data`."""
+    document = {"schema": JSON_SCHEMA, "command": command, "ok": ok, "data": _plain(data)}
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_error(error: LabError, *, as_json: bool) -> None:
+    """Message, cause and the next command, each on lines of its own."""
+    if as_json:
+        fields = {"message": error.message, "cause": error.cause, "hint": error.hint}
+        document = {"schema": JSON_SCHEMA, "ok": False, "exit_code": int(error.exit_code)}
+        sys.stdout.write(json.dumps({**document, "error": fields}, ensure_ascii=False) + "\n")
+        return
+    out = console_err()
+    out.print(f"[bold red]{_('error')}[/]: {escape(error.message)}")
+    for line in error.cause.splitlines():
+        out.print(f"  {escape(line)}")
+    if error.hint:
+        out.print(f"[bold]{_('next')}[/]: {escape(error.hint)}")
+
+
+class Live:
+    """A line per host with what it is at and for how long; plain lines where no terminal is."""
+
+    def __init__(self, lab: Lab, *, quiet: bool = False) -> None:
+        self._hosts = [host.name for host in lab.hosts]
+        self._quiet = quiet
+        self._begun = time.monotonic()
+        self._bars: Bars | None = None
+        self._lines: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        if not self._quiet and console_err().is_terminal:
+            columns = (
+                SpinnerColumn(finished_text="✓"),
+                TextColumn("{task.fields[host]}", style="bold"),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+            )
+            self._bars = Bars(*columns, console=console_err(), transient=True)
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def progress(self, host: str, what: str) -> None:
+        """Is a labctl.providers.base.Progress; may be called from several threads."""
+        if self._quiet:
+            return
+        if self._bars is None:
+            seconds = time.monotonic() - self._begun
+            console_err().print(escape(f"{seconds:6.1f} s  {host or '-':<6} {what}"))
+            return
+        for name in [host] if host else self._hosts:
+            if name not in self._lines:
+                self._lines[name] = self._bars.add_task("", host=name, total=None)
+            self._bars.update(self._lines[name], description=escape(what))
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        if not self._quiet:
+            console_err().print(escape(text))
+
+
+def print_up(lab: Lab, result: UpResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json("up", {**_plain(result), "changed": result.changed})
+        return
+    out = console()
+    changes = [
+        f"{report.host}  {report.step}: {change.what}"
+        for report in result.reports
+        for change in report.changes
+    ]
+    if not result.changed:
+        out.print(_("nothing to change ({seconds:.1f} s)", seconds=result.seconds))
+    elif result.made or len(changes) > _LISTED:
+        out.print(
+            _("{count} changes ({seconds:.1f} s)", count=len(changes), seconds=result.seconds)
+        )
+    else:
+        for line in changes:
+            out.print(escape(line))
+        out.print(_("up again ({seconds:.1f} s)", seconds=result.seconds))
+    _print_picture(lab)
+    _print_next(result)
+
+
+def _print_picture(lab: Lab) -> None:
+    """The lab as one draws it on a blackboard."""
+    out = console()
+    picture = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
+    for host in lab.hosts:
+        mailbox = (
+            host.mailbox if host.account is not None else _("DNS for {zone}", zone=host.domain)
+        )
+        picture.add_row(f"[bold]{host.name}[/]", str(host.address), host.fqdn, mailbox)
+    picture.add_row(_("this machine"), str(lab.network.machine), "", "")
+    out.print()
+    out.print(f"  {lab.network.cidr}  {_('host-only network')}")
+    for row, line in enumerate(_lines_of(picture)):
+        out.print(f"   {'└' if row == len(lab.hosts) else '├'}─ {line}")
+    out.print()
+
+
+def _lines_of(table: Table) -> list[str]:
+    with console().capture() as captured:
+        console().print(table)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def _print_next(result: UpResult) -> None:
+    name = "" if result.lab == "default" else f" --name {result.lab}"
+    commands = [
+        (f"labctl test-mail{name}", _("mail between the two hosts, by the mail command")),
+        (f"labctl ssh{name} host1", _("a shell on host1 (then: sudo -iu user1)")),
+        (f"labctl logs{name} -f", _("both mail logs in one stream")),
+        (f"labctl reset{name}", _("back to this state, for the next class")),
+    ]
+    if result.until != "dovecot":
+        commands = [*commands[1:], (f"labctl up{name}", _("the remaining sections"))]
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for command, meaning in commands:
+        table.add_row(f"[green]{command}[/]", meaning)
+    console().print(table)
+
+
+def print_mail_test(result: MailTestResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json("test-mail", {**_plain(result), "ok": result.ok}, ok=result.ok)
+        return
+    for delivery in result.deliveries:
+        _print_delivery(delivery)
+    failed = sum(not delivery.ok for delivery in result.deliveries)
+    count = len(result.deliveries)
+    if failed:
+        text = _("{failed} of {count} messages did not make it", failed=failed, count=count)
+        console().print(f"[bold red]{text}[/] ({result.seconds:.1f} s)")
+    else:
+        text = _("all {count} messages arrived and were read", count=count)
+        console().print(f"[bold green]{text}[/] ({result.seconds:.1f} s)")
+
+
+def _print_delivery(delivery: Delivery) -> None:
+    out = console()
+    mark = "[green]✓[/]" if delivery.ok else "[red]✗[/]"
+    arrow = escape(f"{delivery.sender} → {delivery.recipient}")
+    out.print(f"{mark} {arrow}  {escape(delivery.subject)}  ({delivery.seconds:.2f} s)")
+    for hop in delivery.hops:
+        times = "/".join(f"{part:g}" for part in hop.delays)
+        where = f"{hop.host}  {hop.queue_id}  {hop.status}  → {hop.relay}"
+        out.print(escape(f"    {where}  {_('delay')} {hop.delay:g} s ({times})"), style="dim")
+    for line in delivery.explanation:
+        out.print(f"    [red]{escape(line)}[/]")
+
+
+def print_reset(result: ResetResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json("reset", result)
+        return
+    text = _(
+        "both hosts are back at {name} ({seconds:.1f} s)",
+        name=result.checkpoint,
+        seconds=result.seconds,
+    )
+    console().print(text)
+    console().print(_("the state before is kept; labctl reset --undo brings it back"), style="dim")
+
+
+def print_status(labs: Sequence[LabStatus], *, as_json: bool) -> None:
+    if as_json:
+        print_json("status", {"labs": labs})
+        return
+    for lab in labs:
+        _print_lab_status(lab)
+
+
+def _print_lab_status(lab: LabStatus) -> None:
+    out = console()
+    until = lab.complete or _("not yet")
+    out.print(
+        f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  " + _("complete: {name}", name=until)
+    )
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for title in (_("host"), _("address"), _("mailbox"), _("state")):
+        table.add_column(title)
+    for host in lab.hosts:
+        colour = "green" if host.state is HostState.RUNNING else "red"
+        table.add_row(host.fqdn, host.address, host.mailbox, f"[{colour}]{host.state}[/]")
+    out.print(table)
+    for saved in lab.checkpoints:
+        size = f"{saved.size / 1024**2:.1f} MiB"
+        out.print(f"  {_('checkpoint')} [bold]{saved.name}[/]  {saved.created}  {size}")
+    for title, folder in lab.folders.items():
+        out.print(f"  {title}: {escape(str(folder))}", style="dim")
+
+
+def print_credentials(lab: Lab, credentials: Credentials, *, as_json: bool) -> None:
+    accounts = [
+        {
+            "host": host.name,
+            "user": host.account,
+            "address": host.mailbox,
+            "password": credentials.password(str(host.account)),
+        }
+        for host in lab.mail_hosts
+    ]
+    if as_json:
+        print_json("credentials", {"admin": lab.edition.admin, "accounts": accounts})
+        return
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for title in (_("host"), _("user"), _("mail address"), _("password")):
+        table.add_column(title)
+    for account in accounts:
+        table.add_row(*(escape(str(value)) for value in account.values()))
+    console().print(table)
+
+
+def print_files(files: Sequence[ManagedFile], *, written_to: Path | None, as_json: bool) -> None:
+    if as_json:
+        print_json("render", {"files": list(files)})
+    elif written_to is not None:
+        for file in files:
+            console().print(escape(str(written_to / file.path.lstrip("/"))))
+    else:
+        for file in files:
+            if len(files) > 1:
+                console().rule(escape(f"{file.path}  {file.mode:o} {file.owner}:{file.group}"))
+            sys.stdout.write(file.content)
+
+
+def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
+    colours: dict[str, str] = {}
+    with suppress(KeyboardInterrupt):
+        for line in lines:
+            if as_json:
+                sys.stdout.write(json.dumps(_plain(line), ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+                continue
+            colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])
+            stamp = line.time.strftime("%H:%M:%S.%f")[:-3]
+            console().print(f"{stamp} [{colour}]{line.host}[/] {escape(line.text)}")
+
+
+def print_net(is_open: bool, *, as_json: bool) -> None:
+    text = _("the way out for packages is open") if is_open else _("the way out is closed")
+    print_done("net", text, as_json=as_json, data={"open": is_open})
+
+
+def print_done(command: str, text: str, *, as_json: bool, data: Any = None) -> None:
+    if as_json:
+        print_json(command, data)
+    else:
+        console().print(text)

@@ -1,0 +1,77 @@
+"""Back to a checkpoint, and never losing silently what was there before.
+
+The state before a reset is kept as a checkpoint of its own; the newest three are.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from labctl.errors import WrongState, WrongUsage
+from labctl.i18n import _
+from labctl.providers.base import Progress
+from labctl.session import Session, name_option
+
+KEPT_BEFORE_RESET = 3
+_BEFORE = "before-reset-"
+
+
+@dataclass(frozen=True)
+class ResetResult:
+    """Where the lab went back to, and the name under which the state before is kept."""
+
+    checkpoint: str
+    kept_as: str
+    seconds: float
+
+
+def target_of_reset(session: Session, asked: str | None) -> str:
+    """The checkpoint to go back to: the asked one, else where the last complete `up` ended.
+
+    Raises WrongUsage for a name that is not there, WrongState before the first complete `up`.
+    """
+    names = [info.name for info in session.provider.checkpoints()]
+    if not names:
+        raise WrongState(
+            _("the lab {name} was never brought up", name=session.lab.name),
+            hint="labctl up" + name_option(session.lab.name),
+        )
+    wanted = asked or (session.state.complete if session.state is not None else "")
+    if not wanted:
+        raise WrongState(
+            _("no labctl up has come to its end yet"),
+            hint=_("labctl up, or labctl reset --to {names}", names="|".join(names)),
+        )
+    if wanted not in names:
+        raise WrongUsage(
+            _("there is no checkpoint {name}", name=repr(wanted)),
+            hint=_("checkpoints: {names}", names=", ".join(names)),
+        )
+    return wanted
+
+
+def newest_before_reset(session: Session) -> str:
+    """The state before the last reset; WrongState where none is kept."""
+    kept = _kept(session)
+    if not kept:
+        raise WrongState(_("there is no reset to undo"))
+    return kept[-1]
+
+
+def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResult:
+    """Restores the checkpoint on all hosts and keeps the state before."""
+    begun = time.monotonic()
+    session.provider.ensure_usable()
+    kept_as = _BEFORE + time.strftime("%Y%m%d-%H%M%S")
+    session.provider.restore(checkpoint, progress, keep_as=kept_as)
+    if checkpoint.startswith(_BEFORE):
+        session.provider.drop(checkpoint)
+    for old in _kept(session)[:-KEPT_BEFORE_RESET]:
+        session.provider.drop(old)
+    return ResetResult(checkpoint, kept_as, time.monotonic() - begun)
+
+
+def _kept(session: Session) -> list[str]:
+    names = (info.name for info in session.provider.checkpoints())
+    return sorted(name for name in names if name.startswith(_BEFORE))

@@ -1,0 +1,91 @@
+"""What a command works on: a lab, its home, its state and its provider, opened by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.credentials import Credentials, load_credentials
+from labctl.errors import WrongState
+from labctl.home import LabHome, lab_home
+from labctl.i18n import _
+from labctl.lab import Lab, load_lab
+from labctl.providers.base import Provider
+from labctl.providers.choose import Choice, choose, make_provider
+from labctl.results import HostState
+from labctl.state import LabState, read_state
+from provision.remote import Remote
+from provision.step import Scene, Target
+
+
+@dataclass(frozen=True)
+class Session:
+    """An opened lab. `state` is None where it was never brought up."""
+
+    lab: Lab
+    home: LabHome
+    choice: Choice
+    provider: Provider
+    state: LabState | None
+    lab_file: Path | None
+
+    @property
+    def credentials(self) -> Credentials:
+        return load_credentials(self.home, self.lab)
+
+    def scene(self, host_name: str) -> Scene:
+        """All that decides a host's files; WrongUsage for an unknown host."""
+        upstream = self.provider.upstream_resolvers()
+        return Scene(self.lab, self.lab.host(host_name), upstream)
+
+    def ensure_up(self) -> None:
+        """Raises WrongState, saying what to run, unless every host runs."""
+        states = self.provider.status()
+        down = [name for name, state in states.items() if state is not HostState.RUNNING]
+        if down:
+            raise WrongState(
+                _("the lab {name} is not up", name=self.lab.name),
+                cause=", ".join(f"{name}: {states[name]}" for name in down),
+                hint="labctl up" + name_option(self.lab.name),
+            )
+
+    @contextmanager
+    def targets(self, hosts: list[str] | None = None) -> Iterator[Mapping[str, Target]]:
+        """The running hosts, connected at first use; closed at the end."""
+        endpoints = self.provider.endpoints()
+        names = hosts if hosts is not None else [host.name for host in self.lab.hosts]
+        credentials = self.credentials
+        with ExitStack() as stack:
+            yield {
+                name: Target(
+                    self.scene(name), stack.enter_context(Remote(endpoints[name])), credentials
+                )
+                for name in names
+            }
+
+
+def open_session(name: str, lab_file: Path | None = None, provider: str | None = None) -> Session:
+    """Opens the lab called `name`.
+
+    The lab file is the given one, else the one the lab was made with, else `./labctl.toml`.
+    Raises WrongUsage or WrongState for what cannot be read, MachineLacks where no provider fits.
+    """
+    home = lab_home(name)
+    state = read_state(home)
+    chosen_file = lab_file or (state.lab_file if state is not None else None)
+    lab = load_lab(name, chosen_file)
+    choice = choose(provider, lab, state.provider if state is not None else None)
+    if state is not None and state.provider != choice.name:
+        raise WrongState(
+            _("the lab {name} was made with {provider}", name=name, provider=state.provider),
+            hint="labctl destroy" + name_option(name),
+        )
+    made = make_provider(choice.name, lab, home)
+    return Session(lab, home, choice, made, state, chosen_file)
+
+
+def name_option(name: str) -> str:
+    """` --name NAME` for a hint, or nothing for the default lab."""
+    return "" if name == "default" else f" --name {name}"

@@ -1,0 +1,71 @@
+"""What is really there of a lab, gathered for `labctl status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labctl.results import CheckpointInfo, HostState
+from labctl.session import open_session
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """One host: its names, address, mailbox and state."""
+
+    name: str
+    fqdn: str
+    address: str
+    mailbox: str
+    state: HostState
+
+
+@dataclass(frozen=True)
+class LabStatus:
+    """One lab. `complete` is where the last complete `up` ended, "" before the first."""
+
+    name: str
+    edition: str
+    provider: str
+    complete: str
+    hosts: tuple[HostStatus, ...]
+    checkpoints: tuple[CheckpointInfo, ...]
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return all(host.state is HostState.RUNNING for host in self.hosts)
+
+
+def look(name: str) -> LabStatus:
+    """Asks the provider; raises LabError only where the lab's files cannot be read."""
+    session = open_session(name)
+    states = session.provider.status()
+    home = session.home
+    return LabStatus(
+        name=name,
+        edition=session.lab.edition.edition,
+        provider=session.provider.name,
+        complete=session.state.complete if session.state is not None else "",
+        hosts=tuple(
+            HostStatus(
+                name=host.name,
+                fqdn=host.fqdn,
+                address=str(host.address),
+                mailbox=host.mailbox if host.account is not None else "",
+                state=states[host.name],
+            )
+            for host in session.lab.hosts
+        ),
+        checkpoints=session.provider.checkpoints(),
+        folders={
+            "state": home.state,
+            "keys": home.key_file.parent,
+            "credentials": home.credentials_file,
+            "logs": home.logs,
+            "lock": home.lock_file,
+            "cache": home.cache,
+            **session.provider.folders(),
+        },
+    )
