@@ -1,0 +1,1 @@
+"""The textbook's mail test: two people write to each other, and the logs tell the way."""

@@ -1,0 +1,25 @@
+"""Lines recorded from real Postfix, as records.
+
+`postfix-3.7*.log` were written on Debian 12 (Postfix 3.7.11, rsyslog 8.2302), the host
+sending as user2@example2.jp and `receiver` the server that got its mail; `postfix-3.10*.log`
+on Debian 13 (Postfix 3.10, rsyslog 8.2504). `rfc3164` was written with rsyslog's traditional
+file format.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labctl.mailtest.postfixlog import Record, parse_line
+
+DATA = Path(__file__).parent / "data"
+NOW = datetime(2026, 11, 25, 1, 30, tzinfo=UTC)
+SENDERS = ("postfix-3.7.log", "postfix-3.10.log")
+
+
+def lines(name: str) -> list[str]:
+    return (DATA / name).read_text(encoding="utf-8").splitlines()
+
+
+def records(*names: str) -> list[Record]:
+    parsed = [parse_line(line, NOW) for name in names for line in lines(name)]
+    return [record for record in parsed if record is not None]
