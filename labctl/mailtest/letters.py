@@ -1,0 +1,86 @@
+"""What the two people write to each other: the messages of a mail test and how far they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labctl.lab import Host
+from labctl.mailtest.journey import visits_of
+from labctl.mailtest.postfixlog import Identified, PickedUp, Record
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message of the test and how far it came. `token` stands in its header.
+
+    `begun` and `ended` are seconds of the monotonic clock; `words` is what `mail` said where
+    it went wrong.
+    """
+
+    kind: str
+    sender: Host
+    recipient: Host
+    subject: str
+    body: str
+    token: str
+    message_id: str = ""
+    begun: float = 0.0
+    ended: float = 0.0
+    sent: bool = False
+    arrived: bool = False
+    read: bool = False
+    given_up: bool = False
+    words: str = ""
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.sent and not self.arrived and not self.given_up
+
+
+def first_letters(hosts: Sequence[Host], run_id: str) -> tuple[Letter, ...]:
+    """What each account writes by itself: one message to the other, one to itself."""
+    letters = []
+    for sender, peer in zip(hosts, reversed(hosts), strict=True):
+        for kind, recipient in (("message", peer), ("local", sender)):
+            token = f"{run_id}.{kind}@{sender.domain}"
+            letters.append(
+                Letter(
+                    kind=kind,
+                    sender=sender,
+                    recipient=recipient,
+                    subject=f"Test mail from {sender.account}",
+                    body=f"This is test mail from {sender.account}",
+                    token=token,
+                    message_id=token,
+                )
+            )
+    return tuple(letters)
+
+
+def answer_to(letter: Letter) -> Letter:
+    """The answer its reader gives; `mail` puts the token into its References header."""
+    return Letter(
+        kind="answer",
+        sender=letter.recipient,
+        recipient=letter.sender,
+        subject=f"Re: {letter.subject}",
+        body=f"This is the answer of {letter.recipient.account}",
+        token=letter.token,
+    )
+
+
+def id_from_logs(letter: Letter, logs: Sequence[Record], known: set[str]) -> str:
+    """The Message-ID Postfix gave a letter that nobody read, for only the log knows it.
+
+    It is the sender's first message to that recipient that is not among the `known` ones;
+    empty where there is none.
+    """
+    for visit in visits_of(record for record in logs if record.host == letter.sender.name):
+        events = [record.event for record in visit.records]
+        ours = any(isinstance(e, PickedUp) and e.sender == letter.sender.mailbox for e in events)
+        ids = [e.message_id for e in events if isinstance(e, Identified)]
+        to = {attempt.recipient for attempt in visit.attempts}
+        if ours and ids and ids[0] not in known and to <= {letter.recipient.mailbox}:
+            return ids[0]
+    return ""
