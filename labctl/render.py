@@ -133,7 +133,7 @@ class Live:
             console_err().print(escape(text))
 
 
-def print_up(lab: Lab, result: UpResult, *, as_json: bool) -> None:
+def print_up(result: UpResult, *, as_json: bool) -> None:
     if as_json:
         print_json("up", {**_plain(result), "changed": result.changed})
         return
@@ -153,12 +153,10 @@ def print_up(lab: Lab, result: UpResult, *, as_json: bool) -> None:
         for line in changes:
             out.print(escape(line))
         out.print(_("up again ({seconds:.1f} s)", seconds=result.seconds))
-    _print_picture(lab)
-    _print_next(result)
 
 
-def _print_picture(lab: Lab) -> None:
-    """The lab as one draws it on a blackboard."""
+def print_picture(lab: Lab, result: UpResult) -> None:
+    """The lab as one draws it on a blackboard, and what to type next."""
     out = console()
     picture = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
     for host in lab.hosts:
@@ -172,6 +170,7 @@ def _print_picture(lab: Lab) -> None:
     for row, line in enumerate(_lines_of(picture)):
         out.print(f"   {'└' if row == len(lab.hosts) else '├'}─ {line}")
     out.print()
+    _print_next(result)
 
 
 def _lines_of(table: Table) -> list[str]:

@@ -77,11 +77,10 @@ def main() -> None:
         build()()
     except LabError as error:
         sys.exit(_report(error))
-    except KeyboardInterrupt:
-        from labctl.render import console_err
-
-        console_err().print(_("interrupted; the next labctl up goes on from here"))
-        sys.exit(ExitCode.INTERRUPTED)
+    except SystemExit as leaving:
+        if leaving.code == ExitCode.INTERRUPTED:
+            sys.stderr.write(_("interrupted; the next labctl up goes on from here") + "\n")
+        raise
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
         sys.stderr.close()

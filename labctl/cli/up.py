@@ -18,12 +18,16 @@ def up(
     checkpoints: Annotated[
         str, typer.Option(help=_("default, or every: keep a checkpoint after each step."))
     ] = "default",
+    test: Annotated[
+        bool, typer.Option("--test-mail", help=_("Then test the mail, as labctl test-mail does."))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
+    from labctl.cli.test_mail import test_mail
     from labctl.engine import bring_up, steps_until
     from labctl.errors import WrongUsage
     from labctl.lock import locked
-    from labctl.render import Live, print_up
+    from labctl.render import Live, print_picture, print_up
     from labctl.session import open_session
 
     if checkpoints not in ("default", "every"):
@@ -36,7 +40,13 @@ def up(
                 _("{name} ({reason})", name=session.provider.name, reason=session.choice.reason)
             )
         result = bring_up(session, live.progress, until, every=checkpoints == "every")
-    print_up(session.lab, result, as_json=as_json)
+    print_up(result, as_json=as_json)
+    try:
+        if test:
+            test_mail(name=name, as_json=as_json)
+    finally:
+        if not as_json:
+            print_picture(session.lab, result)
 
 
 up.__doc__ = _("Bring the lab up, or as far as a step; continues where it stopped.")

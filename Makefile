@@ -1,0 +1,53 @@
+# make lab    set everything up, bring the lab up and test its mail
+# make test   install what the tests need and run all of them
+# make check  the fast ones: ruff, mypy, unit tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+# What the embedded provider runs: one Debian package each.
+LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
+
+.PHONY: lab test check test-lab bench packages clean
+
+lab: $(BIN)/labctl packages
+	$(SUDO) $(BIN)/labctl up --test-mail
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit
+
+test: check test-lab
+
+test-lab: $(VENV)/.dev packages
+	$(SUDO) $(BIN)/pytest tests/lab
+
+bench: $(BIN)/labctl packages
+	$(SUDO) $(BIN)/python tests/bench/bench.py
+
+packages:
+	@missing=$$(for p in $(LAB_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  $(SUDO) apt-get update && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
+
+# Debian splits the venv module off into a package of its own.
+$(BIN)/python:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/labctl: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/labctl
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist build
