@@ -1,0 +1,49 @@
+"""The lab tests' own lab: real hosts, brought up once and put back before each module.
+
+A lab of this user that runs on the same addresses is stopped for the time and started again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from labctl.errors import LabError
+from labctl.home import lab_names
+from labctl.results import HostState
+from labctl.status import look
+from tests.lab.program import LAB, labctl
+
+
+def _running() -> list[str]:
+    found = []
+    for name in lab_names():
+        try:
+            status = look(name)
+        except LabError:
+            continue
+        if any(host.state is not HostState.ABSENT for host in status.hosts) and status.ok:
+            found.append(name)
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _place() -> Iterator[None]:
+    others = [name for name in _running() if name != LAB]
+    for name in others:
+        labctl("down", name=name)
+    # What a killed run of these tests left.
+    labctl("destroy", "--yes")
+    yield
+    labctl("destroy", "--yes")
+    for name in others:
+        labctl("up", name=name)
+
+
+@pytest.fixture(scope="module")
+def ready() -> str:
+    """The whole lab, as `labctl up` leaves it; returns its name."""
+    labctl("up")
+    labctl("reset", "--yes")
+    return LAB

@@ -1,0 +1,66 @@
+"""The real program, as a person starts it, on a lab of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+LAB = "lab-tests"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a labctl ended, and both its outputs."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)["data"]
+
+
+def labctl(*args: str, name: str = LAB, code: int | None = 0, lang: str = "en") -> Ended:
+    """Runs labctl to its end; `code` is the exit code it must have, None for any."""
+    done = subprocess.run(
+        [sys.executable, "-m", "labctl", *args],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "LABCTL_NAME": name, "LABCTL_LANG": lang},
+        check=False,
+        timeout=600,
+    )
+    if code is not None:
+        assert done.returncode == code, f"labctl {args}\n{done.stdout}\n{done.stderr}"
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def started(*args: str) -> subprocess.Popen[str]:
+    """A labctl that goes on while the test does something else."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "labctl", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LABCTL_NAME": LAB, "LABCTL_LANG": "en"},
+        start_new_session=True,
+    )
+
+
+def interrupt(process: subprocess.Popen[str]) -> int:
+    """Ctrl-C: the signal goes to the whole foreground group, as a terminal sends it."""
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def on_host(host: str, command: str, *, user: str = "root", code: int | None = 0) -> Ended:
+    """A shell command on a host, through labctl itself."""
+    return labctl("ssh", host, "--user", user, "--", "sh", "-c", command, code=code)
