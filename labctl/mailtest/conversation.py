@@ -82,7 +82,7 @@ class _Conversation:
                 logs = self._logs_settled(everything)
             finally:
                 self._on_both(lambda t: put_back(t.remote, self._kept[t.host.name], self._run_id))
-        deliveries = tuple(self._delivery(letter, logs, everything) for letter in everything)
+        deliveries = tuple(self._delivery(letter, logs) for letter in everything)
         return MailTestResult(
             started.isoformat(timespec="seconds"), time.monotonic() - begun, deliveries
         )
@@ -126,7 +126,7 @@ class _Conversation:
             waiting = [letter for letter in state.values() if letter.is_under_way]
             logs = self._logs() if waiting else ()
             for letter in waiting:
-                judged = self._judge(letter, self._journey(letter, logs, letters))
+                judged = self._judge(letter, self._journey(letter, logs))
                 state[letter.kind, letter.sender.name] = judged
             return any(letter.is_under_way for letter in state.values())
 
@@ -201,9 +201,7 @@ class _Conversation:
         def look() -> bool:
             nonlocal latest
             latest = self._logs()
-            return all(
-                self._journey(letter, latest, letters).settled for letter in letters if letter.read
-            )
+            return all(self._journey(letter, latest).settled for letter in letters if letter.read)
 
         Retrying(
             stop=stop_after_delay(3),
@@ -213,17 +211,12 @@ class _Conversation:
         )(look)
         return latest
 
-    def _journey(self, letter: Letter, logs: Sequence[Record], others: Sequence[Letter]) -> Journey:
-        if letter.message_id:
-            return follow(letter.message_id, logs)
+    def _journey(self, letter: Letter, logs: Sequence[Record]) -> Journey:
         # An answer that never came: `mail` and Postfix gave it an id that only the log knows.
-        known = {other.message_id for other in others}
-        return follow(id_from_logs(letter, logs, known), logs)
+        return follow(letter.message_id or id_from_logs(letter, logs, self._run_id), logs)
 
-    def _delivery(
-        self, letter: Letter, logs: Sequence[Record], others: Sequence[Letter]
-    ) -> Delivery:
-        journey = self._journey(letter, logs, others)
+    def _delivery(self, letter: Letter, logs: Sequence[Record]) -> Delivery:
+        journey = self._journey(letter, logs)
         ok = letter.arrived and letter.read
         late = (
             _("The message is in the box, but mail does not show it.")

@@ -70,17 +70,19 @@ def answer_to(letter: Letter) -> Letter:
     )
 
 
-def id_from_logs(letter: Letter, logs: Sequence[Record], known: set[str]) -> str:
+def id_from_logs(letter: Letter, logs: Sequence[Record], run_id: str) -> str:
     """The Message-ID Postfix gave a letter that nobody read, for only the log knows it.
 
-    It is the sender's first message to that recipient that is not among the `known` ones;
-    empty where there is none.
+    It is the sender's first message to that recipient that bears no id of this run, or,
+    where the answer went to an address that is not the recipient's, to anybody; empty where
+    there is none.
     """
+    found: list[tuple[bool, str]] = []
     for visit in visits_of(record for record in logs if record.host == letter.sender.name):
         events = [record.event for record in visit.records]
         ours = any(isinstance(e, PickedUp) and e.sender == letter.sender.mailbox for e in events)
         ids = [e.message_id for e in events if isinstance(e, Identified)]
-        to = {attempt.recipient for attempt in visit.attempts}
-        if ours and ids and ids[0] not in known and to <= {letter.recipient.mailbox}:
-            return ids[0]
-    return ""
+        if ours and ids and not ids[0].startswith(run_id):
+            to = {attempt.recipient for attempt in visit.attempts}
+            found.append((to != {letter.recipient.mailbox}, ids[0]))
+    return min(found, key=lambda each: each[0], default=(True, ""))[1]

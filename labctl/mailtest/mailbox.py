@@ -16,18 +16,25 @@ from provision.remote import Remote
 
 MAILDROP = "/var/spool/postfix/maildrop"
 
-# An mbox message starts with "From " after an empty line (mbox(5)). A bounce carries the
-# original's token too; it comes from MAILER-DAEMON.
-_FIND = r"""
+# An mbox message starts after an empty line with "From ", an address and a date (mbox(5)).
+# Bytes, not characters: a message may be in any encoding.
+_START = r"""
+LC_ALL=C START='^From [^ ]+ +[A-Z][a-z][a-z] [A-Z][a-z][a-z] +[0-9]+ [0-9:]+ [0-9][0-9][0-9][0-9]'
+"""
+
+# A bounce carries the original's token too; it comes from MAILER-DAEMON.
+_FIND = (
+    _START
+    + r"""
 user=$1 slice=$2; shift 2
 home=$(getent passwd "$user" | cut -d: -f6)
 look() {
   all=1
   for token do
     number=
-    [ ! -f "/var/mail/$user" ] || number=$(awk -v token="$token" '
+    [ ! -f "/var/mail/$user" ] || number=$(awk -v start="$START" -v token="$token" '
       BEGIN { blank = 1 }
-      blank && /^From / { n++; header = $2 != "MAILER-DAEMON" }
+      blank && $0 ~ start { n++; header = $2 != "MAILER-DAEMON" }
       header && index($0, token) { print n; exit }
       { blank = $0 == ""; if (blank) header = 0 }' "/var/mail/$user")
     if [ -z "$number" ] && grep -rqsF -- "$token" "$home/Maildir/new" "$home/Maildir/cur"; then
@@ -42,6 +49,7 @@ end=$(($(date +%s%3N) + slice))
 while found= && look "$@" && [ $all = 0 ] && [ "$(date +%s%3N)" -lt $end ]; do sleep 0.03; done
 printf %s "$found"
 """
+)
 
 _KEEP = r"""
 kept=$(mktemp -d /run/labctl-mailtest.XXXXXXXX)
@@ -59,25 +67,34 @@ echo "$kept"
 # `drop` leaves out the messages with the token; `plain` takes from the rest what `mail`
 # writes into a box by itself. If then the box begins with all that was kept, the kept bytes
 # come back, with the messages that came in between behind them.
-_PUT_BACK = r"""
+_PUT_BACK = (
+    _START
+    + r"""
 user=$1 kept=$2 token=$3
 home=$(getent passwd "$user" | cut -d: -f6) || home=
 drop() {
-  awk -v token="$token" '
+  awk -v start="$START" -v token="$token" '
     function flush() { if (text != "" && !mine) printf "%s", text; text = ""; mine = 0 }
     BEGIN { blank = 1 }
-    blank && /^From / { flush() }
+    blank && $0 ~ start { flush() }
     { text = text $0 "\n"; if (index($0, token)) mine = 1; blank = $0 == "" }
     END { flush() }' "$1"
 }
 plain() {
-  sed '/^X-IMAPbase:/d; /^X-UID:/d; /^Status:/d; /^X-Status:/d; s/^\(From [^ ]*\)  */\1 /' "$1"
+  sed '/^X-IMAPbase:/d; /^X-UID:/d; /^Status:/d; /^X-Status:/d
+    s/^>*From /From /; s/^\(From [^ ]*\)  */\1 /' "$1"
 }
-count() { awk 'BEGIN { b = 1 } b && /^From / { n++ } { b = $0 == "" } END { print n + 0 }' "$1"; }
-after() {
-  awk -v skip="$(count "$1")" '
+count() {
+  awk -v start="$START" '
     BEGIN { blank = 1 }
-    blank && /^From / { n++ }
+    blank && $0 ~ start { n++ }
+    { blank = $0 == "" }
+    END { print n + 0 }' "$1"
+}
+after() {
+  awk -v start="$START" -v skip="$(count "$1")" '
+    BEGIN { blank = 1 }
+    blank && $0 ~ start { n++ }
     { blank = $0 == "" }
     n > skip' "$2"
 }
@@ -97,6 +114,7 @@ restore() {
     grep -qaF -- "$token" "$file" || return 0
   fi
   locked "$file" || { echo "$file"; return 0; }
+  trap 'rm -f "$file.lock"' EXIT
   drop "$file" >"$kept/rest"
   new=$kept/rest
   if [ -f "$old" ]; then
@@ -115,6 +133,7 @@ restore() {
     ! cmp -s "$new" "$old" || touch -r "$old" "$file"
   fi
   rm -f "$file.lock"
+  trap - EXIT
 }
 find /var/spool/postfix/maildrop /var/spool/postfix/incoming /var/spool/postfix/active \
   /var/spool/postfix/deferred /var/spool/postfix/hold -type f -exec grep -lF -- "$token" {} + \
@@ -129,6 +148,7 @@ if [ -n "$home" ]; then
 fi
 rm -rf "$kept"
 """
+)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ A lab of this user that runs on the same addresses is stopped for the time and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from labctl.errors import LabError
 from labctl.home import lab_names
 from labctl.results import HostState
+from labctl.session import open_session
 from labctl.status import look
+from provision.step import Target
 from tests.lab.program import LAB, labctl
 
 
@@ -47,3 +49,11 @@ def ready() -> str:
     labctl("up")
     labctl("reset", "--yes")
     return LAB
+
+
+@pytest.fixture(scope="module")
+def targets(ready: str) -> Iterator[Mapping[str, Target]]:
+    """The two mail servers of the whole lab, with open connections, by name."""
+    session = open_session(ready)
+    with session.targets([host.name for host in session.lab.mail_hosts]) as found:
+        yield found
