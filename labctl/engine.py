@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from labctl.errors import LabError, WrongState, WrongUsage
@@ -77,16 +78,19 @@ def bring_up(
     reports: list[StepReport] = []
     new: list[str] = []
     started = False
+    hosts = _Connected(session)
     for segment in _segments(steps, every):
         for packages in (step.packages for step in segment if step.packages is not None):
             provider.preinstall(packages, progress)
-        started |= provider.start(progress)
-        reports += _apply(session, segment, progress)
+        booted = provider.start(progress)
+        started |= booted
+        reports += _apply(hosts.targets(anew=booted), segment, progress)
         checkpoint = _checkpoint_of(segment[-1])
         if checkpoint not in saved:
             progress("", _("saving the checkpoint {name}", name=checkpoint))
             provider.save(checkpoint)
             new.append(checkpoint)
+    hosts.close()
     started |= provider.start(progress)
     _remember(session, _checkpoint_of(steps[-1]) if steps else OS)
     return UpResult(
@@ -100,6 +104,25 @@ def bring_up(
         saved=tuple(new),
         seconds=time.monotonic() - begun,
     )
+
+
+class _Connected:
+    """The hosts' connections, kept from segment to segment until a host was restarted."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._open = ExitStack()
+        self._targets: Mapping[str, Target] | None = None
+
+    def targets(self, *, anew: bool) -> Mapping[str, Target]:
+        if anew or self._targets is None:
+            self.close()
+            self._targets = self._open.enter_context(self._session.targets())
+        return self._targets
+
+    def close(self) -> None:
+        self._open.close()
+        self._targets = None
 
 
 def _checkpoint_of(step: Step) -> str:
@@ -133,9 +156,11 @@ def _remember(session: Session, complete: str) -> None:
         write_state(session.home, state)
 
 
-def _apply(session: Session, steps: Sequence[Step], progress: Progress) -> list[StepReport]:
+def _apply(
+    targets: Mapping[str, Target], steps: Sequence[Step], progress: Progress
+) -> list[StepReport]:
     """The steps on every host, hosts in parallel; reports in the book's order."""
-    with session.targets() as targets, ThreadPoolExecutor(len(targets)) as pool:
+    with ThreadPoolExecutor(len(targets)) as pool:
         running = [pool.submit(_apply_on, target, steps, progress) for target in targets.values()]
         try:
             found = [report for done in running for report in done.result()]
