@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import secrets
 import select
 import socket
 import tarfile
@@ -93,13 +92,13 @@ class Remote:
         argv: Sequence[str],
         *,
         user: str = "root",
-        stdin: str | None = None,
+        stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = 60,
     ) -> Completed:
         """Runs a command on the host as `user` (its own home and environment), to its end.
 
-        `stdin` is for short texts (a password, a message); files go through `install`.
+        `stdin` is for what is short (a password, a message); files go through `install`.
         `timeout` is in seconds. Raises CommandFailed where `check` is set and the status is
         not 0, or the time is over; WrongState where the host does not answer.
         """
@@ -150,7 +149,7 @@ class Remote:
         self,
         argv: Sequence[str],
         user: str,
-        stdin: str | None = None,
+        stdin: str | bytes | None = None,
         timeout: float | None = None,
     ) -> paramiko.Channel:
         """Starts a command over the connection.
@@ -163,7 +162,7 @@ class Remote:
         channel.settimeout(timeout)
         channel.exec_command(shell_line(self._as_user(argv, user)))
         if stdin:
-            channel.sendall(stdin.encode())
+            channel.sendall(stdin.encode() if isinstance(stdin, str) else stdin)
         channel.shutdown_write()
         return channel
 
@@ -196,15 +195,8 @@ class Remote:
         return done.stdout.splitlines()
 
     def _unpack(self, archive: bytes) -> None:
-        bundle = f"/tmp/labctl-{secrets.token_hex(8)}.tar"
-        try:
-            sftp = self._connection.sftp()
-            with sftp.open(bundle, "x") as sink:
-                sink.chmod(0o600)
-                sink.write(archive)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._unreachable(error) from error
-        self.script('tar -C / -xpf "$1" --no-overwrite-dir; rm -f "$1"', bundle)
+        # With the time of writing (-m): a daemon older than its file is told by it.
+        self.run(["tar", "-C", "/", "-xpm", "--no-overwrite-dir", "-f", "-"], stdin=archive)
 
     def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
         words = ["env", "LC_ALL=C.UTF-8", *argv]
