@@ -134,6 +134,24 @@ class Remote:
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._unreachable(error) from error
 
+    def open_tcp(self, address: str, port: int, timeout: float = 15) -> paramiko.Channel:
+        """A connection that the host itself makes, past its own firewall; a socket in use.
+
+        `timeout` is in seconds and holds for each later read. Raises ConnectionRefusedError
+        where nobody listens, WrongState where the host does not answer.
+        """
+        try:
+            self._connection.open()
+            channel: paramiko.Channel = self._connection.transport.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
+            )
+        except paramiko.ChannelException as error:
+            raise ConnectionRefusedError(f"{address}:{port}: {error.text}") from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._unreachable(error) from error
+        channel.settimeout(timeout)
+        return channel
+
     def install(self, files: Sequence[ManagedFile]) -> list[str]:
         """Makes the files as given; returns the paths that had to change, in order."""
         changed = [

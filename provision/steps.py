@@ -2,6 +2,42 @@
 
 from __future__ import annotations
 
+from labctl.errors import WrongUsage
+from labctl.i18n import _
+from provision import (
+    accounts,
+    aliases,
+    boot_order,
+    dns,
+    dovecot,
+    firewall,
+    mail_command,
+    packages,
+    postfix,
+    smtp_auth,
+)
 from provision.step import Step
 
-STEPS: tuple[Step, ...] = ()
+STEPS: tuple[Step, ...] = (
+    dns.STEP,
+    packages.STEP,
+    postfix.STEP,
+    firewall.STEP,
+    boot_order.STEP,
+    smtp_auth.STEP,
+    accounts.STEP,
+    aliases.STEP,
+    mail_command.STEP,
+    dovecot.STEP,
+)
+
+
+def find_step(name: str) -> Step:
+    """The step of that name; raises WrongUsage with the names there are."""
+    for step in STEPS:
+        if step.name == name:
+            return step
+    raise WrongUsage(
+        _("there is no step {name}", name=repr(name)),
+        hint=_("steps: {names}", names=", ".join(step.name for step in STEPS)),
+    )

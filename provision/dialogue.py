@@ -1,0 +1,152 @@
+"""Mail protocols spoken to a host for a check: over the network, or past its firewall.
+
+Past the firewall means through the SSH connection, so that a closed port is the firewall
+section's failure alone. Python's own protocol classes speak; only their socket is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import poplib
+import smtplib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import paramiko
+
+from provision.step import Target
+
+SECONDS = 15.0
+_CONNECT_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said: whether it agreed, and its own words."""
+
+    ok: bool
+    text: str
+
+
+def connect(target: Target, port: int) -> Any:
+    """A connection to the port: over the network, else through SSH. Raises OSError for none.
+
+    Either way the socket's type is one that smtplib and its kin can use.
+    """
+    try:
+        found = socket.create_connection((str(target.host.address), port), _CONNECT_SECONDS)
+        found.settimeout(SECONDS)
+    except OSError:
+        return through_ssh(target, port)
+    return found
+
+
+def through_ssh(target: Target, port: int) -> paramiko.Channel:
+    """A connection from the host to its own lab address; raises OSError where none answers."""
+    return target.remote.open_tcp(str(target.host.address), port, SECONDS)
+
+
+class _Smtp(smtplib.SMTP):
+    def __init__(self, plug: Any) -> None:
+        self._plug = plug
+        super().__init__(local_hostname="labctl.invalid", timeout=SECONDS)
+
+    def _get_socket(self, _host: Any, _port: Any, _timeout: Any) -> Any:
+        return self._plug
+
+
+class _Imap(imaplib.IMAP4):
+    def __init__(self, plug: Any) -> None:
+        self._plug = plug
+        super().__init__("lab")
+
+    def _create_socket(self, _timeout: Any = None) -> Any:
+        return self._plug
+
+
+class _Pop3(poplib.POP3):
+    def __init__(self, plug: Any) -> None:
+        self._plug = plug
+        super().__init__("lab")
+
+    def _create_socket(self, _timeout: Any) -> Any:
+        return self._plug
+
+
+def smtp_greeting(target: Target) -> tuple[str, tuple[str, ...]]:
+    """The name in Postfix's banner and the AUTH mechanisms it offers; raises OSError."""
+    with contextlib.closing(_smtp(target)) as session:
+        session.ehlo()
+        mechanisms = session.esmtp_features.get("auth", "").split()
+        words = (session.ehlo_resp or b"").decode(errors="replace").split()
+        return (words[0] if words else ""), tuple(mechanisms)
+
+
+def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answer:
+    """One AUTH (RFC 4954) with mechanism PLAIN or LOGIN; never raises for a refusal."""
+    try:
+        with contextlib.closing(_smtp(target)) as session:
+            session.ehlo()
+            session.user, session.password = user, password
+            way = session.auth_plain if mechanism == "PLAIN" else session.auth_login
+            code, text = session.auth(mechanism, way)
+            return Answer(code == 235, f"{code} {text.decode(errors='replace')}")
+    except smtplib.SMTPResponseException as error:
+        return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
+    except (OSError, smtplib.SMTPException) as error:
+        return Answer(False, str(error))
+
+
+def _smtp(target: Target) -> _Smtp:
+    session = _Smtp(through_ssh(target, 25))
+    code, text = session.connect("lab", 25)
+    if code != 220:
+        raise OSError(f"{code} {text.decode(errors='replace')}")
+    return session
+
+
+def imap_login(target: Target, user: str, password: str) -> Answer:
+    """LOGIN and EXAMINE INBOX (RFC 3501): nothing in the mailbox is changed."""
+
+    def speak() -> str:
+        session = _Imap(connect(target, 143))
+        with contextlib.closing(_Closer(session.shutdown)):
+            session.login(user, password)
+            status, data = session.select("INBOX", readonly=True)
+            if status != "OK":
+                raise imaplib.IMAP4.error(data[0])
+            return f"{(data[0] or b'').decode()} messages"
+
+    return _spoken(speak)
+
+
+def pop3_login(target: Target, user: str, password: str) -> Answer:
+    """USER, PASS and STAT (RFC 1939)."""
+
+    def speak() -> str:
+        session = _Pop3(connect(target, 110))
+        with contextlib.closing(_Closer(session.close)):
+            session.user(user)
+            session.pass_(password)
+            return f"{session.stat()[0]} messages"
+
+    return _spoken(speak)
+
+
+@dataclass(frozen=True)
+class _Closer:
+    close: Callable[[], object]
+
+
+def _spoken(speak: Callable[[], str]) -> Answer:
+    try:
+        return Answer(True, speak())
+    except (OSError, EOFError, imaplib.IMAP4.error, poplib.error_proto) as error:
+        return Answer(False, _text(error.args[0] if error.args else type(error).__name__))
+
+
+def _text(words: object) -> str:
+    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)

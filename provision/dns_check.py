@@ -1,0 +1,223 @@
+"""Is chapter 5 done? BIND is asked for the zone, and the host's resolver for both domains."""
+
+from __future__ import annotations
+
+from labctl.i18n import _
+from labctl.lab import Host
+from labctl.results import Finding
+from provision.facts import Facts, ask
+from provision.step import Target
+
+# `lookup` asks as every program on the host does, `direct` asks one server without recursion.
+_ASK = r"""
+address=$1 domain=$2 host=$3 peer_address=$4 peer=$5
+direct() {
+  say "$1" dig +short +norecurse +time=1 +tries=1 @"$2" "$3" "$4"
+}
+lookup() {
+  say "$1" dig +short +time=2 +tries=1 "$2" "$3"
+}
+say active systemctl is-active named
+say enabled systemctl is-enabled named
+direct zone.soa "$address" "$domain" SOA
+direct zone.ns "$address" "$domain" NS
+direct zone.mx "$address" "$domain" MX
+for name in "$host" www mail; do direct "zone.$name" "$address" "$name.$domain" A; done
+status=$(rndc zonestatus "$domain" 2>/dev/null || :)
+file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
+loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
+if [ -n "$loaded" ] && [ -e "$file" ]; then
+  say loaded date -d "$loaded" +%s
+  say written stat -c %Y "$file"
+  say file echo "$file"
+fi
+lookup own.mx "$domain" MX
+lookup own.a "mail.$domain" A
+direct peer.mx "$peer_address" "$peer" MX
+direct peer.a "$peer_address" "mail.$peer" A
+lookup peer.found.mx "$peer" MX
+lookup peer.found.a "mail.$peer" A
+say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
+"""
+
+_ASK_PARENT = r"""
+address=$1; shift
+say active systemctl is-active named
+say enabled systemctl is-enabled named
+for domain do
+  say "$domain" dig +norecurse +noall +authority +additional +time=1 +tries=1 \
+    @"$address" "$domain" NS
+  say "found.$domain" dig +short +time=2 +tries=1 @"$address" "$domain" MX
+done
+"""
+
+
+def check(target: Target) -> list[Finding]:
+    """What BIND answers for the zone, and what the host's resolver finds for both domains."""
+    if target.host.account is None:
+        return _check_parent(target)
+    host, peer = target.host, target.peer
+    facts = ask(
+        target,
+        _ASK,
+        str(host.address),
+        host.domain,
+        host.name,
+        str(peer.address),
+        peer.domain,
+    )
+    running = _running(facts, answers=bool(facts["zone.soa"]) or facts["active"] == "active")
+    if not running[0].ok:
+        return running
+    zone = [*running, *_zone(host, facts)]
+    return [*zone, _loaded(host, facts), *_resolver(target, facts)]
+
+
+def _running(facts: Facts, *, answers: bool) -> list[Finding]:
+    return [
+        Finding(
+            code="dns.named",
+            ok=answers,
+            what=_("BIND runs"),
+            found=facts["active"] or _("not installed"),
+            expected="active",
+            hint=_("systemctl status named and journalctl -u named say why it does not."),
+            solution="named-checkconf -z; systemctl restart named",
+        ),
+        Finding(
+            code="dns.enabled",
+            ok=facts["enabled"] in ("enabled", "alias"),
+            what=_("BIND starts at boot"),
+            found=facts["enabled"],
+            expected="enabled",
+            hint=_("A running service is not yet one that starts with the server."),
+            solution="systemctl enable named",
+        ),
+    ]
+
+
+def _zone(host: Host, facts: Facts) -> list[Finding]:
+    if not facts["zone.soa"]:
+        return [_record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")]
+    wanted = {
+        "ns": (f"{host.domain} NS", f"{host.fqdn}."),
+        "mx": (f"{host.domain} MX", f"10 {host.mail_name}."),
+        **{
+            name: (f"{name}.{host.domain} A", str(host.address))
+            for name in (host.name, "www", "mail")
+        },
+    }
+    return [
+        _record(host, key, what, facts[f"zone.{key}"], expected)
+        for key, (what, expected) in wanted.items()
+    ]
+
+
+def _record(host: Host, key: str, what: str, found: str, expected: str) -> Finding:
+    is_doubled = found.endswith(f".{host.domain}.{host.domain}.")
+    kind = what.rpartition(" ")[2]
+    return Finding(
+        # The number before an MX name is a preference; with one MX any will do.
+        code=f"dns.zone.{key}",
+        ok=found.split()[-1:] == expected.split()[-1:] and "\n" not in found,
+        what=what,
+        found=found or _("no answer"),
+        expected=expected,
+        hint=_("The domain stands there twice: how does a full name end in a zone file?")
+        if is_doubled
+        else _(
+            "Ask BIND itself with dig @{address}, then compare it with the zone file.",
+            address=host.address,
+        ),
+        solution=f"{what.split(maxsplit=1)[0]}. IN {kind} {expected}",
+    )
+
+
+def _loaded(host: Host, facts: Facts) -> Finding:
+    is_fresh = facts.number("written") <= facts.number("loaded")
+    return Finding(
+        code="dns.loaded",
+        ok=is_fresh,
+        what=_("BIND serves the zone file as it is"),
+        found=_("loaded")
+        if is_fresh
+        else _("{file} is newer than what BIND loaded", file=facts["file"]),
+        expected=_("loaded"),
+        hint=_("BIND reads a zone file when it is told to, not when the file changes."),
+        solution=f"named-checkzone {host.domain} {facts['file']}; rndc reload",
+    )
+
+
+def _resolver(target: Target, facts: Facts) -> list[Finding]:
+    peer = target.peer
+    own_there = [facts["zone.mx"], facts["zone.mail"]]
+    own_found = [facts["own.mx"], facts["own.a"]]
+    peer_there = [facts["peer.mx"], facts["peer.a"]]
+    peer_found = [facts["peer.found.mx"], facts["peer.found.a"]]
+    own = Finding(
+        code="dns.resolver",
+        ok=own_found == own_there,
+        what=_("this server finds its own domain"),
+        found=_line(own_found),
+        expected=_line(own_there),
+        hint=_(
+            "Which name server does this host ask? Now: {servers}",
+            servers=", ".join(facts.lines("nameserver")) or "-",
+        ),
+        solution=f"/etc/resolv.conf: nameserver {_asked(target).address}",
+    )
+    # A server that does not answer for its zone is that server's finding, not this one's.
+    if not own.ok or not all(peer_there):
+        return [own]
+    is_old = all(peer_found) and peer_found != peer_there
+    return [
+        own,
+        Finding(
+            code="dns.peer",
+            ok=peer_found == peer_there,
+            what=_("this server finds {domain}", domain=peer.domain),
+            found=_line(peer_found),
+            expected=_line(peer_there),
+            hint=_("This answer is older than the zone: where may it be kept, and how long?")
+            if is_old
+            else _(
+                "{name} itself answers for it. How would this host's BIND come to ask it?",
+                name=peer.name,
+            ),
+            solution="rndc flush"
+            if is_old
+            else f'/etc/bind/named.conf.local: zone "{peer.domain}" '
+            f"{{ type forward; forward only; forwarders {{ {peer.address}; }}; }};",
+        ),
+    ]
+
+
+def _asked(target: Target) -> Host:
+    with_parent = target.lab.choices.dns == "parent"
+    return target.lab.edition.parent if with_parent else target.host
+
+
+def _line(answers: list[str]) -> str:
+    return ", ".join(answer.replace("\n", " ") for answer in answers if answer) or _("no answer")
+
+
+def _check_parent(target: Target) -> list[Finding]:
+    hosts = target.lab.mail_hosts
+    facts = ask(target, _ASK_PARENT, str(target.host.address), *(host.domain for host in hosts))
+    running = _running(facts, answers=facts["active"] == "active")
+    if not running[0].ok:
+        return running
+    return [*running, *(_delegation(host, facts) for host in hosts)]
+
+
+def _delegation(host: Host, facts: Facts) -> Finding:
+    words = facts[host.domain].split()
+    return Finding(
+        code=f"dns.delegation.{host.domain}",
+        ok=f"{host.fqdn}." in words and str(host.address) in words,
+        what=_("jp delegates {domain}", domain=host.domain),
+        found=facts[host.domain] or _("no answer"),
+        expected=f"NS {host.fqdn}. A {host.address}",
+        hint=_("A delegation is the child's name server and its address, in the parent's zone."),
+        solution=f"{host.domain}. IN NS {host.fqdn}.",
+    )

@@ -1,0 +1,172 @@
+"""Does Dovecot give the mailbox over IMAP and POP3? Logged in to, then its settings read."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from labctl.i18n import _
+from labctl.results import Finding
+from provision.dialogue import imap_login, pop3_login
+from provision.facts import Facts, ask
+from provision.step import Target
+
+# doveconf reads what Dovecot would read, from whichever of its files. The log process is
+# started anew by a reload as well as by a restart.
+_ASK = r"""
+name=$1
+for key in mail_location mail_privileged_group mail_access_groups disable_plaintext_auth ssl \
+    protocols; do
+  say "$key" doveconf -h "$key"
+done
+{ doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
+say enabled systemctl is-enabled dovecot
+say active systemctl is-active dovecot
+say home-mailbox postconf -hx home_mailbox
+newest() { find /etc/dovecot -type f -printf '%Ts\n' | sort -n | tail -n 1; }
+say written newest
+log=$(pgrep -o -f '^dovecot/log' || :)
+if [ -n "$log" ]; then
+  age=$(ps -o etimes= -p "$log")
+  say started echo $(($(date +%s) - age))
+fi
+"""
+
+
+def check(target: Target) -> list[Finding]:
+    """Login and inbox over both protocols, the book's settings, and the running Dovecot."""
+    name = str(target.host.account)
+    password = target.credentials.password(name)
+    with ThreadPoolExecutor(2) as pool:
+        imap = pool.submit(imap_login, target, name, password)
+        pop3 = pool.submit(pop3_login, target, name, password)
+        facts = ask(target, _ASK, name)
+        answers = {"imap": imap.result(), "pop3": pop3.result()}
+    service = [_running(facts), _enabled(facts)]
+    settings = _settings(target, facts)
+    if not service[0].ok or not all(finding.ok for finding in settings):
+        return [*service, *settings]
+    fresh = _fresh(facts)
+    if not fresh.ok:
+        return [*service, *settings, fresh]
+    logins = [
+        Finding(
+            code=f"dovecot.{protocol}",
+            ok=answer.ok,
+            what=_("{protocol} login and inbox", protocol=protocol.upper()),
+            found=answer.text,
+            expected=_("logged in"),
+            hint=_("Dovecot writes each refused login to /var/log/mail.log, with the reason."),
+            solution="doveconf -n; systemctl restart dovecot",
+        )
+        for protocol, answer in answers.items()
+    ]
+    return [*service, *settings, fresh, *logins]
+
+
+def _running(facts: Facts) -> Finding:
+    errors = facts.lines("error")
+    return Finding(
+        code="dovecot.running",
+        ok=facts["active"] == "active",
+        what=_("Dovecot runs"),
+        found=errors[0] if errors else facts["active"] or "inactive",
+        expected="active",
+        hint=_("systemctl status dovecot says why not; doveconf -n finds a wrong line."),
+        solution="systemctl restart dovecot",
+    )
+
+
+def _enabled(facts: Facts) -> Finding:
+    return Finding(
+        code="dovecot.enabled",
+        ok=facts["enabled"] == "enabled",
+        what=_("Dovecot starts at boot"),
+        found=facts["enabled"] or "disabled",
+        expected="enabled",
+        hint=_("A running service is not yet one that starts with the server."),
+        solution="systemctl enable dovecot",
+    )
+
+
+def _settings(target: Target, facts: Facts) -> list[Finding]:
+    groups = {facts["mail_privileged_group"], *re.split(r"[\s,]+", facts["mail_access_groups"])}
+    return [
+        _location(target, facts),
+        _setting(
+            "mail_privileged_group",
+            facts["mail_privileged_group"],
+            "mail",
+            "mail" in groups or _is_maildir(facts["mail_location"]),
+            _("Who may make a lock file in /var/mail?"),
+        ),
+        _setting(
+            "disable_plaintext_auth",
+            facts["disable_plaintext_auth"],
+            "no",
+            facts["disable_plaintext_auth"] == "no",
+            _("May a password come over an unencrypted connection?"),
+        ),
+        _setting(
+            "ssl",
+            facts["ssl"],
+            "no",
+            facts["ssl"] == "no",
+            _("The chapter's client connects without encryption."),
+        ),
+    ]
+
+
+def _setting(name: str, found: str, expected: str, ok: bool, hint: str) -> Finding:
+    return Finding(
+        code=f"dovecot.{name}",
+        ok=ok,
+        what=name,
+        found=found or _("empty"),
+        expected=expected,
+        hint=f"{hint} " + _("doveconf {name} shows what is in force.", name=name),
+        solution=f"{name} = {expected}",
+    )
+
+
+def _location(target: Target, facts: Facts) -> Finding:
+    """Dovecot must read what Postfix fills: both mbox in /var/mail, or both the same Maildir."""
+    location, home = facts["mail_location"], facts["home-mailbox"]
+    name = str(target.host.account)
+    if home.endswith("/"):
+        wanted = f"maildir:~/{home.rstrip('/')}"
+        ok = _full(location, name).rstrip("/") == _full(wanted, name)
+    else:
+        wanted = "mbox:~/mail:INBOX=/var/mail/%u" if not home else f"mbox:~/mail:INBOX=~/{home}"
+        inbox = wanted.rpartition("INBOX=")[2]
+        options = _full(location, name).split(":")
+        ok = options[0] == "mbox" and f"INBOX={_full(inbox, name)}" in options
+    return _setting(
+        "mail_location",
+        location,
+        wanted,
+        ok,
+        _("Postfix fills one mailbox: is it the one that Dovecot reads?"),
+    )
+
+
+def _is_maildir(location: str) -> bool:
+    return location.startswith("maildir:")
+
+
+def _full(location: str, name: str) -> str:
+    text = location.replace("%u", name).replace("%n", name).replace("%h", "~")
+    return text.replace(f"/home/{name}", "~").replace("/var/spool/mail", "/var/mail")
+
+
+def _fresh(facts: Facts) -> Finding:
+    is_fresh = facts.number("written") <= facts.number("started")
+    return Finding(
+        code="dovecot.restarted",
+        ok=is_fresh,
+        what=_("the running Dovecot has these settings"),
+        found=_("in force") if is_fresh else _("its files are newer than the running Dovecot"),
+        expected=_("in force"),
+        hint=_("When does Dovecot read its files? Think of what you did after the last edit."),
+        solution="systemctl restart dovecot",
+    )

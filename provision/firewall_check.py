@@ -1,0 +1,104 @@
+"""Is a port open? It is knocked at from outside, as a mail client or the other server would.
+
+A port where no server listens answers too (with a refusal), unless a firewall swallows it.
+"""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import dns.exception
+import dns.message
+import dns.query
+
+from labctl.i18n import _
+from labctl.results import Finding
+from provision.facts import Facts, ask
+from provision.step import Target
+
+# Port and its protocols, in the order of the book.
+RULES = ((22, ("tcp",)), (25, ("tcp",)), (53, ("tcp", "udp")), (110, ("tcp",)), (143, ("tcp",)))
+_SECONDS = 1.5
+
+_ASK = r"""
+say ufw sed -n 's/^ENABLED=//p' /etc/ufw/ufw.conf
+say boot systemctl is-enabled ufw
+say boot-nft systemctl is-enabled nftables
+say policy iptables -S INPUT
+say nft nft list ruleset
+say tcp ss -ltnH
+say udp ss -lunH
+"""
+
+
+def check(target: Target) -> list[Finding]:
+    """A filter is on and starts at boot; each port of the lab answers from outside."""
+    doors = [(port, protocol) for port, protocols in RULES for protocol in protocols]
+    with ThreadPoolExecutor(len(doors)) as pool:
+        knocks = [pool.submit(_knock, target, *door) for door in doors]
+        facts = ask(target, _ASK)
+        heard = [knock.result() for knock in knocks]
+    ports = [_port(facts, target, *door, answer) for door, answer in zip(doors, heard, strict=True)]
+    return [_active(facts), *ports]
+
+
+def _knock(target: Target, port: int, protocol: str) -> str:
+    """`open`, `refused` or `silent`, as seen from the labctl machine."""
+    address = str(target.host.address)
+    try:
+        if protocol == "udp":
+            dns.query.udp(dns.message.make_query(target.host.domain, "SOA"), address, _SECONDS)
+        else:
+            socket.create_connection((address, port), _SECONDS).close()
+    except ConnectionRefusedError:
+        return "refused"
+    except (OSError, dns.exception.DNSException):
+        return "silent"
+    return "open"
+
+
+def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -> Finding:
+    listening = _listens(facts, target, port, protocol)
+    # Nobody listens: a refusal then comes from the host itself, past its filter; and UDP,
+    # where nobody listens, cannot be told from outside.
+    ok = answer == "open" or (not listening and (answer == "refused" or protocol == "udp"))
+    return Finding(
+        code=f"firewall.port-{port}-{protocol}",
+        ok=ok,
+        what=_("port {port}/{protocol} from outside", port=port, protocol=protocol),
+        found=_("open") if ok else _("closed"),
+        expected=_("open"),
+        hint=_("What does the firewall let in? ufw status, or nft list ruleset"),
+        solution=f"ufw allow {port}/{protocol}",
+    )
+
+
+def _listens(facts: Facts, target: Target, port: int, protocol: str) -> bool:
+    places = {line.split()[3] for line in facts.lines(protocol) if len(line.split()) > 3}
+    hosts = ("0.0.0.0", "*", "[::]", str(target.host.address))
+    return any(f"{host}:{port}" in places for host in hosts)
+
+
+def _active(facts: Facts) -> Finding:
+    ruleset = facts["nft"]
+    filters = "-P INPUT DROP" in facts["policy"] or "policy drop" in ruleset
+    # A filter may also let the wanted in and end with a rule for the rest.
+    filters = filters or any(
+        line.strip() in ("drop", "reject") or line.startswith("-A INPUT -j DROP")
+        for line in [*facts.lines("nft"), *facts.lines("policy")]
+    )
+    boots = (facts["ufw"] == "yes" and facts["boot"] == "enabled") or facts["boot-nft"] == "enabled"
+    return Finding(
+        code="firewall.active",
+        ok=filters and boots,
+        what=_("the firewall is on, now and after a reboot"),
+        found=_("on")
+        if filters and boots
+        else _("off")
+        if not filters
+        else _("on, but not after a reboot"),
+        expected=_("on"),
+        hint=_("ufw status tells whether it is on; systemctl is-enabled, whether it will be."),
+        solution="ufw enable; systemctl enable ufw",
+    )

@@ -1,0 +1,138 @@
+"""「mailコマンドを使ったメール送受信のテスト」: `mail`, told which domain it writes from."""
+
+from __future__ import annotations
+
+from labctl.i18n import _
+from labctl.results import Change, Finding
+from provision.facts import Facts, ask
+from provision.remote import ManagedFile
+from provision.render import render
+from provision.step import Scene, Step, Target
+
+
+def files(scene: Scene) -> tuple[ManagedFile, ...]:
+    """What mailutils and other programs take for the mail domain."""
+    return (render(scene, "/etc/mailutils.conf"), render(scene, "/etc/mailname"))
+
+
+def apply(target: Target) -> list[Change]:
+    """Writes both files; `mail` reads them at each start."""
+    return target.install(files(target.scene))
+
+
+# `mail` hands a message to a script of ours in place of sendmail: nothing is sent. Another
+# `mail` than mailutils leaves the sender's domain to Postfix.
+_ASK = r"""
+name=$1
+if command -v mail >/dev/null; then say mail echo yes; fi
+if mail --version 2>/dev/null | grep -qi mailutils; then
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  printf '#!/bin/sh\ncat >"%s/seen"\n' "$folder" >"$folder/sendmail"
+  chmod 755 "$folder/sendmail"
+  chown -R "$name" "$folder"
+  echo test | runuser -l "$name" -c \
+    "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
+  say from sed -n 's/^From: *//p' "$folder/seen"
+fi
+say origin postconf -hx myorigin
+say box runuser -l "$name" -c 'printenv MAIL'
+say home-mailbox postconf -hx home_mailbox
+queued() { find /var/spool/postfix/deferred /var/spool/postfix/hold -type f; }
+say queue queued
+say reason sed -n 's/.*status=\(deferred.*\)/\1/p' /var/log/mail.log
+free() { df -k --output=avail,target /var/spool/postfix /var/mail; }
+say free free
+say size postconf -hx message_size_limit
+"""
+
+
+def check(target: Target) -> list[Finding]:
+    """What `mail` would write as sender and read as mailbox; the queue, and room for mail."""
+    facts = ask(target, _ASK, str(target.host.account))
+    there = Finding(
+        code="mail-command.mail",
+        ok=bool(facts["mail"]),
+        what=_("the command mail"),
+        found=_("there") if facts["mail"] else _("missing"),
+        expected=_("there"),
+        hint=_("Which package gives the command mail?"),
+        solution="apt install mailutils",
+    )
+    if not there.ok:
+        return [there]
+    return [there, _sender(target, facts), _mailbox(target, facts), _queue(facts), _room(facts)]
+
+
+def _sender(target: Target, facts: Facts) -> Finding:
+    origin = facts["origin"] if not facts["origin"].startswith("/") else target.host.domain
+    found = facts["from"] or f"{target.host.account}@{origin}"
+    return Finding(
+        code="mail-command.sender",
+        # A full From may carry the account's own name before the address.
+        ok=target.host.mailbox in found.replace("<", " ").replace(">", " ").split(),
+        what=_("the sender that mail writes"),
+        found=found,
+        expected=target.host.mailbox,
+        hint=_("Could the other server answer this address? It needs an MX record."),
+        solution=f"/etc/mailutils.conf: address {{ email-domain {target.host.domain}; }};",
+    )
+
+
+def _mailbox(target: Target, facts: Facts) -> Finding:
+    name = target.host.account
+    home = facts["home-mailbox"]
+    box = facts["box"] or f"/var/mail/{name}"
+    delivered = f"~/{home}" if home else f"/var/mail/{name}"
+    is_same = box.rstrip("/").endswith(f"/{home}".rstrip("/") if home else f"mail/{name}")
+    return Finding(
+        code="mail-command.mailbox",
+        ok=is_same,
+        what=_("mail reads the mailbox that Postfix fills"),
+        found=f"MAIL={box}",
+        expected=delivered,
+        hint=_("mail looks where MAIL points. Where does Postfix deliver?"),
+        solution=_("take MAIL out of the account's .profile and .bashrc"),
+    )
+
+
+def _queue(facts: Facts) -> Finding:
+    waiting = len(facts.lines("queue"))
+    return Finding(
+        code="mail-command.queue",
+        ok=not waiting,
+        what=_("no mail is stuck in the queue"),
+        found=_("{count} waiting", count=waiting)
+        + (f": {facts.lines('reason')[-1]}" if waiting and facts.lines("reason") else ""),
+        expected=_("empty"),
+        hint=_("mailq gives the reason beside each message."),
+        solution="postqueue -f",
+    )
+
+
+def _room(facts: Facts) -> Finding:
+    # Postfix takes no mail with less room than 1.5 times its largest message (postconf(5),
+    # queue_minfree). df gives KiB.
+    need = facts.number("size") * 3 // 2
+    rooms = [line.split() for line in facts.lines("free")[1:]]
+    short = [place for free, place in rooms if int(free) * 1024 < need]
+    return Finding(
+        code="mail-command.disk",
+        ok=not short,
+        what=_("room for mail on the disk"),
+        found=", ".join(short) + " " + _("full") if short else _("enough"),
+        expected=_("{size} MiB free", size=need // 2**20),
+        hint=_("df -h shows the room, du -x the large folders."),
+        solution=_("remove what fills the disk"),
+    )
+
+
+STEP = Step(
+    name="mail-command",
+    section="mailコマンドを使ったメール送受信のテスト",
+    summary="tells the mail command its domain",
+    apply=apply,
+    check=check,
+    files=files,
+    requires=("packages", "accounts"),
+)

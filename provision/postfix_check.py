@@ -1,0 +1,179 @@
+"""Is Postfix set as the book says, and does it run with what main.cf says?"""
+
+from __future__ import annotations
+
+import re
+
+from labctl.i18n import _
+from labctl.results import Finding
+from provision.dialogue import smtp_greeting
+from provision.facts import Facts, ask
+from provision.step import Target
+
+# `postfix check` makes the folders of a Postfix that never ran, so it is asked only of one
+# that did. A difference between the chroot's resolv.conf and the host's is no fault of main.cf.
+_ASK = r"""
+for name in myhostname mydomain inet_interfaces mydestination smtpd_sasl_auth_enable \
+    smtpd_recipient_restrictions; do
+  say "$name" postconf -hx "$name"
+done
+if [ ! -e /etc/postfix/main.cf ]; then say missing echo yes; fi
+{ postconf -n 2>&1 >/dev/null || :; } | sed -n 's/.*unused parameter: /unused\t/p'
+if [ -e /var/spool/postfix/pid/master.pid ]; then
+  { postfix check 2>&1 || echo "exit $?"; } | sed '/ differ$/d; s/^/check\t/'
+fi
+say enabled systemctl is-enabled postfix
+say active systemctl is-active postfix@-
+say listens ss -ltnH 'sport = :25'
+say written stat -c %Y /etc/postfix/main.cf
+qmgr=$(pgrep -o -x qmgr || :)
+if [ -n "$qmgr" ]; then
+  age=$(ps -o etimes= -p "$qmgr")
+  say started echo $(($(date +%s) - age))
+fi
+"""
+
+_HINT = "postconf -n shows what main.cf really sets; compare {name} with the book's table."
+
+
+def check(target: Target) -> list[Finding]:
+    """The six parameters as Postfix reads them, `postfix check`, and the running Postfix."""
+    facts = ask(target, _ASK)
+    settings = _settings(target, facts)
+    running = _running(facts)
+    findings = [*settings, _silent(facts), running, _enabled(facts)]
+    if running.ok and all(finding.ok for finding in settings):
+        findings.append(_in_force(target, facts))
+    return findings
+
+
+def _settings(target: Target, facts: Facts) -> list[Finding]:
+    host, peer = target.host, target.peer
+    interfaces = _words(facts["inet_interfaces"])
+    own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
+    destinations = _words(facts["mydestination"])
+    listens = interfaces == ["all"] or (
+        bool({"localhost", "127.0.0.1"} & set(interfaces)) and bool(own & set(interfaces))
+    )
+    return [
+        _setting(facts, "myhostname", host.mail_name, facts["myhostname"] == host.mail_name),
+        _setting(facts, "mydomain", host.domain, facts["mydomain"] == host.domain),
+        _setting(facts, "inet_interfaces", f"localhost, {host.address}", listens),
+        _setting(
+            facts,
+            "mydestination",
+            "$mydomain",
+            host.domain in destinations
+            and not {peer.domain, peer.mail_name, peer.fqdn} & set(destinations),
+        ),
+        _setting(facts, "smtpd_sasl_auth_enable", "yes", facts["smtpd_sasl_auth_enable"] == "yes"),
+        _setting(
+            facts,
+            "smtpd_recipient_restrictions",
+            "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
+            _relays_rightly(_words(facts["smtpd_recipient_restrictions"])),
+        ),
+    ]
+
+
+def _relays_rightly(words: list[str]) -> bool:
+    """Both permits stand before the rejection; other restrictions may stand among them."""
+    places = [
+        words.index(word) if word in words else -1
+        for word in ("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination")
+    ]
+    return min(places) >= 0 and places[2] == max(places)
+
+
+def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
+    unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
+    if facts["missing"]:
+        hint = _("There is no /etc/postfix/main.cf yet.")
+    elif unused and not ok:
+        hint = _("Postfix knows no parameter {names}: is a name misspelt?", names=unused)
+    else:
+        hint = _("postconf -n shows what main.cf really sets: look for {name}.", name=name)
+    return Finding(
+        code=f"postfix.{name}",
+        ok=ok,
+        what=name,
+        found=facts[name] or _("empty"),
+        expected=expected,
+        hint=hint,
+        solution=f"{name} = {expected}",
+    )
+
+
+def _silent(facts: Facts) -> Finding:
+    said = facts.lines("check")
+    return Finding(
+        code="postfix.check",
+        ok=not said,
+        what="postfix check",
+        found=said[0] if said else _("silent"),
+        expected=_("silent"),
+        hint=_("Each line names a file: what is wrong with that one?"),
+        solution="postfix check",
+    )
+
+
+def _running(facts: Facts) -> Finding:
+    return Finding(
+        code="postfix.running",
+        ok=facts["active"] == "active",
+        what=_("Postfix runs"),
+        found=facts["active"] or "inactive",
+        expected="active",
+        hint=_("systemctl status postfix@- and the end of /var/log/mail.log say why not."),
+        solution="systemctl restart postfix",
+    )
+
+
+def _enabled(facts: Facts) -> Finding:
+    return Finding(
+        code="postfix.enabled",
+        ok=facts["enabled"] == "enabled",
+        what=_("Postfix starts at boot"),
+        found=facts["enabled"] or "disabled",
+        expected="enabled",
+        hint=_("A running service is not yet one that starts with the server."),
+        solution="systemctl enable postfix",
+    )
+
+
+def _in_force(target: Target, facts: Facts) -> Finding:
+    """main.cf is right; is it what runs? Asked of the running server, then of the clock."""
+    addresses = {line.split()[3].rpartition(":")[0].strip("[]") for line in facts.lines("listens")}
+    everywhere = bool({"0.0.0.0", "*", "::"} & addresses)
+    told = ""
+    for address in ("127.0.0.1", str(target.host.address)):
+        if not everywhere and address not in addresses:
+            told = _("nothing listens on {address}, port 25", address=address)
+    if not told:
+        told = _greeting(target)
+    if not told and facts.number("written") > facts.number("started"):
+        told = _("main.cf is newer than the running Postfix")
+    return Finding(
+        code="postfix.restarted",
+        ok=not told,
+        what=_("the running Postfix has these settings"),
+        found=told or _("in force"),
+        expected=_("in force"),
+        hint=_("When does Postfix read main.cf? Think of what you did after the last edit."),
+        solution="systemctl restart postfix",
+    )
+
+
+def _greeting(target: Target) -> str:
+    try:
+        name, mechanisms = smtp_greeting(target)
+    except OSError as error:
+        return str(error)
+    if name != target.host.mail_name:
+        return _("it greets as {name}", name=name)
+    # Without saslauthd's smtpd.conf other mechanisms are offered; none at all is main.cf's doing.
+    return "" if mechanisms else _("it offers no AUTH")
+
+
+def _words(value: str) -> list[str]:
+    return [word for word in re.split(r"[\s,]+", value) if word]

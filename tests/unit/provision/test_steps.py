@@ -1,0 +1,89 @@
+"""The steps are the book's sections, in the book's order."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.errors import WrongUsage
+from labctl.lab import Lab, LabFile, load_edition
+from provision.remote import ManagedFile
+from provision.step import Scene, Step
+from provision.steps import STEPS, find_step
+
+ORDER = [
+    "dns",
+    "packages",
+    "postfix",
+    "firewall",
+    "boot-order",
+    "smtp-auth",
+    "accounts",
+    "aliases",
+    "mail-command",
+    "dovecot",
+]
+
+
+def test_the_steps_stand_in_the_books_order() -> None:
+    assert [step.name for step in STEPS] == ORDER
+
+
+def test_checkpoints_follow_the_steps_that_reach_them() -> None:
+    assert {step.name: step.checkpoint for step in STEPS if step.checkpoint} == {
+        "dns": "dns",
+        "packages": "packages",
+        "dovecot": "ready",
+    }
+    assert STEPS[-1].checkpoint == "ready"
+
+
+def test_the_package_sets_are_installed_by_two_steps() -> None:
+    assert {step.name: step.packages for step in STEPS if step.packages} == {
+        "dns": "dns",
+        "packages": "mail",
+    }
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_step_requires_only_steps_that_there_are(step: Step) -> None:
+    assert set(step.requires) <= set(ORDER) - {step.name}
+
+
+def test_no_step_requires_itself_by_a_detour() -> None:
+    settled: set[str] = set()
+    while waiting := [step for step in STEPS if step.name not in settled]:
+        ready = {step.name for step in waiting if set(step.requires) <= settled}
+        assert ready, f"in a circle: {[step.name for step in waiting]}"
+        settled |= ready
+
+
+def test_a_step_is_found_by_name() -> None:
+    assert find_step("smtp-auth") is STEPS[5]
+
+
+def test_an_unknown_step_is_answered_with_those_there_are() -> None:
+    with pytest.raises(WrongUsage) as caught:
+        find_step("smtp_auth")
+    assert "smtp-auth" in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+def test_only_dns_is_for_the_host_without_mail() -> None:
+    edition = load_edition("ubuntu-example")
+    assert [step.name for step in STEPS if step.applies_to(edition.parent)] == ["dns"]
+    assert all(step.applies_to(edition.hosts[0]) for step in STEPS)
+
+
+def written_by_all(scene: Scene) -> list[ManagedFile]:
+    return [file for step in STEPS for file in step.files(scene)]
+
+
+@pytest.mark.parametrize("dns", ["peers", "parent"])
+def test_no_two_steps_write_the_same_file(dns: str) -> None:
+    lab = Lab(
+        name="lab",
+        edition=load_edition("ubuntu-example"),
+        choices=LabFile.model_validate({"dns": dns}),
+    )
+    paths = [file.path for file in written_by_all(Scene(lab, lab.mail_hosts[0], ()))]
+    assert len(paths) == len(set(paths))
