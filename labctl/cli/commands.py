@@ -15,6 +15,7 @@ from labctl.cli import (
     ssh,
     status,
     test_mail,
+    trace,
     up,
 )
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Adds every command to the application."""
     app.command("up")(up.up)
     app.command("test-mail")(test_mail.test_mail)
+    app.command("trace")(trace.trace)
     app.command("reset")(reset.reset)
     app.command("status")(status.status)
     app.command("ssh")(ssh.ssh)

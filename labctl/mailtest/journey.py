@@ -30,6 +30,14 @@ class Visit:
     records: tuple[Record, ...]
 
     @property
+    def message_id(self) -> str:
+        """Its Message-ID; empty where it has none, or cleanup's line is not in the log."""
+        for record in self.records:
+            if isinstance(record.event, Identified):
+                return record.event.message_id
+        return ""
+
+    @property
     def attempts(self) -> tuple[Attempt, ...]:
         """The tries to deliver it, oldest first."""
         return tuple(r.event for r in self.records if isinstance(r.event, Attempt))
@@ -90,8 +98,38 @@ def follow(message_id: str, records: Iterable[Record]) -> Journey:
     `records` carry the lab's host names, each host's in the order of its log. A message
     nobody logged gives a Journey without visits.
     """
-    visits = [visit for visit in visits_of(records) if _message_id(visit.records) == message_id]
+    visits = [visit for visit in visits_of(records) if visit.message_id == message_id != ""]
     return Journey(message_id, _in_order(visits))
+
+
+def follow_file(queue_id: str, records: Sequence[Record]) -> Journey:
+    """The way of the newest message that had this queue id on any host.
+
+    A message that came over SMTP without a Message-ID (RFC 5322 only recommends one) is
+    followed by what each server says of the next queue.
+    """
+    visits = visits_of(records)
+    named = [visit for visit in visits if visit.queue_id == queue_id]
+    if not named:
+        return Journey("", ())
+    newest = max(named, key=lambda visit: visit.records[-1].time)
+    if newest.message_id:
+        return follow(newest.message_id, records)
+    chain = [newest]
+    while more := [v for v in visits if v not in chain and any(_linked(v, c) for c in chain)]:
+        chain += more
+    return Journey("", _in_order(chain))
+
+
+def _linked(one: Visit, other: Visit) -> bool:
+    """Whether one of the two queues handed the message to the other, none knowing its id."""
+    if one.message_id or other.message_id or one.host == other.host:
+        return False
+    return any(
+        attempt.next_queue_id == target.queue_id
+        for source, target in ((one, other), (other, one))
+        for attempt in source.attempts
+    )
 
 
 def visits_of(records: Iterable[Record]) -> tuple[Visit, ...]:
@@ -109,13 +147,6 @@ def visits_of(records: Iterable[Record]) -> tuple[Visit, ...]:
             count = generation[key] = count + 1
         files.setdefault((*key, count), []).append(record)
     return tuple(Visit(host, queue, tuple(found)) for (host, queue, _), found in files.items())
-
-
-def _message_id(records: Iterable[Record]) -> str:
-    for record in records:
-        if isinstance(record.event, Identified):
-            return record.event.message_id
-    return ""
 
 
 def _in_order(visits: Sequence[Visit]) -> tuple[Visit, ...]:

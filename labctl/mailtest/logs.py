@@ -97,7 +97,15 @@ def records_since(target: Target, mark: LogMark) -> tuple[Record, ...]:
 
 def newest_lines(targets: Mapping[str, Target], count: int) -> tuple[LogLine, ...]:
     """The last `count` lines of each host's mail log, merged by time."""
-    return merge([_newest(target, count)[1] for target in targets.values()])
+    return merge([_as_lines(_newest(target, count)[1]) for target in targets.values()])
+
+
+def newest_records(targets: Mapping[str, Target], count: int) -> tuple[Record, ...]:
+    """The last `count` lines of each host's mail log as records, host after host.
+
+    They bear the lab's names, and times by the labctl machine's clock.
+    """
+    return tuple(record for target in targets.values() for record in _newest(target, count)[1])
 
 
 def merge(each: Sequence[Sequence[LogLine]]) -> tuple[LogLine, ...]:
@@ -114,14 +122,15 @@ def follow_lines(targets: Mapping[str, Target], count: int) -> Iterator[LogLine]
 
     def pump(target: Target, mark: LogMark) -> None:
         try:
-            for line in _lines(target, mark, target.remote.stream(_following(mark))):
-                arrived.put(line)
+            stream = target.remote.stream(_following(mark))
+            for record in _records(target, mark, stream):
+                arrived.put(_as_line(record))
             arrived.put(None)
         except LabError as error:
             arrived.put(error)
 
     newest = {name: _newest(target, count) for name, target in targets.items()}
-    yield from merge([lines for _mark, lines in newest.values()])
+    yield from merge([_as_lines(records) for _mark, records in newest.values()])
     for name, target in targets.items():
         threading.Thread(target=pump, args=(target, newest[name][0]), daemon=True).start()
     failure: LabError | None = None
@@ -137,7 +146,7 @@ def follow_lines(targets: Mapping[str, Target], count: int) -> Iterator[LogLine]
         raise failure
 
 
-def _newest(target: Target, count: int) -> tuple[LogMark, tuple[LogLine, ...]]:
+def _newest(target: Target, count: int) -> tuple[LogMark, tuple[Record, ...]]:
     """The host's last lines, and the place right behind them."""
     mark = mark_log(target.remote)
     if mark.source == "file":
@@ -147,7 +156,7 @@ def _newest(target: Target, count: int) -> tuple[LogMark, tuple[LogLine, ...]]:
     lines = done.stdout.splitlines()
     if lines and lines[-1].startswith(_CURSOR):
         mark = replace(mark, position=lines.pop().removeprefix(_CURSOR))
-    return mark, tuple(_lines(target, mark, lines))
+    return mark, tuple(_records(target, mark, lines))
 
 
 def _following(mark: LogMark) -> list[str]:
@@ -158,7 +167,15 @@ def _following(mark: LogMark) -> list[str]:
     return [*_JOURNAL, "--follow", "--no-tail", *after]
 
 
-def _lines(target: Target, mark: LogMark, lines: Iterable[str]) -> Iterator[LogLine]:
+def _records(target: Target, mark: LogMark, lines: Iterable[str]) -> Iterator[Record]:
     for line in lines:
         if record := parse_line(line, mark.now):
-            yield LogLine(target.host.name, record.time - mark.ahead, str(record))
+            yield replace(record, host=target.host.name, time=record.time - mark.ahead)
+
+
+def _as_line(record: Record) -> LogLine:
+    return LogLine(record.host, record.time, str(record))
+
+
+def _as_lines(records: Iterable[Record]) -> tuple[LogLine, ...]:
+    return tuple(_as_line(record) for record in records)

@@ -10,8 +10,10 @@ import pytest
 
 from labctl.mailtest.conversation import run_mail_test
 from labctl.mailtest.logs import follow_lines, mark_log, newest_lines, records_since
+from labctl.mailtest.trace import trace_message
 from labctl.results import Delivery, MailTestResult
 from provision.step import Target
+from tests.lab.program import labctl
 
 Targets = Mapping[str, Target]
 
@@ -264,3 +266,22 @@ def test_without_rsyslog_the_journal_tells_the_way(targets: Targets) -> None:
         assert newest_lines({"host1": targets["host1"]}, 5)
     assert result.ok
     assert [hop.host for hop in by_way(result)["message", "user1"].hops] == ["host1", "host2"]
+
+
+def test_the_last_messages_way_is_traced(targets: Targets) -> None:
+    result = run_mail_test(targets)
+    sent = by_way(result)["message", "user1"]
+    trace = trace_message(targets, sent.message_id)
+    assert [stage.role for stage in trace.stages][:4] == ["MUA", "MTA", "MTA", "DNS"]
+    assert [stage.host for stage in trace.stages if stage.role == "MDA"] == ["host2"]
+    assert trace.settled and trace.recipients == ("user2@example2.jp",)
+    assert trace_message(targets, sent.hops[1].queue_id) == trace
+    assert trace_message(targets, "last").message_id in {d.message_id for d in result.deliveries}
+
+
+def test_the_trace_command(targets: Targets) -> None:
+    assert run_mail_test(targets).ok
+    told = labctl("trace").out
+    assert "local delivery" in told and "name resolution" in told
+    assert labctl("trace", "--json").json["settled"] is True
+    assert "no mail log names" in labctl("trace", "0000000000A", code=2).err
