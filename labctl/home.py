@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from labctl.errors import WrongUsage
+from labctl.i18n import _
+
 APP = "labctl"
+
+_LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,30 @@ class LabHome:
 
 
 def lab_home(name: str) -> LabHome:
-    """The home of the lab called `name` under the user's own state and cache folders."""
-    state = platformdirs.user_state_path(APP) / "labs" / name
-    return LabHome(name=name, state=state, cache=platformdirs.user_cache_path(APP))
+    """The home of the lab called `name` under the user's own state and cache folders.
+
+    Both are absolute and free of symbolic links, as the kernel names what is mounted there.
+    Raises WrongUsage for what cannot be a lab's name: a folder is made, and one day removed,
+    by that name.
+    """
+    if not _LAB_NAME.fullmatch(name):
+        raise WrongUsage(
+            _("{name} cannot be the name of a lab", name=repr(name)),
+            hint=_("lower-case letters, digits and hyphens, 32 at most"),
+        )
+    cache = platformdirs.user_cache_path(APP).resolve()
+    return LabHome(name=name, state=_labs() / name, cache=cache)
 
 
 def lab_names() -> list[str]:
     """The labs that have a folder on this machine, for this user."""
-    labs = platformdirs.user_state_path(APP) / "labs"
-    return sorted(path.name for path in labs.glob("*") if path.is_dir()) if labs.exists() else []
+    return sorted(
+        path.name for path in _labs().glob("*") if path.is_dir() and _LAB_NAME.fullmatch(path.name)
+    )
+
+
+def _labs() -> Path:
+    return platformdirs.user_state_path(APP).resolve() / "labs"
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:

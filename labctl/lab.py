@@ -33,7 +33,6 @@ DEFAULT_EDITION = "ubuntu-example"
 LAB_FILE = "labctl.toml"
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
-_LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 def _label(value: str) -> str:
@@ -225,11 +224,6 @@ def load_lab(name: str, lab_file: Path | None = None) -> Lab:
 
     Raises WrongUsage naming the file, the key and what is allowed.
     """
-    if not _LAB_NAME.fullmatch(name):
-        raise WrongUsage(
-            _("{name} cannot be the name of a lab", name=repr(name)),
-            hint=_("lower-case letters, digits and hyphens, 32 at most"),
-        )
     path = lab_file if lab_file is not None else Path(LAB_FILE)
     choices = _read_lab_file(path, needed=lab_file is not None)
     return _checked(Lab(name=name, edition=load_edition(choices.edition), choices=choices), path)

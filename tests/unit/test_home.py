@@ -1,0 +1,85 @@
+"""Every lab has one folder, by its name; a name that is no name never becomes a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.errors import WrongUsage
+from labctl.home import lab_home, lab_names, write_atomically
+
+
+def test_all_of_a_lab_lies_below_one_folder_but_the_lock(tmp_path: Path) -> None:
+    home = lab_home("class-a")
+    assert home.state == tmp_path / "state" / "labctl" / "labs" / "class-a"
+    for path in (home.state_file, home.credentials_file, home.key_file, home.known_hosts):
+        assert path.is_relative_to(home.state)
+    # `destroy` removes the folder while it holds the lock.
+    assert home.lock_file.parent == home.state.parent
+    assert home.cache == tmp_path / "cache" / "labctl"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../../etc", "/etc", "a/b", "A", "-a", "a-", "ä", "a" * 33, "a\n", "a b"],
+)
+def test_what_is_no_name_is_refused_before_it_is_a_path(name: str) -> None:
+    with pytest.raises(WrongUsage, match="cannot be the name of a lab"):
+        lab_home(name)
+
+
+@given(st.text(max_size=40))
+def test_whatever_the_name_the_folder_is_a_child_of_the_labs(name: str) -> None:
+    try:
+        home = lab_home(name)
+    except WrongUsage as error:
+        assert error.hint
+    else:
+        assert home.state.parent == lab_home("default").state.parent
+        assert home.state.name == name
+
+
+def test_links_on_the_way_are_followed_as_the_kernel_names_mounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "link"))
+    assert lab_home("default").state.is_relative_to(tmp_path / "disk")
+
+
+def test_a_relative_folder_means_the_same_from_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", "here")
+    assert lab_home("default").state.is_absolute()
+
+
+def test_labs_are_listed_by_their_folders() -> None:
+    assert lab_names() == []
+    for name in ("b", "a"):
+        lab_home(name).state.mkdir(parents=True)
+    lab_home("a").lock_file.touch()
+    (lab_home("a").state.parent / "lost+found").mkdir()
+    assert lab_names() == ["a", "b"]
+
+
+def test_a_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "secret"
+    write_atomically(path, "pässword\n", mode=0o600)
+    assert path.read_text(encoding="utf-8") == "pässword\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["secret"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "new \udcff")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
