@@ -8,45 +8,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from labctl.home import write_atomically
 from labctl.lab import Host, Lab
-
-
-@dataclass(frozen=True)
-class KeyPair:
-    """An ed25519 key in OpenSSH's formats."""
-
-    private: str
-    public: str
-
-
-def make_key(comment: str) -> KeyPair:
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    ).decode()
-    public = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return KeyPair(private, f"{public.decode()} {comment}\n")
-
-
-def client_key(path: Path) -> str:
-    """The public part of the lab's own login key; the pair is made at first use."""
-    public = path.with_suffix(".pub")
-    if not path.exists() or not public.exists():
-        pair = make_key("labctl")
-        write_atomically(public, pair.public)
-        write_atomically(path, pair.private, mode=0o600)
-    return public.read_text(encoding="utf-8")
+from labctl.providers.keys import make_key
 
 
 def write_identity(

@@ -15,11 +15,12 @@ from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.providers.base import Endpoint, PackageSet, Progress, silent
+from labctl.providers.keys import client_key
 from labctl.providers.nspawn import machine
 from labctl.providers.nspawn.apt import AptSetup, machine_setup
 from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
-from labctl.providers.nspawn.identity import client_key, write_identity
+from labctl.providers.nspawn.identity import write_identity
 from labctl.providers.nspawn.image import Image, sweep_if_idle
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
 from labctl.providers.nspawn.network import LabNetwork, WayOut, machine_resolvers
