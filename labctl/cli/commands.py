@@ -7,6 +7,7 @@ import typer
 from labctl.cli import (
     credentials,
     destroy,
+    doctor,
     down,
     logs,
     net,
@@ -32,5 +33,6 @@ def register(app: typer.Typer) -> None:
     app.command("credentials")(credentials.credentials)
     app.command("render")(render.render)
     app.command("net")(net.net)
+    app.command("doctor")(doctor.doctor)
     app.command("down")(down.down)
     app.command("destroy")(destroy.destroy)

@@ -1,0 +1,31 @@
+"""`labctl doctor`: has this machine what a lab needs?"""
+
+from __future__ import annotations
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName
+from labctl.i18n import _
+
+
+def doctor(
+    provider: ProviderName = None,
+    lab: LabFile = None,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.doctor.examine import examine
+    from labctl.doctor.machine import ThisMachine
+    from labctl.errors import ExitCode
+    from labctl.lab import load_lab
+    from labctl.providers.choose import ensure_known
+    from labctl.render_health import print_health
+
+    ensure_known(provider)
+    health = examine(load_lab(name, lab), ThisMachine(), provider)
+    print_health(health, as_json=as_json)
+    if not health.ok:
+        raise typer.Exit(int(ExitCode.MACHINE))
+
+
+doctor.__doc__ = _("Check what this machine lacks for a lab, and what mends it.")

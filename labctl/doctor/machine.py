@@ -1,0 +1,152 @@
+"""The machine as the doctor asks it. Whatever cannot be known is empty or zero, never an error."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from ipaddress import IPv4Interface
+from pathlib import Path
+from typing import Protocol
+
+from labctl.errors import LabError
+from labctl.run import run
+from labctl.virtualbox import vboxmanage
+
+_ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
+_MAC_BLOCK = re.compile(r"^(?P<name>\w+): .*?(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
+_MAC_ADDRESS = re.compile(r"inet (?P<address>[\d.]+) .*netmask 0x(?P<mask>[0-9a-f]{8})")
+_WINDOWS_ADDRESS = re.compile(r"^(?P<name>.+)\|(?P<address>[\d.]+/\d+)\s*$", re.MULTILINE)
+_POWERSHELL = ("powershell", "-NoProfile", "-NonInteractive", "-Command")
+
+
+class Machine(Protocol):
+    """What the checks may ask."""
+
+    @property
+    def system(self) -> str:
+        """`linux`, `darwin` or `win32`, as sys.platform says."""
+
+    @property
+    def distribution(self) -> str:
+        """The ID of os-release(5), `debian` or `ubuntu`; empty elsewhere."""
+
+    @property
+    def architecture(self) -> str:
+        """`x86_64` or `arm64`."""
+
+    @property
+    def home(self) -> Path:
+        """The user's home folder."""
+
+    def program(self, name: str) -> str | None:
+        """The path of an installed program."""
+
+    def ask(self, *argv: str) -> str:
+        """What a command printed; empty where it failed."""
+
+    def read(self, path: str) -> str | None:
+        """A file's text; None where there is no such file."""
+
+    def environment(self, name: str) -> str:
+        """A variable of the environment."""
+
+    def free_disk(self, folder: Path) -> int:
+        """Bytes free where the folder is or will be."""
+
+    def free_memory(self) -> int:
+        """Bytes of memory that programs can still have."""
+
+    def addresses(self) -> list[tuple[str, IPv4Interface]]:
+        """Each network interface with its IPv4 address and network."""
+
+
+class ThisMachine:
+    """The machine labctl runs on."""
+
+    @property
+    def system(self) -> str:
+        return sys.platform
+
+    @property
+    def distribution(self) -> str:
+        for line in (self.read("/etc/os-release") or "").splitlines():
+            if line.startswith("ID="):
+                return line.removeprefix("ID=").strip('"')
+        return ""
+
+    @property
+    def architecture(self) -> str:
+        name = platform.machine().lower()
+        return {"amd64": "x86_64", "aarch64": "arm64"}.get(name, name)
+
+    @property
+    def home(self) -> Path:
+        return Path.home()
+
+    def program(self, name: str) -> str | None:
+        return vboxmanage() if name == "VBoxManage" else shutil.which(name)
+
+    def ask(self, *argv: str) -> str:
+        try:
+            done = run(argv, check=False, timeout=20)
+        except (LabError, OSError):
+            return ""
+        return done.stdout if done.ok else ""
+
+    def read(self, path: str) -> str | None:
+        try:
+            return Path(path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+
+    def environment(self, name: str) -> str:
+        return os.environ.get(name, "")
+
+    def free_disk(self, folder: Path) -> int:
+        there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+        return shutil.disk_usage(there).free if there is not None else 0
+
+    def free_memory(self) -> int:
+        if self.system == "linux":
+            found = re.search(r"^MemAvailable: +(\d+)", self.read("/proc/meminfo") or "", re.M)
+            return int(found[1]) * 1024 if found else 0
+        if self.system == "darwin":
+            # macOS gives back what it only caches: half of all is a fair guess.
+            return int(self.ask("sysctl", "-n", "hw.memsize") or 0) // 2
+        text = self.ask(*_POWERSHELL, "(Get-CimInstance Win32_OperatingSystem).FreePhysicalMemory")
+        return int(text.strip() or 0) * 1024
+
+    def addresses(self) -> list[tuple[str, IPv4Interface]]:
+        if self.system == "linux":
+            return linux_addresses(self.ask("ip", "-o", "-4", "address", "show"))
+        if self.system == "darwin":
+            return mac_addresses(self.ask("ifconfig"))
+        command = (
+            "Get-NetIPAddress -AddressFamily IPv4 | "
+            'ForEach-Object { "$($_.InterfaceAlias)|$($_.IPAddress)/$($_.PrefixLength)" }'
+        )
+        return windows_addresses(self.ask(*_POWERSHELL, command))
+
+
+def linux_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
+    """From `ip -o -4 address show` (ip-address(8))."""
+    found = _ADDRESS.finditer(output)
+    return [(match["name"], IPv4Interface(match["address"])) for match in found]
+
+
+def mac_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
+    """From macOS's `ifconfig`."""
+    return [
+        (block["name"], IPv4Interface((match["address"], f"{int(match['mask'], 16).bit_count()}")))
+        for block in _MAC_BLOCK.finditer(output)
+        for match in _MAC_ADDRESS.finditer(block[0])
+    ]
+
+
+def windows_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
+    """From PowerShell's Get-NetIPAddress, one `alias|address/prefix` a line."""
+    found = _WINDOWS_ADDRESS.finditer(output)
+    return [(match["name"].strip(), IPv4Interface(match["address"])) for match in found]

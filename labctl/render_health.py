@@ -1,0 +1,45 @@
+"""How the doctor's findings look: worst first to the eye, one line each, what mends it below."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from labctl.doctor.findings import Diagnosis, Health, Verdict
+from labctl.i18n import _
+from labctl.render import console, print_json
+
+_MARKS = {
+    Verdict.OK: "[green]ok[/]      ",
+    Verdict.WARNING: "[yellow]warning[/] ",
+    Verdict.LACKING: "[red]lacking[/] ",
+}
+
+
+def print_health(health: Health, *, as_json: bool) -> None:
+    if as_json:
+        data = {
+            "system": health.system,
+            "providers": [
+                {
+                    "provider": each.provider,
+                    "usable": each.usable,
+                    "diagnoses": list(each.diagnoses),
+                }
+                for each in health.providers
+            ],
+        }
+        print_json("doctor", data, ok=health.ok)
+        return
+    for each in health.providers:
+        word = _("can be used") if each.usable else _("cannot be used")
+        console().print(f"[bold]{each.provider}[/]  {word}")
+        for diagnosis in each.diagnoses:
+            _print_diagnosis(diagnosis)
+
+
+def _print_diagnosis(diagnosis: Diagnosis) -> None:
+    out = console()
+    out.print(f"  {_MARKS[diagnosis.verdict]}{escape(diagnosis.what)}")
+    if diagnosis.verdict is not Verdict.OK:
+        out.print(f"          {escape(diagnosis.why)}", style="dim")
+        out.print(f"          [bold]{_('next')}[/]: {escape(diagnosis.mend)}")
