@@ -148,6 +148,7 @@ class LabFile(_Frozen):
 
     edition: str = DEFAULT_EDITION
     provider: Literal["vagrant", "nspawn"] | None = None
+    hypervisor: Literal["virtualbox", "libvirt"] | None = None
     lang: Literal["ja", "en"] | None = None
     dns: Literal["peers", "parent"] = "peers"
     passwords: dict[str, Password] = Field(default_factory=dict)

@@ -1,0 +1,176 @@
+"""python-vagrant with its gaps closed.
+
+Every call names its machine and the hypervisor, goes through labctl.run, keeps its output in a
+log of its own, and fails with Vagrant's own reason (read from its machine-readable output)
+instead of a bare exit status. One call costs 1 to 3 seconds, so callers make few, in parallel.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl.errors import MachineLacks
+from labctl.i18n import _
+from labctl.providers.vagrant.failures import failure
+from labctl.run import Completed, run
+
+# Without a handler python-vagrant would print its own warning where Vagrant is not installed.
+logging.getLogger("vagrant").addHandler(logging.NullHandler())
+import vagrant  # noqa: E402
+
+
+@dataclass(frozen=True)
+class SshAddress:
+    """Where Vagrant says a machine's SSH answers, and the key it put there."""
+
+    address: str
+    port: int
+    key: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of Vagrant's machine-readable output; `target` is a machine or empty."""
+
+    target: str
+    kind: str
+    data: tuple[str, ...]
+
+
+def rows(output: str) -> list[Row]:
+    """The lines of `--machine-readable`: time, target, kind, data..., each with escapes."""
+    found = []
+    for line in output.splitlines():
+        time, *fields = line.split(",")
+        if time.isdigit() and len(fields) >= 2:
+            target, kind, *data = fields
+            found.append(Row(target, kind, tuple(_unescape(each) for each in data)))
+    return found
+
+
+def _unescape(text: str) -> str:
+    return text.replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n").replace("\\r", "\r")
+
+
+class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
+    """Vagrant in one folder with one hypervisor.
+
+    Methods raise LabError: MachineLacks for what this machine has not, WrongState for machines
+    that are not as they should be, CommandFailed for the rest.
+    """
+
+    def __init__(self, folder: Path, hypervisor: str, logs: Path) -> None:
+        super().__init__(root=str(folder))
+        self._folder = folder
+        self._logs = logs
+        self._hypervisor = hypervisor
+
+    # -- machines ---------------------------------------------------------------------------
+
+    def boot(self, machine: str | None = None) -> None:
+        """Makes what is missing and boots what is not running; never provisions."""
+        self.up(vm_name=machine, provider=self._hypervisor, provision=False)
+
+    def states(self) -> dict[str, str]:
+        """Vagrant's word for each machine: `running`, `poweroff`, `not_created`, ..."""
+        return {each.name: each.state for each in self.status() if each.name}
+
+    def ssh_addresses(self) -> dict[str, SshAddress]:
+        """Where each running machine's SSH answers; one call for all of them."""
+        output = self._run_vagrant_command(["ssh-config", "--machine-readable"])
+        parsed = [
+            (row.target, self._parse_config(row.data[0]))
+            for row in rows(output)
+            if row.kind == "ssh-config"
+        ]
+        return {
+            machine: SshAddress(found["HostName"], int(found["Port"]), Path(found["IdentityFile"]))
+            for machine, found in parsed
+        }
+
+    def shell(self, machine: str, script: str, *args: str) -> str:
+        """Runs a shell script as root through Vagrant's own SSH; returns what it printed."""
+        command = " ".join(["sudo -n sh -eu -s --", *args])
+        words = ["ssh", machine, "--no-tty", "--command", command]
+        return self._execute(words, stdin=script, readable=False).stdout
+
+    # -- snapshots, of one machine at a time ------------------------------------------------
+
+    def save_snapshot(self, machine: str, name: str) -> None:
+        self._execute(["snapshot", "save", machine, name])
+
+    def restore_snapshot(self, machine: str, name: str) -> None:
+        """Puts a machine back and starts it, without provisioning."""
+        self._execute(["snapshot", "restore", "--no-provision", machine, name])
+
+    def delete_snapshot(self, machine: str, name: str) -> None:
+        self._execute(["snapshot", "delete", machine, name])
+
+    def snapshots(self, machine: str) -> set[str]:
+        output = self._execute(["snapshot", "list", machine]).stdout
+        # Names are details below a heading; "none yet" is a heading with details of its own.
+        return {
+            row.data[1].strip()
+            for row in rows(output)
+            if row.kind == "ui" and row.data[0] == "detail"
+        }
+
+    # -- how python-vagrant starts Vagrant --------------------------------------------------
+
+    def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
+        self._execute(args)
+
+    def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
+        return self._execute(args).stdout
+
+    def _execute(
+        self, args: Sequence[str | None], *, stdin: str | None = None, readable: bool = True
+    ) -> Completed:
+        words = [word for word in args if word is not None and word != "--machine-readable"]
+        argv = [_executable(), *words, *(["--machine-readable"] if readable else [])]
+        done = run(argv, check=False, stdin=stdin, cwd=self._folder, env=self._environment())
+        self._keep(words, done)
+        if not done.ok:
+            raise failure(words, done, [row.data for row in _errors(done.stdout)])
+        return done
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "VAGRANT_CWD": str(self._folder),
+            "VAGRANT_DOTFILE_PATH": str(self._folder / ".vagrant"),
+            "VAGRANT_VAGRANTFILE": "Vagrantfile",
+            "VAGRANT_DEFAULT_PROVIDER": self._hypervisor,
+            # No question to the maker's servers about newer versions at each call.
+            "VAGRANT_CHECKPOINT_DISABLE": "1",
+            "VAGRANT_NO_COLOR": "1",
+        }
+
+    def _keep(self, words: Sequence[str], done: Completed) -> None:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        text = f"$ vagrant {' '.join(words)}\n{_readable(done.stdout)}{done.stderr}"
+        with (self._logs / "vagrant.log").open("a", encoding="utf-8") as log:
+            log.write(f"{text}exit {done.returncode}\n")
+
+
+def _errors(output: str) -> list[Row]:
+    return [row for row in rows(output) if row.kind == "error-exit"]
+
+
+def _readable(output: str) -> str:
+    """What a person would have seen, from machine-readable output; other output as it is."""
+    found = rows(output)
+    if not found:
+        return output
+    shown = (row.data[1] for row in found if row.kind == "ui" and len(row.data) > 1)
+    return "".join(f"{text}\n" for text in shown)
+
+
+def _executable() -> str:
+    found: Any = vagrant.get_vagrant_executable()
+    if found is None:
+        raise MachineLacks(_("Vagrant is not installed"), hint="labctl doctor")
+    return str(found)

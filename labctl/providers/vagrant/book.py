@@ -1,0 +1,98 @@
+"""What labctl remembers of a lab's Vagrant machines, in one file that is written atomically.
+
+A checkpoint is one snapshot name, taken on every machine; it is in the book only once all
+machines have it, so a lab killed in between has it on all or on none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from labctl.errors import WrongState
+from labctl.home import LabHome, write_atomically
+from labctl.i18n import _
+
+VERSION = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Saved(_Frozen):
+    name: str
+    created: str
+    origin: str
+    snapshot: str
+
+
+class Machine(_Frozen):
+    """Where SSH answered last, and the host's public keys as read at its first boot."""
+
+    address: str
+    port: int
+    host_keys: tuple[str, ...]
+
+    def known_hosts(self) -> str:
+        """Lines for a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+        name = self.address if self.port == 22 else f"[{self.address}]:{self.port}"
+        return "".join(f"{name} {key}\n" for key in self.host_keys)
+
+
+class Book(_Frozen):
+    """The whole file. `stale` are snapshots to delete as soon as the hypervisor lets us."""
+
+    version: int = VERSION
+    hypervisor: str
+    machines: dict[str, Machine] = {}
+    resolvers: tuple[str, ...] = ()
+    net_open: bool = True
+    checkpoints: tuple[Saved, ...] = ()
+    stale: tuple[str, ...] = ()
+
+    def find(self, name: str) -> Saved | None:
+        return next((saved for saved in self.checkpoints if saved.name == name), None)
+
+    def with_checkpoint(self, saved: Saved) -> Book:
+        book = self.without_checkpoint(saved.name)
+        return book.model_copy(update={"checkpoints": (*book.checkpoints, saved)})
+
+    def without_checkpoint(self, name: str) -> Book:
+        old = self.find(name)
+        if old is None:
+            return self
+        others = tuple(saved for saved in self.checkpoints if saved is not old)
+        return self.model_copy(update={"checkpoints": others, "stale": (*self.stale, old.snapshot)})
+
+
+def _file(home: LabHome) -> Path:
+    return home.state / "vagrant.json"
+
+
+def read_book(home: LabHome) -> Book | None:
+    """The book; None where the lab was never made. WrongState where it cannot be read."""
+    try:
+        return Book.model_validate_json(_file(home).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise WrongState(
+            _("the state file {path} cannot be read", path=_file(home)),
+            cause=type(error).__name__,
+            hint=_("labctl destroy, then labctl up"),
+        ) from error
+
+
+def write_book(home: LabHome, book: Book) -> None:
+    """Writes the book, and the known_hosts that follows from it."""
+    pinned = "".join(machine.known_hosts() for machine in book.machines.values())
+    write_atomically(home.known_hosts, pinned)
+    write_atomically(_file(home), book.model_dump_json(indent=1))
+
+
+def now() -> str:
+    """The time, ISO 8601 with offset, to the second."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")

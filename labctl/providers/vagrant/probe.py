@@ -1,0 +1,29 @@
+"""Does a host answer as itself? Asked of SSH directly: ten times faster than asking Vagrant."""
+
+from __future__ import annotations
+
+import socket
+
+import paramiko
+
+from labctl.providers.vagrant.book import Machine
+
+
+def answers(machine: Machine, timeout: float = 3) -> bool:
+    """Whether an SSH server answers there with the machine's own pinned key.
+
+    A forwarded port alone proves nothing: the hypervisor accepts connections for a machine that
+    is still booting, and another machine may have taken the port. `timeout` is in seconds.
+    """
+    try:
+        with socket.create_connection((machine.address, machine.port), timeout) as connection:
+            transport = paramiko.Transport(connection)
+            transport.banner_timeout = timeout
+            try:
+                transport.start_client(timeout=4 * timeout)
+                key = transport.get_remote_server_key()
+            finally:
+                transport.close()
+    except (OSError, EOFError, paramiko.SSHException):
+        return False
+    return f"{key.get_name()} {key.get_base64()}" in machine.host_keys

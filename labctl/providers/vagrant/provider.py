@@ -1,0 +1,324 @@
+"""The provider itself: Vagrant's machines, their snapshots and the pinned way to them."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from labctl import virtualbox
+from labctl.doctor.examine import ensure_vagrant
+from labctl.doctor.machine import ThisMachine
+from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
+from labctl.home import LabHome
+from labctl.i18n import _
+from labctl.lab import Host, Lab
+from labctl.providers.base import Endpoint, PackageSet, Progress, silent
+from labctl.providers.keys import client_key
+from labctl.providers.vagrant import guest
+from labctl.providers.vagrant.adapter import SshAddress, Vagrant
+from labctl.providers.vagrant.book import Book, Machine, Saved, now, read_book, write_book
+from labctl.providers.vagrant.folder import (
+    machine_title,
+    machines_folder,
+    made_machines,
+    write_folder,
+)
+from labctl.providers.vagrant.parallel import each
+from labctl.providers.vagrant.probe import answers
+from labctl.results import CheckpointInfo, HostState
+
+_RUNNING = {"running", "restoring"}
+
+
+class VagrantProvider:
+    """See labctl.providers.base.Provider for what each method promises."""
+
+    name = "vagrant"
+
+    def __init__(self, lab: Lab, home: LabHome) -> None:
+        self._lab = lab
+        self._home = home
+        self._names = tuple(host.name for host in lab.hosts)
+
+    @cached_property
+    def _hypervisor(self) -> str:
+        """Vagrant's name for it: what the lab was made with, else as the lab file says, else
+        VirtualBox. It is named to Vagrant at every call; left alone, it may pick another.
+        """
+        book = read_book(self._home)
+        return book.hypervisor if book is not None else self._lab.choices.hypervisor or "virtualbox"
+
+    @cached_property
+    def _vagrant(self) -> Vagrant:
+        folder = write_folder(self._lab, self._home)
+        return Vagrant(folder, self._hypervisor, self._home.logs)
+
+    def ensure_usable(self) -> None:
+        if self._hypervisor == "virtualbox":
+            ensure_vagrant(self._lab, ThisMachine())
+        elif shutil.which("vagrant") is None:
+            raise MachineLacks(_("Vagrant is not installed"), hint="labctl doctor")
+
+    def upstream_resolvers(self) -> tuple[str, ...]:
+        book = read_book(self._home)
+        # Before the first boot: VirtualBox's own name server for machines behind its NAT.
+        return book.resolvers if book is not None else ("10.0.2.3",)
+
+    def folders(self) -> Mapping[str, Path]:
+        return {"machines": machines_folder(self._home)}
+
+    # -- making and starting ----------------------------------------------------------------
+
+    def create(self, progress: Progress = silent) -> bool:
+        book = read_book(self._home)
+        if book is not None and book.find("os") is not None:
+            return False
+        progress("", _("making the machines (the first time, their box is downloaded)"))
+        self._vagrant.boot()
+        for host in self._names:
+            progress(host, _("preparing"))
+        login = client_key(self._home.key_file).strip()
+        prepared = each(self._lab.hosts, lambda host: self._prepare(host, login))
+        addresses = self._vagrant.ssh_addresses()
+        book = self._pin(addresses, dict(zip(self._names, prepared, strict=True)))
+        self._settle(book, clock=False)
+        self.save("os")
+        return True
+
+    def _prepare(self, host: Host, login: str) -> guest.Prepared:
+        values = (self._lab.edition.admin, str(host.address), host.fqdn, host.name, login)
+        output = self._vagrant.shell(host.name, guest.PREPARE, *guest.quoted(*values))
+        prepared = guest.read_prepared(output)
+        if not prepared.host_keys:
+            raise WrongState(_("{host} showed no host key", host=host.name), cause=output[-400:])
+        return prepared
+
+    def _pin(
+        self, addresses: Mapping[str, SshAddress], prepared: Mapping[str, guest.Prepared]
+    ) -> Book:
+        machines = {
+            host: Machine(
+                address=addresses[host].address,
+                port=addresses[host].port,
+                host_keys=prepared[host].host_keys,
+            )
+            for host in self._names
+        }
+        resolvers = prepared[self._names[0]].resolvers
+        book = Book(hypervisor=self._hypervisor, machines=machines, resolvers=resolvers)
+        write_book(self._home, book)
+        return book
+
+    def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
+        """Boxes come without the packages: the step installs them by apt."""
+        return False
+
+    def start(self, progress: Progress = silent) -> bool:
+        book = self._book()
+        silent_ones = self._silent(book)
+        if not silent_ones:
+            return False
+        self._ensure_there()
+        for host in silent_ones:
+            progress(host, _("booting"))
+        each(silent_ones, self._vagrant.boot)
+        book = self._with_addresses(book)
+        each(self._endpoints(book).values(), guest.await_booted)
+        return True
+
+    def _silent(self, book: Book) -> list[str]:
+        heard = each(self._names, lambda host: answers(book.machines[host]))
+        return [host for host, does in zip(self._names, heard, strict=True) if not does]
+
+    def _ensure_there(self) -> None:
+        """Vagrant would make a missing machine anew, bare and unlike the other one."""
+        states = self._vagrant.states()
+        gone = [host for host in self._names if states.get(host) == "not_created"]
+        if gone:
+            raise WrongState(
+                _("the machine of {hosts} is gone", hosts=", ".join(gone)),
+                cause=_("it was removed in VirtualBox or by vagrant destroy"),
+                hint=_("labctl destroy, then labctl up"),
+            )
+
+    def _with_addresses(self, book: Book) -> Book:
+        """The book with where SSH answers now: forwarded ports may change at a start."""
+        addresses = self._vagrant.ssh_addresses()
+        machines = {
+            host: machine.model_copy(
+                update={"address": addresses[host].address, "port": addresses[host].port}
+            )
+            for host, machine in book.machines.items()
+        }
+        book = book.model_copy(update={"machines": machines})
+        write_book(self._home, book)
+        return book
+
+    def set_net(self, is_open: bool) -> None:
+        book = self._book().model_copy(update={"net_open": is_open})
+        if not self._silent(book):
+            self._settle(book, clock=False)
+        write_book(self._home, book)
+
+    def _settle(self, book: Book, *, clock: bool) -> None:
+        network = self._lab.network.cidr
+        each(
+            self._endpoints(book).values(),
+            lambda endpoint: guest.settle(endpoint, network, book.net_open, clock=clock),
+        )
+
+    # -- looking and stopping ---------------------------------------------------------------
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        book = self._book()
+        if silent_ones := self._silent(book):
+            raise WrongState(
+                _("{host} does not answer", host=", ".join(silent_ones)), hint=_("labctl up")
+            )
+        return self._endpoints(book)
+
+    def _endpoints(self, book: Book) -> dict[str, Endpoint]:
+        return {
+            host: Endpoint(
+                host=host,
+                address=machine.address,
+                port=machine.port,
+                user="root",
+                key=self._home.key_file,
+                known_hosts=self._home.known_hosts,
+            )
+            for host, machine in book.machines.items()
+        }
+
+    def status(self) -> Mapping[str, HostState]:
+        try:
+            book = read_book(self._home)
+        except WrongState:
+            book = None
+        if book is not None and not self._silent(book):
+            return dict.fromkeys(self._names, HostState.RUNNING)
+        if not made_machines(self._home):
+            return dict.fromkeys(self._names, HostState.ABSENT)
+        try:
+            states = self._vagrant.states()
+        except LabError:
+            return dict.fromkeys(self._names, HostState.BROKEN)
+        heard = set(self._names) - set(self._silent(book)) if book is not None else set()
+        return {host: _host_state(states.get(host), host in heard) for host in self._names}
+
+    def halt(self, progress: Progress = silent) -> None:
+        self._book()
+        for host in self._names:
+            progress(host, _("stopping"))
+        each(self._names, self._vagrant.halt)
+
+    def destroy(self, progress: Progress = silent) -> None:
+        if made_machines(self._home):
+            for host in self._names:
+                progress(host, _("removing"))
+            self._vagrant.destroy()
+        # A machine that Vagrant lost sight of still has the lab's name in VirtualBox.
+        titles = {machine_title(self._lab, host) for host in self._names}
+        each(virtualbox.machines_called(titles).values(), virtualbox.remove_machine)
+        shutil.rmtree(self._home.state, ignore_errors=True)
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def save(self, checkpoint: str, origin: str = "up") -> None:
+        book = self._book()
+        snapshot = f"labctl-{checkpoint}-{secrets.token_hex(3)}"
+        try:
+            each(self._names, lambda host: self._vagrant.save_snapshot(host, snapshot))
+        except LabError:
+            self._delete(snapshot)
+            raise
+        saved = Saved(name=checkpoint, created=now(), origin=origin, snapshot=snapshot)
+        book = book.with_checkpoint(saved)
+        write_book(self._home, book)
+        self._sweep(book)
+
+    def _delete(self, snapshot: str) -> bool:
+        """Removes a snapshot from every machine that has it; False where one kept it.
+
+        VirtualBox refuses while two later snapshots stand on it: then it goes later.
+        """
+
+        def delete(host: str) -> bool:
+            try:
+                if snapshot in self._vagrant.snapshots(host):
+                    self._vagrant.delete_snapshot(host, snapshot)
+            except LabError:
+                return False
+            return True
+
+        return all(each(self._names, delete))
+
+    def _sweep(self, book: Book) -> None:
+        if book.stale:
+            kept = tuple(name for name in reversed(book.stale) if not self._delete(name))
+            write_book(self._home, book.model_copy(update={"stale": tuple(reversed(kept))}))
+
+    def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
+        book = self._book()
+        saved = book.find(checkpoint)
+        if saved is None:
+            raise WrongUsage(
+                _("there is no checkpoint {name}", name=repr(checkpoint)),
+                hint=_("checkpoints: {names}", names=", ".join(s.name for s in book.checkpoints)),
+            )
+        self._ensure_snapshot(saved)
+        if keep_as:
+            self.save(keep_as, origin="reset")
+        for host in self._names:
+            progress(host, _("going back to {name}", name=checkpoint))
+        each(self._names, lambda host: self._vagrant.restore_snapshot(host, saved.snapshot))
+        book = self._with_addresses(self._book())
+        self._settle(book, clock=True)
+
+    def _ensure_snapshot(self, saved: Saved) -> None:
+        """All machines have it, or none is touched."""
+        self._ensure_there()
+        found = each(self._names, self._vagrant.snapshots)
+        lack = [
+            host
+            for host, names in zip(self._names, found, strict=True)
+            if saved.snapshot not in names
+        ]
+        if lack:
+            raise WrongState(
+                _(
+                    "checkpoint {name} is missing on {hosts}",
+                    name=saved.name,
+                    hosts=", ".join(lack),
+                ),
+                cause=_("its snapshot {snapshot} was removed", snapshot=saved.snapshot),
+                hint=_("another checkpoint, or labctl destroy, then labctl up"),
+            )
+
+    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+        """The saved states; a hypervisor does not say how large a snapshot is, so size is 0."""
+        book = read_book(self._home)
+        saved = sorted(book.checkpoints, key=lambda each: each.created) if book is not None else []
+        return tuple(CheckpointInfo(one.name, one.created, 0, one.origin) for one in saved)
+
+    def drop(self, checkpoint: str) -> None:
+        book = self._book().without_checkpoint(checkpoint)
+        write_book(self._home, book)
+        self._sweep(book)
+
+    def _book(self) -> Book:
+        book = read_book(self._home)
+        if book is None:
+            raise WrongState(_("the lab was never brought up"), hint=_("labctl up"))
+        return book
+
+
+def _host_state(word: str | None, heard: bool) -> HostState:
+    if word is None or word == "not_created":
+        return HostState.ABSENT
+    if word in _RUNNING:
+        return HostState.RUNNING if heard else HostState.BROKEN
+    return HostState.STOPPED if word in {"poweroff", "saved", "shutoff"} else HostState.BROKEN
