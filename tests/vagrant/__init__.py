@@ -1,0 +1,1 @@
+"""The VirtualBox path, run with real Vagrant and a test double of VBoxManage."""

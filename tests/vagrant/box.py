@@ -1,0 +1,171 @@
+"""The box of the Vagrant tests: Debian, with the chapters' packages baked in.
+
+It is added to a Vagrant home of the tests' own under the name and version that the edition
+pins, so the production Vagrantfile is used as it is. Built once a recipe and kept in the
+user's cache; `python -m tests.vagrant.box` builds it beforehand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+from labctl.lab import DEFAULT_EDITION, Edition, load_edition
+from labctl.run import run
+
+SUITE = "bookworm"
+DISK_SIZE = "3G"
+SYSTEM = [
+    *("linux-image-cloud-amd64", "initramfs-tools", "lz4", "systemd", "systemd-sysv", "dbus"),
+    *("udev", "openssh-server", "sudo", "iproute2", "netbase", "nftables", "procps", "adduser"),
+    *("rsyslog", "ca-certificates"),
+]
+
+# Vagrant's well-known key: it replaces it by one of its own at the first `up`.
+VAGRANT_KEY = (
+    "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNlt"
+    "GEFHzD8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSI"
+    "Fo9D8HfdOV0IAdx4O7PtixWKn5y2hMNG0zQPyUecp4pzC6kivAIhyfHilFR61RGL+GPXQ2MWZWFYbAGjyiYJnAmCP3NOT"
+    "d0jMZEnDkbUvxhMmBYSdETk1rRgm+R4LOzFUGaHqHDLKLX+FIPKcF96hrucXzcWyLbIbEgE98OHlnVYCzRdK8jlqm8teh"
+    "Uc9c9WhQ== vagrant insecure public key"
+)
+
+# What a box for Vagrant must have, and what keeps its boot short under software emulation.
+_SETUP = r"""
+set -eu
+root="$1" key="$2"
+chroot "$root" useradd -m -s /bin/bash vagrant
+install -d -m 700 "$root/home/vagrant/.ssh"
+printf '%s\n' "$key" >"$root/home/vagrant/.ssh/authorized_keys"
+chmod 600 "$root/home/vagrant/.ssh/authorized_keys"
+chroot "$root" chown -R vagrant:vagrant /home/vagrant/.ssh
+echo 'vagrant ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/vagrant"
+echo 'UseDNS no' >"$root/etc/ssh/sshd_config.d/box.conf"
+rm -f "$root"/etc/ssh/ssh_host_*
+printf '%s\n' '[Unit]' 'Before=ssh.service' 'ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key' \
+  '[Service]' 'Type=oneshot' \
+  "ExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key" \
+  '[Install]' 'WantedBy=multi-user.target' >"$root/etc/systemd/system/box-hostkey.service"
+printf '[Match]\nName=eth0\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n' \
+  >"$root/etc/systemd/network/10-eth0.network"
+echo 'nameserver 10.0.2.3' >"$root/etc/resolv.conf"
+echo box >"$root/etc/hostname"
+printf '127.0.0.1 localhost\n127.0.1.1 box\n' >"$root/etc/hosts"
+echo '/dev/vda / ext4 rw,noatime 0 1' >"$root/etc/fstab"
+chroot "$root" systemctl -q enable systemd-networkd box-hostkey
+chroot "$root" systemctl -q mask systemd-networkd-wait-online.service apt-daily.timer \
+  apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
+  e2scrub_reap.service systemd-journal-flush.service serial-getty@ttyS0.service
+"""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A built box: `home` is a VAGRANT_HOME that has it, `image` its file."""
+
+    home: Path
+    image: Path
+
+
+def packages(edition: Edition) -> list[str]:
+    return [*SYSTEM, *edition.packages.dns, *edition.packages.mail]
+
+
+def ensure_box(edition: Edition) -> Box:
+    """The box for an edition, built where the cache has none of this recipe. Needs root."""
+    recipe = "\n".join([SUITE, DISK_SIZE, _SETUP, *packages(edition), edition.vagrant.box])
+    digest = hashlib.sha256(f"{recipe}{edition.vagrant.version}".encode()).hexdigest()[:16]
+    cache = platformdirs.user_cache_path("labctl") / "test-box"
+    folder = cache / digest
+    box = Box(home=folder / "vagrant-home", image=folder / "test.box")
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / ".lock"):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            _build(box.image, packages(edition))
+            _add(box, edition)
+            (folder / "done").touch()
+    return box
+
+
+def _build(target: Path, wanted: list[str]) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as work_name:
+        work = Path(work_name)
+        root = work / "root"
+        _debootstrap(root, wanted)
+        for source, name in (("boot/vmlinuz-*", "vmlinuz"), ("boot/initrd.img-*", "initrd")):
+            next(root.glob(source)).rename(work / name)
+        disk = work / "disk.raw"
+        run(["mkfs.ext4", "-q", "-L", "root", "-d", str(root), str(disk), DISK_SIZE])
+        run(["qemu-img", "convert", "-c", "-O", "qcow2", str(disk), str(work / "box.qcow2")])
+        disk.unlink()
+        (work / "box.ovf").write_text("<!-- read by the test double only -->\n", encoding="utf-8")
+        (work / "metadata.json").write_text('{"provider": "virtualbox"}\n', encoding="utf-8")
+        (work / "Vagrantfile").write_text(
+            'Vagrant.configure("2") { |config| config.vm.base_mac = "080027B0C501" }\n',
+            encoding="utf-8",
+        )
+        with tarfile.open(target, "w") as archive:
+            for name in (
+                "metadata.json",
+                "Vagrantfile",
+                "box.ovf",
+                "box.qcow2",
+                "vmlinuz",
+                "initrd",
+            ):
+                archive.add(work / name, name)
+
+
+def _debootstrap(root: Path, wanted: list[str]) -> None:
+    initramfs = "\n".join(["MODULES=list", "COMPRESS=lz4"])
+    modules = "\n".join(["virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "ext4"])
+    run(
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={','.join(wanted)}",
+            '--dpkgopt=path-exclude="/usr/share/doc/*"',
+            '--dpkgopt=path-exclude="/usr/share/man/*"',
+            "--setup-hook=mkdir -p $1/etc/initramfs-tools/conf.d",
+            f"--setup-hook=printf '%s\\n' '{initramfs}' >$1/etc/initramfs-tools/conf.d/box",
+            f"--setup-hook=printf '%s\\n' '{modules}' >$1/etc/initramfs-tools/modules",
+            SUITE,
+            str(root),
+        ],
+        env={"DEBIAN_FRONTEND": "noninteractive"},
+        timeout=1500,
+    )
+    run(["sh", "-c", _SETUP, "sh", str(root), VAGRANT_KEY])
+
+
+def _add(box: Box, edition: Edition) -> None:
+    """Adds the box under the pinned name, as from a catalogue of boxes."""
+    catalogue = {
+        "name": edition.vagrant.box,
+        "versions": [
+            {
+                "version": edition.vagrant.version,
+                "providers": [{"name": "virtualbox", "url": box.image.as_uri()}],
+            }
+        ],
+    }
+    listing = box.image.with_suffix(".json")
+    listing.write_text(json.dumps(catalogue), encoding="utf-8")
+    command = ["vagrant", "box", "add", "--provider", "virtualbox", str(listing)]
+    run(command, env={"VAGRANT_HOME": str(box.home), "HOME": os.environ.get("HOME", "/root")})
+
+
+if __name__ == "__main__":
+    ensure_box(load_edition(DEFAULT_EDITION))
