@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from rich.table import Table
 from labctl.errors import LabError
 from labctl.i18n import _
 from labctl.lab import Lab
-from labctl.results import Delivery, HostState, MailTestResult
+from labctl.results import CheckpointInfo, Delivery, HostState, MailTestResult
 
 if TYPE_CHECKING:
     from labctl.credentials import Credentials
@@ -80,7 +81,7 @@ def print_error(error: LabError, *, as_json: bool) -> None:
     for line in error.cause.splitlines():
         out.print(f"  {escape(line)}")
     if error.hint:
-        out.print(f"[bold]{_('next')}[/]: {escape(error.hint)}")
+        out.print(f"[bold]{_('hint')}[/]: {escape(error.hint)}")
 
 
 class Live:
@@ -145,7 +146,14 @@ def print_up(result: UpResult, *, as_json: bool) -> None:
     ]
     if not result.changed:
         out.print(_("nothing to change ({seconds:.1f} s)", seconds=result.seconds))
-    elif result.made or len(changes) > _LISTED:
+    elif result.made:
+        text = _(
+            "the lab is made, with {count} changes on its hosts ({seconds:.1f} s)",
+            count=len(changes),
+            seconds=result.seconds,
+        )
+        out.print(text)
+    elif len(changes) > _LISTED:
         out.print(
             _("{count} changes ({seconds:.1f} s)", count=len(changes), seconds=result.seconds)
         )
@@ -173,6 +181,12 @@ def print_picture(lab: Lab, result: UpResult) -> None:
     _print_next(result)
 
 
+def _print_table(table: Table) -> None:
+    """Without the blanks at the ends of lines, which a pasted table would keep."""
+    for line in _lines_of(table):
+        sys.stdout.write(f"{line}\n")
+
+
 def _lines_of(table: Table) -> list[str]:
     with console().capture() as captured:
         console().print(table)
@@ -181,18 +195,21 @@ def _lines_of(table: Table) -> list[str]:
 
 def _print_next(result: UpResult) -> None:
     name = "" if result.lab == "default" else f" --name {result.lab}"
+    is_whole = result.until == "dovecot"
+    shell = _("a shell on host1 (then: sudo -iu user1)") if is_whole else _("a shell on host1")
     commands = [
         (f"labctl test-mail{name}", _("mail between the two hosts, by the mail command")),
-        (f"labctl ssh{name} host1", _("a shell on host1 (then: sudo -iu user1)")),
+        (f"labctl ssh{name} host1", shell),
         (f"labctl logs{name} -f", _("both mail logs in one stream")),
         (f"labctl reset{name}", _("back to this state, for the next class")),
     ]
-    if result.until != "dovecot":
-        commands = [*commands[1:], (f"labctl up{name}", _("the remaining sections"))]
+    if not is_whole:
+        # No Postfix yet, so no log either.
+        commands = [commands[1], commands[3], (f"labctl up{name}", _("the remaining sections"))]
     table = Table(show_header=False, box=None, padding=(0, 2))
     for command, meaning in commands:
         table.add_row(f"[green]{command}[/]", meaning)
-    console().print(table)
+    _print_table(table)
 
 
 def print_mail_test(result: MailTestResult, *, as_json: bool) -> None:
@@ -257,12 +274,26 @@ def _print_lab_status(lab: LabStatus) -> None:
     for host in lab.hosts:
         colour = "green" if host.state is HostState.RUNNING else "red"
         table.add_row(host.fqdn, host.address, host.mailbox, f"[{colour}]{host.state}[/]")
-    out.print(table)
-    for saved in lab.checkpoints:
-        size = f"{saved.size / 1024**2:.1f} MiB"
-        out.print(f"  {_('checkpoint')} [bold]{saved.name}[/]  {saved.created}  {size}")
+    _print_table(table)
+    out.print()
+    _print_table(_checkpoint_table(lab.checkpoints))
+    out.print()
+    # Not as a table: a long path is never to be broken.
+    width = max(map(len, lab.folders), default=0)
     for title, folder in lab.folders.items():
-        out.print(f"  {title}: {escape(str(folder))}", style="dim")
+        out.print(escape(f"  {title:<{width}}  {folder}"), style="dim")
+
+
+def _checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    table.add_column(_("checkpoint"))
+    table.add_column(_("saved"))
+    table.add_column(_("size"), justify="right")
+    for saved in checkpoints:
+        when = datetime.fromisoformat(saved.created).astimezone()
+        size = f"{saved.size / 1024**2:.1f} MiB"
+        table.add_row(f"[bold]{saved.name}[/]", f"{when:%Y-%m-%d %H:%M:%S}", size)
+    return table
 
 
 def print_credentials(lab: Lab, credentials: Credentials, *, as_json: bool) -> None:
@@ -283,7 +314,7 @@ def print_credentials(lab: Lab, credentials: Credentials, *, as_json: bool) -> N
         table.add_column(title)
     for account in accounts:
         table.add_row(*(escape(str(value)) for value in account.values()))
-    console().print(table)
+    _print_table(table)
 
 
 def print_files(files: Sequence[ManagedFile], *, written_to: Path | None, as_json: bool) -> None:

@@ -34,7 +34,8 @@ def _version(wanted: bool) -> None:
 
 def _lang(value: str | None) -> str | None:
     if value is not None and value not in i18n.LANGUAGES:
-        raise typer.BadParameter(", ".join(i18n.LANGUAGES))
+        allowed = ", ".join(i18n.LANGUAGES)
+        raise typer.BadParameter(_("{value} is none of: {names}", value=repr(value), names=allowed))
     return value
 
 
