@@ -14,6 +14,7 @@ from pathlib import Path
 
 LANGUAGES = ("ja", "en")
 _chosen: str | None = None
+_preferred: str | None = None
 
 
 def choose_language(lang: str | None) -> None:
@@ -22,9 +23,15 @@ def choose_language(lang: str | None) -> None:
     _chosen = lang
 
 
+def prefer_language(lang: str | None) -> None:
+    """What a lab file asks for: goes before the locale, after what the user said himself."""
+    global _preferred  # noqa: PLW0603 - as above
+    _preferred = lang
+
+
 def language() -> str:
-    """The language in force: the chosen one, else LABCTL_LANG, else the locale, else `en`."""
-    wanted = _chosen or os.environ.get("LABCTL_LANG") or _locale_language()
+    """The chosen language, else LABCTL_LANG, the lab file's, the locale's, else `en`."""
+    wanted = _chosen or os.environ.get("LABCTL_LANG") or _preferred or _locale_language()
     return wanted if wanted in LANGUAGES else "en"
 
 

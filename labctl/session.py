@@ -10,8 +10,8 @@ from pathlib import Path
 from labctl.credentials import Credentials, load_credentials
 from labctl.errors import WrongState
 from labctl.home import LabHome, lab_home
-from labctl.i18n import _
-from labctl.lab import Lab, load_lab
+from labctl.i18n import _, prefer_language
+from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.providers.base import Provider
 from labctl.providers.choose import Choice, choose, make_provider
 from labctl.results import HostState
@@ -74,8 +74,9 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
     """
     home = lab_home(name)
     state = read_state(home)
-    chosen_file = lab_file or (state.lab_file if state is not None else None)
+    chosen_file = lab_file or (state.lab_file if state is not None else None) or _file_here()
     lab = load_lab(name, chosen_file)
+    prefer_language(lab.choices.lang)
     choice = choose(provider, lab, state.provider if state is not None else None)
     if state is not None and state.provider != choice.name:
         raise WrongState(
@@ -84,6 +85,12 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
         )
     made = make_provider(choice.name, lab, home)
     return Session(lab, home, choice, made, state, chosen_file)
+
+
+def _file_here() -> Path | None:
+    """`./labctl.toml` by its whole path, so that the lab finds it from any folder later on."""
+    path = Path(LAB_FILE).absolute()
+    return path if path.exists() else None
 
 
 def name_option(name: str) -> str:

@@ -30,7 +30,10 @@ def _causes() -> tuple[tuple[str, str], ...]:
         ),
         (
             r"loops back to myself",
-            _("The mail exchanger found is the sending host itself: see the zone's MX and A."),
+            _(
+                "This host is the domain's mail exchanger, but does not take the domain as its own:"
+                " see mydestination, then the zone's MX and A."
+            ),
         ),
         (
             r"Host or domain name not found|[Nn]ame service error|unable to look up host"
