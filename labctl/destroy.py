@@ -12,6 +12,12 @@ from labctl.providers.choose import PROVIDERS, make_provider
 from labctl.session import open_session
 from labctl.state import read_state
 
+# What a provider keeps in the lab's folder from its first step on.
+_TRACES = {
+    "vagrant": ("vagrant.json", "vagrant"),
+    "nspawn": ("nspawn.json", "layers", "hosts"),
+}
+
 
 def destroy_lab(name: str, progress: Progress) -> None:
     """Removes hosts, network, checkpoints, keys and passwords of the lab; idempotent.
@@ -22,8 +28,6 @@ def destroy_lab(name: str, progress: Progress) -> None:
     try:
         session = open_session(name)
     except LabError:
-        if not home.state.exists():
-            raise
         _by_traces(home, progress)
     else:
         session.provider.destroy(progress)
@@ -33,7 +37,7 @@ def destroy_lab(name: str, progress: Progress) -> None:
 def _by_traces(home: LabHome, progress: Progress) -> None:
     lab = _as_far_as_known(home)
     for name in PROVIDERS:
-        if (home.state / f"{name}.json").exists() or (home.state / name).exists():
+        if any((home.state / trace).exists() for trace in _TRACES[name]):
             make_provider(name, lab, home).destroy(progress)
 
 

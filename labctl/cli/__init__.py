@@ -1,9 +1,34 @@
 """The command line: one file a command, each parses, calls and renders. No logic here.
 
-Importing this package costs Typer and nothing else; what a command needs, it imports when it
-runs, so that `labctl --help` and completion answer at once.
+Running `labctl --help` costs Typer and nothing else; what a command needs, it imports when it
+runs, so that help and completion answer at once.
 """
 
-from labctl.cli.app import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import os
+import sys
+
+
+def main() -> None:
+    """Runs labctl and exits with one of its exit codes (docs/reference/exit-codes.md)."""
+    try:
+        from labctl.cli.app import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        from labctl.errors import ExitCode
+        from labctl.i18n import _
+
+        sys.stderr.write(_("interrupted; the same command again goes on from here") + "\n")
+        code = ExitCode.INTERRUPTED
+    _say_the_rest()
+    sys.exit(code)
+
+
+def _say_the_rest() -> None:
+    """Empties the buffers; a reader that has seen enough (head, less) is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

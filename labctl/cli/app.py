@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from labctl import __version__, i18n
-from labctl.errors import ExitCode, LabError
+from labctl.errors import ExitCode, LabError, MachineLacks, WrongUsage
 from labctl.i18n import _
 
+# A command line that Typer refuses. Typer exports the child only, and brings Click's parent
+# as its own since 0.26.
+_Refused: Any = typer.BadParameter.__base__
 
-def _language_asked_for() -> None:
+
+def _choose_language(words: Sequence[str]) -> None:
     """`--lang` must be known before the help texts are made."""
-    words = sys.argv[1:]
     for place, word in enumerate(words):
-        if word == "--":
-            return
         if word.startswith("--lang="):
             i18n.choose_language(word.removeprefix("--lang="))
         elif word == "--lang" and place + 1 < len(words):
@@ -70,30 +73,69 @@ def build() -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Runs labctl and exits with one of its exit codes."""
-    _language_asked_for()
-    signal.signal(signal.SIGTERM, _interrupted)
+def run(words: Sequence[str]) -> int:
+    """Runs the command line `words`; returns the exit code, with errors already told."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name that is no text, or a terminal that knows no Japanese, stops no message.
+            stream.reconfigure(errors="backslashreplace")
+    _choose_language(_own(words))
+    interrupts = _Interrupts()
     try:
-        build()()
+        code = build()(args=list(words), prog_name="labctl", standalone_mode=False)
     except LabError as error:
-        sys.exit(_report(error))
-    except SystemExit as leaving:
-        if leaving.code == ExitCode.INTERRUPTED:
-            sys.stderr.write(_("interrupted; the next labctl up goes on from here") + "\n")
-        raise
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough.
-        sys.stderr.close()
-        sys.exit(ExitCode.OK)
+        return _report(error, words)
+    except typer.Abort:
+        sys.stderr.write(_("nothing was done") + "\n")
+        return ExitCode.FAILED
+    except _Refused as error:
+        return _report_refusal(error, words)
+    except OSError as error:
+        return _report(_of_machine(error), words)
+    if interrupts.seen:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else ExitCode.OK
 
 
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Interrupts:
+    """Remembers Ctrl-C and SIGTERM: Typer makes a mere exit code of the exception."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self.seen = True
+        raise KeyboardInterrupt
 
 
-def _report(error: LabError) -> int:
+def _own(words: Sequence[str]) -> Sequence[str]:
+    """The words that are labctl's: what stands after `--` is a host's command."""
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _report(error: LabError, words: Sequence[str]) -> int:
     from labctl.render import print_error
 
-    print_error(error, as_json="--json" in sys.argv[1:])
-    return int(error.exit_code)
+    print_error(error, as_json="--json" in _own(words))
+    return error.exit_code
+
+
+def _report_refusal(error: Any, words: Sequence[str]) -> int:
+    """Unknown words, missing ones, values out of range."""
+    if "--json" not in _own(words):
+        error.show()
+        return ExitCode.USAGE
+    command = error.ctx.command_path if error.ctx is not None else "labctl"
+    return _report(WrongUsage(error.format_message(), hint=f"{command} --help"), words)
+
+
+def _of_machine(error: OSError) -> LabError:
+    """What the system refused: no space, no permission, a read-only or vanished file."""
+    cause = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    return MachineLacks(
+        _("this machine did not let labctl go on"),
+        cause=cause,
+        hint=_("labctl status, then the same command again"),
+    )

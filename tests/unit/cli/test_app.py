@@ -1,0 +1,231 @@
+"""The program as a whole: help, version, exit codes, interrupts, one error document."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labctl import __version__
+from labctl.cli.app import run
+from labctl.home import lab_home
+from labctl.state import LabState, write_state
+from tests.unit.cli.program import labctl
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """`run` takes over Ctrl-C, which is pytest's."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_help_names_every_command(lang: str) -> None:
+    told = labctl("--lang", lang, "--help", code=0).out
+    commands = {line.split()[0] for line in told.splitlines() if line.startswith("  ")}
+    assert {"up", "test-mail", "reset", "status", "ssh", "logs", "net", "destroy"} <= commands
+
+
+def test_version() -> None:
+    assert labctl("--version", code=0).out == f"labctl {__version__}\n"
+
+
+def test_help_imports_typer_and_the_standard_library_only() -> None:
+    script = (
+        "import sys; before = set(sys.modules); sys.argv = ['labctl', '--help']\n"
+        "from labctl.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print('\\n'.join(set(sys.modules) - before), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    seen = {name.partition(".")[0] for name in done.stderr.splitlines()}
+    typers = {"typer", "click", "annotated_doc", "shellingham", "typing_extensions"}
+    assert "typer" in seen
+    assert seen - set(sys.stdlib_module_names) - typers - {"labctl", "__mp_main__"} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["up", "--unknown"], "--unknown"),
+        (["unknown"], "unknown"),
+        (["net", "ajar"], "ajar"),
+        (["net"], "way"),
+        (["test-mail", "--timeout", "soon"], "--timeout"),
+        (["test-mail", "--timeout", "-1"], "--timeout"),
+        (["--lang", "fr", "status"], "ja, en"),
+        (["up", "--checkpoints", "some"], "every"),
+        (["up", "--provider", "docker"], "vagrant, nspawn"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_no_words_at_all_are_answered_with_the_help() -> None:
+    assert "Commands:" in labctl(code=2).err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["up", "--until", "nowhere"], 2),
+        (["up", "--unknown"], 2),
+        (["status", "--name", "NO"], 2),
+        (["destroy"], 2),
+        (["reset", "--yes"], 4),
+        (["test-mail"], 4),
+        (["credentials", "--name", "other"], 4),
+    ],
+)
+def test_an_error_with_json_is_one_document_on_standard_output(
+    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _made("default")
+    assert run([*words, "--json"]) == code
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["exit_code"] == code
+    assert document["ok"] is False
+    assert document["error"]["message"]
+    assert document["error"]["hint"]
+    assert err == ""
+
+
+def test_a_hosts_own_json_option_is_not_labctls() -> None:
+    ended = labctl("ssh", "nowhere", "--", "ip", "--json", code=2)
+    assert "nowhere" in ended.err
+    assert ended.out == ""
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(tmp_path: Path) -> None:
+    ended = labctl("render", "host1", "--json", "--lab", b"\xff.toml", code=2)
+    assert ended.json["error"]["message"].encode(errors="surrogateescape").count(b"\xff") == 1
+
+
+def test_a_terminal_without_japanese_is_no_reason_to_fail() -> None:
+    labctl("--lang", "ja", "status", "--name", "NO", code=2, env={"PYTHONIOENCODING": "ascii"})
+
+
+def test_a_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = labctl("destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")})
+    assert str(tmp_path / "file") in ended.err
+    assert "next:" in ended.err
+
+
+def test_a_reader_that_goes_away_hears_no_complaint() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "labctl", "--help"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labctl", "render", "host1", "--lab", _endless(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LABCTL_LANG": "en"},
+    )
+    _await_reader(tmp_path)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.startswith("interrupted")
+    assert len(err.splitlines()) == 1
+
+
+def _endless(folder: Path) -> str:
+    """A lab file that never ends: who reads it waits."""
+    os.mkfifo(folder / "lab.toml")
+    return str(folder / "lab.toml")
+
+
+def _await_reader(folder: Path) -> None:
+    """Returns once somebody has opened the file to read."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            os.open(folder / "lab.toml", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        else:
+            return
+
+
+def test_the_second_labctl_is_told_who_is_at_work() -> None:
+    script = (
+        "import sys; from labctl.home import lab_home; from labctl.lock import locked\n"
+        "sys.argv = ['labctl', 'reset', '--yes']\n"
+        "with locked(lab_home('default')): print('held', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        told = labctl("destroy", "--yes", code=4).err
+        assert f"pid {holder.pid}: labctl reset --yes" in told
+        assert "next:" in told
+        holder.kill()
+    # The lock is the kernel's: it went with its holder.
+    labctl("destroy", "--yes", code=0)
+    assert not lab_home("default").lock_file.exists()
+
+
+def test_a_made_lab_that_does_not_run_is_said_to_be_down() -> None:
+    _made("class-a")
+    told = labctl("test-mail", "--name", "class-a", code=4).err
+    assert "the lab class-a is not up" in told
+    assert "labctl up --name class-a" in told
+
+
+@pytest.mark.parametrize("command", ["ssh", "logs", "render"])
+def test_an_unknown_host_is_answered_with_the_hosts(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _made("default")
+    assert run([command, "host9"]) == 2
+    told = capsys.readouterr().err
+    assert "host9" in told
+    assert "host1, host2" in told
+
+
+def _made(name: str) -> None:
+    write_state(lab_home(name), LabState(provider="nspawn", fingerprint="x"))
+
+
+def test_json_of_a_good_answer_is_one_document() -> None:
+    _made("default")
+    (lab,) = labctl("status", "--json", code=0).json["data"]["labs"]
+    assert [host["state"] for host in lab["hosts"]] == ["absent", "absent"]
