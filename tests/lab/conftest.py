@@ -43,17 +43,25 @@ def _place() -> Iterator[None]:
         labctl("up", name=name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ready() -> str:
-    """The whole lab, as `labctl up` leaves it; returns its name."""
-    labctl("up")
-    labctl("reset", "--yes")
+    """The whole lab, as `labctl up` leaves it, before each test; returns its name."""
+    if labctl("reset", "--to", "ready", "--yes", code=None).code != 0:
+        labctl("up")
     return LAB
 
 
 @pytest.fixture(scope="module")
-def targets(ready: str) -> Iterator[Mapping[str, Target]]:
+def ready_once() -> str:
+    """The same, once for a module whose tests leave the lab as it was."""
+    labctl("up")
+    labctl("reset", "--to", "ready", "--yes")
+    return LAB
+
+
+@pytest.fixture(scope="module")
+def targets(ready_once: str) -> Iterator[Mapping[str, Target]]:
     """The two mail servers of the whole lab, with open connections, by name."""
-    session = open_session(ready)
+    session = open_session(ready_once)
     with session.targets([host.name for host in session.lab.mail_hosts]) as found:
         yield found

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 LAB = "lab-tests"
@@ -64,3 +66,11 @@ def interrupt(process: subprocess.Popen[str]) -> int:
 def on_host(host: str, command: str, *, user: str = "root", code: int | None = 0) -> Ended:
     """A shell command on a host, through labctl itself."""
     return labctl("ssh", host, "--user", user, "--", "sh", "-c", command, code=code)
+
+
+def wait_for(path: Path, seconds: float = 120) -> None:
+    """Waits until a file is there; fails the test where it does not come."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.01)

@@ -21,7 +21,7 @@ SERVERS = {
 
 
 @pytest.fixture(scope="module")
-def passwords(ready: str) -> dict[str, str]:
+def passwords(ready_once: str) -> dict[str, str]:
     accounts = labctl("credentials", "--json").json["accounts"]
     return {account["host"]: account["password"] for account in accounts}
 
@@ -53,7 +53,7 @@ def test_a_wrong_password_is_refused(passwords: dict[str, str], host: str, mecha
 
 
 @pytest.mark.parametrize("host", SERVERS)
-def test_without_auth_nothing_is_relayed(ready: str, host: str) -> None:
+def test_without_auth_nothing_is_relayed(ready_once: str, host: str) -> None:
     address, _, mailbox = SERVERS[host]
     with smtplib.SMTP(address, 25, timeout=10) as smtp:
         smtp.ehlo()

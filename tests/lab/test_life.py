@@ -7,7 +7,7 @@ import time
 
 from labctl.home import lab_home
 from provision.steps import STEPS
-from tests.lab.program import LAB, interrupt, labctl, on_host, started
+from tests.lab.program import LAB, interrupt, labctl, on_host, started, wait_for
 from tests.lab.traces import traces
 
 
@@ -108,8 +108,7 @@ def test_up_mends_what_a_student_broke(ready: str) -> None:
 def test_an_interrupted_up_is_continued() -> None:
     labctl("destroy", "--yes")
     process = started("up")
-    while not lab_home(LAB).known_hosts.exists():
-        time.sleep(0.05)
+    wait_for(lab_home(LAB).known_hosts)
     time.sleep(1)
     assert interrupt(process) == 130
     labctl("up")
@@ -120,8 +119,7 @@ def test_destroy_of_a_half_built_lab_leaves_nothing() -> None:
     labctl("destroy", "--yes")
     before = traces()
     process = started("up")
-    while not lab_home(LAB).known_hosts.exists():
-        time.sleep(0.05)
+    wait_for(lab_home(LAB).known_hosts)
     time.sleep(1.5)
     process.kill()
     process.communicate()
@@ -131,8 +129,7 @@ def test_destroy_of_a_half_built_lab_leaves_nothing() -> None:
 
 def test_two_labctl_at_once_the_second_is_told_who(ready: str) -> None:
     first = started("reset", "--yes")
-    while not lab_home(LAB).lock_file.with_suffix(".holder").exists():
-        time.sleep(0.01)
+    wait_for(lab_home(LAB).lock_file.with_suffix(".holder"))
     second = labctl("reset", "--yes", code=4)
     assert f"pid {first.pid}: labctl reset" in second.err
     first.communicate()
