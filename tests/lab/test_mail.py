@@ -163,7 +163,7 @@ BREAKAGES = {
         UNCONFIG,
         {
             ("message", "user1"): "mydestination",
-            ("local", "user2"): "mail exchanger found is the sending host itself",
+            ("local", "user2"): "see mydestination",
             ("answer", "user1"): "mydestination",
         },
     ),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from labctl import i18n
+
 # A property is tried on few examples, each in under a second, so that the suite takes seconds.
 settings.register_profile(
     "unit",
@@ -24,3 +26,6 @@ def _nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("LABCTL_NAME", "LABCTL_LANG"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    # What one test said of the language must not reach the next.
+    monkeypatch.setattr(i18n, "_chosen", None)
+    monkeypatch.setattr(i18n, "_preferred", None)

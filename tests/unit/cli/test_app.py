@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -
     (tmp_path / "file").touch()
     ended = labctl("destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")})
     assert str(tmp_path / "file") in ended.err
-    assert "next:" in ended.err
+    assert "hint:" in ended.err
 
 
 def test_a_reader_that_goes_away_hears_no_complaint() -> None:
@@ -196,7 +196,7 @@ def test_the_second_labctl_is_told_who_is_at_work() -> None:
         assert holder.stdout.readline() == "held\n"
         told = labctl("destroy", "--yes", code=4).err
         assert f"pid {holder.pid}: labctl reset --yes" in told
-        assert "next:" in told
+        assert "hint:" in told
         holder.kill()
     # The lock is the kernel's: it went with its holder.
     labctl("destroy", "--yes", code=0)
