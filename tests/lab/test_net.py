@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,23 +115,34 @@ def test_closed_nothing_leaves_and_the_lab_goes_on(world: World) -> None:
 def test_the_world_reaches_no_host(world: World) -> None:
     for address in ("192.168.56.101", "192.168.56.102"):
         for port in ("22", "25", "53", "110", "143"):
-            probe = f"read -t 2 line </dev/tcp/{address}/{port}"
-            assert world.run("timeout", "2", "bash", "-c", probe).returncode != 0
-    # The way there exists: the machine answers the world.
-    assert world.run("ping", "-c", "1", "-W", "2", MACHINE).returncode == 0
+            assert not _world_reaches(world, address, port)
+    # The way there exists: the machine itself answers the world.
+    with listening_machine("8026"):
+        assert _world_reaches(world, MACHINE, "8026")
 
 
-def test_a_host_starts_nothing_on_the_machine(world: World) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", _LISTENER, "8025"], stdout=subprocess.PIPE, text=True
-    ) as listener:
+def _world_reaches(world: World, address: str, port: str) -> bool:
+    probe = f"read -t 2 line </dev/tcp/{address}/{port}"
+    return world.run("timeout", "2", "bash", "-c", probe).returncode == 0
+
+
+@contextmanager
+def listening_machine(port: str) -> Iterator[None]:
+    """This machine, listening on a port for the time."""
+    argv = [sys.executable, "-c", _LISTENER, port]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
         listener.stdout.readline()
         try:
-            assert _greeting("192.168.56.1", 8025) == b"220 hello\r\n"
-            assert not reaches("host1", "192.168.56.1", 8025)
+            yield
         finally:
             listener.kill()
+
+
+def test_a_host_starts_nothing_on_the_machine(world: World) -> None:
+    with listening_machine("8025"):
+        assert _greeting("192.168.56.1", 8025) == b"220 hello\r\n"
+        assert not reaches("host1", "192.168.56.1", 8025)
 
 
 def test_services_listen_on_the_lab_only(world: World) -> None:
