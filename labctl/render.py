@@ -264,10 +264,13 @@ def print_status(labs: Sequence[LabStatus], *, as_json: bool) -> None:
 
 def _print_lab_status(lab: LabStatus) -> None:
     out = console()
-    until = lab.complete or _("not yet")
-    out.print(
-        f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  " + _("complete: {name}", name=until)
-    )
+    if all(host.state is HostState.ABSENT for host in lab.hosts):
+        stage = _("not there; labctl up makes it")
+    elif not lab.complete:
+        stage = _("begun; labctl up goes on")
+    else:
+        stage = _("brought up as far as {name}", name=lab.complete)
+    out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {stage}")
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for title in (_("host"), _("address"), _("mailbox"), _("state")):
         table.add_column(title)
@@ -276,8 +279,9 @@ def _print_lab_status(lab: LabStatus) -> None:
         table.add_row(host.fqdn, host.address, host.mailbox, f"[{colour}]{host.state}[/]")
     _print_table(table)
     out.print()
-    _print_table(_checkpoint_table(lab.checkpoints))
-    out.print()
+    if lab.checkpoints:
+        _print_table(_checkpoint_table(lab.checkpoints))
+        out.print()
     # Not as a table: a long path is never to be broken.
     width = max(map(len, lab.folders), default=0)
     for title, folder in lab.folders.items():

@@ -19,6 +19,9 @@ from labctl.state import LabState, read_state
 from provision.remote import Remote
 from provision.step import Scene, Target
 
+# The checkpoint of a lab that has all steps.
+WHOLE = "ready"
+
 
 @dataclass(frozen=True)
 class Session:
@@ -91,6 +94,13 @@ def _file_here() -> Path | None:
     """`./labctl.toml` by its whole path, so that the lab finds it from any folder later on."""
     path = Path(LAB_FILE).absolute()
     return path if path.exists() else None
+
+
+def again(session: Session) -> str:
+    """The `labctl up` that goes no further than the last one: a class goes on where it was."""
+    complete = session.state.complete if session.state is not None else ""
+    until = "" if complete in ("", WHOLE) else f" --until {complete}"
+    return "labctl up" + until + name_option(session.lab.name)
 
 
 def name_option(name: str) -> str:

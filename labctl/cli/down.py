@@ -9,12 +9,13 @@ from labctl.i18n import _
 def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.lock import locked
     from labctl.render import Live, print_done
-    from labctl.session import open_session
+    from labctl.session import again, open_session
 
     session = open_session(name)
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         session.provider.halt(live.progress)
-    print_done("down", _("stopped; labctl up brings it back as it was"), as_json=as_json)
+    text = _("stopped; this starts it again: {command}", command=again(session))
+    print_done("down", text, as_json=as_json)
 
 
 down.__doc__ = _("Stop the hosts and keep everything.")
