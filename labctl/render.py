@@ -26,7 +26,7 @@ from rich.table import Table
 from labctl.errors import LabError
 from labctl.i18n import _
 from labctl.lab import Lab
-from labctl.results import CheckpointInfo, Delivery, HostState, MailTestResult
+from labctl.results import CheckpointInfo, HostState
 
 if TYPE_CHECKING:
     from labctl.credentials import Credentials
@@ -53,19 +53,19 @@ def console_err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
 def print_json(command: str, data: Any, *, ok: bool = True) -> None:
     """One document: schema, command, ok, and the result's own fields under `data`."""
-    document = {"schema": JSON_SCHEMA, "command": command, "ok": ok, "data": _plain(data)}
+    document = {"schema": JSON_SCHEMA, "command": command, "ok": ok, "data": plain(data)}
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -136,7 +136,7 @@ class Live:
 
 def print_up(result: UpResult, *, as_json: bool) -> None:
     if as_json:
-        print_json("up", {**_plain(result), "changed": result.changed})
+        print_json("up", {**plain(result), "changed": result.changed})
         return
     out = console()
     changes = [
@@ -210,35 +210,6 @@ def _print_next(result: UpResult) -> None:
     for command, meaning in commands:
         table.add_row(f"[green]{command}[/]", meaning)
     _print_table(table)
-
-
-def print_mail_test(result: MailTestResult, *, as_json: bool) -> None:
-    if as_json:
-        print_json("test-mail", {**_plain(result), "ok": result.ok}, ok=result.ok)
-        return
-    for delivery in result.deliveries:
-        _print_delivery(delivery)
-    failed = sum(not delivery.ok for delivery in result.deliveries)
-    count = len(result.deliveries)
-    if failed:
-        text = _("{failed} of {count} messages did not make it", failed=failed, count=count)
-        console().print(f"[bold red]{text}[/] ({result.seconds:.1f} s)")
-    else:
-        text = _("all {count} messages arrived and were read", count=count)
-        console().print(f"[bold green]{text}[/] ({result.seconds:.1f} s)")
-
-
-def _print_delivery(delivery: Delivery) -> None:
-    out = console()
-    mark = "[green]✓[/]" if delivery.ok else "[red]✗[/]"
-    arrow = escape(f"{delivery.sender} → {delivery.recipient}")
-    out.print(f"{mark} {arrow}  {escape(delivery.subject)}  ({delivery.seconds:.2f} s)")
-    for hop in delivery.hops:
-        times = "/".join(f"{part:g}" for part in hop.delays)
-        where = f"{hop.host}  {hop.queue_id}  {hop.status}  → {hop.relay}"
-        out.print(escape(f"    {where}  {_('delay')} {hop.delay:g} s ({times})"), style="dim")
-    for line in delivery.explanation:
-        out.print(f"    [red]{escape(line)}[/]")
 
 
 def print_reset(result: ResetResult, *, as_json: bool) -> None:
@@ -339,7 +310,7 @@ def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
     with suppress(KeyboardInterrupt):
         for line in lines:
             if as_json:
-                sys.stdout.write(json.dumps(_plain(line), ensure_ascii=False) + "\n")
+                sys.stdout.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
                 sys.stdout.flush()
                 continue
             colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])

@@ -103,9 +103,10 @@ class Hop:
 class Delivery:
     """One message of the mail test, from `mail` to `mail`; `seconds` from sent to read.
 
-    `kind` is `message` (to the other host), `answer` (by `mail`'s reply command) or `local`
-    (to oneself). `hops` are the queues it went through, in order; `explanation` says why it
-    failed: a sentence first, where the cause is known, then the lines that show it.
+    `kind` is `message` (to the other host), `answer` (by `mail`'s reply command), `local` (to
+    oneself) or `client` (over SMTP, fetched by IMAP and POP3). `hops` are the queues it went
+    through, in order; `explanation` says why it failed: a sentence first, where the cause is
+    known, then the lines that show it.
     """
 
     kind: str
@@ -125,13 +126,33 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One thing the mail test tried beside deliveries: a lookup, a login, a refusal.
+
+    `code` names it for machines (`negative.wrong-password`), `what` is the sentence;
+    `expected` and `found` are what a person would compare.
+    """
+
+    code: str
+    host: str
+    what: str
+    ok: bool
+    expected: str
+    found: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class MailTestResult:
     """What a mail test found; `started` is ISO 8601 with offset, `seconds` the whole test."""
 
     started: str
     seconds: float
     deliveries: tuple[Delivery, ...]
+    trials: tuple[Trial, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return all(delivery.ok for delivery in self.deliveries)
+        return all(delivery.ok for delivery in self.deliveries) and all(
+            trial.ok for trial in self.trials
+        )

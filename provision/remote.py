@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import select
 import socket
 import tarfile
@@ -25,6 +26,9 @@ from labctl.i18n import _
 from labctl.providers.base import Endpoint
 from labctl.quote import shell_line
 from labctl.run import Completed
+
+# What goes wrong is an exception here; paramiko would print it a second time.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FINGERPRINTS = """
 for path do

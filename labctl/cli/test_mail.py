@@ -1,7 +1,8 @@
-"""`labctl test-mail`: the textbook's own mail test."""
+"""`labctl test-mail`: the textbook's own mail test, and what goes beyond it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,26 +12,47 @@ from labctl.i18n import _
 
 
 def test_mail(
+    client: Annotated[
+        bool, typer.Option("--client", help=_("As a mail client: SMTP AUTH, IMAP, POP3."))
+    ] = False,
+    negative: Annotated[
+        bool, typer.Option("--negative", help=_("What must be refused, bounced or kept."))
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help=_("All parts."))] = False,
+    repeat: Annotated[int, typer.Option(min=1, max=1000, help=_("How many times."))] = 1,
     timeout: Annotated[
         float, typer.Option(min=1, max=3600, help=_("Seconds to wait for each message."))
     ] = 30,
+    junit: Annotated[
+        Path | None, typer.Option(help=_("Also write a JUnit file."), dir_okay=False)
+    ] = None,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import ExitCode
+    from labctl.junit import write_junit
     from labctl.lock import locked
-    from labctl.mailtest.conversation import run_mail_test
-    from labctl.render import Live, print_mail_test
+    from labctl.mailtest.memory import keep_result
+    from labctl.mailtest.suite import PARTS, Part, cases, run_parts
+    from labctl.render import Live
+    from labctl.render_mail import print_mail_tests
     from labctl.session import open_session
 
+    chosen: list[Part] = ["client"] if client else []
+    chosen += ["negative"] if negative else []
+    parts = PARTS if everything else tuple(chosen) or ("mail",)
     session = open_session(name)
     session.ensure_up()
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
-        hosts = [host.name for host in session.lab.mail_hosts]
-        with session.targets(hosts) as targets:
-            result = run_mail_test(targets, timeout=timeout, progress=live.progress)
-    print_mail_test(result, as_json=as_json)
-    if not result.ok:
+        runs = [
+            run_parts(session, parts, timeout=timeout, progress=live.progress)
+            for _number in range(repeat)
+        ]
+    keep_result(session.home, runs[-1])
+    if junit is not None:
+        write_junit(junit, "labctl test-mail", cases(runs))
+    print_mail_tests(runs, as_json=as_json)
+    if not all(run.ok for run in runs):
         raise typer.Exit(ExitCode.FAILED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,11 @@ class Letter:
     @property
     def is_under_way(self) -> bool:
         return self.sent and not self.arrived and not self.given_up
+
+
+def new_run_id() -> str:
+    """What marks all messages of one run: in headers, in boxes and in queues."""
+    return f"labctl.{secrets.token_hex(8)}"
 
 
 def first_letters(hosts: Sequence[Host], run_id: str) -> tuple[Letter, ...]:

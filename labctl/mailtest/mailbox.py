@@ -7,12 +7,15 @@ put back under the lock that Postfix and Dovecot take too (the dot lock).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labctl.errors import WrongState
 from labctl.i18n import _
 from provision.remote import Remote
+from provision.step import Target
 
 MAILDROP = "/var/spool/postfix/maildrop"
 
@@ -26,16 +29,17 @@ LC_ALL=C START='^From [^ ]+ +[A-Z][a-z][a-z] [A-Z][a-z][a-z] +[0-9]+ [0-9:]+ [0-
 _FIND = (
     _START
     + r"""
-user=$1 slice=$2; shift 2
+user=$1 slice=$2 notices=$3; shift 3
 home=$(getent passwd "$user" | cut -d: -f6)
 look() {
   all=1
   for token do
     number=
-    [ ! -f "/var/mail/$user" ] || number=$(awk -v start="$START" -v token="$token" '
+    [ ! -f "/var/mail/$user" ] || number=$(awk -v start="$START" -v token="$token" \
+      -v want="$notices" '
       BEGIN { blank = 1 }
-      blank && $0 ~ start { n++; header = $2 != "MAILER-DAEMON" }
-      header && index($0, token) { print n; exit }
+      blank && $0 ~ start { n++; header = 1; notice = $2 == "MAILER-DAEMON" }
+      (want ? notice : header && !notice) && index($0, token) { print n; exit }
       { blank = $0 == ""; if (blank) header = 0 }' "/var/mail/$user")
     if [ -z "$number" ] && grep -rqsF -- "$token" "$home/Maildir/new" "$home/Maildir/cur"; then
       number='$'
@@ -52,7 +56,7 @@ printf %s "$found"
 )
 
 _KEEP = r"""
-kept=$(mktemp -d /run/labctl-mailtest.XXXXXXXX)
+kept=$(mktemp -d /var/tmp/labctl-mailtest.XXXXXXXX)
 home=$(getent passwd "$1" | cut -d: -f6) || home=
 for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
   if [ -f "$file" ] && [ ! -L "$file" ]; then
@@ -61,10 +65,12 @@ for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
     : >"$kept/${file##*/}.absent"
   fi
 done
+[ -z "$home" ] || [ -e "$home/mail" ] || : >"$kept/mail.absent"
 echo "$kept"
 """
 
-# `drop` leaves out the messages with the token; `plain` takes from the rest what `mail`
+# `drop` leaves out the messages with the token, and the note that Dovecot puts into a box it
+# found empty (not, where it was there before); `plain` takes from the rest what `mail`
 # writes into a box by itself. If then the box begins with all that was kept, the kept bytes
 # come back, with the messages that came in between behind them.
 _PUT_BACK = (
@@ -73,15 +79,16 @@ _PUT_BACK = (
 user=$1 kept=$2 token=$3
 home=$(getent passwd "$user" | cut -d: -f6) || home=
 drop() {
-  awk -v start="$START" -v token="$token" '
+  awk -v start="$START" -v token="$token" -v note="$2" '
     function flush() { if (text != "" && !mine) printf "%s", text; text = ""; mine = 0 }
     BEGIN { blank = 1 }
     blank && $0 ~ start { flush() }
-    { text = text $0 "\n"; if (index($0, token)) mine = 1; blank = $0 == "" }
+    { text = text $0 "\n"; blank = $0 == "" }
+    index($0, token) || note != "" && index($0, note) == 1 { mine = 1 }
     END { flush() }' "$1"
 }
 plain() {
-  sed '/^X-IMAPbase:/d; /^X-UID:/d; /^Status:/d; /^X-Status:/d
+  sed '/^X-IMAPbase:/d; /^X-IMAP:/d; /^X-UID:/d; /^Status:/d; /^X-Status:/d; /^X-Keywords:/d
     s/^>*From /From /; s/^\(From [^ ]*\)  */\1 /' "$1"
 }
 count() {
@@ -115,7 +122,9 @@ restore() {
   fi
   locked "$file" || { echo "$file"; return 0; }
   trap 'rm -f "$file.lock"' EXIT
-  drop "$file" >"$kept/rest"
+  note="Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA"
+  [ ! -f "$old" ] || ! grep -qaF -- "$note" "$old" || note=
+  drop "$file" "$note" >"$kept/rest"
   new=$kept/rest
   if [ -f "$old" ]; then
     plain "$old" >"$kept/old-plain"; plain "$kept/rest" >"$kept/rest-plain"
@@ -146,6 +155,14 @@ if [ -n "$home" ]; then
     rm -f -- "$file"
   done
 fi
+# Dovecot's cache of headers; it makes a new one.
+[ -z "$home" ] || grep -rlsaF --include=dovecot.index.cache -- "$token" "$home/mail" |
+  while IFS= read -r file; do rm -f -- "$file"; done
+# Dovecot keeps its index there from the first login on.
+if [ -n "$home" ] && [ -f "$kept/mail.absent" ] && [ -d "$home/mail" ]; then
+  rm -rf "$home/mail/.imap"
+  rmdir "$home/mail" 2>/dev/null || :
+fi
 rm -rf "$kept"
 """
 )
@@ -165,15 +182,18 @@ def keep_boxes(remote: Remote, user: str) -> KeptBoxes:
 
 
 def find_messages(
-    remote: Remote, user: str, tokens: Iterable[str], seconds: float
+    remote: Remote, user: str, tokens: Iterable[str], seconds: float, *, notices: bool = False
 ) -> dict[str, str]:
     """Waits on the host until all messages are there, or for `seconds`.
 
-    A message is known by a token in its header. Gives each found token the number by which
+    A message is known by a token in its header; with `notices`, the bounces that carry the
+    token in their text are looked for instead. Gives each found token the number by which
     `mail` knows the message (`$`, the last one, in a Maildir).
     """
     slice_ms = str(max(0, round(seconds * 1000)))
-    done = remote.script(_FIND, user, slice_ms, *tokens, timeout=seconds + 30)
+    done = remote.script(
+        _FIND, user, slice_ms, "1" if notices else "0", *tokens, timeout=seconds + 30
+    )
     return dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
 
 
@@ -183,6 +203,18 @@ def waits_for_postfix(remote: Remote, token: str) -> bool:
     Neither `mail` nor the log says a word of it then.
     """
     return remote.run(["grep", "-rqsF", "--", token, MAILDROP], check=False).ok
+
+
+@contextmanager
+def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[None]:
+    """Keeps all hosts' boxes for the time of a test, and puts them back whatever happens."""
+    with ThreadPoolExecutor(len(targets)) as pool:
+        kept = list(pool.map(lambda t: keep_boxes(t.remote, t.host.account or ""), targets))
+        try:
+            yield
+        finally:
+            remotes = [target.remote for target in targets]
+            list(pool.map(lambda r, k: put_back(r, k, token), remotes, kept))
 
 
 def put_back(remote: Remote, kept: KeptBoxes, token: str) -> None:

@@ -139,7 +139,7 @@ def _meaning(record: Record) -> tuple[str, str, str]:
             said = ("MTA", _("cleanup"), _("headers completed, written to the queue"))
         case Activated(sender=sender, size=size, recipients=count):
             what = _(
-                "from {sender}, {size} bytes, {count} recipients, ready to be delivered",
+                "from {sender}, {size} bytes, recipients: {count}; ready to be delivered",
                 sender=sender or "<>",
                 size=size,
                 count=count,

@@ -45,7 +45,7 @@ def leftovers(target: Target) -> str:
     places = ["/var/mail", "/home", "/var/spool/postfix/maildrop", "/var/spool/postfix/deferred"]
     places += ["/var/spool/postfix/active", "/var/spool/postfix/incoming"]
     found = target.remote.run(["grep", "-rlsF", "labctl.", *places], check=False).stdout
-    kept = target.remote.run(["find", "/run", "-maxdepth", "1", "-name", "labctl-mailtest*"])
+    kept = target.remote.run(["find", "/var/tmp", "-maxdepth", "1", "-name", "labctl-mailtest*"])
     return found + kept.stdout
 
 
@@ -188,9 +188,9 @@ BREAKAGES = {
         "echo 'MAIL=$HOME/Maildir; export MAIL' >>/home/user2/.profile",
         "sed -i '$d' /home/user2/.profile",
         {
-            ("message", "user1"): "mail does not show it",
-            ("local", "user2"): "mail does not show it",
-            ("answer", "user1"): "mail does not show it",
+            ("message", "user1"): "not shown as it was sent",
+            ("local", "user2"): "not shown as it was sent",
+            ("answer", "user1"): "not shown as it was sent",
         },
     ),
     "box-of-another": (

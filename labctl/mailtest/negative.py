@@ -1,0 +1,254 @@
+"""What must not go through does not, and what cannot go now goes later.
+
+Refusals are asked for from this machine, as a stranger or a mail client would (reply codes
+of RFC 5321 and RFC 4954); a bounce is awaited and read by `mail`; a message to a host that is
+off waits in the queue and arrives once the host is back.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_delay,
+    wait_fixed,
+)
+
+from labctl.errors import LabError
+from labctl.i18n import _
+from labctl.lab import Host
+from labctl.mailtest.letters import Letter, first_letters, new_run_id
+from labctl.mailtest.mailbox import boxes_kept, find_messages
+from labctl.mailtest.mailcommand import read_by_mail, show_by_mail, user_of, write_by_mail
+from labctl.mailtest.watch import Watch
+from labctl.providers.base import Progress, Provider, silent
+from labctl.results import HostState, MailTestResult, Trial
+from provision.step import Target
+
+T = TypeVar("T")
+
+_SECONDS = 10.0
+# A domain that no lab and nobody else has (RFC 6761).
+_FOREIGN = "somebody@elsewhere.invalid"
+_NOBODY = "labctl-nobody"
+_CODE = re.compile(r"\b([45]\d\d) [45]\.\d+\.\d+")
+# How long a host may take to go off, and a message to leave the queue afterwards.
+_OFF = 60.0
+_BACK = 90.0
+
+
+def run_negative_test(
+    targets: Mapping[str, Target],
+    provider: Provider,
+    *,
+    timeout: float = 30.0,
+    progress: Progress = silent,
+) -> MailTestResult:
+    """Tries what must be refused, bounced or kept. Switches the second host off and on again.
+
+    `timeout` is how many seconds a message may take on hosts that run. Raises LabError where
+    a host cannot be reached over SSH or does not come back.
+    """
+    started, begun = datetime.now().astimezone(), time.monotonic()
+    watch = Watch(targets, new_run_id())
+    with boxes_kept(list(watch.targets.values()), watch.run_id):
+        refused = watch.on_both(lambda target: refusals(target, progress))
+        trials = [trial for some in refused.values() for trial in some]
+        late = _Late(watch, provider, timeout, progress)
+        trials.append(late.bounce())
+        waited, letter = late.host_off()
+        logs = watch.settled_logs([letter])
+    return MailTestResult(
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - begun,
+        deliveries=(watch.delivery(letter, logs, _BACK),),
+        trials=(*trials, waited),
+    )
+
+
+def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
+    """What a host's SMTP server must answer with a refusal, asked for from this machine."""
+    host = target.host
+    password = target.credentials.password(user_of(target))
+    wrong = password[:-1] + ("x" if password[-1] != "x" else "y")
+    cases: list[tuple[str, str, str, Callable[[smtplib.SMTP], tuple[int, bytes]]]] = [
+        (
+            "relay-without-auth",
+            _("mail for a foreign domain, without SMTP AUTH"),
+            # Postfix puts strangers off (454) unless told to refuse for good (554).
+            "454 / 554",
+            lambda smtp: _recipient(smtp, host, _FOREIGN),
+        ),
+        (
+            "wrong-password",
+            _("SMTP AUTH with a wrong password"),
+            "535",
+            lambda smtp: _login(smtp, host, wrong),
+        ),
+        (
+            "unknown-mailbox",
+            _("mail for an account that does not exist"),
+            "550",
+            lambda smtp: _recipient(smtp, host, f"{_NOBODY}@{host.domain}"),
+        ),
+        (
+            "too-large",
+            _("a message over the server's size limit"),
+            "552",
+            lambda smtp: _too_large(smtp, host),
+        ),
+    ]
+    trials = []
+    for code, what, expected, ask in cases:
+        progress(host.name, what)
+        begun = time.monotonic()
+        found = _reply(host, ask)
+        ok = found.startswith(tuple(expected.split(" / ")))
+        seconds = time.monotonic() - begun
+        trials.append(Trial(f"negative.{code}", host.name, what, ok, expected, found, seconds))
+    return trials
+
+
+def _reply(host: Host, ask: Callable[[smtplib.SMTP], tuple[int, bytes]]) -> str:
+    try:
+        with smtplib.SMTP(str(host.address), 25, timeout=_SECONDS) as smtp:
+            smtp.ehlo()
+            code, text = ask(smtp)
+            return f"{code} {text.decode(errors='replace')}"
+    except smtplib.SMTPResponseException as error:
+        said = error.smtp_error
+        text = said if isinstance(said, bytes) else str(said).encode()
+        return f"{error.smtp_code} {text.decode(errors='replace')}"
+    except (OSError, smtplib.SMTPException) as error:
+        return str(error) or type(error).__name__
+
+
+def _recipient(smtp: smtplib.SMTP, host: Host, recipient: str) -> tuple[int, bytes]:
+    smtp.mail(host.mailbox)
+    return smtp.rcpt(recipient)
+
+
+def _login(smtp: smtplib.SMTP, host: Host, password: str) -> tuple[int, bytes]:
+    smtp.user, smtp.password = host.account or "", password
+    return smtp.auth("PLAIN", smtp.auth_plain)
+
+
+def _too_large(smtp: smtplib.SMTP, host: Host) -> tuple[int, bytes]:
+    """Announces one byte more than the server takes (RFC 1870); nothing that large is sent."""
+    limit = int(smtp.esmtp_features.get("size") or 0)
+    return smtp.mail(host.mailbox, [f"SIZE={limit + 1}"])
+
+
+class _Late:
+    """The cases that take a while: a bounce, and a host that is off."""
+
+    def __init__(
+        self, watch: Watch, provider: Provider, timeout: float, progress: Progress
+    ) -> None:
+        self._watch = watch
+        self._provider = provider
+        self._timeout = timeout
+        self._progress = progress
+        self._sender, self._receiver = watch.targets.values()
+
+    def bounce(self) -> Trial:
+        """`mail` to nobody comes back as a notice that names the refusal; read by `mail`."""
+        target, domain = self._sender, self._receiver.host.domain
+        address = f"{_NOBODY}@{domain}"
+        self._progress(target.host.name, _("mail to {address}", address=address))
+        begun = time.monotonic()
+        letter = write_by_mail(target, self._letter("bounce"), address)
+        user, found = user_of(target), letter.words
+        numbers = find_messages(
+            target.remote, user, [letter.token], self._timeout if letter.sent else 0, notices=True
+        )
+        if number := numbers.get(letter.token):
+            shown = show_by_mail(target, number).stdout
+            code = _CODE.search(shown) if address in shown else None
+            found = code[0] if code else shown[-300:]
+        what = _("mail to an unknown account comes back as a bounce, read by mail")
+        ok, seconds = found.startswith("550"), time.monotonic() - begun
+        return Trial("negative.bounce", target.host.name, what, ok, "550", found, seconds)
+
+    def host_off(self) -> tuple[Trial, Letter]:
+        """A message for a host that is off: deferred, then delivered once the host is back."""
+        off, sender = self._receiver, self._sender
+        name = off.host.name
+        begun = time.monotonic()
+        self._progress(name, _("switching off"))
+        try:
+            # The answer may be cut off with the host.
+            with suppress(LabError):
+                off.remote.run(["systemctl", "--no-block", "poweroff"])
+            off.remote.close()
+            _wait(_OFF, lambda: self._provider.status()[name] is not HostState.RUNNING)
+            letter = write_by_mail(sender, self._letter("message"), off.host.mailbox)
+            self._progress(sender.host.name, _("waiting for the queue"))
+            found = self._deferred(letter)
+        finally:
+            self._provider.start(self._progress)
+            off.remote.close()
+        what = _("mail for a host that is off waits in the queue")
+        seconds = time.monotonic() - begun
+        ok, expected = found == "deferred", "deferred"
+        trial = Trial("negative.host-off", sender.host.name, what, ok, expected, found, seconds)
+        return trial, self._deliver(replace(letter, kind="queued"))
+
+    def _letter(self, purpose: str) -> Letter:
+        hosts = [self._sender.host, self._receiver.host]
+        letter = first_letters(hosts, f"{self._watch.run_id}.{purpose}")[0]
+        return replace(letter, kind="queued")
+
+    def _deferred(self, letter: Letter) -> str:
+        """What became of the letter on the sending host: its status in the queue."""
+
+        def status() -> str:
+            records = self._watch.logs_of(self._sender)
+            hops = self._watch.journey(letter, records).hops
+            return hops[0].status if hops else "queued"
+
+        # Longer than usual: a name server that is off too is asked in vain for a while.
+        return _wait(self._timeout + _OFF, status, done=lambda found: found != "queued")
+
+    def _deliver(self, letter: Letter) -> Letter:
+        """Lets the queue run until the letter is in the box, and reads it."""
+        off, sender = self._receiver, self._sender
+        self._progress(off.host.name, _("waiting for mail"))
+
+        def number() -> str:
+            # What `postqueue -f` does for a person who does not want to wait for the next run.
+            sender.remote.run(["postqueue", "-f"])
+            found = find_messages(off.remote, user_of(off), [letter.token], 2)
+            return found.get(letter.token, "")
+
+        found = _wait(_BACK, number)
+        if not found:
+            return replace(letter, ended=time.monotonic())
+        return read_by_mail(off, letter, found)[0]
+
+
+def _wait(seconds: float, ask: Callable[[], T], done: Callable[[T], object] = bool) -> T:
+    """Asks until `done`, or for so many seconds; the last answer, or the last LabError."""
+    again = retry_if_result(lambda answer: not done(answer)) | retry_if_exception_type(LabError)
+    return Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(0.2),
+        retry=again,
+        retry_error_callback=_outcome,
+    )(ask)
+
+
+def _outcome(state: RetryCallState) -> Any:
+    assert state.outcome is not None  # tenacity calls this after an attempt
+    return state.outcome.result()

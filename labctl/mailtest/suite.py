@@ -1,0 +1,59 @@
+"""The parts of the mail test, chosen and run one after the other, as one result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from labctl.junit import Case
+from labctl.mailtest.client import run_client_test
+from labctl.mailtest.conversation import run_mail_test
+from labctl.mailtest.negative import run_negative_test
+from labctl.providers.base import Progress, silent
+from labctl.results import MailTestResult
+from labctl.session import Session
+
+Part = Literal["mail", "client", "negative"]
+PARTS: tuple[Part, ...] = ("mail", "client", "negative")
+
+
+def run_parts(
+    session: Session, parts: Sequence[Part], *, timeout: float, progress: Progress = silent
+) -> MailTestResult:
+    """Runs the parts in order on the lab's two mail servers; raises LabError as they do."""
+    names = [host.name for host in session.lab.mail_hosts]
+    results = []
+    with session.targets(names) as targets:
+        for part in parts:
+            if part == "mail":
+                result = run_mail_test(targets, timeout=timeout, progress=progress)
+            elif part == "client":
+                result = run_client_test(targets, timeout=timeout, progress=progress)
+            else:
+                provider = session.provider
+                result = run_negative_test(targets, provider, timeout=timeout, progress=progress)
+            results.append(result)
+    return MailTestResult(
+        started=results[0].started,
+        seconds=sum(result.seconds for result in results),
+        deliveries=tuple(each for result in results for each in result.deliveries),
+        trials=tuple(each for result in results for each in result.trials),
+    )
+
+
+def cases(runs: Sequence[MailTestResult]) -> list[Case]:
+    """The runs' deliveries and trials as test cases, each run a group."""
+    found = []
+    for number, run in enumerate(runs, 1):
+        group = "test-mail" if len(runs) == 1 else f"test-mail.{number}"
+        for trial in run.trials:
+            failure = "" if trial.ok else f"{trial.what}: {trial.expected}"
+            name = f"{trial.code} {trial.host}"
+            found.append(Case(f"{group}.trial", name, trial.seconds, failure, trial.found))
+        for each in run.deliveries:
+            why = each.explanation or (each.subject,)
+            failure = "" if each.ok else why[0]
+            name = f"{each.kind} {each.sender} to {each.recipient}"
+            case = Case(f"{group}.delivery", name, each.seconds, failure, "\n".join(why))
+            found.append(case)
+    return found

@@ -1,0 +1,73 @@
+"""A mail test as text for people, or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+
+from labctl.i18n import _
+from labctl.render import console, plain, print_json
+from labctl.results import Delivery, MailTestResult, Trial
+
+
+def print_mail_tests(runs: Sequence[MailTestResult], *, as_json: bool) -> None:
+    """One run, or several by `--repeat`; JSON has `runs` only where there are several."""
+    ok = all(run.ok for run in runs)
+    if as_json:
+        each = [{**plain(run), "ok": run.ok} for run in runs]
+        print_json("test-mail", each[0] if len(each) == 1 else {"runs": each, "ok": ok}, ok=ok)
+        return
+    for run in runs:
+        _print_run(run)
+    if len(runs) > 1:
+        good = sum(run.ok for run in runs)
+        seconds = sorted(run.seconds for run in runs)[len(runs) // 2]
+        text = _(
+            "{good} of {count} runs went well; median {seconds:.1f} s",
+            good=good,
+            count=len(runs),
+            seconds=seconds,
+        )
+        console().print(f"[bold]{text}[/]")
+
+
+def _print_run(run: MailTestResult) -> None:
+    out = console()
+    for trial in run.trials:
+        _print_trial(trial)
+    for delivery in run.deliveries:
+        _print_delivery(delivery)
+    failed = sum(not delivery.ok for delivery in run.deliveries)
+    wrong = sum(not trial.ok for trial in run.trials)
+    count = len(run.deliveries)
+    if failed:
+        text = _("{failed} of {count} messages did not make it", failed=failed, count=count)
+    elif wrong:
+        text = _("{wrong} of {count} checks failed", wrong=wrong, count=len(run.trials))
+    else:
+        text = _("all {count} messages arrived and were read", count=count)
+    colour = "green" if run.ok else "red"
+    out.print(f"[bold {colour}]{text}[/] ({run.seconds:.1f} s)")
+
+
+def _print_trial(trial: Trial) -> None:
+    out = console()
+    mark = "[green]✓[/]" if trial.ok else "[red]✗[/]"
+    found = trial.found if trial.ok else _("expected {expected}", expected=trial.expected)
+    out.print(f"{mark} {trial.host}  {escape(trial.what)}  [dim]{escape(found)}[/]")
+    if not trial.ok:
+        out.print(f"    [red]{escape(trial.found or _('no answer'))}[/]")
+
+
+def _print_delivery(delivery: Delivery) -> None:
+    out = console()
+    mark = "[green]✓[/]" if delivery.ok else "[red]✗[/]"
+    arrow = escape(f"{delivery.sender} → {delivery.recipient}")
+    out.print(f"{mark} {arrow}  {escape(delivery.subject)}  ({delivery.seconds:.2f} s)")
+    for hop in delivery.hops:
+        times = "/".join(f"{part:g}" for part in hop.delays)
+        where = f"{hop.host}  {hop.queue_id}  {hop.status}  → {hop.relay}"
+        out.print(escape(f"    {where}  {_('delay')} {hop.delay:g} s ({times})"), style="dim")
+    for line in delivery.explanation:
+        out.print(f"    [red]{escape(line)}[/]")
