@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from labctl.providers.base import Endpoint
 from labctl.quote import shell_line
 
+# Reads the user's profile and goes home, as a login does. `sudo -i COMMAND` would do that too,
+# but hands the words to a shell again, which eats line ends and puts in every `$name`.
+_AS_AT_LOGIN = 'cd; exec "$@"'
+
 
 def ssh_command(
     endpoint: Endpoint, user: str, command: Sequence[str], *, terminal: bool
@@ -16,13 +20,18 @@ def ssh_command(
     One word alone is read by a shell on the host, as ssh does; several are taken as they are.
     """
     argv = [
-        "ssh", "-q", "-i", str(endpoint.key), "-p", str(endpoint.port),
+        "ssh", "-o", "LogLevel=ERROR", "-i", str(endpoint.key), "-p", str(endpoint.port),
         "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
         "-o", f"UserKnownHostsFile={endpoint.known_hosts}",
         "-o", "GlobalKnownHostsFile=/dev/null", "-F", "none",
         *(["-t"] if terminal else ["-T"]),
         f"{endpoint.user}@{endpoint.address}",
     ]  # fmt: skip
+    return [*argv, "--", shell_line(_as_user(user, command))]
+
+
+def _as_user(user: str, command: Sequence[str]) -> list[str]:
+    if not command:
+        return ["sudo", "-n", "-i", f"--user={user}"]
     words = ["sh", "-c", command[0]] if len(command) == 1 else list(command)
-    inner = ["sudo", "-n", "-i", "-u", user, *(["--", *words] if words else [])]
-    return [*argv, "--", shell_line(inner)]
+    return ["sudo", "-n", "-H", f"--user={user}", "--", "sh", "-lc", _AS_AT_LOGIN, "sh", *words]

@@ -1,0 +1,125 @@
+"""No word reaches a shell as anything but itself: a canary file shows what would run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.errors import CommandFailed
+from labctl.providers.base import Endpoint
+from labctl.quote import shell_line
+from labctl.run import run
+from labctl.shell import ssh_command
+
+# Says back each of its words with a zero byte after it, which no word can hold.
+ECHO = ["printf", "%s\\0"]
+NASTY = [
+    "a b", "'", '"', ";touch canary", "$(touch canary)", "`touch canary`", "a\nb", "|touch canary",
+    "&touch canary", "$HOME", "${x:=1}", "*", "~", "\\", "-n", "--", "", "日本語", ">canary", "!!",
+]  # fmt: skip
+# Any text that can be a word at all: no zero byte and nothing that UTF-8 does not know.
+WORDS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+    | st.sampled_from(NASTY),
+    max_size=5,
+)
+
+
+def words_said(output: str) -> list[str]:
+    return output.split("\0")[:-1]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder to run in; a word that ran would leave a canary there."""
+    (tmp_path / "empty").mkdir()
+    return tmp_path / "empty"
+
+
+def shell(line: str, folder: Path, path: str = "") -> str:
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=folder,
+        capture_output=True,
+        check=True,
+        env={**os.environ, "HOME": str(folder), "PATH": f"{path}:{os.environ['PATH']}"},
+    )
+    return done.stdout.decode()
+
+
+@given(WORDS)
+def test_a_shell_reads_back_exactly_the_words(folder: Path, words: list[str]) -> None:
+    assert words_said(shell(shell_line([*ECHO, "mark", *words]), folder)) == ["mark", *words]
+    assert list(folder.iterdir()) == []
+
+
+@given(WORDS)
+def test_a_command_here_gets_exactly_the_words(folder: Path, words: list[str]) -> None:
+    said = run([*ECHO, "mark", *words], cwd=folder).stdout
+    # Text mode, as for any command's output: every line end is told as \n.
+    lines = ["mark", *(word.replace("\r\n", "\n").replace("\r", "\n") for word in words)]
+    assert words_said(said) == lines
+    assert list(folder.iterdir()) == []
+
+
+def test_a_failed_command_is_told_as_one_could_type_it(folder: Path) -> None:
+    with pytest.raises(CommandFailed) as failed:
+        run(["sh", "-c", 'printf %s "$0"; exit 9', "$(touch canary); a\nb"])
+    told = failed.value.command.replace("exit 9", "exit 0")
+    assert shell(told, folder) == "$(touch canary); a\nb"
+    assert list(folder.iterdir()) == []
+
+
+# A stand-in for sudo(8) on the host: drops its options and runs the words as they are.
+SUDO = """#!/bin/sh
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+
+
+def endpoint(folder: Path) -> Endpoint:
+    return Endpoint("host1", "192.0.2.1", 22, "root", folder / "key", folder / "known")
+
+
+def on_a_host(words: Sequence[str], tmp_path: Path, folder: Path, user: str = "user1") -> str:
+    """What sshd does with the last word of the command line: the login shell reads it."""
+    programs = tmp_path / "bin"
+    programs.mkdir(exist_ok=True)
+    (programs / "sudo").write_text(SUDO)
+    (programs / "sudo").chmod(0o755)
+    line = ssh_command(endpoint(tmp_path), user, words, terminal=False)[-1]
+    return shell(line, folder, path=str(programs))
+
+
+@given(WORDS)
+def test_several_words_reach_a_hosts_command_as_they_are(
+    tmp_path: Path, folder: Path, words: list[str]
+) -> None:
+    assert words_said(on_a_host([*ECHO, "mark", *words], tmp_path, folder)) == ["mark", *words]
+    assert list(folder.iterdir()) == []
+
+
+def test_one_word_alone_is_a_shell_command_on_the_host(tmp_path: Path, folder: Path) -> None:
+    loop = "for each in 1 2\ndo echo $each\ndone"
+    assert on_a_host([loop], tmp_path, folder) == "1\n2\n"
+    assert on_a_host(["sh", "-c", loop], tmp_path, folder) == "1\n2\n"
+
+
+def test_a_user_name_never_becomes_a_command(tmp_path: Path, folder: Path) -> None:
+    for user in NASTY:
+        on_a_host(["true"], tmp_path, folder, user=user)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_lab_is_reached_by_its_own_keys_alone(tmp_path: Path) -> None:
+    words = ssh_command(endpoint(tmp_path), "ubuntu", [], terminal=True)
+    assert "StrictHostKeyChecking=yes" in words
+    assert f"UserKnownHostsFile={tmp_path / 'known'}" in words
+    assert words[-2:] == ["--", "sudo -n -i --user=ubuntu"]
