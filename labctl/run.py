@@ -67,12 +67,10 @@ def run(
             result = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
         else:
             result = _run_logged(argv, timeout, cwd, environment, log)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:
         if cwd is not None and not cwd.exists():
             raise
-        raise MachineLacks(
-            _("the program {name} is not installed", name=argv[0]), hint=_("labctl doctor")
-        ) from error
+        raise _not_installed(argv[0]) from error
     except subprocess.TimeoutExpired as error:
         text = _("no end after {seconds} s", seconds=timeout)
         raise CommandFailed(shell_line(argv), 124, text) from error
@@ -106,7 +104,12 @@ def _run_logged(
 
 
 def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
-    """Starts a command that outlives labctl, in a session of its own; returns its pid."""
+    """Starts a command that outlives labctl, in a session of its own; returns its pid.
+
+    Raises MachineLacks where the program is not installed.
+    """
+    if shutil.which(argv[0]) is None:
+        raise _not_installed(argv[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
         process = subprocess.Popen(
@@ -128,5 +131,13 @@ def interactive(argv: Sequence[str]) -> int:
     Raises MachineLacks where the program is not installed.
     """
     if shutil.which(argv[0]) is None:
-        raise MachineLacks(_("the program {name} is not installed", name=argv[0]))
-    return subprocess.run(argv, check=False).returncode
+        raise _not_installed(argv[0])
+    status = subprocess.run(argv, check=False).returncode
+    # As a shell tells of a command that a signal ended.
+    return status if status >= 0 else 128 - status
+
+
+def _not_installed(program: str) -> MachineLacks:
+    return MachineLacks(
+        _("the program {name} is not installed", name=program), hint=_("labctl doctor")
+    )

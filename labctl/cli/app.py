@@ -83,15 +83,16 @@ def run(words: Sequence[str]) -> int:
     interrupts = _Interrupts()
     try:
         code = build()(args=list(words), prog_name="labctl", standalone_mode=False)
-    except LabError as error:
-        return _report(error, words)
+    except (LabError, OSError) as error:
+        if interrupts.seen:
+            # What broke off because we did is no error of its own.
+            raise KeyboardInterrupt from error
+        return _report(error if isinstance(error, LabError) else _of_machine(error), words)
     except typer.Abort:
         sys.stderr.write(_("nothing was done") + "\n")
         return ExitCode.FAILED
     except _Refused as error:
         return _report_refusal(error, words)
-    except OSError as error:
-        return _report(_of_machine(error), words)
     if interrupts.seen:
         raise KeyboardInterrupt
     return code if isinstance(code, int) else ExitCode.OK

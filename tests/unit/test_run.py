@@ -1,0 +1,81 @@
+"""Processes of this machine: their words, outputs, ends, and the programs that are not there."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import CommandFailed, MachineLacks
+from labctl.run import interactive, run, spawn
+
+
+def test_both_outputs_and_the_status_come_back() -> None:
+    done = run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)
+    assert (done.stdout, done.stderr, done.returncode, done.ok) == ("out\n", "err\n", 3, False)
+
+
+def test_a_failure_names_the_command_its_status_and_its_last_words() -> None:
+    with pytest.raises(CommandFailed) as failed:
+        run(["sh", "-c", "seq 20; exit 7"])
+    assert failed.value.command == "sh -c 'seq 20; exit 7'"
+    assert failed.value.cause.splitlines() == ["exit 7", *(str(n) for n in range(13, 21))]
+
+
+def test_what_goes_in_is_in_no_message() -> None:
+    with pytest.raises(CommandFailed) as failed:
+        run(["sh", "-c", "cat >/dev/null; exit 1"], stdin="user1:secret\n")
+    assert "secret" not in repr(vars(failed.value)) + str(failed.value)
+
+
+def test_a_command_that_is_not_fed_does_not_wait_for_a_keyboard() -> None:
+    assert run(["cat"], timeout=5).stdout == ""
+
+
+def test_a_command_that_runs_too_long_is_ended() -> None:
+    with pytest.raises(CommandFailed, match=r"no end after 0\.2 s"):
+        run(["sleep", "60"], timeout=0.2)
+
+
+def test_output_that_is_no_text_is_still_told() -> None:
+    assert run(["printf", r"\377"]).stdout == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_commands_speak_one_language() -> None:
+    assert run(["sh", "-c", "echo $LC_ALL $OWN"], env={"OWN": "x"}).stdout == "C.UTF-8 x\n"
+
+
+def test_with_a_log_only_this_commands_lines_come_back(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "build.log"
+    run(["echo", "first"], log=log)
+    assert run(["sh", "-c", "echo second; echo third >&2"], log=log).stdout == "second\nthird\n"
+    assert log.read_text() == "first\nsecond\nthird\n"
+
+
+def test_a_program_that_is_not_there_is_the_machines_lack(tmp_path: Path) -> None:
+    (tmp_path / "not-executable").touch(mode=0o644)
+    for name in ("labctl-no-such-program", str(tmp_path / "not-executable")):
+        for start in (run, interactive, lambda argv: spawn(argv, log=tmp_path / "log")):
+            with pytest.raises(MachineLacks) as lacks:
+                start([name])
+            assert name in lacks.value.message
+            assert lacks.value.hint == "labctl doctor"
+
+
+def test_what_outlives_labctl_is_in_a_session_of_its_own(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    pid = spawn(["sh", "-c", "echo started; read forever"], log=log)
+    until = time.monotonic() + 10
+    while not log.exists() or not log.read_text():
+        assert time.monotonic() < until
+    # Its standard input is nothing, so it ends by itself.
+    assert os.waitpid(pid, 0)[0] == pid
+    assert log.read_text() == "started\n"
+
+
+def test_a_command_ended_by_a_signal_is_told_as_a_shell_does() -> None:
+    assert interactive([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"]) == 128 + 15
+    assert interactive(["sh", "-c", "exit 5"]) == 5
