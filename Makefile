@@ -9,6 +9,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What the embedded provider runs: one Debian package each.
 LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
 
+# What the lab tests need besides: a browser that reads the report, with Japanese letters.
+test-lab: LAB_PACKAGES += chromium fonts-noto-cjk
+
 .PHONY: lab test check test-lab bench packages clean
 
 lab: $(BIN)/labctl packages

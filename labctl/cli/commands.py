@@ -12,6 +12,7 @@ from labctl.cli import (
     logs,
     net,
     render,
+    report,
     reset,
     ssh,
     status,
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up.up)
     app.command("test-mail")(test_mail.test_mail)
     app.command("trace")(trace.trace)
+    app.command("report")(report.report)
     app.command("reset")(reset.reset)
     app.command("status")(status.status)
     app.command("ssh")(ssh.ssh)

@@ -15,7 +15,7 @@ from tests.lab.test_mail import broken, leftovers
 Targets = Mapping[str, Target]
 
 
-def test_everything_with_a_host_off_and_on_again(ready: str, tmp_path: Path) -> None:
+def test_everything_with_a_host_off_and_on_again(ready_once: str, tmp_path: Path) -> None:
     file = tmp_path / "mail.xml"
     data = labctl("test-mail", "--all", "--json", "--junit", str(file)).json
     assert data["ok"]
@@ -49,7 +49,7 @@ def test_an_open_relay_is_seen(targets: Targets) -> None:
     assert all(trial.ok for trial in refusals(targets["host1"]))
 
 
-def test_repeat_counts_the_runs(ready: str) -> None:
+def test_repeat_counts_the_runs(ready_once: str) -> None:
     ended = labctl("test-mail", "--repeat", "2", "--json")
     document = json.loads(ended.out)
     assert document["ok"] and len(document["data"]["runs"]) == 2

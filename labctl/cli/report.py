@@ -1,0 +1,39 @@
+"""`labctl report`: one HTML page of the lab, its last mail test and its checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, Name
+from labctl.i18n import _
+
+
+def report(
+    file: Annotated[Path, typer.Argument(help=_("The HTML file to write."), dir_okay=False)],
+    open_it: Annotated[bool, typer.Option("--open", help=_("Show it in the browser."))] = False,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    from labctl.errors import WrongUsage
+    from labctl.home import write_atomically
+    from labctl.render import print_done
+    from labctl.report.facts import gather
+    from labctl.report.page import page
+    from labctl.session import open_session
+
+    session = open_session(name)
+    session.ensure_up()
+    try:
+        write_atomically(file, page(gather(session)))
+    except OSError as error:
+        raise WrongUsage(
+            _("{path} cannot be written", path=file), cause=error.strerror or ""
+        ) from error
+    print_done("report", _("written: {path}", path=file), as_json=False)
+    if open_it:
+        typer.launch(file.resolve().as_uri())
+
+
+report.__doc__ = _("Write a report to keep or print: the lab, its mail test, its checks.")

@@ -1,0 +1,173 @@
+"""A message's way as a sequence diagram: lanes, arrows and notes with coordinates.
+
+Only geometry: the page's template draws it as SVG. Time runs downwards; the sentences stand
+in a column of their own at the right, so that none ever crosses a lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from labctl.i18n import _
+from labctl.mailtest.trace import Stage, Trace
+
+WIDTH = 960
+_TIME_WIDTH = 66
+_LANES_END = 500
+_TEXT = 520
+_HEAD = 52
+_LINE = 17
+_ROW_SPACE = 9
+# Cells (a Latin letter is one, a kanji two) that fit into the text column.
+_TEXT_CELLS = 66
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A participant; `role` is MUA, MTA or MDA, `name` the account or host."""
+
+    role: str
+    name: str
+    x: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage: an arrow between two lanes, a dashed answer, or a note on one (start == end).
+
+    `lines` is the sentence, broken to fit its column. All measures are SVG user units.
+    """
+
+    y: int
+    seconds: str
+    start: int
+    end: int
+    is_answer: bool
+    is_trouble: bool
+    term: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """The whole diagram; `title` is its text for those who do not see it."""
+
+    title: str
+    lanes: tuple[Lane, ...]
+    rows: tuple[Row, ...]
+    height: int
+    text_x: int = _TEXT
+    width: int = WIDTH
+
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Step:
+    stage: Stage
+    start: Place
+    end: Place
+    is_answer: bool = False
+
+
+def sequence_of(trace: Trace) -> Sequence:
+    """The diagram of one message's way."""
+    steps = list(_steps(trace))
+    places = list(dict.fromkeys(place for step in steps for place in (step.start, step.end)))
+    lanes = _lanes(sorted(places, key=lambda place: _order(place, places, trace)))
+    at = {(lane.role, lane.name): lane.x for lane in lanes}
+    rows: list[Row] = []
+    y = _HEAD + 20
+    for step in steps:
+        lines = _broken(step.stage.what)
+        seconds = (step.stage.time - steps[0].stage.time).total_seconds()
+        rows.append(
+            Row(
+                y=y,
+                seconds=f"{seconds:.3f}",
+                start=at[step.start],
+                end=at[step.end],
+                is_answer=step.is_answer,
+                is_trouble=step.stage.term in (_("bounce"), _("deferred")),
+                term=step.stage.term,
+                lines=lines,
+            )
+        )
+        y += _LINE * (len(lines) + 1) + _ROW_SPACE
+    title = _(
+        "the way of the message from {sender} to {recipients}",
+        sender=trace.sender or "<>",
+        recipients=", ".join(trace.recipients),
+    )
+    return Sequence(title, lanes, tuple(rows), y)
+
+
+def _steps(trace: Trace) -> Iterator[_Step]:
+    """Each stage as a movement between two places, or at one."""
+    writer = ("MUA", trace.sender)
+    before: Place = writer
+    for stage in trace.stages:
+        server = ("MTA", stage.host)
+        if stage.role == "MUA" and stage.program != "dovecot":
+            yield _Step(stage, writer, server)
+            before = server
+        elif stage.role == "MUA":
+            reader = next(
+                (to for to in trace.recipients if to.split("@")[0] == stage.what.split()[0]), ""
+            )
+            yield _Step(stage, ("MDA", stage.host), ("MUA", reader or writer[1]))
+        elif stage.role == "MDA":
+            yield _Step(stage, server, ("MDA", stage.host))
+        elif stage.program == "smtpd" and not stage.queue_id and "connect" in stage.detail[:7]:
+            yield _Step(stage, before, server)
+        elif stage.program == "smtp" and stage.term == _("relay"):
+            # The line stands on the next server's answer.
+            yield _Step(stage, _answering(stage, trace), server, is_answer=True)
+        else:
+            yield _Step(stage, server, server)
+
+
+def _answering(stage: Stage, trace: Trace) -> Place:
+    """The server whose queue id stands in the answer; the sender's own where none is known."""
+    for other in trace.stages:
+        if other.host != stage.host and other.queue_id and other.queue_id in stage.detail:
+            return ("MTA", other.host)
+    return ("MTA", stage.host)
+
+
+def _order(place: Place, places: list[Place], trace: Trace) -> tuple[int, int]:
+    """Writer first, servers in the order of the way, each box behind its server, reader last."""
+    role, name = place
+    hosts = list(dict.fromkeys(stage.host for stage in trace.stages))
+    if role == "MUA":
+        return (-1, 0) if name == trace.sender else (len(hosts), places.index(place))
+    return hosts.index(name), 0 if role == "MTA" else 1
+
+
+def _lanes(places: list[Place]) -> tuple[Lane, ...]:
+    room = (_LANES_END - _TIME_WIDTH) / max(1, len(places))
+    return tuple(
+        Lane(role, name, round(_TIME_WIDTH + room * (number + 0.5)))
+        for number, (role, name) in enumerate(places)
+    )
+
+
+def _broken(text: str) -> tuple[str, ...]:
+    """The text in lines that fit; broken at blanks where there are some, else anywhere."""
+    lines = [""]
+    for word in text.split(" "):
+        candidate = f"{lines[-1]} {word}".strip()
+        if cell_len(candidate) <= _TEXT_CELLS:
+            lines[-1] = candidate
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if cell_len(lines[-1] + letter) > _TEXT_CELLS:
+                lines.append("")
+            lines[-1] += letter
+    return tuple(lines)

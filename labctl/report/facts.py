@@ -1,0 +1,150 @@
+"""What a report tells, gathered from a running lab."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from labctl import __version__
+from labctl.configuration import files_of
+from labctl.errors import LabError, WrongUsage
+from labctl.i18n import _, language
+from labctl.lab import Lab
+from labctl.mailtest.logs import newest_records
+from labctl.mailtest.memory import last_result
+from labctl.mailtest.trace import Trace, trace_records
+from labctl.report.diagram import Sequence, sequence_of
+from labctl.results import Delivery, Finding, MailTestResult, Outcome, StepReport
+from labctl.session import Session
+from provision.remote import ManagedFile
+from provision.step import Step, Target
+from provision.steps import STEPS
+
+_BACK = 20000
+_DEVIATION = {
+    "en": re.compile(r"\bDeviation: (?P<text>.+?)\s*$", re.MULTILINE),
+    "ja": re.compile(r"逸脱: (?P<text>.+?)\s*$", re.MULTILINE),
+}
+_VERSIONS = r"""
+. /etc/os-release; echo "OS $PRETTY_NAME"
+dpkg-query -W -f '${Package} ${Version}\n' bind9 postfix sasl2-bin dovecot-imapd mailutils ufw
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One message of the test with its diagram; None where the logs no longer tell it."""
+
+    delivery: Delivery
+    diagram: Sequence | None
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A place where the lab is set up otherwise than the book says."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that stands in a report. `versions` are program to version, by host."""
+
+    lab: Lab
+    made: datetime
+    labctl_version: str
+    test: MailTestResult | None
+    ways: tuple[Way, ...]
+    checks: tuple[StepReport, ...]
+    versions: Mapping[str, Mapping[str, str]]
+    deviations: tuple[Deviation, ...]
+
+
+def gather(session: Session) -> Facts:
+    """Reads the last mail test and the lab as it is now; changes nothing.
+
+    Raises LabError where a host cannot be reached.
+    """
+    names = [host.name for host in session.lab.mail_hosts]
+    with session.targets(names) as targets:
+        test = last_result(session.home)
+        files = [file for name in names for file in files_of(session.scene(name))]
+        return Facts(
+            lab=session.lab,
+            made=datetime.now().astimezone(),
+            labctl_version=__version__,
+            test=test,
+            ways=ways_of(test, targets) if test else (),
+            checks=tuple(_checked(targets)),
+            versions={name: _versions(target) for name, target in targets.items()},
+            deviations=deviations_in(files),
+        )
+
+
+def ways_of(test: MailTestResult, targets: Mapping[str, Target]) -> tuple[Way, ...]:
+    """The test's messages with their diagrams, from the hosts' logs."""
+    records = newest_records(targets, _BACK)
+
+    def diagram(delivery: Delivery) -> Sequence | None:
+        try:
+            trace: Trace = trace_records(records, delivery.message_id)
+        except WrongUsage:
+            return None
+        return sequence_of(trace)
+
+    return tuple(Way(delivery, diagram(delivery)) for delivery in test.deliveries)
+
+
+def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
+    """What the rendered files themselves call deviations, in the language in force, once each."""
+    found: dict[str, Deviation] = {}
+    for file in files:
+        for match in _DEVIATION[language()].finditer(file.content):
+            found.setdefault(match["text"], Deviation(file.path, match["text"]))
+    return tuple(found.values())
+
+
+def _versions(target: Target) -> dict[str, str]:
+    lines = target.remote.script(_VERSIONS, check=False).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
+
+
+def _checked(targets: Mapping[str, Target]) -> Iterator[StepReport]:
+    with ThreadPoolExecutor(len(targets)) as pool:
+        for reports in pool.map(_checked_on, targets.values()):
+            yield from reports
+
+
+def _checked_on(target: Target) -> list[StepReport]:
+    reports: list[StepReport] = []
+    for step in STEPS:
+        if not step.applies_to(target.host):
+            continue
+        failed = {report.step for report in reports if report.outcome is not Outcome.OK}
+        blocked_by = next((name for name in step.requires if name in failed), "")
+        reports.append(_check(step, target, blocked_by))
+    return reports
+
+
+def _check(step: Step, target: Target, blocked_by: str) -> StepReport:
+    begun = time.monotonic()
+    findings: tuple[Finding, ...] = ()
+    if not blocked_by:
+        try:
+            findings = tuple(step.check(target))
+        except LabError as error:
+            what = _("the check could not be made")
+            findings = (Finding(f"{step.name}.error", ok=False, what=what, found=str(error)),)
+    return StepReport(
+        step=step.name,
+        section=step.section,
+        host=target.host.name,
+        seconds=time.monotonic() - begun,
+        findings=findings,
+        blocked_by=blocked_by,
+    )

@@ -1,0 +1,58 @@
+"""Debian's Chromium, headless, as the reader of a page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import axe_core_python
+
+_AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
+# Runs when the page is loaded; the findings become the page's only text.
+_RUN = """
+axe.run().then(found => {
+  document.body.textContent = JSON.stringify({
+    dark: matchMedia('(prefers-color-scheme: dark)').matches,
+    wide: document.documentElement.scrollWidth > innerWidth,
+    passes: found.passes.length,
+    violations: found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')),
+  });
+});
+"""
+
+
+def audit(page: Path, *, dark: bool, work: Path) -> dict[str, Any]:
+    """What axe-core finds on the page, and whether it is dark and wider than the window."""
+    html = page.read_text(encoding="utf-8")
+    audited = work / "audited.html"
+    script = f"<script>{_AXE.read_text(encoding='utf-8')}</script><script>{_RUN}</script>"
+    audited.write_text(html.replace("</body>", f"{script}</body>"), encoding="utf-8")
+    out = chromium(audited, "--dump-dom", "--virtual-time-budget=30000", dark=dark)
+    body = out[out.rindex("<body>") + 6 : out.rindex("</body>")]
+    found: dict[str, Any] = json.loads(unescape(body))
+    return found
+
+
+def chromium(page: Path, *what: str, dark: bool = False) -> str:
+    """Opens the page; `what` says what to make of it. Returns what Chromium prints."""
+    done = subprocess.run(
+        [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1000,1400",
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            *what,
+            page.resolve().as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout
