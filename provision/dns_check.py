@@ -8,21 +8,22 @@ from labctl.results import Finding
 from provision.facts import Facts, ask
 from provision.step import Target
 
-# `lookup` asks as every program on the host does, `direct` asks one server without recursion.
+# `own` and `peer` ask one server without recursion; `found` asks as every program on the host
+# does. One dig asks many questions; an answer names its question.
 _ASK = r"""
 address=$1 domain=$2 host=$3 peer_address=$4 peer=$5
-direct() {
-  say "$1" dig +short +norecurse +time=1 +tries=1 @"$2" "$3" "$4"
-}
-lookup() {
-  say "$1" dig +short +time=2 +tries=1 "$2" "$3"
-}
 say active systemctl is-active named
 say enabled systemctl is-enabled named
-direct zone.soa "$address" "$domain" SOA
-direct zone.ns "$address" "$domain" NS
-direct zone.mx "$address" "$domain" MX
-for name in "$host" www mail; do direct "zone.$name" "$address" "$name.$domain" A; done
+answers() {
+  key=$1 seconds=$2; shift 2
+  { dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
+    sed -n "s/^\([^;[:space:]]*\)[[:space:]]*[0-9]*[[:space:]]*IN[[:space:]]*\
+\([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \2\t\3/p"
+}
+answers own 1 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
+  "$host.$domain" A "www.$domain" A "mail.$domain" A
+answers found 2 "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A
+answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A
 status=$(rndc zonestatus "$domain" 2>/dev/null || :)
 file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
@@ -31,12 +32,6 @@ if [ -n "$loaded" ] && [ -e "$file" ]; then
   say written stat -c %Y "$file"
   say file echo "$file"
 fi
-lookup own.mx "$domain" MX
-lookup own.a "mail.$domain" A
-direct peer.mx "$peer_address" "$peer" MX
-direct peer.a "$peer_address" "mail.$peer" A
-lookup peer.found.mx "$peer" MX
-lookup peer.found.a "mail.$peer" A
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
 """
 
@@ -66,7 +61,7 @@ def check(target: Target) -> list[Finding]:
         str(peer.address),
         peer.domain,
     )
-    running = _running(facts, answers=bool(facts["zone.soa"]) or facts["active"] == "active")
+    running = _running(facts, answers=facts["active"] == "active")
     if not running[0].ok:
         return running
     zone = [*running, *_zone(host, facts)]
@@ -97,7 +92,7 @@ def _running(facts: Facts, *, answers: bool) -> list[Finding]:
 
 
 def _zone(host: Host, facts: Facts) -> list[Finding]:
-    if not facts["zone.soa"]:
+    if not _answer(facts, "own", host.domain, "SOA"):
         return [_record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")]
     wanted = {
         "ns": (f"{host.domain} NS", f"{host.fqdn}."),
@@ -108,7 +103,7 @@ def _zone(host: Host, facts: Facts) -> list[Finding]:
         },
     }
     return [
-        _record(host, key, what, facts[f"zone.{key}"], expected)
+        _record(host, key, what, _answer(facts, "own", *what.split()), expected)
         for key, (what, expected) in wanted.items()
     ]
 
@@ -149,11 +144,9 @@ def _loaded(host: Host, facts: Facts) -> Finding:
 
 
 def _resolver(target: Target, facts: Facts) -> list[Finding]:
-    peer = target.peer
-    own_there = [facts["zone.mx"], facts["zone.mail"]]
-    own_found = [facts["own.mx"], facts["own.a"]]
-    peer_there = [facts["peer.mx"], facts["peer.a"]]
-    peer_found = [facts["peer.found.mx"], facts["peer.found.a"]]
+    host, peer = target.host, target.peer
+    own_there, own_found = _way(facts, "own", host.domain), _way(facts, "found", host.domain)
+    peer_there, peer_found = _way(facts, "peer", peer.domain), _way(facts, "found", peer.domain)
     own = Finding(
         code="dns.resolver",
         ok=own_found == own_there,
@@ -195,6 +188,18 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
 def _asked(target: Target) -> Host:
     with_parent = target.lab.choices.dns == "parent"
     return target.lab.edition.parent if with_parent else target.host
+
+
+def _answer(facts: Facts, asked: str, name: str, kind: str) -> str:
+    return facts[f"{asked} {name}. {kind}"]
+
+
+def _way(facts: Facts, asked: str, domain: str) -> list[str]:
+    """What a mail to the domain asks for: the MX record and its host's address."""
+    return [
+        _answer(facts, asked, domain, "MX"),
+        _answer(facts, asked, f"mail.{domain}", "A"),
+    ]
 
 
 def _line(answers: list[str]) -> str:

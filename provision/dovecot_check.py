@@ -11,8 +11,8 @@ from provision.dialogue import imap_login, pop3_login
 from provision.facts import Facts, ask
 from provision.step import Target
 
-# doveconf reads what Dovecot would read, from whichever of its files. The log process is
-# started anew by a reload as well as by a restart.
+# doveconf reads what Dovecot would read, from whichever of its files. The socket `config` is
+# made anew by a reload as well as by a restart.
 _ASK = r"""
 name=$1
 for key in mail_location mail_privileged_group mail_access_groups disable_plaintext_auth ssl \
@@ -23,13 +23,8 @@ done
 say enabled systemctl is-enabled dovecot
 say active systemctl is-active dovecot
 say home-mailbox postconf -hx home_mailbox
-newest() { find /etc/dovecot -type f -printf '%Ts\n' | sort -n | tail -n 1; }
-say written newest
-log=$(pgrep -o -f '^dovecot/log' || :)
-if [ -n "$log" ]; then
-  age=$(ps -o etimes= -p "$log")
-  say started echo $(($(date +%s) - age))
-fi
+newer() { find /etc/dovecot -type f -newer /run/dovecot/config; }
+say newer newer
 """
 
 
@@ -160,12 +155,14 @@ def _full(location: str, name: str) -> str:
 
 
 def _fresh(facts: Facts) -> Finding:
-    is_fresh = facts.number("written") <= facts.number("started")
+    newer = facts.lines("newer")
     return Finding(
         code="dovecot.restarted",
-        ok=is_fresh,
+        ok=not newer,
         what=_("the running Dovecot has these settings"),
-        found=_("in force") if is_fresh else _("its files are newer than the running Dovecot"),
+        found=_("newer than the running Dovecot: {files}", files=", ".join(newer))
+        if newer
+        else _("in force"),
         expected=_("in force"),
         hint=_("When does Dovecot read its files? Think of what you did after the last edit."),
         solution="systemctl restart dovecot",

@@ -7,6 +7,7 @@ from labctl.results import Change, Finding
 from provision.facts import Facts, ask
 from provision.remote import ManagedFile
 from provision.render import render
+from provision.services import host_script
 from provision.step import Scene, Step, Target
 
 
@@ -15,25 +16,43 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
     return (render(scene, "/etc/mailutils.conf"), render(scene, "/etc/mailname"))
 
 
+# With MAIL set, `mail` reads another mailbox than Postfix fills.
+_NO_MAIL_VARIABLE = r"""
+home=$(getent passwd "$1" | cut -d: -f6) || exit 0
+setting='^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}MAIL='
+for file in "$home/.profile" "$home/.bash_profile" "$home/.bashrc"; do
+  if grep -q "$setting" "$file" 2>/dev/null; then
+    sed -i "s/$setting/# labctl: &/" "$file"
+    echo "took MAIL out of $file"
+  fi
+done
+"""
+
+
 def apply(target: Target) -> list[Change]:
-    """Writes both files; `mail` reads them at each start."""
-    return target.install(files(target.scene))
+    """Writes both files, which `mail` reads at each start, and takes back a MAIL of one's own."""
+    written = target.install(files(target.scene))
+    return [*written, *host_script(target, _NO_MAIL_VARIABLE, str(target.host.account))]
 
 
-# `mail` hands a message to a script of ours in place of sendmail: nothing is sent. Another
-# `mail` than mailutils leaves the sender's domain to Postfix.
+# `mail` hands a message to a script of ours in place of sendmail, which keeps the sender: nothing
+# is sent. Another `mail` than mailutils leaves the sender's domain to Postfix.
 _ASK = r"""
 name=$1
 if command -v mail >/dev/null; then say mail echo yes; fi
 if mail --version 2>/dev/null | grep -qi mailutils; then
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' EXIT
-  printf '#!/bin/sh\ncat >"%s/seen"\n' "$folder" >"$folder/sendmail"
+  cat >"$folder/sendmail" <<'END'
+#!/bin/sh
+cat >/dev/null
+while [ $# -gt 0 ]; do [ "$1" != -f ] || echo "$2"; shift; done >"${0%/*}/seen"
+END
   chmod 755 "$folder/sendmail"
   chown -R "$name" "$folder"
   echo test | runuser -l "$name" -c \
     "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
-  say from sed -n 's/^From: *//p' "$folder/seen"
+  say from cat "$folder/seen"
 fi
 say origin postconf -hx myorigin
 say box runuser -l "$name" -c 'printenv MAIL'
@@ -69,8 +88,7 @@ def _sender(target: Target, facts: Facts) -> Finding:
     found = facts["from"] or f"{target.host.account}@{origin}"
     return Finding(
         code="mail-command.sender",
-        # A full From may carry the account's own name before the address.
-        ok=target.host.mailbox in found.replace("<", " ").replace(">", " ").split(),
+        ok=found == target.host.mailbox,
         what=_("the sender that mail writes"),
         found=found,
         expected=target.host.mailbox,
@@ -134,5 +152,5 @@ STEP = Step(
     apply=apply,
     check=check,
     files=files,
-    requires=("packages", "accounts"),
+    requires=("packages", "postfix", "accounts"),
 )

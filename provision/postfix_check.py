@@ -5,27 +5,35 @@ from __future__ import annotations
 import re
 
 from labctl.i18n import _
+from labctl.lab import Host
 from labctl.results import Finding
 from provision.dialogue import smtp_greeting
 from provision.facts import Facts, ask
 from provision.step import Target
 
+# Values come unexpanded, so that a wrong mydomain is one fault and not two. postconf refuses to
+# speak at all where inet_interfaces names an address of another host, unless told another.
 # `postfix check` makes the folders of a Postfix that never ran, so it is asked only of one
-# that did. A difference between the chroot's resolv.conf and the host's is no fault of main.cf.
+# that did. A difference between the chroot's resolv.conf and the host's is no fault of main.cf,
+# and a misspelt name is told by the parameter that is then missing.
 _ASK = r"""
-for name in myhostname mydomain inet_interfaces mydestination smtpd_sasl_auth_enable \
-    smtpd_recipient_restrictions; do
-  say "$name" postconf -hx "$name"
-done
-if [ ! -e /etc/postfix/main.cf ]; then say missing echo yes; fi
-{ postconf -n 2>&1 >/dev/null || :; } | sed -n 's/.*unused parameter: /unused\t/p'
+cf=/etc/postfix/main.cf
+if [ ! -e $cf ]; then say no-file echo yes; fi
+{ postconf -o inet_interfaces= myhostname mydomain mydestination smtpd_sasl_auth_enable \
+  smtpd_recipient_restrictions 2>/dev/null || :; } | sed 's/ = */\t/'
+interfaces() {
+  postconf -h inet_interfaces || sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' $cf
+}
+say inet_interfaces interfaces
+{ postconf -n -o inet_interfaces= 2>&1 || :; } |
+  sed -n 's/.*unused parameter: /unused\t/p; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 if [ -e /var/spool/postfix/pid/master.pid ]; then
-  { postfix check 2>&1 || echo "exit $?"; } | sed '/ differ$/d; s/^/check\t/'
+  { postfix check 2>&1 || echo "exit $?"; } | sed '/ differ$/d; /unused parameter/d; s/^/check\t/'
 fi
 say enabled systemctl is-enabled postfix
 say active systemctl is-active postfix@-
 say listens ss -ltnH 'sport = :25'
-say written stat -c %Y /etc/postfix/main.cf
+say written stat -c %Y $cf
 qmgr=$(pgrep -o -x qmgr || :)
 if [ -n "$qmgr" ]; then
   age=$(ps -o etimes= -p "$qmgr")
@@ -33,38 +41,51 @@ if [ -n "$qmgr" ]; then
 fi
 """
 
-_HINT = "postconf -n shows what main.cf really sets; compare {name} with the book's table."
-
 
 def check(target: Target) -> list[Finding]:
     """The six parameters as Postfix reads them, `postfix check`, and the running Postfix."""
     facts = ask(target, _ASK)
     settings = _settings(target, facts)
-    running = _running(facts)
-    findings = [*settings, _silent(facts), running, _enabled(facts)]
-    if running.ok and all(finding.ok for finding in settings):
-        findings.append(_in_force(target, facts))
+    findings = [*settings, _enabled(facts)]
+    # With a wrong setting Postfix may not run or be silent; that setting is then the cause.
+    if all(finding.ok for finding in settings):
+        running = _running(facts)
+        findings += [_silent(facts), running]
+        if running.ok:
+            findings.append(_in_force(target, facts))
     return findings
 
 
 def _settings(target: Target, facts: Facts) -> list[Finding]:
     host, peer = target.host, target.peer
-    interfaces = _words(facts["inet_interfaces"])
+
+    def words(name: str) -> set[str]:
+        return set(_words(_expanded(host, facts[name])))
+
     own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
-    destinations = _words(facts["mydestination"])
-    listens = interfaces == ["all"] or (
-        bool({"localhost", "127.0.0.1"} & set(interfaces)) and bool(own & set(interfaces))
-    )
+    interfaces, destinations = words("inet_interfaces"), words("mydestination")
     return [
-        _setting(facts, "myhostname", host.mail_name, facts["myhostname"] == host.mail_name),
+        _setting(
+            facts,
+            "myhostname",
+            host.mail_name,
+            _expanded(host, facts["myhostname"]) == host.mail_name,
+        ),
         _setting(facts, "mydomain", host.domain, facts["mydomain"] == host.domain),
-        _setting(facts, "inet_interfaces", f"localhost, {host.address}", listens),
+        _setting(
+            facts,
+            "inet_interfaces",
+            f"localhost, {host.address}",
+            bool({"localhost", "127.0.0.1"} & interfaces)
+            and bool(own & interfaces)
+            and str(peer.address) not in interfaces,
+        ),
         _setting(
             facts,
             "mydestination",
             "$mydomain",
             host.domain in destinations
-            and not {peer.domain, peer.mail_name, peer.fqdn} & set(destinations),
+            and not {peer.domain, peer.mail_name, peer.fqdn} & destinations,
         ),
         _setting(facts, "smtpd_sasl_auth_enable", "yes", facts["smtpd_sasl_auth_enable"] == "yes"),
         _setting(
@@ -74,6 +95,13 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             _relays_rightly(_words(facts["smtpd_recipient_restrictions"])),
         ),
     ]
+
+
+def _expanded(host: Host, value: str) -> str:
+    """The value with the names a student may use in it, at what they should stand for."""
+    for name, meant in (("mydomain", host.domain), ("myhostname", host.mail_name)):
+        value = re.sub(rf"\$({name}\b|\{{{name}\}}|\({name}\))", meant, value)
+    return value
 
 
 def _relays_rightly(words: list[str]) -> bool:
@@ -87,17 +115,22 @@ def _relays_rightly(words: list[str]) -> bool:
 
 def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
     unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
-    if facts["missing"]:
+    # Right by Postfix's own default is not yet set: the section is about main.cf.
+    is_set = name in facts.lines("set")
+    if facts["no-file"]:
         hint = _("There is no /etc/postfix/main.cf yet.")
-    elif unused and not ok:
+    elif unused and not is_set:
         hint = _("Postfix knows no parameter {names}: is a name misspelt?", names=unused)
+    elif not is_set:
+        hint = _("main.cf does not set {name}.", name=name)
     else:
         hint = _("postconf -n shows what main.cf really sets: look for {name}.", name=name)
+    value = facts[name] or _("empty")
     return Finding(
         code=f"postfix.{name}",
-        ok=ok,
+        ok=ok and is_set,
         what=name,
-        found=facts[name] or _("empty"),
+        found=value if is_set else _("not set; by default {value}", value=value),
         expected=expected,
         hint=hint,
         solution=f"{name} = {expected}",

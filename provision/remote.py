@@ -12,6 +12,7 @@ import logging
 import select
 import socket
 import tarfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,10 +58,11 @@ class ManagedFile:
 
 
 class Remote:
-    """One host, reached as the endpoint says. Use as a context manager; not for two threads."""
+    """One host, reached as the endpoint says. Use as a context manager."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self._opening = threading.Lock()
         self._connection = Connection(
             host=endpoint.address,
             user=endpoint.user,
@@ -145,13 +147,14 @@ class Remote:
         where nobody listens, WrongState where the host does not answer.
         """
         try:
-            self._connection.open()
+            self._open()
             channel: paramiko.Channel = self._connection.transport.open_channel(
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
             )
-        except paramiko.ChannelException as error:
-            raise ConnectionRefusedError(f"{address}:{port}: {error.text}") from error
         except (paramiko.SSHException, OSError, EOFError) as error:
+            # Of two refusals at once paramiko gives one a name, and the other a bare exception.
+            if isinstance(error, paramiko.SSHException) and self._connection.is_connected:
+                raise ConnectionRefusedError(f"{address}:{port}: {error}") from error
             raise self._unreachable(error) from error
         channel.settimeout(timeout)
         return channel
@@ -167,6 +170,11 @@ class Remote:
             self._unpack(_as_tar(changed))
         return [file.path for file in changed]
 
+    def _open(self) -> None:
+        # Several threads may ask one host at a time; one of them connects.
+        with self._opening:
+            self._connection.open()
+
     def _begin(
         self,
         argv: Sequence[str],
@@ -178,6 +186,7 @@ class Remote:
 
         Not through Fabric's own `run`: it feeds standard input one byte every 10 ms.
         """
+        self._open()
         channel: paramiko.Channel = self._connection.create_session()
         # Nagle's algorithm against delayed acknowledgements cost 40 ms for every command.
         self._connection.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,6 +1,6 @@
 """A daemon as a step wants it: enabled, running, and started after its files were written.
 
-The last is read from the host (a file newer than the daemon's pid file), so that an `up`
+The last is read from the host (a file newer than the daemon's own mark), so that an `up`
 that was killed between writing and restarting is continued by the next one.
 """
 
@@ -18,7 +18,8 @@ enabled() {
     enabled*|alias) return 0 ;;
     masked*) systemctl unmask --quiet "$1" ;;
   esac
-  systemctl enable --quiet "$1" 2>/dev/null
+  # systemctl has an init script enabled by update-rc.d, and stumbles over its generated unit.
+  systemctl enable --quiet "$1" 2>/dev/null || update-rc.d "$1" enable
   echo "enabled $1"
 }
 newer_than() {
@@ -36,10 +37,17 @@ restarted() {
 _DAEMON = (
     SERVICES
     + r"""
-unit=$1 pid=$2 changed=$3; shift 3
+unit=$1 marker=$2 changed=$3 reload=$4; shift 4
 enabled "$unit"
-if [ -n "$changed" ] || ! systemctl is-active --quiet "$unit" || newer_than "$pid" "$@"; then
+if ! systemctl is-active --quiet "$unit"; then
   restarted "$unit"
+elif [ -n "$changed" ] || newer_than "$marker" "$@"; then
+  if [ -z "$reload" ]; then
+    restarted "$unit"
+  else
+    systemctl reload "$unit"
+    echo "reloaded $unit"
+  fi
 fi
 """
 )
@@ -52,7 +60,18 @@ def host_script(target: Target, text: str, *args: str, timeout: float = 60) -> l
 
 
 def keep_running(
-    target: Target, unit: str, pid_file: str, files: Sequence[str], *, changed: bool
+    target: Target,
+    unit: str,
+    marker: str,
+    files: Sequence[str],
+    *,
+    changed: bool,
+    reload: bool = False,
 ) -> list[Change]:
-    """Enables the unit, and restarts it where it does not run or is older than its `files`."""
-    return host_script(target, _DAEMON, unit, pid_file, "yes" if changed else "", *files)
+    """Enables the unit, starts it, and has it read its `files` where they are newer.
+
+    `marker` is a file the daemon makes whenever it reads them. `reload` where the daemon need
+    not be restarted for that.
+    """
+    flags = ("yes" if flag else "" for flag in (changed, reload))
+    return host_script(target, _DAEMON, unit, marker, *flags, *files)

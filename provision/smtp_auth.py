@@ -36,6 +36,11 @@ for folder in "${run%/*/*}" "${run%/*}"; do
 done
 [ "$(stat -c '%a %U %G' "$run" 2>/dev/null)" = "710 root sasl" ] || {
   install -d -m 710 -o root -g sasl "$run"; echo "made $run"; }
+if [ "$(postconf -F -h smtp/inet/chroot)" = n ]; then
+  postconf -F smtp/inet/chroot=y
+  echo "put smtpd back into its chroot"
+  restarted postfix
+fi
 enabled saslauthd
 running() {
   [ -S "$run/mux" ] && start-stop-daemon --status --pidfile "$run/saslauthd.pid" --name saslauthd
