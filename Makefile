@@ -1,6 +1,7 @@
 # make lab    set everything up, bring the lab up and test its mail
 # make test   install what the tests need and run all of them
 # make check  the fast ones: ruff, mypy, unit tests
+# make messages  bring the Japanese catalog in line with the sources, for translating
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,11 +9,12 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What the embedded provider runs: one Debian package each.
 LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
+CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 
 # What the lab tests need besides: a browser that reads the report, with Japanese letters.
 test-lab: LAB_PACKAGES += chromium fonts-noto-cjk
 
-.PHONY: lab test check test-lab bench packages clean
+.PHONY: lab test check test-lab bench messages packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -31,6 +33,14 @@ test-lab: $(VENV)/.dev packages
 bench: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/python tests/bench/bench.py
 
+messages: $(VENV)/.dev
+	mkdir -p build
+	$(BIN)/pybabel -q extract --sort-by-file --add-location=file --project=labctl --version= --msgid-bugs-address= \
+	  --output=build/labctl.pot labctl provision
+	$(BIN)/pybabel -q update --domain=labctl --input-file=build/labctl.pot --output-dir=labctl/locale \
+	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+
 packages:
 	@missing=$$(for p in $(LAB_PACKAGES); do \
 	  dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
@@ -44,7 +54,7 @@ $(BIN)/python:
 	  $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends python3-venv; }
 	$(PYTHON) -m venv $(VENV)
 
-$(BIN)/labctl: $(BIN)/python pyproject.toml constraints.txt
+$(BIN)/labctl: $(BIN)/python pyproject.toml constraints.txt hatch_build.py $(CATALOGS)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 

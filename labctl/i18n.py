@@ -53,3 +53,8 @@ def _(message: str, /, **values: object) -> str:
     """The sentence in the user's language, with `values` put into its `{fields}`."""
     text = _catalog(language()).gettext(message)
     return text.format(**values) if values else text
+
+
+def N_(message: str, /) -> str:  # noqa: N802 - gettext's own name for it
+    """Marks a sentence for the translators where it stands as data; `_` says it later."""
+    return message

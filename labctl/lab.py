@@ -37,7 +37,7 @@ _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 
 def _label(value: str) -> str:
     if not _LABEL.fullmatch(value):
-        raise ValueError("lower-case letters, digits and hyphens, a letter first, 32 at most")
+        raise ValueError(_("lower-case letters, digits and hyphens, a letter first, 32 at most"))
     return value
 
 
@@ -51,7 +51,7 @@ def _password(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     # chpasswd reads one `name:password` a line; PAM and IMAP take printable ASCII alike.
     if not 1 <= len(text) <= 128 or not all(" " <= char <= "~" for char in text):
-        raise ValueError("1 to 128 printable ASCII characters")
+        raise ValueError(_("1 to 128 printable ASCII characters"))
     return value
 
 
@@ -131,15 +131,18 @@ class Edition(_Frozen):
         every = [*self.hosts, self.parent]
         addresses = [host.address for host in every] + [self.network.machine]
         if len(set(addresses)) != len(addresses):
-            raise ValueError("an address stands twice")
+            raise ValueError(_("an address stands twice"))
         if len({host.name for host in every}) != len(every):
-            raise ValueError("a host name stands twice")
+            raise ValueError(_("a host name stands twice"))
         for address in addresses:
             if address not in self.network.cidr:
-                raise ValueError(f"{address} is not in {self.network.cidr}")
+                text = _(
+                    "{address} is not in {network}", address=address, network=self.network.cidr
+                )
+                raise ValueError(text)
         for host in self.hosts:
             if host.account is None:
-                raise ValueError(f"{host.name} has no account")
+                raise ValueError(_("{host} has no account", host=host.name))
         return self
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress as Bars
@@ -27,6 +28,7 @@ from labctl.errors import LabError
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.results import CheckpointInfo, HostState
+from provision.changes import told
 
 if TYPE_CHECKING:
     from labctl.credentials import Credentials
@@ -77,11 +79,12 @@ def print_error(error: LabError, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps({**document, "error": fields}, ensure_ascii=False) + "\n")
         return
     out = console_err()
-    out.print(f"[bold red]{_('error')}[/]: {escape(error.message)}")
+    heading, next_heading = _("error"), _("hint")
+    out.print(f"[bold red]{heading}[/]: {escape(error.message)}")
     for line in error.cause.splitlines():
         out.print(f"  {escape(line)}")
     if error.hint:
-        out.print(f"[bold]{_('hint')}[/]: {escape(error.hint)}")
+        out.print(f"[bold]{next_heading}[/]: {escape(error.hint)}")
 
 
 class Live:
@@ -140,7 +143,7 @@ def print_up(result: UpResult, *, as_json: bool) -> None:
         return
     out = console()
     changes = [
-        f"{report.host}  {report.step}: {change.what}"
+        f"{report.host}  {report.step}: {told(change.what)}"
         for report in result.reports
         for change in report.changes
     ]
@@ -174,7 +177,7 @@ def print_picture(lab: Lab, result: UpResult) -> None:
         picture.add_row(f"[bold]{host.name}[/]", str(host.address), host.fqdn, mailbox)
     picture.add_row(_("this machine"), str(lab.network.machine), "", "")
     out.print()
-    out.print(f"  {lab.network.cidr}  {_('host-only network')}")
+    out.print(f"  {lab.network.cidr}  " + _("host-only network"))
     for row, line in enumerate(_lines_of(picture)):
         out.print(f"   {'└' if row == len(lab.hosts) else '├'}─ {line}")
     out.print()
@@ -247,16 +250,16 @@ def _print_lab_status(lab: LabStatus) -> None:
         table.add_column(title)
     for host in lab.hosts:
         colour = "green" if host.state is HostState.RUNNING else "red"
-        table.add_row(host.fqdn, host.address, host.mailbox, f"[{colour}]{host.state}[/]")
+        table.add_row(host.fqdn, host.address, host.mailbox, f"[{colour}]{_(host.state)}[/]")
     _print_table(table)
     out.print()
     if lab.checkpoints:
         _print_table(_checkpoint_table(lab.checkpoints))
         out.print()
     # Not as a table: a long path is never to be broken.
-    width = max(map(len, lab.folders), default=0)
+    width = max((cell_len(_(title)) for title in lab.folders), default=0)
     for title, folder in lab.folders.items():
-        out.print(escape(f"  {title:<{width}}  {folder}"), style="dim")
+        out.print(escape(f"  {set_cell_size(_(title), width)}  {folder}"), style="dim")
 
 
 def _checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:

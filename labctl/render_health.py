@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from labctl.doctor.findings import Diagnosis, Health, Verdict
 from labctl.i18n import _
 from labctl.render import console, print_json
 
-_MARKS = {
-    Verdict.OK: "[green]ok[/]      ",
-    Verdict.WARNING: "[yellow]warning[/] ",
-    Verdict.LACKING: "[red]lacking[/] ",
-}
+_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.LACKING: "red"}
 
 
 def print_health(health: Health, *, as_json: bool) -> None:
@@ -39,7 +36,10 @@ def print_health(health: Health, *, as_json: bool) -> None:
 
 def _print_diagnosis(diagnosis: Diagnosis) -> None:
     out = console()
-    out.print(f"  {_MARKS[diagnosis.verdict]}{escape(diagnosis.what)}")
+    width = max(cell_len(_(verdict)) for verdict in Verdict)
+    mark = set_cell_size(_(diagnosis.verdict), width)
+    out.print(f"  [{_COLOURS[diagnosis.verdict]}]{mark}[/] {escape(diagnosis.what)}")
     if diagnosis.verdict is not Verdict.OK:
-        out.print(f"          {escape(diagnosis.why)}", style="dim")
-        out.print(f"          [bold]{_('next')}[/]: {escape(diagnosis.mend)}")
+        indent = " " * (width + 3)
+        out.print(f"{indent}{escape(diagnosis.why)}", style="dim")
+        out.print(f"{indent}[bold]" + _("next") + f"[/]: {escape(diagnosis.mend)}")

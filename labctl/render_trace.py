@@ -22,7 +22,7 @@ def print_trace(trace: Trace, *, as_json: bool) -> None:
         print_json("trace", trace)
         return
     out = console()
-    out.print(f"[bold]{escape(trace.message_id) or _('a message without Message-ID')}[/]")
+    out.print(escape(trace.message_id or _("a message without Message-ID")), style="bold")
     out.print(escape(f"{trace.sender or '<>'} → {', '.join(trace.recipients)}"))
     width = max((cell_len(stage.term) for stage in trace.stages), default=0)
     for stage in trace.stages:
@@ -35,4 +35,4 @@ def print_trace(trace: Trace, *, as_json: bool) -> None:
             f"{escape(stage.what)}"
         )
     if not trace.settled:
-        out.print(f"[yellow]{_('A queue still holds the message.')}[/]")
+        out.print(_("A queue still holds the message."), style="yellow")

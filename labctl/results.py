@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labctl.i18n import N_
+
 
 class Outcome(StrEnum):
     """How one section stands on one host."""
@@ -16,7 +18,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing a step changed on a host, in a few words: `wrote /etc/postfix/main.cf`."""
+    """One thing a step changed on a host, in a few words: `wrote /etc/postfix/main.cf`.
+
+    In English, as the scripts on the hosts say it; provision.changes has it in other languages.
+    """
 
     what: str
 
@@ -61,10 +66,10 @@ class StepReport:
 class HostState(StrEnum):
     """What a provider sees of one host."""
 
-    ABSENT = "absent"
-    STOPPED = "stopped"
-    RUNNING = "running"
-    BROKEN = "broken"
+    ABSENT = N_("absent")
+    STOPPED = N_("stopped")
+    RUNNING = N_("running")
+    BROKEN = N_("broken")
 
 
 @dataclass(frozen=True)

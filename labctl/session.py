@@ -50,7 +50,7 @@ class Session:
         if down:
             raise WrongState(
                 _("the lab {name} is not up", name=self.lab.name),
-                cause=", ".join(f"{name}: {states[name]}" for name in down),
+                cause=", ".join(f"{name}: {_(states[name])}" for name in down),
                 hint="labctl up" + name_option(self.lab.name),
             )
 

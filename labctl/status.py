@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labctl.i18n import N_
 from labctl.results import CheckpointInfo, HostState
 from labctl.session import open_session
 
@@ -60,12 +61,12 @@ def look(name: str) -> LabStatus:
         ),
         checkpoints=session.provider.checkpoints(),
         folders={
-            "state": home.state,
-            "keys": home.key_file.parent,
-            "credentials": home.credentials_file,
-            "logs": home.logs,
-            "lock": home.lock_file,
-            "cache": home.cache,
+            N_("state"): home.state,
+            N_("keys"): home.key_file.parent,
+            N_("credentials"): home.credentials_file,
+            N_("logs"): home.logs,
+            N_("lock"): home.lock_file,
+            N_("cache"): home.cache,
             **session.provider.folders(),
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from provision.facts import Facts, ask
 from provision.step import Step, Target
@@ -157,7 +157,7 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
 STEP = Step(
     name="accounts",
     section="アカウントの作成",
-    summary="makes the mail account with its password",
+    summary=N_("makes the mail account with its password"),
     apply=apply,
     check=check,
 )

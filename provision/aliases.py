@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from provision.facts import ask
 from provision.services import host_script
@@ -64,7 +64,7 @@ def _database(path: str, is_built: bool, is_old: bool) -> Finding:
 STEP = Step(
     name="aliases",
     section="メールエイリアスのデータベース構築",
-    summary="builds the alias database",
+    summary=N_("builds the alias database"),
     apply=apply,
     check=check,
     requires=("packages",),

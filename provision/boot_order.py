@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from provision.facts import ask
 from provision.remote import ManagedFile
@@ -56,7 +56,7 @@ def check(target: Target) -> list[Finding]:
 STEP = Step(
     name="boot-order",
     section="Postfixの起動順の設定（任意）",
-    summary="has Postfix start once the network is up",
+    summary=N_("has Postfix start once the network is up"),
     apply=apply,
     check=check,
     files=files,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+from labctl.i18n import N_
 from labctl.lab import Host
 from labctl.results import Change
 from provision.apt import install_packages
@@ -83,7 +84,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="dns",
     section="DNSサーバーの構築",
-    summary="serves the host's own zone with BIND and resolves the other's",
+    summary=N_("serves the host's own zone with BIND and resolves the other's"),
     apply=apply,
     check=check,
     files=files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.i18n import N_
 from labctl.results import Change
 from provision.dovecot_check import check
 from provision.remote import ManagedFile
@@ -55,7 +56,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="dovecot",
     section="Dovecotの設定",
-    summary="gives the mailbox over IMAP and POP3",
+    summary=N_("gives the mailbox over IMAP and POP3"),
     apply=apply,
     check=check,
     files=files,

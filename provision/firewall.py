@@ -6,6 +6,7 @@ whole step.
 
 from __future__ import annotations
 
+from labctl.i18n import N_
 from labctl.results import Change
 from provision.firewall_check import RULES, check
 from provision.remote import ManagedFile
@@ -44,7 +45,7 @@ if ! hooked; then
 elif [ -n "$changed" ] || ! loaded; then
   iptables-restore -n </etc/ufw/user.rules
   if [ -e /proc/net/if_inet6 ]; then ip6tables-restore -n </etc/ufw/user6.rules; fi
-  echo "reloaded ufw's rules"
+  echo "reloaded ufw"
 fi
 """
 )
@@ -69,7 +70,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="firewall",
     section="自動起動とファイアウォールの設定",
-    summary="opens the ports of SSH, DNS and mail in ufw, and switches it on",
+    summary=N_("opens the ports of SSH, DNS and mail in ufw, and switches it on"),
     apply=apply,
     check=check,
     files=files,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from provision.facts import Facts, ask
 from provision.remote import ManagedFile
@@ -148,7 +148,7 @@ def _room(facts: Facts) -> Finding:
 STEP = Step(
     name="mail-command",
     section="mailコマンドを使ったメール送受信のテスト",
-    summary="tells the mail command its domain",
+    summary=N_("tells the mail command its domain"),
     apply=apply,
     check=check,
     files=files,

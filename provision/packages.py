@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from provision.apt import install_packages, missing_packages
 from provision.step import Step, Target
@@ -48,7 +48,7 @@ def _package(name: str, is_there: bool) -> Finding:
 STEP = Step(
     name="packages",
     section="Postfixのインストール",
-    summary="installs Postfix, Dovecot, saslauthd, mailutils and ufw",
+    summary=N_("installs Postfix, Dovecot, saslauthd, mailutils and ufw"),
     apply=apply,
     check=check,
     packages="mail",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.i18n import N_
 from labctl.results import Change
 from provision.postfix_check import check
 from provision.remote import ManagedFile
@@ -51,7 +52,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="postfix",
     section="main.cfの設定",
-    summary="sets the six parameters, and starts and enables Postfix",
+    summary=N_("sets the six parameters, and starts and enables Postfix"),
     apply=apply,
     check=check,
     files=files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.i18n import N_
 from labctl.results import Change
 from provision.remote import ManagedFile
 from provision.render import render
@@ -80,7 +81,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="smtp-auth",
     section="SMTP認証（SASL認証連携）の設定",
-    summary="has Postfix ask saslauthd for passwords",
+    summary=N_("has Postfix ask saslauthd for passwords"),
     apply=apply,
     check=check,
     files=files,

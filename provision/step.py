@@ -62,7 +62,8 @@ def _no_files(_scene: Scene) -> tuple[ManagedFile, ...]:
 class Step:
     """One section of chapter 6, or of chapter 5, which chapter 6 needs.
 
-    `section` is the book's title of it, `summary` says in one English line what is done.
+    `section` is the book's title of it, `summary` says in one line what is
+    done, in English, marked for translation.
     `files` are the whole files the step writes. `requires` names the steps without which its
     check says nothing. A step with a `checkpoint` is saved under that name once all hosts
     have it; `packages` is the package set it installs.

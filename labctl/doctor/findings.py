@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labctl.i18n import N_
+
 
 class Verdict(StrEnum):
     """`warning`: a lab will run, but slowly or perhaps not."""
 
-    OK = "ok"
-    WARNING = "warning"
-    LACKING = "lacking"
+    OK = N_("ok")
+    WARNING = N_("warning")
+    LACKING = N_("lacking")
 
 
 @dataclass(frozen=True)

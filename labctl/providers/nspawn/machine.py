@@ -60,7 +60,9 @@ def ensure_inotify(hosts_to_start: int) -> None:
     if used + hosts_to_start * _INOTIFY_A_HOST > limit:
         raise MachineLacks(
             _("too few inotify instances for {count} more hosts", count=hosts_to_start),
-            cause=f"fs.inotify.max_user_instances = {limit}, {used} in use",
+            cause=_(
+                "fs.inotify.max_user_instances = {limit}, {used} in use", limit=limit, used=used
+            ),
             hint="sysctl fs.inotify.max_user_instances=1024",
         )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from labctl.errors import WrongState, WrongUsage
 from labctl.home import LabHome, write_atomically
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.providers.base import Endpoint, PackageSet, Progress, silent
 from labctl.providers.keys import client_key
@@ -84,7 +84,10 @@ class NspawnProvider:
         return machine_resolvers()
 
     def folders(self) -> Mapping[str, Path]:
-        return {"images": self._home.cache / "images", "layers": self._home.state / "layers"}
+        return {
+            N_("images"): self._home.cache / "images",
+            N_("layers"): self._home.state / "layers",
+        }
 
     # -- making and starting ----------------------------------------------------------------
 

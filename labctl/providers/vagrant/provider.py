@@ -13,7 +13,7 @@ from labctl.doctor.examine import ensure_vagrant
 from labctl.doctor.machine import ThisMachine
 from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
 from labctl.home import LabHome
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.lab import Host, Lab
 from labctl.providers.base import Endpoint, PackageSet, Progress, silent
 from labctl.providers.keys import client_key
@@ -68,7 +68,7 @@ class VagrantProvider:
         return book.resolvers if book is not None else ("10.0.2.3",)
 
     def folders(self) -> Mapping[str, Path]:
-        return {"machines": machines_folder(self._home)}
+        return {N_("machines"): machines_folder(self._home)}
 
     # -- making and starting ----------------------------------------------------------------
 

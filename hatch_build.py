@@ -1,0 +1,24 @@
+"""Compiles the message catalogs when labctl is built or installed, editable too.
+
+The compiled .mo files lie beside their .po, where gettext looks, and are not in the repository.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CatalogHook(BuildHookInterface[Any]):
+    """Runs before the wheel is packed; an editable install is a wheel to the build too."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, _version: str, _build_data: dict[str, Any]) -> None:
+        for source in Path(self.root, "labctl", "locale").glob("*/LC_MESSAGES/*.po"):
+            with source.open("rb") as text, source.with_suffix(".mo").open("wb") as compiled:
+                write_mo(compiled, read_po(text))
