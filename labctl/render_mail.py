@@ -68,6 +68,7 @@ def _print_delivery(delivery: Delivery) -> None:
     for hop in delivery.hops:
         times = "/".join(f"{part:g}" for part in hop.delays)
         where = f"{hop.host}  {hop.queue_id}  {hop.status}  → {hop.relay}"
-        out.print(escape(f"    {where}  {_('delay')} {hop.delay:g} s ({times})"), style="dim")
+        delay = _("delay {seconds:g} s ({parts})", seconds=hop.delay, parts=times)
+        out.print(escape(f"    {where}  {delay}"), style="dim")
     for line in delivery.explanation:
         out.print(f"    [red]{escape(line)}[/]")
