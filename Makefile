@@ -35,7 +35,7 @@ bench: $(BIN)/labctl packages
 
 messages: $(VENV)/.dev
 	mkdir -p build
-	$(BIN)/pybabel -q extract --sort-by-file --add-location=file --project=labctl --version= --msgid-bugs-address= \
+	$(BIN)/pybabel -q extract --mapping-file=babel.cfg --sort-by-file --add-location=file --project=labctl --version= --msgid-bugs-address= \
 	  --output=build/labctl.pot labctl provision
 	$(BIN)/pybabel -q update --domain=labctl --input-file=build/labctl.pot --output-dir=labctl/locale \
 	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100

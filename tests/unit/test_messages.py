@@ -18,6 +18,8 @@ from labctl.i18n import N_, _
 
 ROOT = Path(__file__).parents[2]
 LOCALE = ROOT / "labctl" / "locale"
+# As babel.cfg has it.
+METHODS = [("**.py", "python"), ("**.html.j2", "jinja2")]
 
 
 @cache
@@ -25,7 +27,7 @@ def in_sources() -> dict[str, str]:
     """Each message of the two packages, with a file that says it."""
     found = {}
     for package in ("labctl", "provision"):
-        for name, _line, message, _comments, _context in extract_from_dir(ROOT / package):
+        for name, _line, message, _comments, _context in extract_from_dir(ROOT / package, METHODS):
             assert isinstance(message, str), f"{name}: plural forms are not used"
             found[message] = f"{package}/{name}"
     return found
