@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from labctl.cli import (
+    check,
     credentials,
     destroy,
     doctor,
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("test-mail")(test_mail.test_mail)
     app.command("trace")(trace.trace)
     app.command("report")(report.report)
+    app.command("check")(check.check)
     app.command("reset")(reset.reset)
     app.command("status")(status.status)
     app.command("ssh")(ssh.ssh)

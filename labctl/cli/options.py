@@ -16,13 +16,13 @@ def _labs(incomplete: str) -> list[str]:
     return [name for name in lab_names() if name.startswith(incomplete)]
 
 
-def _hosts(incomplete: str) -> list[str]:
+def complete_hosts(incomplete: str) -> list[str]:
     from labctl.lab import load_lab
 
     return [h.name for h in load_lab("default").hosts if h.name.startswith(incomplete)]
 
 
-def _steps(incomplete: str) -> list[str]:
+def complete_steps(incomplete: str) -> list[str]:
     from labctl.engine import step_names
 
     return [name for name in step_names() if name.startswith(incomplete)]
@@ -42,12 +42,17 @@ LabFile = Annotated[
 ProviderName = Annotated[
     str | None, typer.Option("--provider", help=_("vagrant or nspawn (default: what fits)."))
 ]
-HostArgument = Annotated[str, typer.Argument(help=_("host1 or host2."), autocompletion=_hosts)]
+HostArgument = Annotated[
+    str, typer.Argument(help=_("host1 or host2."), autocompletion=complete_hosts)
+]
 OptionalHost = Annotated[
-    str | None, typer.Argument(help=_("host1 or host2 (default: all)."), autocompletion=_hosts)
+    str | None,
+    typer.Argument(help=_("host1 or host2 (default: all)."), autocompletion=complete_hosts),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", help=_("Stop after this step."), autocompletion=_steps, metavar="STEP"),
+    typer.Option(
+        "--until", help=_("Stop after this step."), autocompletion=complete_steps, metavar="STEP"
+    ),
 ]
 DEFAULT_NAME = "default"

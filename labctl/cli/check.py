@@ -1,0 +1,70 @@
+"""`labctl check`: grade a lab that a person set up by hand, section by section."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, complete_hosts, complete_steps
+from labctl.i18n import _
+
+# Long enough to read what changed, short enough to feel at once.
+_PAUSE_SECONDS = 2.0
+
+
+def check(
+    step: Annotated[
+        list[str] | None,
+        typer.Argument(help=_("Only these steps."), autocompletion=complete_steps),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help=_("Only this host."), autocompletion=complete_hosts)
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help=_("List what can be checked."))] = False,
+    errors_only: Annotated[
+        bool, typer.Option("--errors-only", help=_("Show only what is wrong."))
+    ] = False,
+    solution: Annotated[
+        bool, typer.Option("--solution", help=_("Show the line that mends it, too."))
+    ] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help=_("Also write a JUnit file."))
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help=_("Check again and again, until Ctrl-C."))
+    ] = False,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.errors import ExitCode
+    from labctl.grading import chosen_steps, grade_hosts, junit_cases
+    from labctl.junit import write_junit
+    from labctl.render_check import print_checks, print_grades, watching
+    from labctl.session import open_session
+
+    steps = chosen_steps(step or [])
+    session = open_session(name)
+    hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.hosts]
+    if show_list:
+        print_checks(steps, as_json=as_json)
+        return
+    session.ensure_up()
+    with session.targets(hosts) as targets:
+        grades = grade_hosts(targets, steps)
+        if watch:
+            with watching(errors_only=errors_only, solution=solution) as show:
+                while True:
+                    show(grades)
+                    time.sleep(_PAUSE_SECONDS)
+                    grades = grade_hosts(targets, steps)
+    print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
+    if junit is not None:
+        write_junit(junit, "labctl check", junit_cases(grades))
+    if not grades.ok:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+check.__doc__ = _("Grade what was set up by hand, section by section.")

@@ -1,0 +1,75 @@
+"""Grades a lab that a person set up: every section on every host, hosts in parallel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from labctl.errors import WrongUsage
+from labctl.i18n import _
+from labctl.junit import Case
+from labctl.results import Finding, Outcome, StepReport
+from provision.grade import grade
+from provision.step import Step, Target
+from provision.steps import STEPS, find_step
+
+
+@dataclass(frozen=True)
+class Grades:
+    """The reports, in the book's order and for each section host by host."""
+
+    reports: tuple[StepReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(report.outcome is Outcome.OK for report in self.reports)
+
+
+def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
+    """The steps of these names, in the book's order, all by default; WrongUsage for no step."""
+    if not names:
+        return STEPS
+    wanted = {find_step(name).name for name in names}
+    return tuple(step for step in STEPS if step.name in wanted)
+
+
+def grade_hosts(targets: Mapping[str, Target], steps: Sequence[Step] = STEPS) -> Grades:
+    """Checks the steps on all hosts at once. Only reads; raises LabError where a host is gone."""
+    if not targets:
+        raise WrongUsage(_("no host to check"))
+    with ThreadPoolExecutor(len(targets)) as pool:
+        each = list(pool.map(lambda target: grade(target, steps), targets.values()))
+    order = {step.name: number for number, step in enumerate(STEPS)}
+    found = (report for reports in each for report in reports)
+    return Grades(tuple(sorted(found, key=lambda report: order[report.step])))
+
+
+def junit_cases(grades: Grades) -> list[Case]:
+    """One test case for each section on each host."""
+    return [
+        Case(
+            group=report.host,
+            name=f"{report.step} {report.section}",
+            seconds=report.seconds,
+            failure=_failure(report),
+            details="\n".join(_sentence(finding) for finding in wrong(report)),
+        )
+        for report in grades.reports
+    ]
+
+
+def wrong(report: StepReport) -> list[Finding]:
+    """The findings that are not as they should be."""
+    return [finding for finding in report.findings if not finding.ok]
+
+
+def _failure(report: StepReport) -> str:
+    if report.outcome is Outcome.BLOCKED:
+        return _("blocked by {step}", step=report.blocked_by)
+    return "; ".join(finding.what for finding in wrong(report))
+
+
+def _sentence(finding: Finding) -> str:
+    parts = _("found {found}, expected {expected}", found=finding.found, expected=finding.expected)
+    return f"{finding.code}: {finding.what}: {parts}. {finding.hint}"

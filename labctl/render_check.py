@@ -1,0 +1,128 @@
+"""Grades as a table for people: section, host, result, and what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from labctl.grading import wrong
+from labctl.i18n import _
+from labctl.render import console, print_json
+from labctl.results import Finding, Outcome, StepReport
+
+if TYPE_CHECKING:
+    from labctl.grading import Grades
+    from provision.step import Step
+
+_MARKS = {
+    Outcome.OK: "[green]✓[/]",
+    Outcome.FAILED: "[bold red]✗[/]",
+    Outcome.BLOCKED: "[yellow]–[/]",
+}
+
+
+class Show(Protocol):
+    """Shows the grades anew."""
+
+    def __call__(self, grades: Grades) -> None: ...
+
+
+def print_grades(grades: Grades, *, errors_only: bool, solution: bool, as_json: bool) -> None:
+    """The table, then a line that counts."""
+    if as_json:
+        reports = [
+            {**vars(report), "outcome": report.outcome, "findings": list(report.findings)}
+            for report in grades.reports
+        ]
+        print_json("check", {"reports": reports}, ok=grades.ok)
+        return
+    console().print(_table(grades, errors_only=errors_only, solution=solution))
+
+
+@contextmanager
+def watching(*, errors_only: bool, solution: bool) -> Iterator[Show]:
+    """A table that is drawn again in its place each time it is shown."""
+    with Live(console=console(), auto_refresh=False, screen=console().is_terminal) as live:
+
+        def show(grades: Grades) -> None:
+            table = _table(grades, errors_only=errors_only, solution=solution)
+            text = Text(_("checked again and again; Ctrl-C ends"), style="dim")
+            live.update(Group(table, text), refresh=True)
+
+        yield show
+
+
+def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
+    """What can be checked, and what each section stands on."""
+    if as_json:
+        fields = [
+            {"step": step.name, "section": step.section, "requires": step.requires}
+            for step in steps
+        ]
+        print_json("check", {"steps": fields})
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for title in (_("step"), _("section"), _("stands on")):
+        table.add_column(title)
+    for step in steps:
+        table.add_row(step.name, step.section, ", ".join(step.requires))
+    console().print(table)
+
+
+def _table(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableType:
+    rows: list[RenderableType] = []
+    for section in dict.fromkeys(report.step for report in grades.reports):
+        reports = [report for report in grades.reports if report.step == section]
+        shown = [r for r in reports if not (errors_only and r.outcome is Outcome.OK)]
+        if shown:
+            rows += list(_section(shown, solution=solution))
+    rows.append(_summary(grades))
+    return Group(*rows)
+
+
+def _section(reports: list[StepReport], *, solution: bool) -> Iterator[RenderableType]:
+    marks = "  ".join(f"{_MARKS[report.outcome]} {report.host}" for report in reports)
+    yield Text.from_markup(f"{marks}  {escape(reports[0].section)}  [dim]{reports[0].step}[/]")
+    for report in reports:
+        if report.outcome is Outcome.BLOCKED:
+            cause = _("not looked at yet: {step} comes first", step=report.blocked_by)
+            yield Text(f"    {report.host}  {cause}", style="yellow")
+        for finding in wrong(report):
+            yield _finding(report.host, finding, solution=solution)
+
+
+def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(width=10, justify="right", style="dim")
+    table.add_column(overflow="fold")
+    table.add_row(host, f"[red]{escape(finding.what)}[/]")
+    if finding.found:
+        table.add_row(_("found"), escape(finding.found))
+    if finding.expected:
+        table.add_row(_("expected"), escape(finding.expected))
+    if finding.hint:
+        table.add_row(_("hint"), escape(finding.hint))
+    if solution and finding.solution:
+        table.add_row(_("solution"), f"[green]{escape(finding.solution)}[/]")
+    return table
+
+
+def _summary(grades: Grades) -> Text:
+    counts = {each: sum(r.outcome is each for r in grades.reports) for each in Outcome}
+    if grades.ok:
+        text = _("all {count} are right", count=counts[Outcome.OK])
+        return Text(text, style="bold green")
+    text = _(
+        "{ok} right, {failed} wrong, {blocked} not looked at yet",
+        ok=counts[Outcome.OK],
+        failed=counts[Outcome.FAILED],
+        blocked=counts[Outcome.BLOCKED],
+    )
+    return Text(text, style="bold red")
