@@ -11,8 +11,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
 CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 
-# What the lab tests need besides: a browser that reads the report, with Japanese letters.
-test-lab: LAB_PACKAGES += chromium fonts-noto-cjk
+# What the lab tests need besides: tcpdump, and a browser with Japanese letters for the report.
+test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump
 
 .PHONY: lab test check test-lab bench messages packages clean
 

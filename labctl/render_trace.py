@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from labctl.i18n import _
-from labctl.render import console, print_json
+from labctl.render import console, plain, print_json
 
 if TYPE_CHECKING:
+    from labctl.mailtest.capture import Spoken
     from labctl.mailtest.trace import Trace
 
 _ROLE_COLOURS = {"MUA": "green", "MTA": "cyan", "MDA": "magenta", "DNS": "yellow"}
 
 
-def print_trace(trace: Trace, *, as_json: bool) -> None:
-    """The stages in order, each with the seconds since the first."""
+def print_trace(trace: Trace, spoken: Sequence[Spoken] = (), *, as_json: bool) -> None:
+    """The dialogue, where it was captured; the stages, each with the seconds since the first."""
     if as_json:
-        print_json("trace", trace)
+        dialogue = {"transcript": spoken} if spoken else {}
+        print_json("trace", {**plain(trace), **dialogue})
         return
     out = console()
+    for line in spoken:
+        colour, sign = ("cyan", "S") if line.by_server else ("green", "C")
+        out.print(f"[{colour}]{line.speaker:<6} {sign}:[/] {escape(line.text)}")
+    if spoken:
+        out.print()
     out.print(escape(trace.message_id or _("a message without Message-ID")), style="bold")
     out.print(escape(f"{trace.sender or '<>'} → {', '.join(trace.recipients)}"))
     width = max((cell_len(stage.term) for stage in trace.stages), default=0)

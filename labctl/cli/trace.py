@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,16 +15,40 @@ def trace(
     message: Annotated[
         str, typer.Argument(help=_("A Message-ID, a queue id, or `last`."), metavar="MESSAGE")
     ] = "last",
+    transcript: Annotated[
+        bool,
+        typer.Option("--transcript", help=_("Send a message; show its dialogue off the wire.")),
+    ] = False,
+    pcap: Annotated[
+        Path | None,
+        typer.Option(
+            help=_("Keep the capture here (for Wireshark); sends a message too."), dir_okay=False
+        ),
+    ] = None,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.mailtest.trace import trace_message
+    from labctl.errors import WrongUsage
+    from labctl.lock import locked
+    from labctl.mailtest.live import send_and_watch
+    from labctl.mailtest.trace import LAST, trace_message
     from labctl.render_trace import print_trace
     from labctl.session import open_session
 
+    live = transcript or pcap is not None
+    if live and message != LAST:
+        raise WrongUsage(
+            _("a message that is gone cannot be captured"), hint="labctl trace --transcript"
+        )
     session = open_session(name)
     session.ensure_up()
-    with session.targets([host.name for host in session.lab.mail_hosts]) as targets:
+    names = [host.name for host in session.lab.mail_hosts]
+    if live:
+        with locked(session.home), session.targets(names) as targets:
+            found, spoken = send_and_watch(targets, keep=pcap)
+        print_trace(found, spoken, as_json=as_json)
+        return
+    with session.targets(names) as targets:
         found = trace_message(targets, message)
     print_trace(found, as_json=as_json)
 

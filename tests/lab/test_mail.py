@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -285,3 +286,17 @@ def test_the_trace_command(targets: Targets) -> None:
     assert "local delivery" in told and "name resolution" in told
     assert labctl("trace", "--json").json["settled"] is True
     assert "no mail log names" in labctl("trace", "0000000000A", code=2).err
+
+
+def test_the_dialogue_off_the_wire(targets: Targets, tmp_path: Path) -> None:
+    file = tmp_path / "smtp.pcap"
+    data = labctl("trace", "--pcap", str(file), "--json").json
+    told = [(line["speaker"], line["text"]) for line in data["transcript"]]
+    assert ("host1", "This is test mail from user1") in told
+    assert told[0] == ("host2", "220 mail.example2.jp ESMTP Postfix")
+    queued = next(text for speaker, text in told if "queued as" in text)
+    assert queued.rsplit(maxsplit=1)[-1] in {stage["queue_id"] for stage in data["stages"]}
+    assert data["settled"]
+    assert file.stat().st_size > 1000
+    assert "C: EHLO mail.example1.jp" in labctl("trace", "--transcript").out
+    assert labctl("trace", "--transcript", "0000000000A", code=2).err

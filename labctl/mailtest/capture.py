@@ -1,0 +1,132 @@
+"""What two mail servers say to each other, taken off the wire with tcpdump and decoded.
+
+The capture is made on this machine's own leg of the lab's network (for nspawn the bridge,
+where every frame between the hosts passes). Packets are decoded by dpkt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
+
+import dpkt
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from labctl.errors import MachineLacks
+from labctl.i18n import _
+from labctl.run import run, spawn
+
+_SMTP = 25
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One line of a dialogue: when, by whom, to whom, without its CRLF."""
+
+    time: datetime
+    speaker: str
+    listener: str
+    by_server: bool
+    text: str
+
+
+@contextmanager
+def captured(address: IPv4Address, file: Path) -> Iterator[None]:
+    """Captures SMTP on the network of `address` into `file` for the time of the block.
+
+    The file is libpcap's format, for Wireshark too, and whole once the block is left. Raises
+    MachineLacks where tcpdump is not installed or may not capture.
+    """
+    route = json.loads(run(["ip", "-json", "route", "get", str(address)]).stdout)
+    argv = ["tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", route[0]["dev"]]
+    log = file.with_suffix(".log")
+    try:
+        pid = spawn([*argv, "-w", str(file), "tcp", "port", str(_SMTP)], log=log)
+    except FileNotFoundError as error:
+        raise MachineLacks(
+            _("the program {name} is not installed", name="tcpdump"), hint="apt install tcpdump"
+        ) from error
+    try:
+        _await_listening(pid, log)
+        yield
+    finally:
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGINT)
+            os.waitpid(pid, 0)
+
+
+def _await_listening(pid: int, log: Path) -> None:
+    def state() -> str:
+        said = log.read_text(errors="replace")
+        if "listening on" in said:
+            return "listening"
+        ended, _status = os.waitpid(pid, os.WNOHANG)
+        return said if ended else ""
+
+    said = Retrying(
+        stop=stop_after_delay(10),
+        wait=wait_fixed(0.02),
+        retry=retry_if_result(lambda answer: not answer),
+        retry_error_callback=lambda _state: "",
+    )(state)
+    if said != "listening":
+        raise MachineLacks(_("tcpdump cannot capture"), cause=said.strip())
+
+
+def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:
+    """All SMTP lines in the capture, in the order in which they were sent.
+
+    `names` are host names by address; an address without one speaks for itself. A segment
+    sent twice counts once; one that was not captured ends its direction.
+    """
+    spoken: list[Spoken] = []
+    streams: dict[tuple[bytes, int, bytes, int], _Stream] = {}
+    with file.open("rb") as source:
+        for stamp, frame in dpkt.pcap.Reader(source):
+            ip = dpkt.ethernet.Ethernet(frame).data
+            if not isinstance(ip, dpkt.ip.IP) or not isinstance(ip.data, dpkt.tcp.TCP):
+                continue
+            tcp = ip.data
+            stream = streams.setdefault((ip.src, tcp.sport, ip.dst, tcp.dport), _Stream())
+            for line in stream.take(tcp):
+                spoken.append(
+                    Spoken(
+                        time=datetime.fromtimestamp(stamp, UTC),
+                        speaker=_name(ip.src, names),
+                        listener=_name(ip.dst, names),
+                        by_server=tcp.sport == _SMTP,
+                        text=line,
+                    )
+                )
+    return tuple(spoken)
+
+
+class _Stream:
+    """One direction of a connection: bytes in their order, given out line by line."""
+
+    def __init__(self) -> None:
+        self._next: int | None = None
+        self._early: dict[int, bytes] = {}
+        self._rest = b""
+
+    def take(self, tcp: dpkt.tcp.TCP) -> Iterator[str]:
+        if self._next is None or tcp.flags & dpkt.tcp.TH_SYN:
+            self._next = (tcp.seq + bool(tcp.flags & dpkt.tcp.TH_SYN)) % 2**32
+        if tcp.data:
+            self._early.setdefault(tcp.seq, bytes(tcp.data))
+        while (data := self._early.pop(self._next, None)) is not None:
+            self._next = (self._next + len(data)) % 2**32
+            *lines, self._rest = (self._rest + data).split(b"\r\n")
+            yield from (line.decode("utf-8", "replace") for line in lines)
+
+
+def _name(address: bytes, names: Mapping[str, str]) -> str:
+    text = str(ip_address(address))
+    return names.get(text, text)

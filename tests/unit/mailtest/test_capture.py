@@ -1,0 +1,73 @@
+"""The dialogue of two servers is read off a capture, whatever order the packets came in.
+
+`data/smtp.pcap` was captured on the lab's bridge while host1 sent the book's message to host2.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import dpkt
+import pytest
+
+from labctl.mailtest.capture import Spoken, dialogues
+from tests.unit.mailtest.recorded import DATA
+
+NAMES = {"192.168.56.101": "host1", "192.168.56.102": "host2"}
+
+
+def said(spoken: tuple[Spoken, ...], speaker: str) -> list[str]:
+    return [line.text for line in spoken if line.speaker == speaker]
+
+
+def rewritten(path: Path, frames: list[tuple[float, bytes]]) -> Path:
+    with path.open("wb") as sink:
+        writer = dpkt.pcap.Writer(sink)
+        for stamp, frame in frames:
+            writer.writepkt(frame, ts=stamp)
+    return path
+
+
+@pytest.fixture
+def frames() -> list[tuple[float, bytes]]:
+    with (DATA / "smtp.pcap").open("rb") as source:
+        return list(dpkt.pcap.Reader(source))
+
+
+def test_both_sides_of_the_books_message() -> None:
+    spoken = dialogues(DATA / "smtp.pcap", NAMES)
+    client, server = said(spoken, "host1"), said(spoken, "host2")
+    assert client[0] == "EHLO mail.example1.jp"
+    assert client[1].startswith("MAIL FROM:<user1@example1.jp>")
+    assert client[-3:] == ["This is test mail from user1", ".", "QUIT"]
+    assert server[0] == "220 mail.example2.jp ESMTP Postfix"
+    assert server[-2].startswith("250 2.0.0 Ok: queued as ")
+    assert all(line.by_server == (line.speaker == "host2") for line in spoken)
+    assert [line.time for line in spoken] == sorted(line.time for line in spoken)
+
+
+def test_an_address_without_a_name_speaks_for_itself() -> None:
+    speakers = {line.speaker for line in dialogues(DATA / "smtp.pcap", {})}
+    assert speakers == set(NAMES)
+
+
+def test_packets_sent_twice_or_out_of_order_change_nothing(
+    frames: list[tuple[float, bytes]], tmp_path: Path
+) -> None:
+    expected = dialogues(DATA / "smtp.pcap", NAMES)
+    # After the two packets that open the connection anything may overtake anything.
+    rest = frames[2:] * 2
+    random.Random(1).shuffle(rest)
+    spoken = dialogues(rewritten(tmp_path / "x.pcap", frames[:2] + rest), NAMES)
+    for host in NAMES.values():
+        assert said(spoken, host) == said(expected, host)
+
+
+def test_what_was_not_captured_ends_a_direction(
+    frames: list[tuple[float, bytes]], tmp_path: Path
+) -> None:
+    holed = [(stamp, frame) for stamp, frame in frames if b"MAIL FROM" not in frame]
+    spoken = dialogues(rewritten(tmp_path / "x.pcap", holed), NAMES)
+    assert said(spoken, "host1") == ["EHLO mail.example1.jp"]
+    assert said(spoken, "host2")[-1] == "221 2.0.0 Bye"
