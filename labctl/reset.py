@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from labctl.drills.exercise import forget
 from labctl.errors import WrongState, WrongUsage
 from labctl.i18n import _
 from labctl.providers.base import Progress
@@ -65,6 +66,7 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     session.provider.ensure_usable()
     kept_as = _BEFORE + time.strftime("%Y%m%d-%H%M%S")
     session.provider.restore(checkpoint, progress, keep_as=kept_as)
+    forget(session.home)
     if checkpoint.startswith(_BEFORE):
         session.provider.drop(checkpoint)
     for old in _kept(session)[:-KEPT_BEFORE_RESET]:

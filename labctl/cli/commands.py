@@ -10,6 +10,7 @@ from labctl.cli import (
     destroy,
     doctor,
     down,
+    drill,
     logs,
     net,
     render,
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("trace")(trace.trace)
     app.command("report")(report.report)
     app.command("check")(check.check)
+    app.add_typer(drill.app, name="drill")
     app.command("reset")(reset.reset)
     app.command("status")(status.status)
     app.command("ssh")(ssh.ssh)

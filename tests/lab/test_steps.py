@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from labctl.drills.breakages import BREAKAGES, RIGHT_WAYS, Breakage, RightWay
 from labctl.results import Change, Outcome, StepReport
 from provision.grade import grade
 from provision.step import Target
 from provision.steps import STEPS
-from tests.lab.breakages import BREAKAGES, RIGHT_WAYS, Breakage, RightWay
 
 Targets = Mapping[str, Target]
 

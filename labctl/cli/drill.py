@@ -1,0 +1,100 @@
+"""`labctl drill`: find and mend what labctl broke."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.i18n import _
+
+app = typer.Typer(help=_("Find and mend what labctl broke on purpose."), no_args_is_help=True)
+
+
+def _drills(incomplete: str) -> list[str]:
+    from labctl.drills.catalogue import DRILLS
+
+    return [drill.name for drill in DRILLS if drill.name.startswith(incomplete)]
+
+
+@app.command("list", help=_("List the drills."))
+def list_drills(as_json: AsJson = False) -> None:
+    from labctl.drills.catalogue import DRILLS
+    from labctl.render_drill import print_drills
+
+    print_drills(DRILLS, as_json=as_json)
+
+
+@app.command("start", help=_("Break the lab in one way, and tell what a user reports."))
+def start(
+    drill: Annotated[
+        str | None, typer.Argument(help=_("Which drill."), autocompletion=_drills)
+    ] = None,
+    at_random: Annotated[bool, typer.Option("--random", help=_("Any drill."))] = False,
+    level: Annotated[
+        int | None, typer.Option(min=1, max=3, help=_("Of this level, 1 to 3."))
+    ] = None,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.drills import exercise
+    from labctl.errors import WrongUsage
+    from labctl.lock import locked
+    from labctl.render_drill import print_symptom
+    from labctl.session import open_session
+
+    if drill is None and not at_random:
+        raise WrongUsage(_("which drill?"), hint="labctl drill list, labctl drill start --random")
+    chosen = exercise.pick(drill, level)
+    session = open_session(name)
+    session.ensure_up()
+    with locked(session.home), session.targets() as targets:
+        exercise.start(session, targets, chosen)
+    print_symptom(chosen, hidden=drill is None, as_json=as_json)
+
+
+@app.command("hint", help=_("Give the next hint."))
+def hint(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.drills import exercise
+    from labctl.render_drill import print_hint
+    from labctl.session import open_session
+
+    print_hint(*exercise.next_hint(open_session(name).home), as_json=as_json)
+
+
+@app.command("check", help=_("Is it mended?"))
+def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.drills import exercise
+    from labctl.errors import ExitCode
+    from labctl.render_drill import print_attempt
+    from labctl.session import open_session
+
+    session = open_session(name)
+    exercise.running(session.home)
+    session.ensure_up()
+    with session.targets() as targets:
+        attempt = exercise.look(session, targets)
+    print_attempt(attempt, as_json=as_json)
+    if not attempt.mended:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command("solve", help=_("Mend it, and explain cause and repair."))
+def solve(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.drills import exercise
+    from labctl.lock import locked
+    from labctl.render import Live
+    from labctl.render_drill import print_solution
+    from labctl.session import open_session
+
+    session = open_session(name)
+    exercise.running(session.home)
+    session.ensure_up()
+    with (
+        locked(session.home),
+        Live(session.lab, quiet=as_json) as live,
+        session.targets() as targets,
+    ):
+        drill = exercise.solve(session, targets, live.progress)
+    print_solution(drill, as_json=as_json)

@@ -1,0 +1,247 @@
+"""The drills: which way to break, how hard to find, what a user reports, hints one by one.
+
+Texts are marked for the translators here and said by `_` when they are shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from labctl.drills.breakages import BREAKAGES, Breakage
+from labctl.errors import WrongUsage
+from labctl.i18n import N_, _
+
+LEVELS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One drill. `breaks` names a Breakage; `repair` is one right way to mend it, as shell.
+
+    `level`: 1 one look finds it, 2 a log has to be read, 3 two things have to be put together.
+    """
+
+    name: str
+    level: int
+    breaks: str
+    symptom: str
+    hints: tuple[str, ...]
+    explanation: str
+    repair: str
+
+    @cached_property
+    def breakage(self) -> Breakage:
+        return next(each for each in BREAKAGES if each.name == self.breaks)
+
+
+_RESTART = "systemctl restart postfix"
+_SASL = "systemctl restart saslauthd postfix"
+
+DRILLS = (
+    Drill(
+        "postfix-stopped",
+        1,
+        "Postfix stopped",
+        N_("user1 says: “My mail program cannot connect to the server at all.”"),
+        (
+            N_("Does anything on the host listen on port 25? (ss -ltn)"),
+            N_("Which service should listen there, and what does systemctl say of it?"),
+        ),
+        N_("Postfix was not running. Nothing listens on port 25, so no mail comes in or goes out."),
+        "systemctl start postfix",
+    ),
+    Drill(
+        "port-closed",
+        1,
+        "port 25 closed",
+        N_("user2 says: “My mail to user1 neither arrives nor comes back.”"),
+        (
+            N_("On host2, mailq shows the message and the reason why it waits."),
+            N_("The connection runs into a time-out: what stands between the two hosts?"),
+            N_("Compare the output of ufw status on both hosts."),
+        ),
+        N_("The firewall of host1 no longer let port 25 in. The sending server keeps the message in "
+           "its queue and tries again, so nothing is lost."),
+        "ufw allow 25/tcp",
+    ),
+    Drill(
+        "destination-of-the-other",
+        1,
+        "mydestination of the other host",
+        N_("user2 says: “My mail to user1@example1.jp is not accepted: relay access denied.”"),
+        (
+            N_("Which host answers with this error? The mail log of the sender names it."),
+            N_("For which domains does a server take mail as its own? One parameter says it."),
+        ),
+        N_("mydestination named the other host's domain. The server took example1.jp for a foreign "
+           "domain and refused to relay to it."),
+        f"postconf -e 'mydestination=$mydomain'; {_RESTART}",
+    ),
+    Drill(
+        "listens-to-itself",
+        1,
+        "inet_interfaces without the address",
+        N_("user2 says: “host1 refuses the connection, but the administrator says Postfix runs.”"),
+        (
+            N_("ss -ltn shows at which addresses port 25 is open."),
+            N_("Which parameter decides at which addresses Postfix listens?"),
+        ),
+        N_("inet_interfaces held only localhost: Postfix ran, and nobody outside could reach it."),
+        f"postconf -e 'inet_interfaces=localhost, 192.168.56.101'; {_RESTART}",
+    ),
+    Drill(
+        "password-changed",
+        1,
+        "another password",
+        N_("user1 says: “Since this morning I can neither send nor read. My password is right!”"),
+        (
+            N_("Try the password the lab has for user1 (labctl credentials) over IMAP and SMTP."),
+            N_("SMTP and IMAP ask the same source for passwords. Which?"),
+        ),
+        N_("Somebody had set another password for user1. Postfix (by saslauthd) and Dovecot both "
+           "ask PAM, so both refused the old one."),
+        "",
+    ),
+    Drill(
+        "edited-not-restarted",
+        2,
+        "no restart after an edit",
+        N_("The administrator says: “I corrected inet_interfaces, and it still does not work.”"),
+        (
+            N_("main.cf is right. Is it what the running Postfix has read?"),
+            N_("When was main.cf changed, and when was Postfix started?"),
+        ),
+        N_("main.cf was corrected but Postfix was not restarted. inet_interfaces is read at start "
+           "only; a reload is not enough."),
+        _RESTART,
+    ),
+    Drill(
+        "auth-daemon-gone",
+        2,
+        "saslauthd not there, systemd says active",
+        N_("user1 says: “Sending fails with 454 temporary authentication failure.” "
+           "systemctl says that saslauthd is active."),
+        (
+            N_("Read the mail log while somebody tries to log in."),
+            N_("Is there really a process called saslauthd? (pgrep)"),
+        ),
+        N_("saslauthd was not running although systemd said active (exited): its unit only starts "
+           "a script and does not watch the daemon."),
+        "systemctl restart saslauthd",
+    ),
+    Drill(
+        "auth-not-allowed",
+        2,
+        "postfix not in group sasl",
+        N_("user1 says: “My password is refused when I send, but I can read my mail.”"),
+        (
+            N_("The mail log tells what smtpd could not do."),
+            N_("Who may open saslauthd's socket? Look at the owner and mode of its folder."),
+            N_("In which groups is the user postfix? (id postfix)"),
+        ),
+        N_("The user postfix was not in the group sasl: smtpd could not reach saslauthd's socket."),
+        f"adduser --quiet postfix sasl; {_SASL}",
+    ),
+    Drill(
+        "auth-config-misplaced",
+        2,
+        "smtpd.conf in the wrong folder",
+        N_("user1 says: “My mail program finds no way to log in that the server takes.”"),
+        (
+            N_("What does the server offer after EHLO?"),
+            N_("In which folder does Postfix on Debian look for smtpd.conf?"),
+        ),
+        N_("smtpd.conf lay in /etc/postfix instead of /etc/postfix/sasl, so Postfix used the "
+           "library's own defaults."),
+        f"mv /etc/postfix/smtpd.conf /etc/postfix/sasl/smtpd.conf; {_SASL}",
+    ),
+    Drill(
+        "mx-without-dot",
+        2,
+        "MX without the dot at its end",
+        N_("user2 says: “Mail to user1 comes back: mail.example1.jp.example1.jp not found.”"),
+        (
+            N_("Ask for the MX record of example1.jp with dig, and read the answer to its end."),
+            N_("How does a zone file tell a full name from a relative one?"),
+        ),
+        N_("The name in the MX record had no dot at its end, so BIND added the zone's own name."),
+        r"sed -i '/MX/s/\([^.]\)$/\1./' /etc/bind/db.example1.jp; rndc reload",
+    ),
+    Drill(
+        "zone-not-loaded",
+        2,
+        "named not reloaded",
+        N_("The administrator says: “I have changed the zone file, and dig shows the old data.”"),
+        (
+            N_("When did BIND read the zone? (rndc zonestatus example1.jp)"),
+            N_("What has to be done after a zone file was changed?"),
+        ),
+        N_("The zone file was changed, and BIND was not told to read it again."),
+        "rndc reload",
+    ),
+    Drill(
+        "socket-outside",
+        3,
+        "socket outside the chroot",
+        N_("user1 says: “I cannot send: temporary authentication failure.” testsaslauthd on the "
+           "host succeeds when it is given the socket's place."),
+        (
+            N_("saslauthd runs and knows the password. Can smtpd reach it?"),
+            N_("In master.cf the smtpd service is chrooted: how does /var/run look from in there?"),
+            N_("Compare the -m option in /etc/default/saslauthd with the chroot, "
+               "/var/spool/postfix."),
+        ),
+        N_("saslauthd's socket lay outside the chroot that smtpd runs in, so smtpd did not see it."),
+        "systemctl stop saslauthd; sed -i 's|-m [^\"]*|-m /var/spool/postfix/var/run/saslauthd|' "
+        f"/etc/default/saslauthd; {_SASL}",
+    ),
+    Drill(
+        "two-mailboxes",
+        3,
+        "mail_location another",
+        N_("user1 says: “The mail command shows my mail. My mail program shows an empty inbox.”"),
+        (
+            N_("Where does Postfix deliver, where does mail look, and where does Dovecot?"),
+            N_("doveconf mail_location, and the format of the boxes in both places."),
+        ),
+        N_("Dovecot looked for a Maildir while Postfix delivers into /var/mail (mbox)."),
+        "sed -i 's|^mail_location.*|mail_location = mbox:~/mail:INBOX=/var/mail/%u|' "
+        "/etc/dovecot/conf.d/10-mail.conf; systemctl restart dovecot",
+    ),
+    Drill(
+        "box-of-another",
+        3,
+        "/var/mail closed",
+        N_("user1 says: “I can log in over IMAP, but the inbox gives an internal error.”"),
+        (
+            N_("journalctl -u dovecot says which file could not be opened."),
+            N_("Follow the path from / on: may user1 pass every folder? (namei -l)"),
+        ),
+        N_("Nobody but root could pass /var/mail any more (it has to be 2775, group mail)."),
+        "chmod 2775 /var/mail",
+    ),
+    Drill(
+        "sender-nobody-can-answer",
+        3,
+        "mailutils without its domain",
+        N_("user2 says: “When I answer user1's mail, the answer comes back: host not found.”"),
+        (
+            N_("Look at the From line of a message that user1 wrote with mail."),
+            N_("Who makes that address: Postfix (myorigin) or the mail command itself?"),
+        ),
+        N_("The mail command no longer knew its domain and wrote user1@host1, which no DNS knows."),
+        "printf 'address {\\n  email-domain example1.jp;\\n};\\n' >/etc/mailutils.conf",
+    ),
+)  # fmt: skip
+
+
+def find_drill(name: str) -> Drill:
+    """The drill of that name; raises WrongUsage with the names there are."""
+    for drill in DRILLS:
+        if drill.name == name:
+            return drill
+    raise WrongUsage(
+        _("there is no drill {name}", name=repr(name)),
+        hint=_("drills: {names}", names=", ".join(drill.name for drill in DRILLS)),
+    )

@@ -1,0 +1,120 @@
+"""One drill at a time on a lab: begun, hinted at, checked, solved.
+
+A drill never leaves the lab in doubt: what is running is written down before anything is
+broken, and `solve` or a reset ends it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from labctl.drills.catalogue import DRILLS, Drill, find_drill
+from labctl.engine import bring_up
+from labctl.errors import WrongState, WrongUsage
+from labctl.grading import Grades, grade_hosts
+from labctl.home import LabHome, write_atomically
+from labctl.i18n import _
+from labctl.providers.base import Progress
+from labctl.session import Session
+from provision.step import Target
+
+
+class Running(BaseModel):
+    """The drill that is on, and how many hints were given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    hints: int = 0
+
+    @property
+    def drill(self) -> Drill:
+        return find_drill(self.name)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a drill stands: `mended` where the whole lab is right again, in whatever way."""
+
+    drill: Drill
+    mended: bool
+    grades: Grades
+
+
+def running(home: LabHome) -> Running:
+    """The drill that is on; WrongState where there is none."""
+    try:
+        return Running.model_validate_json(_file(home).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise WrongState(_("no drill is on"), hint="labctl drill start --random") from error
+
+
+def pick(name: str | None, level: int | None) -> Drill:
+    """The drill of that name, or one at random (of a level); WrongUsage where neither fits."""
+    if name is not None:
+        return find_drill(name)
+    fitting = [drill for drill in DRILLS if level in (None, drill.level)]
+    if not fitting:
+        raise WrongUsage(_("there is no drill of level {level}", level=level))
+    return random.choice(fitting)
+
+
+def start(session: Session, targets: Mapping[str, Target], drill: Drill) -> None:
+    """Breaks a good lab. Raises WrongState where it is not good, or a drill is on already."""
+    if _file(session.home).exists():
+        raise WrongState(
+            _("the drill {name} is still on", name=running(session.home).name),
+            hint="labctl drill solve",
+        )
+    if not grade_hosts(targets).ok:
+        raise WrongState(
+            _("a drill needs a lab that is right"), hint=_("labctl check, or labctl reset")
+        )
+    _write(session.home, Running(name=drill.name))
+    targets[drill.breakage.host].remote.script(drill.breakage.script)
+
+
+def next_hint(home: LabHome) -> tuple[str, int, int]:
+    """The next hint, its number and how many there are; the last one again at the end."""
+    now = running(home)
+    number = min(now.hints + 1, len(now.drill.hints))
+    _write(home, Running(name=now.name, hints=number))
+    return _(now.drill.hints[number - 1]), number, len(now.drill.hints)
+
+
+def look(session: Session, targets: Mapping[str, Target]) -> Attempt:
+    """Grades the lab; a drill whose lab is right again is over."""
+    drill = running(session.home).drill
+    grades = grade_hosts(targets)
+    if grades.ok:
+        _file(session.home).unlink(missing_ok=True)
+    return Attempt(drill, grades.ok, grades)
+
+
+def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -> Drill:
+    """Mends the lab the way the explanation tells, and by `up` what that leaves; ends the drill."""
+    drill = running(session.home).drill
+    if drill.repair:
+        targets[drill.breakage.host].remote.script(drill.repair)
+    if not grade_hosts(targets).ok:
+        bring_up(session, progress)
+    _file(session.home).unlink(missing_ok=True)
+    return drill
+
+
+def forget(home: LabHome) -> None:
+    """After a reset no drill is on."""
+    _file(home).unlink(missing_ok=True)
+
+
+def _file(home: LabHome) -> Path:
+    return home.state / "drill.json"
+
+
+def _write(home: LabHome, now: Running) -> None:
+    write_atomically(_file(home), now.model_dump_json())

@@ -1,0 +1,71 @@
+"""Drills in words: the list, the symptom, hints, whether it is mended, and the solution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from labctl.i18n import _
+from labctl.render import console, print_json
+
+if TYPE_CHECKING:
+    from labctl.drills.catalogue import Drill
+    from labctl.drills.exercise import Attempt
+
+
+def print_drills(drills: Sequence[Drill], *, as_json: bool) -> None:
+    if as_json:
+        print_json("drill list", {"drills": [_fields(drill) for drill in drills]})
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column(_("drill"), no_wrap=True)
+    table.add_column(_("level"))
+    table.add_column(_("what a user reports"))
+    for drill in drills:
+        table.add_row(drill.name, "★" * drill.level, escape(_(drill.symptom)))
+    console().print(table)
+
+
+def print_symptom(drill: Drill, *, hidden: bool, as_json: bool) -> None:
+    if as_json:
+        print_json("drill start", _fields(drill))
+        return
+    title = _("a drill of level {level}", level=drill.level) if hidden else drill.name
+    console().print(f"[bold]{title}[/]")
+    console().print(escape(_(drill.symptom)))
+    console().print("labctl drill hint | labctl drill check | labctl drill solve", style="dim")
+
+
+def print_hint(text: str, number: int, count: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json("drill hint", {"hint": text, "number": number, "of": count})
+        return
+    console().print(f"{number}/{count}  {escape(text)}")
+
+
+def print_attempt(attempt: Attempt, *, as_json: bool) -> None:
+    if as_json:
+        print_json("drill check", {"mended": attempt.mended}, ok=attempt.mended)
+    elif attempt.mended:
+        console().print(f"[bold green]{_('mended: the whole lab is right again')}[/]")
+        console().print(escape(_(attempt.drill.explanation)))
+    else:
+        console().print(f"[bold red]{_('not yet: something is still wrong')}[/]")
+        console().print("labctl drill hint, labctl check", style="dim")
+
+
+def print_solution(drill: Drill, *, as_json: bool) -> None:
+    if as_json:
+        solved = {"explanation": _(drill.explanation), "repair": drill.repair}
+        print_json("drill solve", {**_fields(drill), **solved})
+        return
+    console().print(escape(_(drill.explanation)))
+    if drill.repair:
+        console().print(f"  {drill.breakage.host}# [green]{escape(drill.repair)}[/]")
+
+
+def _fields(drill: Drill) -> dict[str, object]:
+    return {"name": drill.name, "level": drill.level, "symptom": _(drill.symptom)}

@@ -1,0 +1,40 @@
+"""The drills as data: enough of them, each complete, on the list the checks are tested with."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from labctl.drills.breakages import BREAKAGES
+from labctl.drills.catalogue import DRILLS, LEVELS, Drill, find_drill
+from labctl.drills.exercise import pick
+from labctl.errors import WrongUsage
+
+
+def test_there_are_at_least_twelve_in_three_levels() -> None:
+    assert len(DRILLS) >= 12
+    assert set(Counter(drill.level for drill in DRILLS)) == set(LEVELS)
+
+
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+def test_a_drill_breaks_in_a_known_way_and_says_all_it_must(drill: Drill) -> None:
+    assert drill.breakage in BREAKAGES
+    assert drill.symptom and drill.explanation
+    assert len(drill.hints) >= 2
+    assert all("\n" not in hint for hint in drill.hints)
+
+
+def test_names_of_breakages_and_drills_are_unique() -> None:
+    assert len({breakage.name for breakage in BREAKAGES}) == len(BREAKAGES)
+    assert len({drill.name for drill in DRILLS}) == len(DRILLS)
+
+
+def test_a_random_drill_is_of_the_level_asked_for() -> None:
+    assert all(pick(None, 3).level == 3 for _ in range(20))
+
+
+def test_an_unknown_drill_is_told_with_the_names_there_are() -> None:
+    with pytest.raises(WrongUsage) as error:
+        find_drill("nothing")
+    assert "port-closed" in error.value.hint
