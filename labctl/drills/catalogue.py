@@ -61,8 +61,8 @@ DRILLS = (
             N_("The connection runs into a time-out: what stands between the two hosts?"),
             N_("Compare the output of ufw status on both hosts."),
         ),
-        N_("The firewall of host1 no longer let port 25 in. The sending server keeps the message in "
-           "its queue and tries again, so nothing is lost."),
+        N_("The firewall of host1 no longer let port 25 in. The sending server keeps the message "
+           "in its queue and tries again, so nothing is lost."),
         "ufw allow 25/tcp",
     ),
     Drill(
@@ -192,7 +192,7 @@ DRILLS = (
             N_("Compare the -m option in /etc/default/saslauthd with the chroot, "
                "/var/spool/postfix."),
         ),
-        N_("saslauthd's socket lay outside the chroot that smtpd runs in, so smtpd did not see it."),
+        N_("saslauthd's socket lay outside the chroot of smtpd, so smtpd did not see it."),
         "systemctl stop saslauthd; sed -i 's|-m [^\"]*|-m /var/spool/postfix/var/run/saslauthd|' "
         f"/etc/default/saslauthd; {_SASL}",
     ),
