@@ -43,7 +43,9 @@ def print_grades(grades: Grades, *, errors_only: bool, solution: bool, as_json: 
         ]
         print_json("check", {"reports": reports}, ok=grades.ok)
         return
-    console().print(_table(grades, errors_only=errors_only, solution=solution))
+    table = _table(grades, errors_only=errors_only, solution=solution)
+    # Hints wrap in their column; the console elsewhere leaves long lines whole.
+    console().print(table, soft_wrap=False)
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
         table.add_column(title)
     for step in steps:
         table.add_row(step.name, step.section, ", ".join(step.requires))
-    console().print(table)
+    console().print(table, soft_wrap=False)
 
 
 def _table(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableType:

@@ -23,10 +23,11 @@ def print_drills(drills: Sequence[Drill], *, as_json: bool) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column(_("drill"), no_wrap=True)
     table.add_column(_("level"))
-    table.add_column(_("what a user reports"))
+    table.add_column(_("what a user reports"), overflow="fold")
     for drill in drills:
         table.add_row(drill.name, "★" * drill.level, escape(_(drill.symptom)))
-    console().print(table)
+    # Sentences wrap in their column; the console elsewhere leaves long lines whole.
+    console().print(table, soft_wrap=False)
 
 
 def print_symptom(drill: Drill, *, hidden: bool, as_json: bool) -> None:
@@ -50,10 +51,10 @@ def print_attempt(attempt: Attempt, *, as_json: bool) -> None:
     if as_json:
         print_json("drill check", {"mended": attempt.mended}, ok=attempt.mended)
     elif attempt.mended:
-        console().print(f"[bold green]{_('mended: the whole lab is right again')}[/]")
+        console().print(_("mended: the whole lab is right again"), style="bold green")
         console().print(escape(_(attempt.drill.explanation)))
     else:
-        console().print(f"[bold red]{_('not yet: something is still wrong')}[/]")
+        console().print(_("not yet: something is still wrong"), style="bold red")
         console().print("labctl drill hint, labctl check", style="dim")
 
 
