@@ -65,8 +65,8 @@ def bring_up(
 ) -> UpResult:
     """Makes, starts and configures the lab as far as `until`.
 
-    With `every`, a checkpoint is saved after each step, under the step's name. Raises LabError;
-    what was done until then stays, and the next call goes on from there.
+    With `every`, a checkpoint is saved after each step that changed anything, under the step's
+    name. Raises LabError; what was done until then stays, and the next call goes on from there.
     """
     begun = time.monotonic()
     steps = steps_until(until)
@@ -84,15 +84,19 @@ def bring_up(
             provider.preinstall(packages, progress)
         booted = provider.start(progress)
         started |= booted
-        reports += _apply(hosts.targets(anew=booted), segment, progress)
-        checkpoint = _checkpoint_of(segment[-1])
-        if checkpoint not in saved:
+        applied = _apply(hosts.targets(anew=booted), segment, progress)
+        reports += applied
+        last = segment[-1]
+        checkpoint = checkpoint_of(last)
+        # A step that found all done may be far behind the lab: its state is long gone.
+        is_its_state = last.checkpoint is not None or any(one.changes for one in applied)
+        if checkpoint not in saved and (is_its_state or last is steps[-1]):
             progress("", _("saving the checkpoint {name}", name=checkpoint))
             provider.save(checkpoint)
             new.append(checkpoint)
     hosts.close()
     started |= provider.start(progress)
-    _remember(session, _checkpoint_of(steps[-1]) if steps else OS)
+    _remember(session, checkpoint_of(steps[-1]) if steps else OS)
     return UpResult(
         lab=session.lab.name,
         provider=provider.name,
@@ -125,7 +129,8 @@ class _Connected:
         self._targets = None
 
 
-def _checkpoint_of(step: Step) -> str:
+def checkpoint_of(step: Step) -> str:
+    """The name under which the state after a step is kept."""
     return step.checkpoint or step.name
 
 

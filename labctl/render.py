@@ -184,15 +184,16 @@ def print_picture(lab: Lab, result: UpResult) -> None:
     _print_next(result)
 
 
-def _print_table(table: Table) -> None:
+def print_table(table: Table) -> None:
     """Without the blanks at the ends of lines, which a pasted table would keep."""
     for line in _lines_of(table):
         sys.stdout.write(f"{line}\n")
 
 
 def _lines_of(table: Table) -> list[str]:
+    # Never cut to the terminal: a name that is not there whole cannot be typed again.
     with console().capture() as captured:
-        console().print(table)
+        console().print(table, width=max(console().width, 240))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -212,7 +213,7 @@ def _print_next(result: UpResult) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2))
     for command, meaning in commands:
         table.add_row(f"[green]{command}[/]", meaning)
-    _print_table(table)
+    print_table(table)
 
 
 def print_reset(result: ResetResult, *, as_json: bool) -> None:
@@ -251,10 +252,10 @@ def _print_lab_status(lab: LabStatus) -> None:
     for host in lab.hosts:
         colour = "green" if host.state is HostState.RUNNING else "red"
         table.add_row(host.fqdn, host.address, host.mailbox, f"[{colour}]{_(host.state)}[/]")
-    _print_table(table)
+    print_table(table)
     out.print()
     if lab.checkpoints:
-        _print_table(_checkpoint_table(lab.checkpoints))
+        print_table(checkpoint_table(lab.checkpoints))
         out.print()
     # Not as a table: a long path is never to be broken.
     width = max((cell_len(_(title)) for title in lab.folders), default=0)
@@ -262,15 +263,19 @@ def _print_lab_status(lab: LabStatus) -> None:
         out.print(escape(f"  {set_cell_size(_(title), width)}  {folder}"), style="dim")
 
 
-def _checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
+def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
+    """Name, time, size where the provider knows it, and what saved it."""
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column(_("checkpoint"))
     table.add_column(_("saved"))
     table.add_column(_("size"), justify="right")
+    table.add_column(_("saved by"))
+    origins = {"up": "labctl up", "reset": "labctl reset", "user": _("a person")}
     for saved in checkpoints:
         when = datetime.fromisoformat(saved.created).astimezone()
-        size = f"{saved.size / 1024**2:.1f} MiB"
-        table.add_row(f"[bold]{saved.name}[/]", f"{when:%Y-%m-%d %H:%M:%S}", size)
+        size = f"{saved.size / 1024**2:.1f} MiB" if saved.size else ""
+        origin = origins.get(saved.origin, saved.origin)
+        table.add_row(f"[bold]{saved.name}[/]", f"{when:%Y-%m-%d %H:%M:%S}", size, origin)
     return table
 
 
@@ -292,7 +297,7 @@ def print_credentials(lab: Lab, credentials: Credentials, *, as_json: bool) -> N
         table.add_column(title)
     for account in accounts:
         table.add_row(*(escape(str(value)) for value in account.values()))
-    _print_table(table)
+    print_table(table)
 
 
 def print_files(files: Sequence[ManagedFile], *, written_to: Path | None, as_json: bool) -> None:

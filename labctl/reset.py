@@ -9,10 +9,12 @@ import time
 from dataclasses import dataclass
 
 from labctl.drills.exercise import forget
+from labctl.engine import checkpoint_of
 from labctl.errors import WrongState, WrongUsage
 from labctl.i18n import _
 from labctl.providers.base import Progress
 from labctl.session import Session, name_option
+from provision.steps import STEPS
 
 KEPT_BEFORE_RESET = 3
 _BEFORE = "before-reset-"
@@ -44,12 +46,26 @@ def target_of_reset(session: Session, asked: str | None) -> str:
             _("no labctl up has come to its end yet"),
             hint=_("labctl up, or labctl reset --to {names}", names="|".join(names)),
         )
-    if wanted not in names:
+    if wanted in names:
+        return wanted
+    return _of_step(wanted, names)
+
+
+def _of_step(wanted: str, names: list[str]) -> str:
+    """The checkpoint kept after the step of that name; the last step's is called `ready`."""
+    step = next((step for step in STEPS if step.name == wanted), None)
+    if step is None:
         raise WrongUsage(
             _("there is no checkpoint {name}", name=repr(wanted)),
             hint=_("checkpoints: {names}", names=", ".join(names)),
         )
-    return wanted
+    if checkpoint_of(step) not in names:
+        raise WrongUsage(
+            _("no checkpoint was kept after the step {name}", name=wanted),
+            cause=_("checkpoints: {names}", names=", ".join(names)),
+            hint=_("labctl destroy, then labctl up --checkpoints every"),
+        )
+    return checkpoint_of(step)
 
 
 def newest_before_reset(session: Session) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from labctl.cli import (
     check,
+    checkpoints,
     credentials,
     destroy,
     doctor,
@@ -18,6 +19,7 @@ from labctl.cli import (
     reset,
     ssh,
     status,
+    steps,
     test_mail,
     trace,
     up,
@@ -33,7 +35,9 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check.check)
     app.add_typer(drill.app, name="drill")
     app.command("reset")(reset.reset)
+    app.command("checkpoints")(checkpoints.checkpoints)
     app.command("status")(status.status)
+    app.command("steps")(steps.steps)
     app.command("ssh")(ssh.ssh)
     app.command("logs")(logs.logs)
     app.command("credentials")(credentials.credentials)

@@ -28,6 +28,18 @@ def complete_steps(incomplete: str) -> list[str]:
     return [name for name in step_names() if name.startswith(incomplete)]
 
 
+def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes a checkpoint of the lab that the command line names so far."""
+    from labctl.errors import LabError
+    from labctl.session import open_session
+
+    try:
+        saved = open_session(context.params.get("name") or DEFAULT_NAME).provider.checkpoints()
+    except LabError:
+        return []
+    return [info.name for info in saved if info.name.startswith(incomplete)]
+
+
 Name = Annotated[
     str,
     typer.Option(

@@ -7,14 +7,19 @@ from typing import Annotated
 import typer
 
 from labctl.cli.confirm import confirm
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes, checkpoint_names
 from labctl.i18n import _
 
 
 def reset(
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="CHECKPOINT", help=_("os, dns, packages, ready or a step.")),
+        typer.Option(
+            "--to",
+            metavar="CHECKPOINT",
+            help=_("os, dns, packages, ready or a step."),
+            autocompletion=checkpoint_names,
+        ),
     ] = None,
     undo: Annotated[
         bool, typer.Option("--undo", help=_("Bring back the state before the last reset."))

@@ -9,7 +9,7 @@ import pytest
 
 from provision.changes import SENTENCES, _pattern, told
 
-_SAID = re.compile(r'^(?!.*\bsay\b).*\becho "([a-z][^"]+ [^"]+)"', re.MULTILINE)
+_SAID = re.compile(r'^(?!.*\bsay\b).*\becho "([a-z][^"]+ [^"]+)"(?! >&2)', re.MULTILINE)
 _PROVISION = Path(__file__).parents[3] / "provision"
 
 

@@ -1,0 +1,16 @@
+"""`labctl checkpoints`: the states the lab can go back to."""
+
+from __future__ import annotations
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.i18n import _
+
+
+def checkpoints(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.render_lists import print_checkpoints
+    from labctl.session import open_session
+
+    print_checkpoints(open_session(name).provider.checkpoints(), as_json=as_json)
+
+
+checkpoints.__doc__ = _("List the states that labctl reset can go back to.")

@@ -1,0 +1,16 @@
+"""`labctl steps`: the book's sections, as labctl does them."""
+
+from __future__ import annotations
+
+from labctl.cli.options import AsJson
+from labctl.i18n import _
+
+
+def steps(as_json: AsJson = False) -> None:
+    from labctl.render_lists import print_steps
+    from provision.steps import STEPS
+
+    print_steps(STEPS, as_json=as_json)
+
+
+steps.__doc__ = _("List the steps with the book's sections.")
