@@ -42,6 +42,10 @@ done
 """
 
 
+# Seconds. On an old computer's virtual machine a service takes more than a minute to restart.
+PATIENCE = 240.0
+
+
 @dataclass(frozen=True)
 class ManagedFile:
     """A file as it shall be on a host."""
@@ -100,7 +104,7 @@ class Remote:
         user: str = "root",
         stdin: str | bytes | None = None,
         check: bool = True,
-        timeout: float = 60,
+        timeout: float = PATIENCE,
     ) -> Completed:
         """Runs a command on the host as `user` (its own home and environment), to its end.
 
@@ -124,7 +128,9 @@ class Remote:
             )
         return result
 
-    def script(self, text: str, *args: str, check: bool = True, timeout: float = 60) -> Completed:
+    def script(
+        self, text: str, *args: str, check: bool = True, timeout: float = PATIENCE
+    ) -> Completed:
         """Runs a constant POSIX shell script as root; values come as `args`, never in `text`."""
         return self.run(["sh", "-euc", text, "sh", *args], check=check, timeout=timeout)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labctl.results import Change
+from provision.remote import PATIENCE
 from provision.step import Target
 
 # Shell functions for the steps' scripts. Each prints what it changed, one thing a line.
@@ -53,7 +54,7 @@ fi
 )
 
 
-def host_script(target: Target, text: str, *args: str, timeout: float = 60) -> list[Change]:
+def host_script(target: Target, text: str, *args: str, timeout: float = PATIENCE) -> list[Change]:
     """Runs a script that prints what it changed, one thing a line."""
     done = target.remote.script(text, *args, timeout=timeout)
     return [Change(line) for line in done.stdout.splitlines()]
