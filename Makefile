@@ -1,5 +1,6 @@
 # make lab    set everything up, bring the lab up and test its mail
 # make test   install what the tests need and run all of them
+# make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, unit tests
 # make messages  bring the Japanese catalog in line with the sources, for translating
 PYTHON ?= python3
@@ -10,11 +11,13 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What the embedded provider runs: one Debian package each.
 LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
 CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
+# What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
+VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
 
 # What the lab tests need besides: tcpdump, and a browser with Japanese letters for the report.
 test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump
 
-.PHONY: lab test check test-lab bench messages packages clean
+.PHONY: lab test check test-lab test-vagrant bench messages packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -30,6 +33,13 @@ test: check test-lab
 test-lab: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab
 
+# In namespaces of their own: the lab's addresses are fixed, and nothing must outlive the tests.
+# The shell is there to reap, as the first process must.
+test-vagrant: $(VENV)/.dev vagrant-packages
+	$(SUDO) $(BIN)/python -m tests.vagrant.box
+	$(SUDO) unshare --net --pid --fork --kill-child --mount-proc \
+	  sh -c '$(BIN)/pytest tests/vagrant $(PYTEST_OPTIONS); exit $$?'
+
 bench: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/python tests/bench/bench.py
 
@@ -41,12 +51,19 @@ messages: $(VENV)/.dev
 	  --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 
-packages:
-	@missing=$$(for p in $(LAB_PACKAGES); do \
+define install
+	@missing=$$(for p in $(1); do \
 	  dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q '^install ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 	  $(SUDO) apt-get update && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
+endef
+
+packages:
+	$(call install,$(LAB_PACKAGES))
+
+vagrant-packages:
+	$(call install,$(VAGRANT_PACKAGES))
 
 # Debian splits the venv module off into a package of its own.
 $(BIN)/python:

@@ -66,6 +66,7 @@ chroot "$root" systemctl -q mask systemd-networkd-wait-online.service apt-daily.
   apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
   e2scrub_reap.service systemd-journal-flush.service serial-getty@ttyS0.service
 """
+_DEBCONF = "postfix postfix/main_mailer_type select No configuration"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def packages(edition: Edition) -> list[str]:
 
 def ensure_box(edition: Edition) -> Box:
     """The box for an edition, built where the cache has none of this recipe. Needs root."""
-    recipe = "\n".join([SUITE, DISK_SIZE, _SETUP, *packages(edition), edition.vagrant.box])
+    recipe = "\n".join(
+        [SUITE, DISK_SIZE, _SETUP, _DEBCONF, *packages(edition), edition.vagrant.box]
+    )
     digest = hashlib.sha256(f"{recipe}{edition.vagrant.version}".encode()).hexdigest()[:16]
     cache = platformdirs.user_cache_path("labctl") / "test-box"
     folder = cache / digest
@@ -139,6 +142,8 @@ def _debootstrap(root: Path, wanted: list[str]) -> None:
             '--dpkgopt=path-exclude="/usr/share/doc/*"',
             '--dpkgopt=path-exclude="/usr/share/man/*"',
             "--setup-hook=mkdir -p $1/etc/initramfs-tools/conf.d",
+            # As the packages step answers Postfix's question: installed, not configured.
+            f"--essential-hook=echo '{_DEBCONF}' | chroot $1 debconf-set-selections",
             f"--setup-hook=printf '%s\\n' '{initramfs}' >$1/etc/initramfs-tools/conf.d/box",
             f"--setup-hook=printf '%s\\n' '{modules}' >$1/etc/initramfs-tools/modules",
             SUITE,

@@ -1,0 +1,53 @@
+"""A machine that the tests describe, for the doctor to examine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class OtherMachine:
+    """By default a Debian PC with everything a VirtualBox lab needs."""
+
+    system: str = "linux"
+    distribution: str = "debian"
+    architecture: str = "x86_64"
+    home: Path = Path("/home/taro")
+    programs: tuple[str, ...] = ("VBoxManage", "vagrant")
+    virtualbox: str = "7.0.20r163906\n"
+    vagrant: str = "Vagrant 2.3.4\n"
+    answers: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=lambda: {"/proc/cpuinfo": "flags : vmx sse"})
+    variables: Mapping[str, str] = field(default_factory=dict)
+    interfaces: tuple[tuple[str, str], ...] = (("eth0", "192.168.1.20/24"),)
+    disk: int = 100 * GIB
+    memory: int = 8 * GIB
+
+    def program(self, name: str) -> str | None:
+        return name if name in self.programs else None
+
+    def ask(self, *argv: str) -> str:
+        """The answer to the last word, or to the program's version."""
+        if argv[1:] == ("--version",):
+            return {"VBoxManage": self.virtualbox, "vagrant": self.vagrant}[argv[0]]
+        return next((said for key, said in self.answers.items() if key in argv[-1]), "")
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def environment(self, name: str) -> str:
+        return self.variables.get(name, "")
+
+    def free_disk(self, folder: Path) -> int:
+        return self.disk
+
+    def free_memory(self) -> int:
+        return self.memory
+
+    def addresses(self) -> list[tuple[str, IPv4Interface]]:
+        return [(name, IPv4Interface(address)) for name, address in self.interfaces]

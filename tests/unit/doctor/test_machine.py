@@ -1,0 +1,47 @@
+"""What each system says of its addresses, read."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+
+from labctl.doctor.machine import linux_addresses, mac_addresses, windows_addresses
+
+LINUX = """\
+1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+2: eth0    inet 192.168.1.20/24 brd 192.168.1.255 scope global dynamic eth0\\       valid_lft 8
+"""
+
+MAC = """\
+lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> mtu 16384
+\tinet 127.0.0.1 netmask 0xff000000
+\tinet6 ::1 prefixlen 128
+en0: flags=8863<UP,BROADCAST,SMART,RUNNING,SIMPLEX,MULTICAST> mtu 1500
+\tether a4:83:e7:00:00:00
+\tinet 192.168.1.21 netmask 0xffffff00 broadcast 192.168.1.255
+bridge100: flags=8a63<UP,BROADCAST,SMART,RUNNING,ALLMULTI,SIMPLEX,MULTICAST> mtu 1500
+\tinet 192.168.56.1 netmask 0xffffff00 broadcast 192.168.56.255
+"""
+
+WINDOWS = "イーサネット|192.168.1.22/24\r\nLoopback Pseudo-Interface 1|127.0.0.1/8\r\n"
+
+
+def test_linux() -> None:
+    assert linux_addresses(LINUX) == [
+        ("lo", IPv4Interface("127.0.0.1/8")),
+        ("eth0", IPv4Interface("192.168.1.20/24")),
+    ]
+
+
+def test_mac() -> None:
+    assert mac_addresses(MAC) == [
+        ("lo0", IPv4Interface("127.0.0.1/8")),
+        ("en0", IPv4Interface("192.168.1.21/24")),
+        ("bridge100", IPv4Interface("192.168.56.1/24")),
+    ]
+
+
+def test_windows() -> None:
+    assert windows_addresses(WINDOWS) == [
+        ("イーサネット", IPv4Interface("192.168.1.22/24")),
+        ("Loopback Pseudo-Interface 1", IPv4Interface("127.0.0.1/8")),
+    ]

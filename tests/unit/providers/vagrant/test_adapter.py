@@ -1,0 +1,56 @@
+"""Vagrant's machine-readable output, as recorded from Vagrant 2.3.4, and what errors mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
+from labctl.providers.vagrant.adapter import rows
+from labctl.providers.vagrant.failures import failure
+from labctl.run import Completed
+
+STATUS = """\
+1795570654,host1,metadata,provider,virtualbox
+1795570656,host1,provider-name,virtualbox
+1795570656,host1,state,running
+1795570656,host1,state-human-long,The VM is running. To stop this VM%!(VAGRANT_COMMA) halt\\nit.
+"""
+
+
+def test_rows_are_unescaped_and_other_lines_left_out() -> None:
+    found = rows(STATUS + "\nThe VM is running, they say.\n==> host1: Booting VM...\n")
+    assert [row.kind for row in found] == [
+        "metadata",
+        "provider-name",
+        "state",
+        "state-human-long",
+    ]
+    assert found[2].target == "host1"
+    assert found[3].data == ("The VM is running. To stop this VM, halt\nit.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ProviderNotUsable", MachineLacks),
+        ("BoxAddShortNotFound", MachineLacks),
+        ("VirtualBoxInvalidHostSubnet", MachineLacks),
+        ("VMBootTimeout", MachineLacks),
+        ("SnapshotNotFound", WrongState),
+        ("VMNotCreatedError", WrongState),
+        ("VBoxManageError", CommandFailed),
+    ],
+)
+def test_an_error_keeps_vagrants_reason_and_leads_on(name: str, kind: type[LabError]) -> None:
+    done = Completed(("vagrant", "up"), 1, "", "")
+    error = failure(["up", "host1"], done, [(f"Vagrant::Errors::{name}", "the reason")])
+    assert type(error) is kind
+    assert "the reason" in error.cause
+    assert error.hint or kind is CommandFailed
+
+
+def test_an_unknown_end_shows_the_command_and_what_it_said() -> None:
+    done = Completed(("vagrant", "up"), 1, "", "ruby: out of memory\n")
+    error = failure(["up", "host1"], done, [])
+    assert "vagrant up host1" in error.message
+    assert "ruby: out of memory" in error.cause

@@ -1,0 +1,55 @@
+"""The lab's book: checkpoints, pinned keys, and files that are not readable."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.errors import WrongState
+from labctl.home import LabHome, lab_home
+from labctl.providers.vagrant.book import Book, Machine, Saved, read_book, write_book
+
+
+@pytest.fixture
+def home() -> LabHome:
+    return lab_home("default")
+
+
+def saved(name: str, snapshot: str) -> Saved:
+    return Saved(name=name, created="2026-01-01T00:00:00+09:00", origin="up", snapshot=snapshot)
+
+
+def test_a_checkpoint_saved_again_leaves_its_old_snapshot_to_be_deleted() -> None:
+    book = Book(hypervisor="virtualbox").with_checkpoint(saved("dns", "labctl-dns-1"))
+    book = book.with_checkpoint(saved("ready", "labctl-ready-1"))
+    book = book.with_checkpoint(saved("dns", "labctl-dns-2"))
+    assert [each.snapshot for each in book.checkpoints] == ["labctl-ready-1", "labctl-dns-2"]
+    assert book.stale == ("labctl-dns-1",)
+
+
+def test_dropping_what_is_not_there_changes_nothing() -> None:
+    book = Book(hypervisor="virtualbox").with_checkpoint(saved("dns", "labctl-dns-1"))
+    assert book.without_checkpoint("ready") == book
+
+
+def test_the_keys_are_pinned_to_where_ssh_answers(home: LabHome) -> None:
+    forwarded = Machine(address="127.0.0.1", port=2222, host_keys=("ssh-ed25519 AAAA",))
+    direct = Machine(address="192.168.121.7", port=22, host_keys=("ssh-ed25519 BBBB",))
+    book = Book(hypervisor="libvirt", machines={"host1": forwarded, "host2": direct})
+    write_book(home, book)
+    assert home.known_hosts.read_text() == (
+        "[127.0.0.1]:2222 ssh-ed25519 AAAA\n192.168.121.7 ssh-ed25519 BBBB\n"
+    )
+    assert read_book(home) == book
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"hypervisor": 1}', "\x00"])
+def test_a_broken_book_is_a_state_to_mend(home: LabHome, text: str) -> None:
+    home.state.mkdir(parents=True)
+    (home.state / "vagrant.json").write_text(text)
+    with pytest.raises(WrongState) as caught:
+        read_book(home)
+    assert "labctl destroy" in caught.value.hint
+
+
+def test_no_book_is_no_lab(home: LabHome) -> None:
+    assert read_book(home) is None

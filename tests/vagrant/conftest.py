@@ -1,0 +1,109 @@
+"""Real Vagrant with the test double of VBoxManage, in a network namespace of the tests' own.
+
+`make test-vagrant` makes the namespace: the lab's addresses are fixed, and nothing of these
+tests may meet a lab that runs on this machine, or the world.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labctl.lab import DEFAULT_EDITION, load_edition
+from labctl.run import run
+from tests.vagrant.box import Box, ensure_box
+from tests.vagrant.double.qemu import stop
+from tests.vagrant.double.registry import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _namespace() -> None:
+    links = run(["ip", "-o", "link"]).stdout.splitlines()
+    assert len(links) == 1, "these tests need a network namespace of their own: make test-vagrant"
+    run(["ip", "link", "set", "lo", "up"])
+
+
+@pytest.fixture(scope="session")
+def box() -> Box:
+    return ensure_box(load_edition(DEFAULT_EDITION))
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for everything the tests make; short, for it holds sockets."""
+    return tmp_path_factory.mktemp("v")
+
+
+@pytest.fixture(scope="session")
+def vboxmanage(place: Path) -> Path:
+    """The test double, as the program VBoxManage in a folder for PATH."""
+    program = place / "bin" / "VBoxManage"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tests.vagrant.double "$@"\n'
+    )
+    program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return program
+
+
+@pytest.fixture(scope="session")
+def store(place: Path) -> Iterator[Store]:
+    """What the test double has; whatever a failed test left of it is stopped at the end."""
+    home = place / "virtualbox"
+    home.mkdir()
+    store = Store(home)
+    yield store
+    for vm in store.read().vms.values():
+        stop(vm)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(place: Path, box: Box, vboxmanage: Path, store: Store) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{vboxmanage.parent}{os.pathsep}{os.environ['PATH']}")
+        patch.setenv("VBOX_DOUBLE_HOME", str(store.home))
+        patch.setenv("VAGRANT_HOME", str(box.home))
+        patch.setenv("XDG_STATE_HOME", str(place / "state"))
+        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        patch.setenv("LC_ALL", "C.UTF-8")
+        yield
+
+
+@pytest.fixture
+def no_virtualbox(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    _only(monkeypatch, place / "only-vagrant", ["vagrant", "ruby", "sh", "ssh", "ip"])
+
+
+@pytest.fixture
+def no_vagrant(monkeypatch: pytest.MonkeyPatch, vboxmanage: Path, place: Path) -> None:
+    _only(monkeypatch, place / "only-virtualbox", ["sh", "ip", "ssh"])
+    monkeypatch.setenv("PATH", f"{vboxmanage.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def _only(monkeypatch: pytest.MonkeyPatch, folder: Path, programs: list[str]) -> None:
+    """A PATH with nothing but these programs."""
+    folder.mkdir(exist_ok=True)
+    for name in programs:
+        found = shutil.which(name)
+        link = folder / name
+        if found is not None and not link.exists():
+            link.symlink_to(found)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def manage(*words: str) -> str:
+    """VBoxManage as a person would call it, behind labctl's back."""
+    done = subprocess.run(
+        ["VBoxManage", *words], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

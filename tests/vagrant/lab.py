@@ -1,0 +1,59 @@
+"""The lab of the Vagrant tests, and the real program that works on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAME = "vagrant-tests"
+# Small, for the machines are emulated.
+LAB_FILE = 'provider = "vagrant"\nmemory = 512\n'
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a labctl ended, and both its outputs."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)["data"]
+
+    @property
+    def error(self) -> Any:
+        """The error's message, cause and hint, of a labctl that was given --json."""
+        return json.loads(self.out)["error"]
+
+
+def labctl(*args: str, code: int = 0, **variables: str) -> Ended:
+    """Runs labctl to its end; `code` is the exit code it must have."""
+    done = subprocess.run(
+        [sys.executable, "-m", "labctl", *args],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "LABCTL_NAME": NAME, "LABCTL_LANG": "en", **variables},
+        check=False,
+        timeout=3000,
+    )
+    assert done.returncode == code, f"labctl {args}\n{done.stdout}\n{done.stderr}"
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def write_lab_file(folder: Path) -> Path:
+    path = folder / "labctl.toml"
+    path.write_text(LAB_FILE, encoding="utf-8")
+    return path
+
+
+def on_host(host: str, command: str) -> str:
+    """What a shell command on a host printed, run through labctl itself."""
+    return labctl("ssh", host, "--user", "root", "--", "sh", "-c", command).out

@@ -1,0 +1,158 @@
+"""The main job on VirtualBox machines: up, mail, reset, mail, what goes wrong, destroy.
+
+The tests are one story and run in this order: a boot costs minutes under emulation.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labctl.run import run
+from tests.vagrant.conftest import manage
+from tests.vagrant.double import qemu
+from tests.vagrant.double.registry import Store, Vm
+from tests.vagrant.lab import NAME, labctl, on_host, write_lab_file
+
+ADDRESSES = {"host1": "192.168.56.101", "host2": "192.168.56.102"}
+SECONDS = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lab(place: Path) -> Iterator[None]:
+    labctl("up", "--lab", str(write_lab_file(place)))
+    yield
+    labctl("destroy", "--yes")
+
+
+def machine(store: Store, host: str) -> Vm:
+    return store.read().vm(f"labctl-{NAME}-{host}")
+
+
+def test_two_linked_clones_run_under_names_that_show_the_lab(store: Store) -> None:
+    master = next(vm for vm in store.read().vms.values() if vm.name.startswith("test-box_"))
+    for host in ADDRESSES:
+        clone = machine(store, host)
+        assert qemu.running(clone)
+        backing = run(["qemu-img", "info", "-U", str(clone.disk)]).stdout
+        assert str(master.disk) in backing
+        assert (clone.memory, clone.cpus) == (512, 1)
+
+
+@pytest.mark.parametrize("host", ADDRESSES)
+def test_this_machine_reaches_the_host_only_address(host: str) -> None:
+    with socket.create_connection((ADDRESSES[host], 25), SECONDS) as smtp:
+        smtp.settimeout(SECONDS)
+        assert smtp.recv(100).startswith(b"220 mail.")
+
+
+def test_the_hosts_know_their_names_and_the_admin_needs_no_password() -> None:
+    said = on_host("host1", "hostname; hostname -f; runuser -u ubuntu -- sudo -n id -un")
+    assert said.split() == ["host1", "host1.example1.jp", "root"]
+
+
+def test_a_second_up_changes_nothing(store: Store) -> None:
+    calls = (store.home / "calls.log").stat().st_size
+    again = labctl("up", "--json").data
+    assert not again["made"]
+    assert not again["started"]
+    assert [report for report in again["reports"] if report["changes"]] == []
+    new = (store.home / "calls.log").read_text()[calls:].split("\n")
+    # Nothing was asked of VirtualBox but whether it is there.
+    assert set(new) <= {"--version", ""}
+
+
+def test_status_sees_both_running_with_all_checkpoints() -> None:
+    (lab,) = labctl("status", "--json").data["labs"]
+    assert [host["state"] for host in lab["hosts"]] == ["running", "running"]
+    assert [each["name"] for each in lab["checkpoints"]] == ["os", "dns", "packages", "ready"]
+
+
+def test_mail_goes_both_ways() -> None:
+    labctl("test-mail", "--timeout", "120")
+
+
+def test_an_independent_client_logs_in_sends_and_reads() -> None:
+    accounts = {each["host"]: each for each in labctl("credentials", "--json").data["accounts"]}
+    user1, user2 = accounts["host1"], accounts["host2"]
+    with smtplib.SMTP(ADDRESSES["host1"], 25, timeout=SECONDS) as smtp:
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            smtp.login(user1["user"], "wrong")
+        smtp.login(user1["user"], user1["password"])
+        smtp.sendmail(user1["address"], user2["address"], "Subject: from outside\r\n\r\nhello\r\n")
+    with imaplib.IMAP4(ADDRESSES["host2"], 143, timeout=SECONDS) as imap:
+        imap.login(user2["user"], user2["password"])
+        deadline = time.monotonic() + SECONDS
+        while not _found(imap, "from outside"):
+            assert time.monotonic() < deadline, "the message did not arrive"
+
+
+def _found(imap: imaplib.IMAP4, subject: str) -> bool:
+    imap.select("INBOX", readonly=True)
+    return bool(imap.search(None, "SUBJECT", f'"{subject}"')[1][0])
+
+
+def test_mail_to_the_world_does_not_leave_and_packages_only_while_open() -> None:
+    rules = on_host("host1", "nft list table inet labctl")
+    assert "tcp dport 25 reject with tcp reset" in rules
+    assert "tcp dport { 53, 80, 443 } accept" in rules
+    labctl("net", "close")
+    assert "443" not in on_host("host1", "nft list table inet labctl")
+    labctl("net", "open")
+
+
+def test_reset_goes_back_and_sets_the_clock() -> None:
+    on_host("host2", "touch /root/forgotten")
+    labctl("reset", "--yes")
+    assert on_host("host2", "ls /root").split() == []
+    for host in ADDRESSES:
+        assert abs(float(on_host(host, "date +%s.%N")) - time.time()) < 10
+
+
+def test_mail_goes_both_ways_after_the_reset() -> None:
+    labctl("test-mail", "--timeout", "120")
+
+
+def test_the_state_before_the_reset_is_kept_on_both_or_on_neither(store: Store) -> None:
+    names = {host: [s.name for s in machine(store, host).snapshots] for host in ADDRESSES}
+    assert names["host1"] == names["host2"]
+    assert len(names["host1"]) == 5
+
+
+def test_a_snapshot_missing_on_one_machine_stops_the_reset_before_it_begins(store: Store) -> None:
+    (name,) = (s.name for s in machine(store, "host2").snapshots if "-packages-" in s.name)
+    manage("snapshot", machine(store, "host2").uuid, "delete", name)
+    pids = {host: machine(store, host).pid for host in ADDRESSES}
+    error = labctl("reset", "--to", "packages", "--yes", "--json", code=4).error
+    assert "host2" in error["message"]
+    assert name in error["cause"]
+    assert {host: machine(store, host).pid for host in ADDRESSES} == pids
+
+
+def test_a_machine_deleted_behind_labctls_back_is_named(store: Store) -> None:
+    gone = machine(store, "host2")
+    manage("controlvm", gone.uuid, "poweroff")
+    manage("unregistervm", gone.uuid, "--delete")
+    (lab,) = labctl("status", "--json").data["labs"]
+    assert [host["state"] for host in lab["hosts"]] == ["running", "absent"]
+    error = labctl("up", "--json", code=4).error
+    assert "host2" in error["message"]
+    assert error["hint"] == "labctl destroy, then labctl up"
+
+
+def test_destroy_leaves_nothing(store: Store, place: Path) -> None:
+    labctl("destroy", "--yes")
+    left = [vm.name for vm in store.read().vms.values()]
+    # The master of the linked clones stays, as Vagrant keeps it: for the next lab.
+    assert [name for name in left if not name.startswith("test-box_")] == []
+    assert not (place / "state" / "labctl" / "labs" / NAME).exists()
+    processes = run(["ps", "-eo", "args"]).stdout
+    assert "qemu-system" not in processes
+    links = run(["ip", "-o", "link"]).stdout
+    assert "tap" not in links

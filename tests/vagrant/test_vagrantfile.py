@@ -1,0 +1,107 @@
+"""The production Vagrantfile: valid for every edition, and the same machines in both ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from labctl import resources
+from labctl.home import LabHome
+from labctl.lab import Lab, load_edition
+from labctl.providers.vagrant.folder import machines, write_folder
+from tests.vagrant.conftest import ROOT
+
+EDITIONS = sorted(path.stem for path in resources.editions().glob("*.yaml"))
+
+# The machines as Vagrant's own configuration has them, printed instead of made.
+_SHOW = """
+require "json"
+gem "vagrant"
+require "vagrant"
+env = Vagrant::Environment.new(cwd: ARGV[0], local_data_path: ARGV[1])
+puts JSON.generate(env.machine_names.to_h { |name|
+  vm = env.machine(name, :virtualbox).config.vm
+  networks = vm.networks.select { |kind, _| kind == :private_network }.map(&:last)
+  vb = vm.get_provider_config(:virtualbox)
+  [name, { hostname: vm.hostname, box: vm.box, version: vm.box_version,
+           network: networks.map { |each| each.slice(:ip, :netmask, :hostname) },
+           memory: vb.memory, cpus: vb.cpus, linked: vb.linked_clone, title: vb.name,
+           folders: vm.synced_folders.reject { |_, folder| folder[:disabled] }.keys }]
+})
+"""
+
+
+def shown(folder: Path, data: Path, edition: str) -> dict[str, dict[str, object]]:
+    done = subprocess.run(
+        ["ruby", "-e", _SHOW, str(folder), str(data)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LABCTL_EDITION": edition},
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+def validate(folder: Path, data: Path, edition: str) -> None:
+    done = subprocess.run(
+        ["vagrant", "validate"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LABCTL_EDITION": edition, "VAGRANT_DOTFILE_PATH": str(data)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_vagrant_validates_it_in_a_checkout_and_in_a_lab(edition: str, tmp_path: Path) -> None:
+    lab = Lab(name="default", edition=load_edition(edition))
+    validate(ROOT, tmp_path / "data", edition)
+    home = LabHome(name="default", state=tmp_path / "state", cache=tmp_path / "cache")
+    validate(write_folder(lab, home), tmp_path / "data", edition)
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_plain_vagrant_makes_the_machines_that_labctl_makes(edition: str, tmp_path: Path) -> None:
+    lab = Lab(name="checkout", edition=load_edition(edition))
+    home = LabHome(name="checkout", state=tmp_path / "state", cache=tmp_path / "cache")
+    plain = shown(ROOT, tmp_path / "data", edition)
+    made = shown(write_folder(lab, home), tmp_path / "data2", edition)
+    assert plain == made
+    assert list(plain) == [host.name for host in lab.hosts]
+    for host in lab.hosts:
+        assert plain[host.name] == {
+            "hostname": host.fqdn,
+            "box": lab.edition.vagrant.box,
+            "version": lab.edition.vagrant.version,
+            "network": [
+                {
+                    "ip": str(host.address),
+                    "netmask": str(lab.network.cidr.netmask),
+                    "hostname": True,
+                }
+            ],
+            "memory": lab.edition.vagrant.memory,
+            "cpus": lab.edition.vagrant.cpus,
+            "linked": True,
+            "title": f"labctl-checkout-{host.name}",
+            "folders": [],
+        }
+
+
+def test_the_labs_own_choices_come_first() -> None:
+    edition = load_edition("ubuntu-example")
+    lab = Lab.model_validate(
+        {"name": "big", "edition": edition, "choices": {"memory": 2048, "dns": "parent"}}
+    )
+    made = machines(lab)
+    assert made["memory"] == 2048
+    assert isinstance(made["hosts"], list)
+    assert [host["name"] for host in made["hosts"]] == ["host0", "host1", "host2"]
