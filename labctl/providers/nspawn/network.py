@@ -77,9 +77,7 @@ class LabNetwork:
     def rules(self, way_out: WayOut | None) -> str:
         """The filter as nft reads it (nft(8)); replaces the table as a whole."""
         outward = "" if way_out is None else _outward_rules(way_out)
-        proxy = ""
-        if way_out is not None and way_out.proxy_port is not None:
-            proxy = f"tcp dport {way_out.proxy_port} accept"
+        proxy = "" if way_out is None else _proxy_rule(way_out.proxy_port)
         return f"""
 table inet {self.table} {{}}
 delete table inet {self.table}
@@ -112,18 +110,10 @@ table inet {self.table} {{
 }}
 """
 
-    def allow_forwarding(self) -> dict[str, str]:
-        """Lets packets pass between the bridge and the way out.
-
-        Returns what the way out's setting was, by interface, for `destroy` to restore.
-        """
-        before = {}
-        for device in _uplinks():
-            path = Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding")
-            before[device] = path.read_text().strip()
-            path.write_text("1")
-        _set_sysctl(f"net/ipv4/conf/{self.bridge}/forwarding", "1")
-        return before
+    def allow_forwarding(self) -> None:
+        """Lets packets pass between the bridge and the way out; see `forwarding`."""
+        for device in (*_uplinks(), self.bridge):
+            _forwarding_of(device).write_text("1")
 
     def remove(self, forwarding: dict[str, str]) -> None:
         """Takes bridge and filter away and puts the machine's settings back; idempotent."""
@@ -132,6 +122,11 @@ table inet {self.table} {{
         if not _other_bridges():
             for device, value in forwarding.items():
                 _set_sysctl(f"net/ipv4/conf/{device}/forwarding", value)
+
+
+def forwarding() -> dict[str, str]:
+    """What this machine's setting is for its ways out, by interface, for `remove` to restore."""
+    return {device: _forwarding_of(device).read_text().strip() for device in _uplinks()}
 
 
 def machine_resolvers() -> tuple[str, ...]:
@@ -156,13 +151,22 @@ def _resolvers_in(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _proxy_rule(port: int | None) -> str:
+    # Port 25 of this machine is its own mail server, whatever a proxy setting says.
+    return "" if port in (None, 25) else f"tcp dport {port} accept"
+
+
 def _outward_rules(way_out: WayOut) -> str:
-    ports = ", ".join(str(port) for port in way_out.ports)
-    rules = [f"tcp dport {{ {ports} }} accept"]
+    ports = ", ".join(str(port) for port in sorted({*way_out.ports} - {25}))
+    rules = [f"tcp dport {{ {ports} }} accept"] if ports else []
     if way_out.resolvers:
         servers = ", ".join(way_out.resolvers)
         rules += [f"ip daddr {{ {servers} }} meta l4proto {{ tcp, udp }} th dport 53 accept"]
     return "\n    ".join(rules)
+
+
+def _forwarding_of(device: str) -> Path:
+    return Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding")
 
 
 def _ip(*words: str) -> list[dict[str, Any]]:

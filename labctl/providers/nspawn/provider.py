@@ -23,7 +23,12 @@ from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
 from labctl.providers.nspawn.image import Image, sweep_if_idle
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
-from labctl.providers.nspawn.network import LabNetwork, WayOut, machine_resolvers
+from labctl.providers.nspawn.network import (
+    LabNetwork,
+    WayOut,
+    forwarding,
+    machine_resolvers,
+)
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.results import CheckpointInfo, HostState
 from labctl.run import run
@@ -149,11 +154,12 @@ class NspawnProvider:
 
     def _open_network(self, book: Book) -> None:
         self._network.ensure_free()
+        if not book.forwarding:
+            # Kept before it is changed: whenever labctl is killed, it can be put back.
+            self._store.write(book.model_copy(update={"forwarding": forwarding()}))
         self._network.create()
-        before = self._network.allow_forwarding()
         self._network.set_filter(self._way_out() if book.net_open else None)
-        if not book.forwarding and before:
-            self._store.write(book.model_copy(update={"forwarding": before}))
+        self._network.allow_forwarding()
 
     def _way_out(self) -> WayOut:
         return WayOut(
@@ -214,6 +220,10 @@ class NspawnProvider:
             progress(container.host, _("stopping"))
         self._each(Container.halt)
         self._network.remove(self._forwarding())
+        book = self._store.read()
+        if book is not None:
+            # What the machine's own setting is may change until the next start.
+            self._store.write(book.model_copy(update={"forwarding": {}}))
 
     def destroy(self, progress: Progress = silent) -> None:
         self._each(Container.kill)
