@@ -7,6 +7,8 @@ host's own layer (Documentation/filesystems/overlayfs.rst, "Changes to underlyin
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,12 +38,17 @@ def is_mounted(target: Path) -> bool:
 
 def mounted_below(folder: Path) -> list[str]:
     """The mount points at or below a folder, deepest first."""
-    points = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
-        point = line.split()[4].encode().decode("unicode_escape")
-        if Path(point).is_relative_to(folder):
-            points.append(point)
-    return sorted(points, key=len, reverse=True)
+    points = _mount_points(os.fsdecode(Path("/proc/self/mountinfo").read_bytes()))
+    return sorted((p for p in points if Path(p).is_relative_to(folder)), key=len, reverse=True)
+
+
+def _mount_points(mountinfo: str) -> list[str]:
+    """The fifth field of each line; space, tab, line end and backslash stand there in octal."""
+    return [
+        re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4])
+        for line in mountinfo.split("\n")
+        if line
+    ]
 
 
 def unmount_below(folder: Path) -> None:

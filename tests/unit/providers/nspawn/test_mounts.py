@@ -1,0 +1,35 @@
+"""Mount points are found by the name their folder really has."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.providers.nspawn.mounts import _mount_points
+
+
+def as_the_kernel_writes(path: str) -> str:
+    """fs/proc_namespace.c mangles space, tab, line end, backslash and #."""
+    return "".join(f"\\{ord(char):03o}" if char in " \t\n\\#" else char for char in path)
+
+
+# The kernel writes every other byte as it is: a carriage return, an ideographic space.
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0/")
+    | st.sampled_from(" \t\n\\#\r\u3000\u2028"),
+    min_size=1,
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=3))
+def test_whatever_a_folder_is_called_its_mounts_are_found(names: list[str]) -> None:
+    lines = [
+        f"36 35 98:0 /mnt1 /{as_the_kernel_writes(name)} rw master:1 - ext3 /dev/root rw\n"
+        for name in names
+    ]
+    assert _mount_points("".join(lines)) == [f"/{name}" for name in names]
+
+
+def test_a_folder_with_a_japanese_name() -> None:
+    line = "62 30 0:50 / /home/山田/my\\040lab/host1 rw - overlay labctl rw"
+    assert _mount_points(line) == ["/home/山田/my lab/host1"]
