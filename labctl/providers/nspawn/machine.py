@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labctl.errors import MachineLacks
 from labctl.i18n import _
+from labctl.run import run
 
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",
@@ -49,8 +50,15 @@ def ensure_kernel() -> None:
                 _("the kernel has no {kind} namespaces", kind=kind),
                 hint=_("use VirtualBox: labctl up --provider vagrant"),
             )
-    if "\toverlay\n" not in Path("/proc/filesystems").read_text(encoding="utf-8"):
+    if not _has_overlay():
+        # Nothing has mounted one since the machine booted: the module is not loaded yet.
+        run(["sh", "-c", "modprobe overlay"], check=False)
+    if not _has_overlay():
         raise MachineLacks(_("the kernel has no overlayfs"), hint="modprobe overlay")
+
+
+def _has_overlay() -> bool:
+    return "\toverlay\n" in Path("/proc/filesystems").read_text(encoding="utf-8")
 
 
 def ensure_inotify(hosts_to_start: int) -> None:
