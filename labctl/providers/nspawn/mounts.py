@@ -24,7 +24,7 @@ def mount_overlay(target: Path, lower: Sequence[Path], upper: Path, work: Path) 
     for folder in (target, upper, work):
         folder.mkdir(parents=True, exist_ok=True)
     layers = ":".join(_escaped(path) for path in lower)
-    options = f"lowerdir={layers},upperdir={upper},workdir={work},{_OPTIONS}"
+    options = f"lowerdir={layers},upperdir={_escaped(upper)},workdir={_escaped(work)},{_OPTIONS}"
     run(["mount", "-t", "overlay", "labctl", "-o", options, str(target)])
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +38,25 @@ def test_whatever_a_folder_is_called_its_mounts_are_found(names: list[str]) -> N
 def test_a_folder_with_a_japanese_name() -> None:
     line = "62 30 0:50 / /home/山田/my\\040lab/host1 rw - overlay labctl rw"
     assert _mount_points(line) == ["/home/山田/my lab/host1"]
+
+
+def test_an_overlay_is_mounted_and_found_below_any_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a b,c:d\\e 山田"
+    script = """
+import sys
+from pathlib import Path
+from labctl.providers.nspawn.mounts import is_mounted, mount_overlay, unmount_below
+folder = Path(sys.argv[1])
+(folder / "low").mkdir(parents=True)
+(folder / "low" / "file").write_text("below")
+mount_overlay(folder / "root", [folder / "low"], folder / "up", folder / "work")
+assert is_mounted(folder / "root")
+(folder / "root" / "file").write_text("above")
+unmount_below(folder)
+assert not is_mounted(folder / "root")
+assert (folder / "up" / "file").read_text() == "above"
+"""
+    # In a mount namespace of its own, so that nothing stays; root need be nobody here.
+    own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    subprocess.run([*own, sys.executable, "-c", script, str(folder)], check=True)
+    assert (folder / "low" / "file").read_text() == "below"
