@@ -13,10 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from labctl.errors import LabError, WrongState, WrongUsage
+from labctl.home import name_option
 from labctl.i18n import _
 from labctl.providers.base import Progress
 from labctl.results import StepReport
-from labctl.session import Session, name_option
+from labctl.session import Session
 from labctl.state import LabState, write_state
 from provision.step import Step, Target
 from provision.steps import STEPS

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from labctl.drills.exercise import forget
 from labctl.engine import checkpoint_of
 from labctl.errors import WrongState, WrongUsage
+from labctl.home import name_option
 from labctl.i18n import _
 from labctl.providers.base import Progress
-from labctl.session import Session, name_option
+from labctl.session import Session
 from provision.steps import STEPS
 
 KEPT_BEFORE_RESET = 3
@@ -91,5 +92,6 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
 
 
 def _kept(session: Session) -> list[str]:
+    """Oldest first, as the provider lists them: the clock in the names may have been set back."""
     names = (info.name for info in session.provider.checkpoints())
-    return sorted(name for name in names if name.startswith(_BEFORE))
+    return [name for name in names if name.startswith(_BEFORE)]

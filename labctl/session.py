@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labctl.credentials import Credentials, load_credentials
 from labctl.errors import WrongState
-from labctl.home import LabHome, lab_home
+from labctl.home import LabHome, lab_home, name_option
 from labctl.i18n import _, prefer_language
 from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.providers.base import Provider
@@ -101,8 +101,3 @@ def again(session: Session) -> str:
     complete = session.state.complete if session.state is not None else ""
     until = "" if complete in ("", WHOLE) else f" --until {complete}"
     return "labctl up" + until + name_option(session.lab.name)
-
-
-def name_option(name: str) -> str:
-    """` --name NAME` for a hint, or nothing for the default lab."""
-    return "" if name == "default" else f" --name {name}"

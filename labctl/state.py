@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.errors import WrongState
-from labctl.home import LabHome, write_atomically
+from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import _
 
 VERSION = 1
+Kept = TypeVar("Kept", bound=BaseModel)
 
 
 class LabState(BaseModel):
@@ -27,15 +30,7 @@ class LabState(BaseModel):
 
 def read_state(home: LabHome) -> LabState | None:
     """The state; None for a lab that was never made. WrongState where it cannot be read."""
-    try:
-        state = LabState.model_validate_json(home.state_file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        raise _unreadable(home, type(error).__name__) from error
-    if state.version != VERSION:
-        raise _unreadable(home, f"version {state.version}")
-    return state
+    return read_kept(home.state_file, LabState, VERSION, home.name)
 
 
 def write_state(home: LabHome, state: LabState) -> None:
@@ -43,9 +38,30 @@ def write_state(home: LabHome, state: LabState) -> None:
     write_atomically(home.state_file, state.model_dump_json(indent=1))
 
 
-def _unreadable(home: LabHome, cause: str) -> WrongState:
-    return WrongState(
-        _("the state file {path} cannot be read", path=home.state_file),
-        cause=cause,
-        hint=_("labctl destroy, then labctl up"),
-    )
+def read_kept(path: Path, model: type[Kept], version: int, lab: str) -> Kept | None:
+    """What labctl wrote to `path` of the lab called `lab`; None where there is no such file.
+
+    Raises WrongState, with the way out, for a file that is cut, not readable or of another
+    `version` than this labctl's.
+    """
+    try:
+        text = path.read_bytes()
+        found = json.loads(text)
+        if isinstance(found, dict) and found.get("version") != version:
+            raise ValueError(f"version {found.get('version')}, not {version}")
+        return model.model_validate_json(text)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise WrongState(
+            _("the state file {path} cannot be read", path=path),
+            cause=_reason(error),
+            hint=_("labctl destroy{name}, then labctl up{name}", name=name_option(lab)),
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        detail = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
+    return error.strerror or "" if isinstance(error, OSError) else str(error)

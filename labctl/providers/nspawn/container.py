@@ -111,6 +111,7 @@ class Container:
 
     def halt(self) -> None:
         """Shuts the host down as its own poweroff would; after 15 s, ends it by force."""
+        self.cgroup.thaw()
         init = self.cgroup.init_pid()
         if init is not None:
             with suppress(ProcessLookupError):

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from labctl.errors import WrongState, WrongUsage
-from labctl.home import LabHome, write_atomically
+from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.providers.base import Endpoint, PackageSet, Progress, silent
@@ -140,6 +140,9 @@ class NspawnProvider:
 
     def start(self, progress: Progress = silent) -> bool:
         book = self._book()
+        for each in self._containers:
+            # A labctl that was killed while it saved a checkpoint left them frozen.
+            each.cgroup.thaw()
         stopped = [each for each in self._containers if not (each.running and each.mounted)]
         self._open_network(book)
         if not stopped:
@@ -192,7 +195,10 @@ class NspawnProvider:
     def endpoints(self) -> Mapping[str, Endpoint]:
         for container in self._containers:
             if not container.running:
-                raise WrongState(_("{host} does not run", host=container.host), hint=_("labctl up"))
+                raise WrongState(
+                    _("{host} does not run", host=container.host),
+                    hint="labctl up" + name_option(self._lab.name),
+                )
         return {
             container.host: Endpoint(
                 host=container.host,
@@ -282,7 +288,7 @@ class NspawnProvider:
                 size=self._store.size(saved.stack.layers[-1]),
                 origin=saved.origin,
             )
-            for saved in sorted(book.checkpoints, key=lambda saved: saved.created)
+            for saved in book.checkpoints
         )
 
     def drop(self, checkpoint: str) -> None:
@@ -293,7 +299,10 @@ class NspawnProvider:
     def _book(self) -> Book:
         book = self._store.read()
         if book is None:
-            raise WrongState(_("the lab was never brought up"), hint=_("labctl up"))
+            raise WrongState(
+                _("the lab {name} was never brought up", name=self._lab.name),
+                hint="labctl up" + name_option(self._lab.name),
+            )
         return book
 
     def _forwarding(self) -> dict[str, str]:

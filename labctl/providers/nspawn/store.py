@@ -13,11 +13,10 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from labctl.errors import WrongState
 from labctl.home import write_atomically
-from labctl.i18n import _
+from labctl.state import read_kept
 
 VERSION = 1
 
@@ -74,7 +73,7 @@ class Book(_Frozen):
 
 
 class LayerStore:
-    """The layers and the book of one lab, below `folder`."""
+    """The layers and the book of one lab, below `folder`, which is called as the lab is."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -82,22 +81,7 @@ class LayerStore:
 
     def read(self) -> Book | None:
         """The book; None where the lab was never made. WrongState where it is not readable."""
-        try:
-            book = Book.model_validate_json(self._book_file.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            raise self._unreadable(type(error).__name__) from error
-        if book.version != VERSION:
-            raise self._unreadable(f"version {book.version}")
-        return book
-
-    def _unreadable(self, cause: str) -> WrongState:
-        return WrongState(
-            _("the state file {path} cannot be read", path=self._book_file),
-            cause=cause,
-            hint=_("labctl destroy, then labctl up"),
-        )
+        return read_kept(self._book_file, Book, VERSION, self.folder.name)
 
     def write(self, book: Book) -> None:
         write_atomically(self._book_file, book.model_dump_json(indent=1))

@@ -1,0 +1,200 @@
+"""Layers and the book of them: killed at any moment, the lab stands on layers that exist."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.errors import WrongState
+from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
+
+HOSTS = ("host1", "host2")
+NAMES = ("os", "dns", "packages", "ready", "before-reset-1")
+
+
+class Killed(BaseException):
+    """SIGKILL at this point: nothing after it happens, no `except Exception` sees it."""
+
+
+class Machine:
+    """What survives a kill: the folder. The verbs are the provider's, step by step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = LayerStore(folder)
+
+    def create(self) -> Iterator[None]:
+        identity = self.store.new_layer(HOSTS)
+        yield
+        top = self.store.new_layer(HOSTS)
+        yield
+        base = Stack(image=("os-1",), layers=(identity,))
+        self.store.write(Book(base=base, top=top).with_checkpoint(saved("os", base)))
+        yield
+
+    def save(self, name: str) -> Iterator[None]:
+        book = self.book()
+        copy = self.store.new_layer(HOSTS)
+        yield
+        for host in HOSTS:
+            source, target = self.store.upper(book.top, host), self.store.upper(copy, host)
+            shutil.copytree(source, target, dirs_exist_ok=True)
+            yield
+        stack = Stack(image=book.base.image, layers=(*book.base.layers, copy))
+        self.store.write(book.with_checkpoint(saved(name, stack)))
+        yield
+
+    def restore(self, name: str, keep_as: str) -> Iterator[None]:
+        book = self.book()
+        found = book.find(name)
+        if found is None:
+            return
+        if keep_as:
+            book = book.with_checkpoint(saved(keep_as, book.current))
+        top = self.store.new_layer(HOSTS)
+        yield
+        self.store.write(book.model_copy(update={"base": found.stack, "top": top}))
+        yield
+
+    def drop(self, name: str) -> Iterator[None]:
+        self.store.write(self.book().without_checkpoint(name))
+        yield
+
+    def book(self) -> Book:
+        found = self.store.read()
+        assert found is not None
+        return found
+
+    def stands(self) -> None:
+        """Every layer that the book names is there, for both hosts."""
+        book = self.store.read()
+        if book is None:
+            return
+        stacks = [book.current, *(each.stack for each in book.checkpoints)]
+        for layer in {layer for stack in stacks for layer in stack.layers}:
+            for host in HOSTS:
+                assert self.store.upper(layer, host).is_dir(), (layer, host)
+
+
+def saved(name: str, stack: Stack) -> Saved:
+    return Saved(name=name, created=now(), origin="up", fingerprint="x", stack=stack)
+
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("save"), st.sampled_from(NAMES)),
+    st.tuples(st.just("restore"), st.sampled_from(NAMES), st.sampled_from(("", *NAMES))),
+    st.tuples(st.just("drop"), st.sampled_from(NAMES)),
+)
+
+
+@given(
+    operations=st.lists(st.tuples(OPERATIONS, st.none() | st.integers(0, 3)), max_size=12),
+    create_killed_at=st.none() | st.integers(0, 2),
+)
+def test_killed_between_any_two_steps_the_lab_stands(
+    tmp_path_factory: pytest.TempPathFactory,
+    operations: list[tuple[tuple[str, ...], int | None]],
+    create_killed_at: int | None,
+) -> None:
+    machine = Machine(tmp_path_factory.mktemp("lab"))
+    go(machine.create(), create_killed_at)
+    machine.stands()
+    if machine.store.read() is None:
+        go(machine.create(), None)
+    for (verb, *words), killed_at in operations:
+        go(getattr(machine, verb)(*words), killed_at)
+        machine.stands()
+    # One more write sweeps whatever the kills left: no layer is there that nothing names.
+    machine.store.write(machine.book())
+    stacks = [machine.book().current, *(each.stack for each in machine.book().checkpoints)]
+    named = {layer for stack in stacks for layer in stack.layers}
+    assert {path.name for path in (machine.store.folder / "layers").iterdir()} == named
+
+
+def go(steps: Iterator[None], killed_at: int | None) -> None:
+    """Runs the steps, as far as the kill."""
+    for number, _step in enumerate(steps):
+        if number == killed_at:
+            return
+
+
+@pytest.mark.parametrize("point", ["fsync", "replace", "rmtree"])
+def test_killed_within_a_write_the_lab_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    machine = Machine(tmp_path / "lab")
+    go(machine.create(), None)
+    go(machine.save("ready"), None)
+    go(machine.restore("ready", "before-reset-1"), None)
+    before = machine.book()
+
+    with monkeypatch.context() as patch:
+        where = {
+            "fsync": (os, "fsync"),
+            "replace": (Path, "replace"),
+            "rmtree": (shutil, "rmtree"),
+        }[point]
+        patch.setattr(*where, killed)
+        with pytest.raises(Killed):
+            go(machine.drop("before-reset-1"), None)
+    machine.stands()
+    # Before the rename it is the old book, whole; after it the new one.
+    kept = {each.name for each in machine.book().checkpoints}
+    assert kept == {each.name for each in before.checkpoints} - (
+        {"before-reset-1"} if point == "rmtree" else set()
+    )
+
+
+def killed(*_args: object, **_kwargs: object) -> None:
+    raise Killed
+
+
+def test_a_restored_state_keeps_the_one_before() -> None:
+    first = Stack(image=("os-1",), layers=("a",))
+    book = Book(base=first, top="b").with_checkpoint(saved("os", first))
+    assert book.current.layers == ("a", "b")
+    kept = book.with_checkpoint(saved("os", book.current))
+    assert [each.name for each in kept.checkpoints] == ["os"]
+    assert kept.find("os") == saved_stack(kept, ("a", "b"))
+    assert kept.without_checkpoint("os").find("os") is None
+
+
+def saved_stack(book: Book, layers: tuple[str, ...]) -> Saved | None:
+    return next(each for each in book.checkpoints if each.stack.layers == layers)
+
+
+def test_a_layer_is_enterable_and_measured(tmp_path: Path) -> None:
+    store = LayerStore(tmp_path)
+    layer = store.new_layer(HOSTS)
+    assert store.upper(layer, "host1").stat().st_mode & 0o777 == 0o755
+    before = store.size(layer)
+    (store.upper(layer, "host2") / "file").write_bytes(b"x" * 100_000)
+    assert store.size(layer) - before >= 100_000
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-10]),
+        lambda path: path.write_text(json.dumps({"version": 99})),
+        lambda path: path.write_text("{}"),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+    ids=["cut", "another version", "empty", "no file"],
+)
+def test_a_book_that_is_not_readable_says_what_to_do(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    machine = Machine(tmp_path / "class-a")
+    go(machine.create(), None)
+    spoil(tmp_path / "class-a" / "nspawn.json")
+    with pytest.raises(WrongState) as wrong:
+        machine.store.read()
+    assert "nspawn.json" in wrong.value.message
+    assert wrong.value.hint == "labctl destroy --name class-a, then labctl up --name class-a"
