@@ -21,22 +21,25 @@ def locked(home: LabHome) -> Iterator[None]:
 
     The lock is the kernel's: it ends with the process that holds it, however that dies.
     """
-    home.lock_file.parent.mkdir(parents=True, exist_ok=True)
-    holder = home.lock_file.with_suffix(".holder")
+    # The hosts' files lie below: among them programs that run as root, whoever starts them.
+    home.lock_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(home.lock_file, blocking=False)
     try:
-        with FileLock(home.lock_file, blocking=False):
-            command = " ".join(["labctl", *sys.argv[1:3]])
-            write_atomically(holder, json.dumps({"pid": os.getpid(), "command": command}))
-            try:
-                yield
-            finally:
-                holder.unlink(missing_ok=True)
+        lock.acquire()
     except Timeout as error:
         raise WrongState(
             _("another labctl is working on the lab {name}", name=home.name),
             cause=_holder(home),
             hint=_("wait until it ends, then try again"),
         ) from error
+    holder = home.lock_file.with_suffix(".holder")
+    try:
+        command = " ".join(["labctl", *sys.argv[1:3]])
+        write_atomically(holder, json.dumps({"pid": os.getpid(), "command": command}))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
 def _holder(home: LabHome) -> str:

@@ -1,0 +1,45 @@
+"""One labctl at a time on a lab; other labs do not wait for it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+import pytest
+from filelock import Timeout
+
+from labctl.errors import WrongState
+from labctl.home import lab_home
+from labctl.lock import locked
+
+
+def test_the_second_is_told_who_holds_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["labctl", "reset", "--yes", "--name", "class-a"])
+    home = lab_home("class-a")
+    with locked(home), pytest.raises(WrongState) as held, locked(home):
+        pass
+    assert held.value.cause == f"pid {os.getpid()}: labctl reset --yes"
+    assert held.value.hint
+
+
+def test_another_lab_is_free() -> None:
+    with locked(lab_home("class-a")), locked(lab_home("class-b")):
+        pass
+
+
+def test_afterwards_it_is_free_again_whatever_happened() -> None:
+    home = lab_home("class-a")
+    # A lock of somebody else that times out inside is not this one.
+    for error in (KeyboardInterrupt, Timeout("image")):
+        with pytest.raises(type(error) if isinstance(error, Exception) else error), locked(home):
+            raise error
+    with locked(home):
+        pass
+    assert not home.lock_file.with_suffix(".holder").exists()
+
+
+def test_nobody_else_on_the_machine_can_enter_the_labs() -> None:
+    home = lab_home("class-a")
+    with locked(home):
+        assert stat.S_IMODE(home.state.parent.stat().st_mode) == 0o700
