@@ -31,7 +31,7 @@ def write_identity(
         f"home/{lab.edition.admin}/.ssh/authorized_keys": (login, 0o600),
     }
     for name, (text, mode) in files.items():
-        _write(upper / name, text, mode)
+        _write(upper, name, text, mode)
     _set_timezone(upper)
     _give_home(upper / "home" / lab.edition.admin)
     (upper / "root").chmod(0o700)
@@ -56,8 +56,14 @@ IPv6AcceptRA=no
 """
 
 
-def _write(path: Path, text: str, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write(upper: Path, name: str, text: str, mode: int) -> None:
+    path = upper / name
+    # A folder in the layer stands for the one in the image: with a person's umask of 077,
+    # nobody on the host but root could enter /etc.
+    for folder in reversed(path.relative_to(upper).parents[:-1]):
+        (upper / folder).mkdir(exist_ok=True)
+        (upper / folder).chmod(0o755)
+    path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
 

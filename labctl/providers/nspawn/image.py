@@ -24,6 +24,7 @@ from labctl.providers.base import PackageSet, Progress
 from labctl.providers.nspawn.apt import AptSetup
 from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
+from labctl.quote import shell_line
 from labctl.run import run
 
 # What a host is made of before the chapters begin. rsyslog writes the mail log the book reads.
@@ -91,7 +92,8 @@ class Image:
         """Builds what is missing; one labctl at a time, what a killed one left is removed."""
         if all(self.path(layer.name).exists() for layer in layers):
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # Nobody else here shall run a host's sudo, which is none of this machine's.
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.folder / ".lock"):
             _sweep(self.folder)
             for number, layer in enumerate(layers):
@@ -134,11 +136,11 @@ class Image:
         work.mkdir(parents=True)
         (work / "sources.list").write_text(self._apt.sources_list)
         (work / "90lab").write_text(self._conf_in_image())
-        copies = [f"copy-in {work / '90lab'} /etc/apt/apt.conf.d"]
+        (work / "90lab").chmod(0o644)
+        copies = [shell_line(["copy-in", str(work / "90lab"), "/etc/apt/apt.conf.d"])]
         if self._apt.certificates:
-            paths = " ".join(str(path) for path in self._apt.certificates)
-            copies.append(f"copy-in {paths} /usr/local/share/ca-certificates")
-        (work / "customize").write_text(_CUSTOMIZE)
+            paths = [str(path) for path in self._apt.certificates]
+            copies.append(shell_line(["copy-in", *paths, "/usr/local/share/ca-certificates"]))
         argv = [
             "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory",
             "--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io",
@@ -148,7 +150,8 @@ class Image:
             f"--include={_OS_PACKAGES}",
             *(f"--customize-hook={line}" for line in copies),
             '--customize-hook=chroot "$1" update-ca-certificates',
-            f'--customize-hook=chroot "$1" sh -eu -s {self._edition.admin} <{work / "customize"}',
+            '--customize-hook=chroot "$1" '
+            + shell_line(["sh", "-euc", _CUSTOMIZE, "sh", self._edition.admin]),
             "--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap",
             self._apt.suite, str(root), str(work / "sources.list"),
         ]  # fmt: skip
@@ -163,7 +166,9 @@ class Image:
 
     def _add(self, layer: Layer, below: tuple[Layer, ...], work: Path, log: Path) -> Path:
         upper, root = work / "upper", work / "root"
-        work.mkdir(parents=True)
+        upper.mkdir(parents=True)
+        # It becomes the hosts' own /, whatever this person's umask.
+        upper.chmod(0o755)
         mount_overlay(root, [self.path(each.name) for each in reversed(below)], upper, work / "w")
         packages = getattr(self._edition.packages, layer.title)
         script = 'printf "%s" "$0" | debconf-set-selections; exec apt-get "$@"'
