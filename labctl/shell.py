@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from labctl.providers.base import Endpoint
 from labctl.quote import shell_line
@@ -20,14 +21,21 @@ def ssh_command(
     One word alone is read by a shell on the host, as ssh does; several are taken as they are.
     """
     argv = [
-        "ssh", "-o", "LogLevel=ERROR", "-i", str(endpoint.key), "-p", str(endpoint.port),
-        "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes",
-        "-o", f"UserKnownHostsFile={endpoint.known_hosts}",
+        "ssh", "-o", "LogLevel=ERROR", "-p", str(endpoint.port),
+        "-o", f"IdentityFile={_one_word(endpoint.key)}", "-o", "IdentitiesOnly=yes",
+        "-o", "StrictHostKeyChecking=yes",
+        "-o", f"UserKnownHostsFile={_one_word(endpoint.known_hosts)}",
         "-o", "GlobalKnownHostsFile=/dev/null", "-F", "none",
         *(["-t"] if terminal else ["-T"]),
         f"{endpoint.user}@{endpoint.address}",
     ]  # fmt: skip
     return [*argv, "--", shell_line(_as_user(user, command))]
+
+
+def _one_word(path: Path) -> str:
+    """A path as ssh_config(5) reads it: blanks would part it, a lone % would be a token."""
+    text = str(path).replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _as_user(user: str, command: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,5 +122,16 @@ def test_a_user_name_never_becomes_a_command(tmp_path: Path, folder: Path) -> No
 def test_the_lab_is_reached_by_its_own_keys_alone(tmp_path: Path) -> None:
     words = ssh_command(endpoint(tmp_path), "ubuntu", [], terminal=True)
     assert "StrictHostKeyChecking=yes" in words
-    assert f"UserKnownHostsFile={tmp_path / 'known'}" in words
+    assert f'UserKnownHostsFile="{tmp_path / "known"}"' in words
     assert words[-2:] == ["--", "sudo -n -i --user=ubuntu"]
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
+@pytest.mark.parametrize("name", ["a b", 'a"b', "100%h", "a\\b", "$(touch canary)", "山田"])
+def test_the_real_ssh_reads_the_keys_from_any_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "key").touch()
+    words = ssh_command(endpoint(tmp_path / name), "ubuntu", [], terminal=False)
+    told = run([words[0], "-G", *words[1:]]).stdout.splitlines()
+    assert f"userknownhostsfile {tmp_path / name / 'known'}" in told
+    assert f"identityfile {tmp_path / name.replace('%', '%%') / 'key'}" in told
