@@ -11,7 +11,7 @@ import secrets
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from labctl.errors import WrongState
-from labctl.home import LabHome, write_atomically
+from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 
@@ -22,7 +22,7 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 class Credentials(BaseModel):
     """Account name to password."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     passwords: dict[str, SecretStr]
 
@@ -58,7 +58,7 @@ def _read(home: LabHome) -> dict[str, SecretStr]:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise WrongState(
             _("the credentials in {path} cannot be read", path=home.credentials_file),
-            hint=_("labctl destroy, then labctl up"),
+            hint=_("labctl destroy{name}, then labctl up{name}", name=name_option(home.name)),
         ) from error
 
 

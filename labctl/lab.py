@@ -13,6 +13,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -55,6 +56,16 @@ def _password(value: SecretStr) -> SecretStr:
     return value
 
 
+def _mirror(value: str) -> str:
+    """A package mirror's address: it becomes a word of a sources.list and a firewall's port."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError(_("an address like http://mirror.example/debian"))
+    if not re.fullmatch(r"[!-~]+", value) or set(value) & set("\"'`\\[]#<>"):
+        raise ValueError(_("printable ASCII without quotes, brackets and #"))
+    return value
+
+
 Label = Annotated[str, AfterValidator(_label)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
@@ -62,7 +73,8 @@ PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$", max_length
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A password stands in no message, not even in one that nobody prints.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Network(_Frozen):
@@ -157,7 +169,7 @@ class LabFile(_Frozen):
     passwords: dict[str, Password] = Field(default_factory=dict)
     memory: int | None = Field(default=None, ge=256, le=65536)
     cpus: int | None = Field(default=None, ge=1, le=64)
-    mirror: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] | None = None
+    mirror: Annotated[str, AfterValidator(_mirror)] | None = None
 
 
 class Lab(_Frozen):
@@ -230,20 +242,37 @@ def load_lab(name: str, lab_file: Path | None = None) -> Lab:
     """
     path = lab_file if lab_file is not None else Path(LAB_FILE)
     choices = _read_lab_file(path, needed=lab_file is not None)
+    if choices.edition not in editions():
+        raise WrongUsage(
+            _("wrong lab file {path}", path=path),
+            cause="edition: " + _("there is no edition {name}", name=repr(choices.edition)),
+            hint=_("editions: {names}", names=", ".join(editions())),
+        )
     return _checked(Lab(name=name, edition=load_edition(choices.edition), choices=choices), path)
 
 
 def _read_lab_file(path: Path, *, needed: bool) -> LabFile:
-    if not needed and not path.exists():
-        return LabFile()
     try:
-        return LabFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        # Windows' own editor begins a file with a byte order mark.
+        return LabFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except FileNotFoundError as error:
+        if not needed:
+            return LabFile()
+        raise _unreadable(path, error) from error
     except OSError as error:
-        raise WrongUsage(
-            _("the lab file {path} cannot be read", path=path), cause=error.strerror or ""
-        ) from error
-    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
+        # Not only TOMLDecodeError: tomllib leaves bytes that are no text, numbers without end
+        # and brackets without end to Python.
         _report_wrong_file(path, error)
+
+
+def _unreadable(path: Path, error: OSError) -> WrongUsage:
+    return WrongUsage(
+        _("the lab file {path} cannot be read", path=path),
+        cause=error.strerror or "",
+        hint=_("put it back, name another with --lab, or remove the lab: labctl destroy"),
+    )
 
 
 def _checked(lab: Lab, path: Path) -> Lab:
@@ -252,7 +281,7 @@ def _checked(lab: Lab, path: Path) -> Lab:
         if account not in accounts:
             raise WrongUsage(
                 _("wrong lab file {path}", path=path),
-                cause=f"passwords.{account}",
+                cause=f"passwords.{account}: " + _("there is no such account"),
                 hint=_("accounts: {names}", names=", ".join(str(name) for name in accounts)),
             )
     return lab
@@ -262,7 +291,9 @@ def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
     if not isinstance(error, ValidationError):
         cause = str(error)
     else:
-        cause = "\n".join(_one_error(detail) for detail in error.errors(include_url=False))
+        cause = "\n".join(
+            _one_error(detail) for detail in error.errors(include_url=False, include_input=False)
+        )
     raise WrongUsage(
         _("wrong lab file {path}", path=path),
         cause=cause,
@@ -272,5 +303,4 @@ def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
 
 def _one_error(detail: Any) -> str:
     key = ".".join(str(part) for part in detail["loc"]) or "-"
-    # pydantic's own text never repeats a SecretStr's value; the input is left out all the same.
-    return f"{key}: {detail['msg']}"
+    return f"{key}: {detail['msg'].removeprefix('Value error, ')}"

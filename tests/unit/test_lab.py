@@ -1,0 +1,226 @@
+"""Editions and lab files: what may stand in them, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from labctl import resources
+from labctl.errors import ExitCode, LabError, WrongUsage
+from labctl.lab import Edition, LabFile, editions, load_edition, load_lab
+
+# Values that TOML can hold, and some that stand in real lab files.
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["nspawn", "ja", "peers", "parent", "http://a:99999/", "http://[", "$(x)"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=4,
+)
+KEYS = st.sampled_from([*LabFile.model_fields, "hosts", "x"])
+
+
+def load(folder: Path, text: str | bytes) -> Any:
+    path = folder / "labctl.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return load_lab("default", path)
+
+
+def refused(folder: Path, text: str | bytes) -> LabError:
+    with pytest.raises(WrongUsage) as wrong:
+        load(folder, text)
+    assert str(folder / "labctl.toml") in wrong.value.message
+    assert wrong.value.exit_code is ExitCode.USAGE
+    assert wrong.value.hint
+    return wrong.value
+
+
+def test_without_a_lab_file_the_lab_is_the_books(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lab = load_lab("default")
+    assert [host.fqdn for host in lab.hosts] == ["host1.example1.jp", "host2.example2.jp"]
+    assert [host.mailbox for host in lab.hosts] == ["user1@example1.jp", "user2@example2.jp"]
+    assert lab.peer(lab.host("host1")) == lab.host("host2")
+
+
+def test_the_books_third_host_is_there_where_it_is_asked_for(tmp_path: Path) -> None:
+    lab = load(tmp_path, 'dns = "parent"')
+    assert [host.name for host in lab.hosts] == ["host0", "host1", "host2"]
+    assert [host.name for host in lab.mail_hosts] == ["host1", "host2"]
+
+
+def test_every_key_may_stand_in_a_lab_file(tmp_path: Path) -> None:
+    text = """
+    edition = "ubuntu-example"
+    provider = "nspawn"
+    hypervisor = "virtualbox"
+    lang = "ja"
+    dns = "peers"
+    memory = 512
+    cpus = 2
+    mirror = "http://mirror.example:3142/debian"
+    [passwords]
+    user1 = "a:b c'$(x)"
+    """
+    choices = load(tmp_path, text).choices
+    assert choices.model_fields_set == set(LabFile.model_fields)
+    assert choices.passwords["user1"].get_secret_value() == "a:b c'$(x)"
+
+
+def test_a_file_from_windows_editor_is_read(tmp_path: Path) -> None:
+    assert load(tmp_path, b"\xef\xbb\xbfcpus = 2\r\n").choices.cpus == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("memory = 1", "memory: "),
+        ('memory = "much"', "memory: "),
+        ('provider = "docker"', "'vagrant' or 'nspawn'"),
+        ('edition = "almalinux"', "edition: there is no edition 'almalinux'"),
+        ('edition = "../labctl"', "edition: "),
+        ("hosts = 3", "hosts: "),
+        ("passwords = 1", "passwords: "),
+        ("[passwords]\nuser1 = 1", "passwords.user1: "),
+        ('[passwords]\nuser1 = "a\\nroot:b"', "passwords.user1: 1 to 128 printable"),
+        ('[passwords]\nuser1 = "é"', "passwords.user1: 1 to 128 printable"),
+        ('[passwords]\nuser1 = ""', "passwords.user1: 1 to 128 printable"),
+        ('[passwords]\nuser9 = "x"', "passwords.user9: there is no such account"),
+        ('mirror = "ftp://mirror"', "mirror: an address like"),
+        ('mirror = "http://mirror:99999/"', "mirror: "),
+        ('mirror = "http://mirror/ main [trusted=yes]"', "mirror: printable ASCII"),
+        ("cpus = 1\ndns =\n", "line 2"),
+        (b"cpus = '\xff'", "0xff"),
+        ("cpus = 1" + "0" * 5000, "digits"),
+        ("cpus = " + "[" * 100_000, "recursion"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_key_and_what_is_allowed(
+    tmp_path: Path, text: str | bytes, said: str
+) -> None:
+    assert said in refused(tmp_path, text).cause
+
+
+def test_a_lab_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(WrongUsage, match="cannot be read") as wrong:
+            load_lab("default", path)
+        assert wrong.value.cause
+        assert wrong.value.hint
+
+
+def test_a_wrong_password_is_in_no_message_and_no_traceback(tmp_path: Path) -> None:
+    secret = "geheim\\u00e9geheim"
+    with pytest.raises(WrongUsage) as wrong:
+        load(tmp_path, f'[passwords]\nuser1 = "{secret}"')
+    assert "geheim" not in "".join(traceback.format_exception(wrong.value))
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=3))
+def test_whatever_the_values_a_lab_file_is_taken_or_refused_with_its_key(
+    values: dict[str, Any],
+) -> None:
+    try:
+        LabFile.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors():
+            assert detail["loc"][0] in values
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda text: text.decode("latin-1")))
+def test_whatever_the_text_a_lab_file_is_taken_or_refused(tmp_path: Path, text: str) -> None:
+    try:
+        load(tmp_path, text.encode("utf-8", "surrogatepass"))
+    except WrongUsage as error:
+        assert str(tmp_path / "labctl.toml") in error.message
+        assert error.cause
+
+
+EDITION = yaml.safe_load((resources.editions() / "ubuntu-example.yaml").read_text("utf-8"))
+
+
+def test_every_edition_that_labctl_carries_is_right() -> None:
+    assert "ubuntu-example" in editions()
+    for name in editions():
+        assert load_edition(name).edition == name
+
+
+def test_an_unknown_edition_is_answered_with_the_editions() -> None:
+    with pytest.raises(WrongUsage, match="there is no edition 'x'") as wrong:
+        load_edition("x")
+    assert "ubuntu-example" in wrong.value.hint
+
+
+def changed(*place: Any, to: Any) -> dict[str, Any]:
+    edition = copy.deepcopy(EDITION)
+    inner = edition
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = to
+    found: dict[str, Any] = edition
+    return found
+
+
+@pytest.mark.parametrize(
+    ("edition", "said"),
+    [
+        (changed("hosts", 0, "address", to="192.168.56.102"), "an address stands twice"),
+        (changed("hosts", 0, "address", to="10.0.0.1"), "10.0.0.1 is not in"),
+        (changed("hosts", 0, "name", to="host2"), "a host name stands twice"),
+        (changed("hosts", 0, "account", to=None), "host1 has no account"),
+        (changed("hosts", 0, "name", to="host 1; touch canary"), "lower-case letters"),
+        (changed("hosts", 0, "domain", to="example1..jp"), "lower-case letters"),
+        (changed("admin", to="$(touch canary)"), "lower-case letters"),
+        (changed("packages", "dns", to=["--option", "bind9"]), "packages.dns"),
+        (changed("hosts", to=[]), "hosts"),
+        (changed("vagrant", "memory", to=1), "vagrant.memory"),
+    ],
+)
+def test_a_wrong_edition_is_told_with_its_key(edition: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        Edition.model_validate(edition)
+    places = ".".join(str(part) for part in wrong.value.errors()[0]["loc"])
+    assert said in f"{places}: {wrong.value.errors()[0]['msg']}"
+
+
+PLACES = st.sampled_from(
+    [(key,) for key in EDITION]
+    + [("network", "cidr"), ("hosts", 0, "name"), ("hosts", 1, "address"), ("packages", "mail")]
+)
+
+
+@given(PLACES, VALUES | st.dates() | st.none())
+def test_whatever_stands_in_an_edition_it_is_taken_or_refused(
+    place: tuple[Any, ...], value: Any
+) -> None:
+    try:
+        Edition.model_validate(changed(*place, to=value))
+    except ValidationError as error:
+        assert error.errors()
+
+
+def test_the_fingerprint_is_of_the_lab_and_not_of_passwords_and_language(tmp_path: Path) -> None:
+    plain = load(tmp_path, "").fingerprint
+    assert load(tmp_path, 'lang = "ja"\n[passwords]\nuser1 = "x"').fingerprint == plain
+    assert load(tmp_path, 'dns = "parent"').fingerprint != plain
+
+
+def test_tomllib_is_what_these_tests_think() -> None:
+    # These three leave tomllib as something else than its own error.
+    for text in ("a = 1" + "0" * 5000, "a = " + "[" * 100_000):
+        with pytest.raises((ValueError, RecursionError)) as left:
+            tomllib.loads(text)
+        assert not isinstance(left.value, tomllib.TOMLDecodeError)
