@@ -177,7 +177,7 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
                 "{name} itself answers for it. How would this host's BIND come to ask it?",
                 name=peer.name,
             ),
-            solution="rndc flush"
+            solution=f"rndc flush; rndc retransfer {peer.domain}"
             if is_old
             else f'/etc/bind/named.conf.local: zone "{peer.domain}" '
             f"{{ type forward; forward only; forwarders {{ {peer.address}; }}; }};",

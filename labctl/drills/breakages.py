@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Breakage:
     """A good lab, spoilt on one host by a shell script; `code` is the one finding it gives.
 
-    `also` are findings of the same cause that may not be told apart.
+    `also` are findings of the same cause that may not be told apart. `repair` mends what `up`
+    leaves to the person: it removes no mail and no file that fills a disk.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Breakage:
     script: str
     host: str = "host1"
     also: tuple[str, ...] = ()
+    repair: str = ""
 
 
 def _parameter(name: str, wrong: str, how: str) -> Breakage:
@@ -173,6 +175,18 @@ DNS = (
     ),
     Breakage("A of mail missing", "dns.zone.mail", f"sed -i '/^mail/d' {_ZONE}; rndc reload"),
     Breakage("named not reloaded", "dns.loaded", f"sleep 1.1; echo '; x' >>{_ZONE}"),
+    # host2 keeps a copy and asks host1 for the serial only: the same serial, so no new copy.
+    Breakage(
+        "serial as before, and the other host's copy is old",
+        "dns.peer",
+        "dig +onesoa @192.168.56.101 example1.jp AXFR | sed '/MX/s/mail/www/' "
+        ">/var/cache/bind/db.example1.jp; "
+        "sed -i '/example1.jp/,/^};/d' /etc/bind/named.conf.local; "
+        'echo \'zone "example1.jp" { type secondary; masterfile-format text; '
+        'file "db.example1.jp"; primaries { 192.168.56.101; }; };\' '
+        ">>/etc/bind/named.conf.local; rndc reconfig; rndc flush; sleep 1",
+        host="host2",
+    ),
     Breakage("named stopped", "dns.named", "systemctl stop named"),
     Breakage("named not enabled", "dns.enabled", "systemctl disable -q named"),
     Breakage(
@@ -229,6 +243,23 @@ MAILBOXES = (
     Breakage("Dovecot stopped", "dovecot.running", "systemctl stop dovecot"),
     Breakage("Dovecot not enabled", "dovecot.enabled", "systemctl disable -q dovecot"),
     Breakage("mailutils without its domain", "mail-command.sender", "rm /etc/mailutils.conf"),
+    # To an address literal where no mail server is: refused at once, and kept to try again.
+    Breakage(
+        "a mail stuck in the queue",
+        "mail-command.queue",
+        "echo test | runuser -u user1 -- sendmail 'user2@[127.0.0.2]'; n=50; "
+        'until [ -n "$(find /var/spool/postfix/deferred -type f)" ] || [ $((n -= 1)) = 0 ]; '
+        "do sleep 0.1; done",
+        repair="postsuper -d ALL",
+    ),
+    # Only mail's folder: the hosts may share their disk with this machine.
+    Breakage(
+        "full disk",
+        "mail-command.disk",
+        "mount -t tmpfs -o size=64k,mode=2775,gid=mail tmpfs /var/mail; "
+        "head -c 1M /dev/zero >/var/mail/core 2>/dev/null || :",
+        repair="umount /var/mail",
+    ),
 )
 
 BREAKAGES = (*PARAMETERS, *POSTFIX, *AUTH, *DNS, *MAILBOXES)

@@ -52,18 +52,18 @@ def test_applying_again_changes_nothing(targets: Targets) -> None:
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.name)
-def test_one_fault_gives_one_finding_and_apply_mends_it(
-    targets: Targets, breakage: Breakage
-) -> None:
+def test_one_fault_gives_one_finding_and_is_mended(targets: Targets, breakage: Breakage) -> None:
     broken = {breakage.host: targets[breakage.host]}
     broken[breakage.host].remote.script(breakage.script)
     try:
         found = wrong(targets)
     finally:
+        if breakage.repair:
+            broken[breakage.host].remote.script(breakage.repair)
         changes = applied(broken)
     assert {code for _host, code in found} - set(breakage.also) == {breakage.code}
     assert {host for host, _code in found} == {breakage.host}
-    assert changes[breakage.host]
+    assert breakage.repair or changes[breakage.host]
     assert wrong(broken) == set()
 
 
