@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from labctl import __version__
 from labctl.configuration import files_of
-from labctl.errors import LabError, WrongUsage
-from labctl.i18n import _, language
+from labctl.errors import WrongUsage
+from labctl.grading import grade_hosts
+from labctl.i18n import language
 from labctl.lab import Lab
 from labctl.mailtest.logs import newest_records
 from labctl.mailtest.memory import last_result
 from labctl.mailtest.trace import Trace, trace_records
 from labctl.report.diagram import Sequence, sequence_of
-from labctl.results import Delivery, Finding, MailTestResult, Outcome, StepReport
+from labctl.results import Delivery, MailTestResult, StepReport
 from labctl.session import Session
 from provision.remote import ManagedFile
-from provision.step import Step, Target
-from provision.steps import STEPS
+from provision.step import Target
 
 _BACK = 20000
 _DEVIATION = {
@@ -80,7 +78,7 @@ def gather(session: Session) -> Facts:
             labctl_version=__version__,
             test=test,
             ways=ways_of(test, targets) if test else (),
-            checks=tuple(_checked(targets)),
+            checks=grade_hosts(targets).reports,
             versions={name: _versions(target) for name, target in targets.items()},
             deviations=deviations_in(files),
         )
@@ -112,39 +110,3 @@ def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
 def _versions(target: Target) -> dict[str, str]:
     lines = target.remote.script(_VERSIONS, check=False).stdout.splitlines()
     return dict(line.split(" ", 1) for line in lines if " " in line)
-
-
-def _checked(targets: Mapping[str, Target]) -> Iterator[StepReport]:
-    with ThreadPoolExecutor(len(targets)) as pool:
-        for reports in pool.map(_checked_on, targets.values()):
-            yield from reports
-
-
-def _checked_on(target: Target) -> list[StepReport]:
-    reports: list[StepReport] = []
-    for step in STEPS:
-        if not step.applies_to(target.host):
-            continue
-        failed = {report.step for report in reports if report.outcome is not Outcome.OK}
-        blocked_by = next((name for name in step.requires if name in failed), "")
-        reports.append(_check(step, target, blocked_by))
-    return reports
-
-
-def _check(step: Step, target: Target, blocked_by: str) -> StepReport:
-    begun = time.monotonic()
-    findings: tuple[Finding, ...] = ()
-    if not blocked_by:
-        try:
-            findings = tuple(step.check(target))
-        except LabError as error:
-            what = _("the check could not be made")
-            findings = (Finding(f"{step.name}.error", ok=False, what=what, found=str(error)),)
-    return StepReport(
-        step=step.name,
-        section=step.section,
-        host=target.host.name,
-        seconds=time.monotonic() - begun,
-        findings=findings,
-        blocked_by=blocked_by,
-    )
