@@ -14,8 +14,9 @@ CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 # What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
 VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
 
-# What the lab tests need besides: tcpdump, and a browser with Japanese letters for the report.
-test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump
+# What the lab tests need besides: tcpdump, a browser with Japanese letters for the report, and
+# Thunderbird with a screen and a hand.
+test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb
 
 .PHONY: lab test check test-lab test-vagrant bench messages packages vagrant-packages clean
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from labctl.i18n import _
 from labctl.render import console, plain, print_json
 from labctl.results import Delivery, MailTestResult, Trial
+
+if TYPE_CHECKING:
+    from labctl.thunderbird.settings import MailSettings
 
 
 def print_mail_tests(runs: Sequence[MailTestResult], *, as_json: bool) -> None:
@@ -72,3 +77,13 @@ def _print_delivery(delivery: Delivery) -> None:
         out.print(escape(f"    {where}  {delay}"), style="dim")
     for line in delivery.explanation:
         out.print(f"    [red]{escape(line)}[/]")
+
+
+def print_mail_settings(settings: MailSettings, *, as_json: bool) -> None:
+    """What to type into a mail client, in the order of its form."""
+    if as_json:
+        print_json("thunderbird", settings)
+        return
+    width = max(cell_len(title) for title, _value in settings.rows())
+    for title, value in settings.rows():
+        console().print(f"[dim]{set_cell_size(title, width)}[/]  {escape(value)}")

@@ -21,6 +21,7 @@ from labctl.cli import (
     status,
     steps,
     test_mail,
+    thunderbird,
     trace,
     up,
 )
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up.up)
     app.command("test-mail")(test_mail.test_mail)
     app.command("trace")(trace.trace)
+    app.command("thunderbird")(thunderbird.thunderbird)
     app.command("report")(report.report)
     app.command("check")(check.check)
     app.add_typer(drill.app, name="drill")

@@ -1,0 +1,51 @@
+"""`labctl thunderbird`: the account in this machine's Thunderbird, or its settings to type."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, complete_hosts
+from labctl.i18n import _
+
+
+def thunderbird(
+    host: Annotated[
+        str, typer.Option("--host", help=_("Whose account."), autocompletion=complete_hosts)
+    ] = "host1",
+    show: Annotated[
+        bool, typer.Option("--print", help=_("Only print the settings, to type them by hand."))
+    ] = False,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.errors import WrongUsage
+    from labctl.render_mail import print_mail_settings
+    from labctl.run import interactive
+    from labctl.session import open_session
+    from labctl.thunderbird.profile import write_profile
+    from labctl.thunderbird.settings import settings_of
+
+    session = open_session(name)
+    chosen = session.lab.host(host)
+    if chosen.account is None:
+        names = ", ".join(each.name for each in session.lab.mail_hosts)
+        raise WrongUsage(
+            _("nobody gets mail on {host}", host=host), hint=_("hosts: {names}", names=names)
+        )
+    settings = settings_of(chosen)
+    if show or as_json:
+        print_mail_settings(settings, as_json=as_json)
+        return
+    session.ensure_up()
+    folder = session.home.state / "thunderbird" / chosen.name
+    password = session.credentials.password(chosen.account)
+    if not write_profile(folder, settings, chosen.address, password):
+        typer.echo(_("Thunderbird will ask for the password: labctl credentials"), err=True)
+    code = interactive(["thunderbird", "--no-remote", "--profile", str(folder)])
+    if code != 0:
+        raise typer.Exit(code)
+
+
+thunderbird.__doc__ = _("Open an account of the lab in Thunderbird, ready to send and receive.")

@@ -1,0 +1,1 @@
+"""Thunderbird, the chapter's last part: an account's settings, and a profile made ready."""

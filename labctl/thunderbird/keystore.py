@@ -1,0 +1,82 @@
+"""Passwords as Thunderbird itself keeps them: encrypted by NSS with the profile's own key.
+
+NSS is Mozilla's library; Thunderbird brings it along, so it is there where Thunderbird is.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import ctypes.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labctl.errors import LabError
+from labctl.i18n import _
+
+_FOLDERS = ("/usr/lib/thunderbird", "/usr/lib64/thunderbird", "/opt/thunderbird")
+
+
+class _Item(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_uint),
+        ("data", ctypes.c_void_p),
+        ("len", ctypes.c_uint),
+    )
+
+
+class KeyStore:
+    """The key of one profile, open for encrypting."""
+
+    def __init__(self, nss: ctypes.CDLL) -> None:
+        self._nss = nss
+
+    def encrypt(self, text: str) -> str:
+        """The text as it stands in logins.json, in base64."""
+        clear = text.encode()
+        buffer = ctypes.create_string_buffer(clear, len(clear))
+        source = _Item(0, ctypes.cast(buffer, ctypes.c_void_p), len(clear))
+        key, result = _Item(0, None, 0), _Item(0, None, 0)
+        status = self._nss.PK11SDR_Encrypt(
+            ctypes.byref(key), ctypes.byref(source), ctypes.byref(result), None
+        )
+        if status != 0 or not result.data:
+            raise LabError(_("NSS does not encrypt"))
+        try:
+            return base64.b64encode(ctypes.string_at(result.data, result.len)).decode()
+        finally:
+            self._nss.SECITEM_FreeItem(ctypes.byref(result), 0)
+
+
+def find_nss() -> ctypes.CDLL | None:
+    """NSS, from the system or from Thunderbird's own folder; None where neither has it."""
+    found = ctypes.util.find_library("nss3")
+    for name in [found] if found else []:
+        return ctypes.CDLL(name)
+    for folder in _FOLDERS:
+        library = Path(folder) / "libnss3.so"
+        if library.exists():
+            return ctypes.CDLL(str(library))
+    return None
+
+
+@contextmanager
+def open_keystore(nss: ctypes.CDLL, profile: Path) -> Iterator[KeyStore]:
+    """Opens the profile's key, made anew without a primary password where there is none.
+
+    Raises LabError where NSS cannot open it.
+    """
+    nss.PK11_GetInternalKeySlot.restype = ctypes.c_void_p
+    if nss.NSS_Initialize(f"sql:{profile}".encode(), b"", b"", b"secmod.db", 0) != 0:
+        raise LabError(_("NSS cannot open {path}", path=profile))
+    try:
+        slot = ctypes.c_void_p(nss.PK11_GetInternalKeySlot())
+        try:
+            if nss.PK11_NeedUserInit(slot) and nss.PK11_InitPin(slot, None, b"") != 0:
+                raise LabError(_("NSS cannot make a key in {path}", path=profile))
+            yield KeyStore(nss)
+        finally:
+            nss.PK11_FreeSlot(slot)
+    finally:
+        nss.NSS_Shutdown()

@@ -1,0 +1,128 @@
+"""The real Thunderbird, on a screen nobody sees, with the profile labctl writes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from labctl.home import lab_home
+from labctl.mailtest.mailcommand import user_of
+from labctl.mailtest.trace import trace_records
+from labctl.mailtest.watch import Watch
+from provision.step import Target
+from tests.lab.program import LAB
+
+Targets = Mapping[str, Target]
+DISPLAY = ":87"
+
+
+def until(ask: Callable[[], object], seconds: float = 90) -> None:
+    """Waits until the question is answered with something; fails after so many seconds."""
+    Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(0.3),
+        retry=retry_if_result(lambda answer: not answer),
+    )(ask)
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a program on an X server of its own, with a home of its own."""
+    home = tmp_path_factory.mktemp("home")
+    server = subprocess.Popen(
+        ["Xvfb", DISPLAY, "-screen", "0", "1280x900x24"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    environment = {
+        **os.environ,
+        # labctl finds its lab by the user's own folders, whatever HOME is for Thunderbird.
+        "XDG_STATE_HOME": str(lab_home(LAB).state.parents[2]),
+        "XDG_CACHE_HOME": str(lab_home(LAB).cache.parent),
+        "HOME": str(home),
+        "DISPLAY": DISPLAY,
+        "GDK_BACKEND": "x11",
+        "LABCTL_NAME": LAB,
+    }
+    until(lambda: Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists(), 20)
+    yield environment
+    server.terminate()
+    server.wait()
+
+
+class Running:
+    """A program and its children, ended together."""
+
+    def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
+        self._argv, self._environment = argv, environment
+
+    def __enter__(self) -> None:
+        self._process = subprocess.Popen(
+            self._argv,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(30)
+
+
+def xdotool(environment: dict[str, str], *words: str) -> str:
+    done = subprocess.run(
+        ["xdotool", *words], env=environment, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
+
+
+def test_it_fetches_what_mail_sent_and_sends_with_auth(
+    targets: Targets, screen: dict[str, str]
+) -> None:
+    watch = Watch(targets, "labctl.thunderbird")
+    one, two = targets["host1"], targets["host2"]
+    subject = "to Thunderbird from mail"
+    two.remote.run(
+        ["mail", "-s", subject, one.host.mailbox], user=user_of(two), stdin="for Thunderbird\n"
+    )
+    # There before Thunderbird's first look, which fetches texts too.
+    box = ["grep", "-qsF", subject, f"/var/mail/{user_of(one)}"]
+    until(lambda: one.remote.run(box, check=False).ok)
+    profile = lab_home(LAB).state / "thunderbird" / "host1"
+    inbox = profile / "ImapMail" / "mail.example1.jp" / "INBOX"
+    with Running([sys.executable, "-m", "labctl", "thunderbird"], screen):
+        until(lambda: inbox.exists() and subject in inbox.read_text(errors="replace"))
+    sent = next(r for r in watch.logs_of(two) if r.program == "pickup")
+
+    def fetched() -> bool:
+        stages = trace_records(watch.logs(), sent.queue_id).stages
+        return "user1 fetched mail over IMAP" in [stage.what for stage in stages]
+
+    until(fetched)
+
+    out = "from Thunderbird to mail"
+    compose = f"to='{two.host.mailbox}',subject='{out}',body='sent by Thunderbird'"
+    argv = ["thunderbird", "--no-remote", "--profile", str(profile), "-compose", compose]
+    with Running(argv, screen):
+        until(lambda: xdotool(screen, "search", "--onlyvisible", "--name", out))
+        window = xdotool(screen, "search", "--onlyvisible", "--name", out).split()[-1]
+
+        def arrived() -> bool:
+            # The window takes keys only once it is drawn whole.
+            xdotool(screen, "windowfocus", window, "key", "ctrl+Return")
+            box = two.remote.run(["cat", "/var/mail/user2"], check=False).stdout
+            return f"Subject: {out}" in box
+
+        until(arrived)
+    said = [record.text for record in watch.logs_of(one) if record.program == "smtpd"]
+    assert any("sasl_method=" in text and "sasl_username=user1" in text for text in said)
+    for target in (one, two):
+        target.remote.run(["rm", "-rf", f"/var/mail/{user_of(target)}"])
