@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from labctl.baselines import Baselines
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.home import name_option
 from labctl.i18n import _
@@ -80,6 +81,7 @@ def bring_up(
     new: list[str] = []
     started = False
     hosts = _Connected(session)
+    baselines = Baselines(session.home)
     for segment in _segments(steps, every):
         for packages in (step.packages for step in segment if step.packages is not None):
             provider.preinstall(packages, progress)
@@ -93,11 +95,14 @@ def bring_up(
         is_its_state = last.checkpoint is not None or any(one.changes for one in applied)
         if checkpoint not in saved and (is_its_state or last is steps[-1]):
             progress("", _("saving the checkpoint {name}", name=checkpoint))
+            baselines.take(checkpoint, hosts.targets(anew=False))
             provider.save(checkpoint)
             new.append(checkpoint)
     hosts.close()
     started |= provider.start(progress)
-    _remember(session, checkpoint_of(steps[-1]) if steps else OS)
+    complete = checkpoint_of(steps[-1]) if steps else OS
+    _remember(session, complete)
+    baselines.stand_at(complete)
     return UpResult(
         lab=session.lab.name,
         provider=provider.name,

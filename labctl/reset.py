@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from labctl.baselines import Baselines
 from labctl.drills.exercise import forget
 from labctl.engine import checkpoint_of
 from labctl.errors import WrongState, WrongUsage
@@ -84,11 +85,21 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     kept_as = _BEFORE + time.strftime("%Y%m%d-%H%M%S")
     session.provider.restore(checkpoint, progress, keep_as=kept_as)
     forget(session.home)
+    baselines = Baselines(session.home)
+    baselines.went_back(checkpoint, kept_as)
     if checkpoint.startswith(_BEFORE):
-        session.provider.drop(checkpoint)
+        _drop(session, baselines, checkpoint)
+    elif not baselines.has(checkpoint, [host.name for host in session.lab.hosts]):
+        with session.targets() as targets:
+            baselines.take(checkpoint, targets)
     for old in _kept(session)[:-KEPT_BEFORE_RESET]:
-        session.provider.drop(old)
+        _drop(session, baselines, old)
     return ResetResult(checkpoint, kept_as, time.monotonic() - begun)
+
+
+def _drop(session: Session, baselines: Baselines, checkpoint: str) -> None:
+    session.provider.drop(checkpoint)
+    baselines.forget(checkpoint)
 
 
 def _kept(session: Session) -> list[str]:

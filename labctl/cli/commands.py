@@ -9,6 +9,7 @@ from labctl.cli import (
     checkpoints,
     credentials,
     destroy,
+    diff,
     doctor,
     down,
     drill,
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check.check)
     app.add_typer(drill.app, name="drill")
     app.command("reset")(reset.reset)
+    app.command("diff")(diff.diff)
     app.command("checkpoints")(checkpoints.checkpoints)
     app.command("status")(status.status)
     app.command("steps")(steps.steps)

@@ -1,0 +1,34 @@
+"""`labctl diff`: what a person changed on the hosts since a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, OptionalHost, checkpoint_names
+from labctl.i18n import _
+
+
+def diff(
+    host: OptionalHost = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="CHECKPOINT",
+            help=_("Compare with this one (default: where the lab last stood)."),
+            autocompletion=checkpoint_names,
+        ),
+    ] = None,
+    name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.changed import changed_since
+    from labctl.render_diff import print_difference
+    from labctl.session import open_session
+
+    print_difference(changed_since(open_session(name), since, host), as_json=as_json)
+
+
+diff.__doc__ = _("Show what a person changed on the hosts since a checkpoint.")

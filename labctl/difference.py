@@ -1,0 +1,173 @@
+"""What differs between two manifests of a host: what a person changed, as data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from labctl.i18n import _
+from labctl.manifest import FileState, Manifest
+
+Kind = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file below /etc. `diff` is unified, empty where the contents are not shown.
+
+    `note` says what no diff shows: mode, owner, or that the contents stay hidden.
+    """
+
+    path: str
+    kind: Kind
+    diff: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A package, service, account or group, with what it was and what it is; "" for absent."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class HostDifference:
+    """All that differs on one host."""
+
+    host: str
+    files: tuple[FileChange, ...]
+    packages: tuple[Changed, ...]
+    services: tuple[Changed, ...]
+    accounts: tuple[Changed, ...]
+    groups: tuple[Changed, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.files or self.packages or self.services or self.accounts or self.groups)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All hosts against the checkpoint `since`."""
+
+    since: str
+    hosts: tuple[HostDifference, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return all(host.is_empty for host in self.hosts)
+
+
+def compare(host: str, before: Manifest, after: Manifest) -> HostDifference:
+    """What differs; a file that a package brought and nobody touched is the package's alone."""
+    return HostDifference(
+        host=host,
+        files=_files(before, after),
+        packages=_changed(before.packages, after.packages),
+        services=_services(before, after),
+        accounts=(*_changed(_accounts(before), _accounts(after)), *_passwords(before, after)),
+        groups=_changed(_groups(before), _groups(after)),
+    )
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Changed, ...]:
+    names = sorted({*old, *new})
+    found = (Changed(name, old.get(name, ""), new.get(name, "")) for name in names)
+    return tuple(change for change in found if change.before != change.after)
+
+
+def _services(before: Manifest, after: Manifest) -> tuple[Changed, ...]:
+    """Units that start at boot, or did, their instances, and whatever failed or did."""
+    units = {*before.at_boot, *after.at_boot, *before.now, *after.now}
+    told = {unit for unit in units if _is_told(unit, before) or _is_told(unit, after)}
+    was = {unit: _state(unit, before) for unit in told}
+    return _changed(was, {unit: _state(unit, after) for unit in told})
+
+
+def _is_told(unit: str, manifest: Manifest) -> bool:
+    base, at, _instance = unit.partition("@")
+    is_instance_of_told = bool(at) and f"{base}.service" in manifest.at_boot
+    return unit in manifest.at_boot or is_instance_of_told or manifest.now.get(unit) == "failed"
+
+
+def _state(unit: str, manifest: Manifest) -> str:
+    """As `enabled, active`; systemd forgets a unit that is neither."""
+    return f"{manifest.at_boot.get(unit, 'disabled')}, {manifest.now.get(unit, 'inactive')}"
+
+
+def _accounts(manifest: Manifest) -> dict[str, str]:
+    """passwd(5): uid, gid, comment, home folder, shell."""
+    return {
+        name: f"uid {uid}, gid {gid}, {home}, {shell}"
+        for name, (uid, gid, _gecos, home, shell) in manifest.accounts.items()
+    }
+
+
+def _passwords(before: Manifest, after: Manifest) -> tuple[Changed, ...]:
+    """Accounts whose password is another one; which, nobody is told."""
+    was, is_now = _("a password"), _("another password")
+    both = sorted(before.passwords.keys() & after.passwords.keys())
+    return tuple(
+        Changed(name, was, is_now)
+        for name in both
+        if before.passwords[name] != after.passwords[name]
+    )
+
+
+def _groups(manifest: Manifest) -> dict[str, str]:
+    """group(5): gid and members, whose order means nothing."""
+    return {
+        name: f"gid {gid}: {', '.join(sorted(filter(None, members.split(','))))}".rstrip(": ")
+        for name, (gid, members) in manifest.groups.items()
+    }
+
+
+def _files(before: Manifest, after: Manifest) -> tuple[FileChange, ...]:
+    found = []
+    for path in sorted({*before.files, *after.files}):
+        old, new = before.files.get(path), after.files.get(path)
+        if old == new or _is_packages_own(path, old, new, before, after):
+            continue
+        kind: Kind = "added" if old is None else "removed" if new is None else "changed"
+        found.append(FileChange(path, kind, _unified(path, old, new), _note(old, new)))
+    return tuple(found)
+
+
+def _is_packages_own(
+    path: str, old: FileState | None, new: FileState | None, before: Manifest, after: Manifest
+) -> bool:
+    """As its package brings it, and there or not only with the package."""
+    if old is None and new is not None:
+        return after.conffiles.get(path) == new.md5 and path not in before.conffiles
+    if new is None and old is not None:
+        return before.conffiles.get(path) == old.md5 and path not in after.conffiles
+    return False
+
+
+def _unified(path: str, old: FileState | None, new: FileState | None) -> tuple[str, ...]:
+    was = "" if old is None else old.text
+    is_now = "" if new is None else new.text
+    if was is None or is_now is None:
+        return ()
+    lines = difflib.unified_diff(
+        was.splitlines(), is_now.splitlines(), f"a{path}", f"b{path}", lineterm=""
+    )
+    return tuple(lines)
+
+
+def _note(old: FileState | None, new: FileState | None) -> str:
+    sides = [side for side in (old, new) if side is not None]
+    notes = []
+    if any(side.text is None for side in sides):
+        notes.append(_("contents not shown"))
+    if old is not None and new is not None:
+        if old.mode != new.mode and old.mode and new.mode:
+            notes.append(_("mode {old} → {new}", old=old.mode, new=new.mode))
+        if old.owner != new.owner and old.owner and new.owner:
+            notes.append(_("owner {old} → {new}", old=old.owner, new=new.owner))
+    return ", ".join(notes)

@@ -1,0 +1,61 @@
+"""A difference as people read it: a heading a host, unified diffs, and one line a thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+
+from labctl.difference import Changed, Difference, FileChange, HostDifference
+from labctl.i18n import _
+from labctl.render import console, plain, print_json
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def print_difference(difference: Difference, *, as_json: bool) -> None:
+    """Only what differs; a lab as it was at the checkpoint is said to be so."""
+    if as_json:
+        print_json("diff", {**plain(difference), "changed": not difference.is_empty})
+        return
+    if difference.is_empty:
+        console().print(_("nothing differs from {name}", name=difference.since))
+        return
+    for host in difference.hosts:
+        if not host.is_empty:
+            _print_host(host, difference.since)
+
+
+def _print_host(host: HostDifference, since: str) -> None:
+    title = _("{host}, changed since {name}", host=host.host, name=since)
+    console().print(title, style="bold")
+    for file in host.files:
+        _print_file(file)
+    _print_changed(_("packages"), host.packages)
+    _print_changed(_("services"), host.services)
+    _print_changed(_("accounts"), host.accounts)
+    _print_changed(_("groups"), host.groups)
+
+
+def _print_file(file: FileChange) -> None:
+    out = console()
+    words = {"added": _("added"), "removed": _("removed"), "changed": _("changed")}
+    note = f" ({file.note})" if file.note else ""
+    out.print(f"  [bold]{escape(file.path)}[/]  {words[file.kind]}{escape(note)}")
+    # The first two lines name the file once more.
+    for line in file.diff[2:]:
+        out.print(f"    {escape(line)}", style=_COLOURS.get(line[:1], "dim"))
+
+
+def _print_changed(title: str, changes: Sequence[Changed]) -> None:
+    if not changes:
+        return
+    console().print(f"  [bold]{title}[/]")
+    for change in changes:
+        if not change.before:
+            text, colour = f"+ {change.name}  {change.after}", "green"
+        elif not change.after:
+            text, colour = f"- {change.name}  {change.before}", "red"
+        else:
+            text, colour = f"~ {change.name}  {change.before} → {change.after}", "yellow"
+        console().print(f"    {escape(text)}", style=colour)
