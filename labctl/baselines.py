@@ -14,10 +14,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.errors import WrongState
-from labctl.home import LabHome, write_atomically
+from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import _
 from labctl.manifest import Manifest, parse, take
-from labctl.session import name_option
 from provision.step import Target
 
 
