@@ -29,7 +29,8 @@ puts JSON.generate(env.machine_names.to_h { |name|
   vb = vm.get_provider_config(:virtualbox)
   [name, { hostname: vm.hostname, box: vm.box, version: vm.box_version,
            network: networks.map { |each| each.slice(:ip, :netmask, :hostname) },
-           memory: vb.memory, cpus: vb.cpus, linked: vb.linked_clone, title: vb.name,
+           customized: vb.customizations.map { |_, words| words.last(2) }.to_h,
+           linked: vb.linked_clone, title: vb.name,
            folders: vm.synced_folders.reject { |_, folder| folder[:disabled] }.keys }]
 })
 """
@@ -88,8 +89,10 @@ def test_plain_vagrant_makes_the_machines_that_labctl_makes(edition: str, tmp_pa
                     "hostname": True,
                 }
             ],
-            "memory": lab.edition.vagrant.memory,
-            "cpus": lab.edition.vagrant.cpus,
+            "customized": {
+                "--memory": str(lab.edition.vagrant.memory),
+                "--cpus": lab.edition.vagrant.cpus,
+            },
             "linked": True,
             "title": f"labctl-checkout-{host.name}",
             "folders": [],
