@@ -14,15 +14,16 @@ _ASK = r"""
 address=$1 domain=$2 host=$3 peer_address=$4 peer=$5
 say active systemctl is-active named
 say enabled systemctl is-enabled named
+{ named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
 answers() {
   key=$1 seconds=$2; shift 2
   { dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
-    sed -n "s/^\([^;[:space:]]*\)[[:space:]]*[0-9]*[[:space:]]*IN[[:space:]]*\
-\([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \2\t\3/p"
+    sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
+\([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
 }
 answers own 1 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
   "$host.$domain" A "www.$domain" A "mail.$domain" A
-answers found 2 "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A
+answers found 2 +authority "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A
 answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A
 status=$(rndc zonestatus "$domain" 2>/dev/null || :)
 file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
@@ -46,6 +47,9 @@ for domain do
 done
 """
 
+# Seconds. What is forgotten within a minute mends itself; a day-old answer is worth a word.
+_SHORT = 60
+
 
 def check(target: Target) -> list[Finding]:
     """What BIND answers for the zone, and what the host's resolver finds for both domains."""
@@ -62,9 +66,12 @@ def check(target: Target) -> list[Finding]:
         peer.domain,
     )
     running = _running(facts, answers=facts["active"] == "active")
+    files = _files(host, facts)
+    if not files.ok:
+        return [files, *(finding for finding in running if finding.ok)]
     if not running[0].ok:
         return running
-    zone = [*running, *_zone(host, facts)]
+    zone = [*running, files, *_zone(host, facts)]
     return [*zone, _loaded(host, facts), *_resolver(target, facts)]
 
 
@@ -89,6 +96,26 @@ def _running(facts: Facts, *, answers: bool) -> list[Finding]:
             solution="systemctl enable named",
         ),
     ]
+
+
+def _files(host: Host, facts: Facts) -> Finding:
+    """BIND refuses a zone file with a fault and goes on with what it had, or with none."""
+    errors = facts.lines("error")
+    is_wrong = bool(errors) and errors[-1].startswith("exit ")
+    is_doubled = f".{host.domain}.{host.domain}" in facts["error"]
+    return Finding(
+        code="dns.files",
+        ok=not is_wrong,
+        what=_("BIND accepts its configuration and zone files"),
+        found=errors[0] if is_wrong else _("accepted"),
+        expected=_("accepted"),
+        hint=_doubled() if is_doubled else _("The message names the file or the zone."),
+        solution="named-checkconf -z",
+    )
+
+
+def _doubled() -> str:
+    return _("The domain stands there twice: how does a full name end in a zone file?")
 
 
 def _zone(host: Host, facts: Facts) -> list[Finding]:
@@ -118,7 +145,7 @@ def _record(host: Host, key: str, what: str, found: str, expected: str) -> Findi
         what=what,
         found=found or _("no answer"),
         expected=expected,
-        hint=_("The domain stands there twice: how does a full name end in a zone file?")
+        hint=_doubled()
         if is_doubled
         else _(
             "Ask BIND itself with dig @{address}, then compare it with the zone file.",
@@ -162,12 +189,15 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
     # A server that does not answer for its zone is that server's finding, not this one's.
     if not own.ok or not all(peer_there):
         return [own]
-    is_old = all(peer_found) and peer_found != peer_there
+    # An answer of the other zone, or its word that there is none, comes from memory.
+    kept = _seconds_kept(facts, peer)
+    is_old = peer_found != peer_there and kept is not None
+    is_short = kept is not None and kept <= _SHORT
     return [
         own,
         Finding(
             code="dns.peer",
-            ok=peer_found == peer_there,
+            ok=peer_found == peer_there or is_short,
             what=_("this server finds {domain}", domain=peer.domain),
             found=_line(peer_found),
             expected=_line(peer_there),
@@ -188,6 +218,13 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
 def _asked(target: Target) -> Host:
     with_parent = target.lab.choices.dns == "parent"
     return target.lab.edition.parent if with_parent else target.host
+
+
+def _seconds_kept(facts: Facts, peer: Host) -> int | None:
+    """How long this host's resolver will keep what it said of the other zone."""
+    asked = (f"{peer.domain}. MX", f"{peer.mail_name}. A", f"{peer.domain}. SOA")
+    left = [int(text) for key in asked for text in facts.lines(f"found-ttl {key}")]
+    return max(left, default=None)
 
 
 def _answer(facts: Facts, asked: str, name: str, kind: str) -> str:

@@ -23,7 +23,7 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
     )
 
 
-# Another file may overrule the three: local.conf, or one of the student's own in conf.d.
+# Another file may overrule the three: local.conf, or one of a person's own in conf.d.
 _IN_FORCE = r"""
 in_force() {
   [ "$(doveconf -h mail_location mail_privileged_group mail_access_groups \
@@ -31,26 +31,29 @@ in_force() {
 }
 wanted=$1
 in_force && exit 0
-for file in /etc/dovecot/local.conf /etc/dovecot/conf.d/*.conf; do
-  if [ -e "$file" ] && ! dpkg-query -S "$file" >/dev/null 2>&1; then
-    mv "$file" "$file.before-labctl"
-    echo "moved $file aside"
+names='mail_location\|mail_privileged_group\|mail_access_groups\|disable_plaintext_auth\|ssl'
+setting="^[[:space:]]*\($names\)[[:space:]]*="
+for file in /etc/dovecot/dovecot.conf /etc/dovecot/local.conf /etc/dovecot/conf.d/*.conf; do
+  case $file in */10-mail.conf|*/10-auth.conf|*/10-ssl.conf) continue ;; esac
+  if grep -q "$setting" "$file" 2>/dev/null; then
+    sed -i "s/$setting/# labctl: &/" "$file"
+    echo "took the book's settings out of $file"
   fi
 done
-in_force || { echo "another file overrules conf.d" >&2; exit 1; }
+in_force || { doveconf -n >/dev/null; printf 'another setting overrules conf.d\n' >&2; exit 1; }
 """
 _WANTED = "mbox:~/mail:INBOX=/var/mail/%u\nmail\nmail\nno\nno"
 
 
 def apply(target: Target) -> list[Change]:
-    """Writes the three files, moves aside what overrules them, has Dovecot run with them."""
+    """Writes the three files, takes out what overrules them, has Dovecot run with them."""
     managed = files(target.scene)
     written = target.install(managed)
-    moved = host_script(target, _IN_FORCE, _WANTED)
+    cleared = host_script(target, _IN_FORCE, _WANTED)
     paths = [file.path for file in managed]
-    changed = bool(written or moved)
+    changed = bool(written or cleared)
     running = keep_running(target, "dovecot", _MARKER, paths, changed=changed, reload=True)
-    return [*written, *moved, *running]
+    return [*written, *cleared, *running]
 
 
 STEP = Step(

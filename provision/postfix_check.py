@@ -15,7 +15,8 @@ from provision.step import Target
 # speak at all where inet_interfaces names an address of another host, unless told another.
 # `postfix check` makes the folders of a Postfix that never ran, so it is asked only of one
 # that did. A difference between the chroot's resolv.conf and the host's is no fault of main.cf,
-# and a misspelt name is told by the parameter that is then missing.
+# and a misspelt name is told by the parameter that is then missing. It speaks to a terminal only,
+# which script(1) is for it.
 _ASK = r"""
 cf=/etc/postfix/main.cf
 if [ ! -e $cf ]; then say no-file echo yes; fi
@@ -28,7 +29,8 @@ say inet_interfaces interfaces
 { postconf -n -o inet_interfaces= 2>&1 || :; } |
   sed -n 's/.*unused parameter: /unused\t/p; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 if [ -e /var/spool/postfix/pid/master.pid ]; then
-  { postfix check 2>&1 || echo "exit $?"; } | sed '/ differ$/d; /unused parameter/d; s/^/check\t/'
+  { script -qec 'postfix check' /dev/null </dev/null 2>&1 || echo "exit $?"; } |
+    tr -d '\r' | sed '/ differ$/d; /unused parameter/d; s/^/check\t/'
 fi
 say enabled systemctl is-enabled postfix
 say active systemctl is-active postfix@-

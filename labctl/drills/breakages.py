@@ -173,7 +173,18 @@ DNS = (
         "dns.zone.mx",
         f"sed -i '/MX/s/[.]$//' {_ZONE}; rndc reload",
     ),
-    Breakage("A of mail missing", "dns.zone.mail", f"sed -i '/^mail/d' {_ZONE}; rndc reload"),
+    Breakage("A of www missing", "dns.zone.www", f"sed -i '/^www/d' {_ZONE}; rndc reload"),
+    Breakage(
+        "A of mail missing, BIND restarted",
+        "dns.zone.mail",
+        f"sed -i '/^mail/d' {_ZONE}; systemctl restart named",
+    ),
+    Breakage(
+        "named.conf with a fault",
+        "dns.files",
+        "sed -i 's/recursion yes;/recursion yes/' /etc/bind/named.conf.options; "
+        "systemctl restart named || true",
+    ),
     Breakage("named not reloaded", "dns.loaded", f"sleep 1.1; echo '; x' >>{_ZONE}"),
     # host2 keeps a copy and asks host1 for the serial only: the same serial, so no new copy.
     Breakage(
