@@ -71,14 +71,15 @@ def _resolv_conf(scene: Scene) -> ManagedFile:
 
 def apply(target: Target) -> list[Change]:
     """Installs BIND, writes its files and the zone, has it run, and then asks it for names."""
-    changes = install_packages(target, target.lab.edition.packages.dns)
-    bind = _bind_files(target.scene)
-    written = target.install(bind)
+    installed = install_packages(target, target.lab.edition.packages.dns)
+    bind, resolving = _bind_files(target.scene), [_resolv_conf(target.scene)]
+    # Until a new BIND runs, apt and others need the resolver that was there.
+    early, late = (bind, resolving) if installed else ((*bind, *resolving), [])
+    written = target.install(early)
     paths = [file.path for file in bind]
-    running = keep_running(target, "named", _PID_FILE, paths, changed=bool(written))
-    # Only now: until BIND runs, apt needs the resolver that was there.
-    resolving = target.install([_resolv_conf(target.scene)])
-    return [*changes, *written, *running, *resolving]
+    changed = {change.what.removeprefix("wrote ") for change in written} & set(paths)
+    running = keep_running(target, "named", _PID_FILE, paths, changed=bool(changed))
+    return [*installed, *written, *running, *target.install(late)]
 
 
 STEP = Step(

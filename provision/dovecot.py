@@ -24,13 +24,7 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
 
 
 # Another file may overrule the three: local.conf, or one of a person's own in conf.d.
-_IN_FORCE = r"""
-in_force() {
-  [ "$(doveconf -h mail_location mail_privileged_group mail_access_groups \
-    disable_plaintext_auth ssl 2>/dev/null)" = "$wanted" ]
-}
-wanted=$1
-in_force && exit 0
+_ALONE = r"""
 names='mail_location\|mail_privileged_group\|mail_access_groups\|disable_plaintext_auth\|ssl'
 setting="^[[:space:]]*\($names\)[[:space:]]*="
 for file in /etc/dovecot/dovecot.conf /etc/dovecot/local.conf /etc/dovecot/conf.d/*.conf; do
@@ -40,16 +34,14 @@ for file in /etc/dovecot/dovecot.conf /etc/dovecot/local.conf /etc/dovecot/conf.
     echo "took the book's settings out of $file"
   fi
 done
-in_force || { doveconf -n >/dev/null; printf 'another setting overrules conf.d\n' >&2; exit 1; }
 """
-_WANTED = "mbox:~/mail:INBOX=/var/mail/%u\nmail\nmail\nno\nno"
 
 
 def apply(target: Target) -> list[Change]:
     """Writes the three files, takes out what overrules them, has Dovecot run with them."""
     managed = files(target.scene)
     written = target.install(managed)
-    cleared = host_script(target, _IN_FORCE, _WANTED)
+    cleared = host_script(target, _ALONE)
     paths = [file.path for file in managed]
     changed = bool(written or cleared)
     running = keep_running(target, "dovecot", _MARKER, paths, changed=changed, reload=True)

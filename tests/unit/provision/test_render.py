@@ -128,6 +128,11 @@ def test_bind_listens_in_the_lab_only() -> None:
     assert "allow-recursion { lab; };" in text
 
 
+def test_bind_forgets_soon_what_it_was_told() -> None:
+    assert "max-cache-ttl 5;" in options("host1", "peers", RESOLVERS)
+    assert "max-ncache-ttl 5;" in options("host0", "parent", RESOLVERS)
+
+
 def test_with_a_parent_only_the_parent_resolves() -> None:
     assert "recursion yes;" in options("host0", "parent", RESOLVERS)
     assert "recursion no;" in options("host1", "parent", RESOLVERS)
