@@ -1,0 +1,111 @@
+"""One fault gives one failure: what stands on a failed section is blocked, and names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Barrier
+from typing import cast
+
+import pytest
+
+from labctl.credentials import Credentials
+from labctl.lab import load_lab
+from labctl.results import Finding, Outcome, StepReport
+from provision import grade as module
+from provision.grade import grade
+from provision.remote import Remote
+from provision.step import Scene, Step, Target
+
+Check = Callable[[Target], list[Finding]]
+
+
+def right(_target: Target) -> list[Finding]:
+    return [Finding("x.right", True, "right")]
+
+
+def wrong(_target: Target) -> list[Finding]:
+    return [Finding("x.right", True, "right"), Finding("x.wrong", False, "wrong")]
+
+
+def never(_target: Target) -> list[Finding]:
+    raise AssertionError("a blocked section was checked")
+
+
+def step(name: str, check: Check, *requires: str) -> Step:
+    return Step(name, f"section {name}", "", lambda _target: [], check, requires=requires)
+
+
+@pytest.fixture
+def target() -> Target:
+    """host1; the checks here ask it nothing, so there is no connection behind it."""
+    lab = load_lab("class-a")
+    scene = Scene(lab, lab.host("host1"), ())
+    return Target(scene, cast(Remote, None), Credentials(passwords={}))
+
+
+@pytest.fixture
+def graded(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, StepReport]]:
+    def run(*steps: Step, chosen: tuple[str, ...] = ()) -> dict[str, StepReport]:
+        monkeypatch.setattr(module, "STEPS", steps)
+        wanted = [each for each in steps if not chosen or each.name in chosen]
+        return {report.step: report for report in grade(target, wanted)}
+
+    return run
+
+
+Graded = Callable[..., dict[str, StepReport]]
+
+
+def test_what_stands_on_a_failed_section_is_blocked_and_not_looked_at(graded: Graded) -> None:
+    reports = graded(step("a", wrong), step("b", never, "a"))
+    assert reports["a"].outcome is Outcome.FAILED
+    assert reports["b"].outcome is Outcome.BLOCKED
+    assert (reports["b"].blocked_by, reports["b"].findings) == ("a", ())
+
+
+def test_the_first_cause_is_named_through_all_that_stand_between(graded: Graded) -> None:
+    reports = graded(step("a", wrong), step("b", never, "a"), step("c", never, "b"))
+    assert reports["c"].blocked_by == "a"
+
+
+def test_a_section_beside_the_failed_one_is_still_checked(graded: Graded) -> None:
+    reports = graded(step("a", wrong), step("b", right), step("c", right, "b"))
+    assert {name: report.outcome for name, report in reports.items()} == {
+        "a": Outcome.FAILED,
+        "b": Outcome.OK,
+        "c": Outcome.OK,
+    }
+
+
+def test_a_precondition_may_stand_later_in_the_book(graded: Graded) -> None:
+    reports = graded(step("auth", never, "account"), step("account", wrong))
+    assert list(reports) == ["auth", "account"]
+    assert reports["auth"].blocked_by == "account"
+
+
+def test_one_section_asked_for_is_blocked_by_another_that_is_not_reported(graded: Graded) -> None:
+    reports = graded(step("a", wrong), step("b", never, "a"), chosen=("b",))
+    assert list(reports) == ["b"]
+    assert reports["b"].blocked_by == "a"
+
+
+def test_a_precondition_of_two_is_checked_once(graded: Graded) -> None:
+    asked: list[str] = []
+
+    def counted(target: Target) -> list[Finding]:
+        asked.append(target.host.name)
+        return right(target)
+
+    graded(step("a", counted), step("b", right, "a"), step("c", right, "a"))
+    assert asked == ["host1"]
+
+
+def test_sections_that_do_not_stand_on_each_other_are_checked_at_once(graded: Graded) -> None:
+    both = Barrier(2, timeout=10)
+
+    def meets(target: Target) -> list[Finding]:
+        both.wait()
+        return right(target)
+
+    # One after the other, the first would wait for the second until the time is over.
+    graded(step("a", meets), step("b", meets))

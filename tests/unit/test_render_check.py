@@ -1,0 +1,114 @@
+"""What `labctl check` prints: section, hosts, what was found, and a hint before any line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from rich.console import Console
+
+from labctl import render_check
+from labctl.grading import Grades
+from labctl.render_check import print_checks, print_grades, watching
+from labctl.results import Finding, StepReport
+from provision.steps import STEPS
+
+RIGHT = Finding("dns.named", True, "BIND runs", "active", "active", "status says", "restart named")
+WRONG = Finding(
+    "postfix.mydestination",
+    False,
+    "mydestination",
+    found="[bold]example2.jp[/]",
+    expected="$mydomain",
+    hint="look at postconf -n",
+    solution="mydestination = $mydomain",
+)
+GRADES = Grades(
+    (
+        StepReport("dns", "DNS節", "host1", 0.1, findings=(RIGHT,)),
+        StepReport("dns", "DNS節", "host2", 0.1, findings=(RIGHT,)),
+        StepReport("postfix", "main.cf節", "host1", 0.1, findings=(RIGHT, WRONG)),
+        StepReport("postfix", "main.cf節", "host2", 0.1, findings=(RIGHT,)),
+        StepReport("smtp-auth", "SASL節", "host1", 0, blocked_by="postfix"),
+    )
+)
+
+
+@pytest.fixture(autouse=True)
+def _console(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one that writes where this test reads, as wide as a usual terminal."""
+    monkeypatch.setattr(render_check, "console", lambda: Console(highlight=False, width=80))
+
+
+def printed(
+    capsys: pytest.CaptureFixture[str], *, errors_only: bool = False, solution: bool = False
+) -> list[str]:
+    print_grades(GRADES, errors_only=errors_only, solution=solution, as_json=False)
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_line_a_section_with_its_hosts_and_a_sum(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys)
+    assert "✓ host1  ✓ host2  DNS節  dns" in lines
+    assert "✗ host1  ✓ host2  main.cf節  postfix" in lines
+    assert "– host1  SASL節  smtp-auth" in lines
+    assert lines[-1] == "3 right, 1 wrong, 1 not looked at yet"
+
+
+def test_only_what_is_wrong_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\n".join(printed(capsys))
+    assert "look at postconf -n" in text
+    assert "status says" not in text
+    assert "host1  not looked at yet: postfix comes first" in text
+
+
+def test_a_value_from_a_host_is_shown_as_it_is_and_never_read_as_markup(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert any(line.endswith("found  [bold]example2.jp[/]") for line in printed(capsys))
+
+
+def test_the_line_is_shown_on_wish_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not any("mydestination = $mydomain" in line for line in printed(capsys))
+    assert any("mydestination = $mydomain" in line for line in printed(capsys, solution=True))
+
+
+def test_errors_only_leaves_out_hosts_and_sections_that_are_right(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = printed(capsys, errors_only=True)
+    assert not any("dns" in line for line in lines)
+    assert "✗ host1  main.cf節  postfix" in lines
+    assert lines[-1].startswith("3 right")
+
+
+def test_all_right_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    grades = Grades(GRADES.reports[:2])
+    print_grades(grades, errors_only=True, solution=False, as_json=False)
+    assert capsys.readouterr().out.strip() == "all 2 are right"
+
+
+def test_json_says_how_each_section_ended_and_every_finding(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_grades(GRADES, errors_only=False, solution=False, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is False
+    reports = document["data"]["reports"]
+    assert [each["outcome"] for each in reports] == ["ok", "ok", "failed", "ok", "blocked"]
+    assert reports[2]["findings"][1]["code"] == "postfix.mydestination"
+    assert reports[4]["blocked_by"] == "postfix"
+
+
+def test_watching_shows_each_new_grade(capsys: pytest.CaptureFixture[str]) -> None:
+    with watching(errors_only=False, solution=False) as show:
+        show(GRADES)
+        show(Grades(GRADES.reports[:2]))
+    assert "all 2 are right" in capsys.readouterr().out
+
+
+def test_the_list_of_checks_says_what_each_stands_on(capsys: pytest.CaptureFixture[str]) -> None:
+    print_checks(STEPS, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(STEPS)
+    assert any("mail-command" in line and "packages, postfix" in line for line in lines)
