@@ -1,0 +1,223 @@
+"""The docs are held against the program: what they tell a reader to type must exist."""
+
+from __future__ import annotations
+
+import dataclasses
+import gettext
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from labctl.cli.app import build
+from labctl.difference import Changed, Difference, FileChange, HostDifference
+from labctl.doctor.findings import Diagnosis
+from labctl.engine import UpResult, step_names
+from labctl.errors import ExitCode
+from labctl.lab import LabFile, editions, load_edition, load_lab
+from labctl.mailtest.logs import LogLine
+from labctl.mailtest.trace import Stage, Trace
+from labctl.reset import ResetResult
+from labctl.results import (
+    Change,
+    CheckpointInfo,
+    Delivery,
+    Finding,
+    Hop,
+    MailTestResult,
+    StepReport,
+    Trial,
+)
+from labctl.status import HostStatus, LabStatus
+from provision.remote import ManagedFile
+from provision.steps import STEPS
+from tests.unit.pages import ONE_LANGUAGE, ROOT, Page, labctl_words, pages
+
+PAGES = pages()
+BOTH = pytest.mark.parametrize("ending", ["md", "ja.md"])
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+COMMAND = typer.main.get_command(build())
+CHECKPOINTS = {"os", *(step.checkpoint or step.name for step in STEPS)}
+
+
+def reference(name: str, ending: str) -> Page:
+    return Page(ROOT / "docs" / "reference" / f"{name}.{ending}")
+
+
+# They act while they are parsed: the first writes to the user's shell, the others end here.
+AT_ONCE = {"--install-completion", "--show-completion", "--version", "--help"}
+
+
+def parse(words: tuple[str, ...]) -> None:
+    """Reads a command line as labctl does, without doing what it says."""
+    if AT_ONCE & set(words):
+        words = tuple(word for word in words if word not in AT_ONCE)
+        assert not words or words[0] in COMMAND.commands  # type: ignore[attr-defined]
+        return
+    if len(words) in (1, 2) and words[0] == "drill":
+        assert set(words[1:]) <= set(COMMAND.commands["drill"].commands)  # type: ignore[attr-defined]
+        return
+    if len(words) == 1 and words[0] in COMMAND.commands:  # type: ignore[attr-defined]
+        return  # a command by its name alone, arguments left out
+    chosen: Any = COMMAND
+    context = chosen.make_context("labctl", list(words))
+    while hasattr(chosen, "resolve_command"):
+        rest = [*context._protected_args, *context.args]
+        name, chosen, rest = chosen.resolve_command(context, rest)
+        context = chosen.make_context(name, rest, parent=context)
+
+
+def option(words: tuple[str, ...], name: str) -> str | None:
+    """The value an option has on a command line; None for a placeholder or no such option."""
+    value = words[words.index(name) + 1] if name in words else ""
+    return None if value == value.upper() else value
+
+
+@each_page
+def test_every_command_line_is_one_that_labctl_understands(page: Page) -> None:
+    for words in page.labctl_lines:
+        if words:
+            parse(words)
+
+
+@each_page
+def test_steps_and_checkpoints_on_command_lines_exist(page: Page) -> None:
+    for words in page.labctl_lines:
+        assert option(words, "--until") in {None, *step_names()}, words
+        assert option(words, "--to") in {None, *CHECKPOINTS} or "render" in words, words
+
+
+@each_page
+def test_every_relative_link_resolves(page: Page) -> None:
+    for link in page.links:
+        if re.match(r"https?://|mailto:", link):
+            continue
+        target, _, anchor = link.partition("#")
+        path = (page.path.parent / target).resolve() if target else page.path
+        assert path.exists(), link
+        if anchor:
+            assert anchor in Page(path).anchors, link
+
+
+@each_page
+def test_every_page_is_there_in_both_languages(page: Page) -> None:
+    if page.name not in ONE_LANGUAGE:
+        assert page.twin.exists(), page.twin.name
+
+
+@each_page
+def test_both_languages_tell_the_same_commands(page: Page) -> None:
+    if page.name not in ONE_LANGUAGE:
+        twin = Page(page.twin)
+        in_both = [[list(labctl_words(line)) for line in each.typed] for each in (page, twin)]
+        assert in_both[0] == in_both[1]
+        assert len(page.anchors) == len(twin.anchors)
+
+
+@each_page
+def test_a_japanese_page_links_to_japanese_pages(page: Page) -> None:
+    """Only the switch of language at a page's top goes to the other one."""
+    for link in page.links:
+        path = (page.path.parent / link.partition("#")[0]).resolve()
+        own = path.suffix == ".md" and path != page.twin.resolve()
+        if own and path.relative_to(ROOT).as_posix() not in ONE_LANGUAGE:
+            assert Page(path).is_japanese == page.is_japanese, link
+
+
+@each_page
+def test_lab_files_on_the_page_are_right(page: Page, tmp_path: Path) -> None:
+    for number, block in enumerate(page.blocks("toml")):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block, encoding="utf-8")
+        load_lab("docs", path)
+
+
+@BOTH
+def test_every_exit_code_is_documented(ending: str) -> None:
+    table = reference("exit-codes", ending).text
+    for code in ExitCode:
+        assert re.search(rf"^\| `{int(code)}` \|", table, re.MULTILINE), code
+
+
+@BOTH
+def test_the_command_reference_has_each_command_with_exactly_its_options(ending: str) -> None:
+    text = reference("commands", ending).text
+    sections = dict(re.findall(r"^## `labctl ([\w-]+)`\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    commands = COMMAND.commands  # type: ignore[attr-defined]
+    assert set(sections) == set(commands)
+    for name, command in commands.items():
+        real = _options(command)
+        told = set(re.findall(r"`(--[a-z-]+)", sections[name]))
+        assert told == real - {"--help"}, name
+
+
+def _options(command: Any) -> set[str]:
+    """The long options of a command, or of a group's commands together."""
+    below = getattr(command, "commands", {}).values()
+    own = {opt for param in command.params for opt in param.opts if opt.startswith("--")}
+    return own.union(*(_options(each) for each in below))
+
+
+RESULTS: list[type] = [
+    UpResult, StepReport, Change, MailTestResult, Delivery, Hop, ResetResult, LabStatus,
+    HostStatus, CheckpointInfo, ManagedFile, LogLine, Trial, Trace, Stage, Diagnosis, Finding,
+    Difference, HostDifference, FileChange, Changed,
+]  # fmt: skip
+
+
+@BOTH
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: result.__name__)
+def test_every_json_field_is_documented(result: type, ending: str) -> None:
+    told = set(reference("json", ending).inline)
+    assert {field.name for field in dataclasses.fields(result)} <= told
+
+
+@BOTH
+def test_every_key_of_the_lab_file_is_documented(ending: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", reference("lab-file", ending).text, re.MULTILINE)
+    assert set(rows) == set(LabFile.model_fields)
+
+
+@BOTH
+def test_every_edition_is_documented_with_its_addresses(ending: str) -> None:
+    text = reference("editions", ending).text
+    for name in editions():
+        edition = load_edition(name)
+        assert f"`{name}`" in text
+        for host in (*edition.hosts, edition.parent):
+            assert f"{host.address}" in text and host.fqdn in text
+        for package in (*edition.packages.dns, *edition.packages.mail):
+            assert f"`{package}`" in text
+
+
+@BOTH
+def test_every_step_and_checkpoint_is_documented(ending: str) -> None:
+    page = reference("checkpoints", ending)
+    rows = re.findall(r"^\| `([\w-]+)` \|", page.text, re.MULTILINE)
+    assert rows[: len(step_names())] == step_names()
+    assert set(page.inline) >= CHECKPOINTS
+    for step in STEPS:
+        assert step.section in page.text
+
+
+def test_messages_in_troubleshooting_are_messages_of_the_program() -> None:
+    """A heading there is a message as the source has it, its `{fields}` included."""
+    sources = [path.read_text() for part in ("labctl", "provision") for path in _python(part)]
+    source = re.sub(r'"\s*\n\s*"', "", "\n".join(sources))
+    english, japanese = (_messages_of(f"troubleshooting.{ending}") for ending in ("md", "ja.md"))
+    assert english
+    for message in english:
+        assert f'"{message}"' in source, message
+    catalog = gettext.translation("labctl", ROOT / "labctl" / "locale", languages=["ja"])
+    assert japanese == [catalog.gettext(message) for message in english]
+
+
+def _messages_of(name: str) -> list[str]:
+    text = (ROOT / "docs" / "how-to" / name).read_text(encoding="utf-8")
+    return re.findall(r"^### `(.+)`$", text, re.MULTILINE)
+
+
+def _python(part: str) -> list[Path]:
+    return sorted((ROOT / part).rglob("*.py"))
