@@ -19,12 +19,17 @@ dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | sed -n 's
 _INSTALL = r"""
 export DEBIAN_FRONTEND=noninteractive
 get() {
-  apt-get -q -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 -o Acquire::http::Timeout=15 \
+  apt-get -q -y -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=15 \
     -o Dpkg::Options::=--force-confold "$@" 2>&1
 }
 [ -z "$(dpkg --audit)" ] || dpkg --configure -a --force-confold
 echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-get install --no-install-recommends "$@" || {
+said=$(get install --no-install-recommends "$@") || {
+  printf '%s\n' "$said"
+  # Old lists mend themselves by an update; a mirror that is not there does not.
+  case $said in
+    *"Could not resolve"*|*"Could not connect"*|*"Temporary failure"*) exit 100 ;;
+  esac
   get update
   get install --no-install-recommends "$@"
 }
