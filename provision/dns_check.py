@@ -33,6 +33,8 @@ if [ -n "$loaded" ] && [ -e "$file" ]; then
   say written stat -c %Y "$file"
   say file echo "$file"
 fi
+copy() { rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
+say copy copy
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
 """
 
@@ -192,7 +194,8 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
     # An answer of the other zone, or its word that there is none, comes from memory.
     kept = _seconds_kept(facts, peer)
     is_old = peer_found != peer_there and kept is not None
-    is_short = kept is not None and kept <= _SHORT
+    # A copy of the zone on this host is no memory: it stays as it is, however short its TTL.
+    is_short = kept is not None and kept <= _SHORT and not facts["copy"]
     return [
         own,
         Finding(
