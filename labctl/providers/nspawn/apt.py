@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +16,12 @@ _OS_RELEASE = Path("/etc/os-release")
 _APT = Path("/etc/apt")
 _LOCAL_CERTIFICATES = Path("/usr/local/share/ca-certificates")
 _PROXY = re.compile(r'^Acquire::(https?)::Proxy "([^"]+)";$', re.MULTILINE)
+# What Debian and Ubuntu themselves call their components and their keyrings.
+_COMPONENTS = {
+    "main", "contrib", "non-free", "non-free-firmware", "universe", "restricted", "multiverse",
+}  # fmt: skip
+_OWN_KEYRING = re.compile(r"signed-by=\S*/(debian|ubuntu)-archive[^/\s]*")
+_OFF = {"no", "false", "without", "off", "disable"}
 _KEPT = re.compile(r'^(Acquire::Check-(?:Valid-Until|Date)) "([^"]+)";$', re.MULTILINE)
 
 
@@ -62,7 +68,7 @@ def machine_setup(mirror: str | None = None) -> AptSetup:
     """
     release = _os_release()
     suite = release.get("VERSION_CODENAME", "")
-    sources = tuple(dict.fromkeys(_sources(suite)))
+    sources = _without_third_parties(tuple(dict.fromkeys(_sources(suite))))
     if not suite or not sources:
         raise MachineLacks(
             _("no Debian package source for this system was found in {folder}", folder=_APT),
@@ -90,8 +96,17 @@ def _os_release() -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in pairs}
 
 
+def _without_third_parties(sources: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what is signed by a key of its own, where the distribution's own remains.
+
+    A company's mirror may sign all of it with its own key; then that is the distribution.
+    """
+    own = tuple(line for line in sources if "signed-by=" not in line or _OWN_KEYRING.search(line))
+    return own or sources
+
+
 def _sources(suite: str) -> Iterator[str]:
-    """One-line sources of the machine's own release; third parties' are left out."""
+    """One-line sources of the machine's own release and of components that Debian has."""
     lists = [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*.list"))]
     for path in lists:
         if path.exists():
@@ -104,29 +119,56 @@ def _one_line_sources(text: str, suite: str) -> Iterator[str]:
     pattern = re.compile(r"^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s+(.+?)\s*(?:#.*)?$")
     for line in text.splitlines():
         found = pattern.match(line.strip())
-        if found and _is_own(found[3], suite):
+        if found and _is_own(found[3], suite) and _COMPONENTS.issuperset(found[4].split()):
             options = f"[{found[1].strip()}] " if found[1] else ""
-            yield f"deb {options}{found[2]} {found[3]} {found[4]}"
+            yield f"deb {options}{_mirror_in_list(found[2])} {found[3]} {found[4]}"
 
 
 def _deb822_sources(text: str, suite: str) -> Iterator[str]:
     for paragraph in re.split(r"\n\s*\n", text):
         fields = dict(_deb822_fields(paragraph))
-        if "deb" not in fields.get("types", "").split() or fields.get("enabled") == "no":
+        components = fields.get("components", "").split()
+        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "") in _OFF:
             continue
-        key = fields.get("signed-by", "")
-        options = f"[signed-by={key}] " if key.startswith("/") else ""
+        if not components or not _COMPONENTS.issuperset(components):
+            continue
+        options = _deb822_options(fields)
         for uri in fields.get("uris", "").split():
             for each in fields.get("suites", "").split():
                 if _is_own(each, suite):
-                    yield f"deb {options}{uri} {each} {fields.get('components', 'main')}"
+                    yield f"deb {options}{_mirror_in_list(uri)} {each} {' '.join(components)}"
+
+
+def _deb822_options(fields: Mapping[str, str]) -> str:
+    """Keyrings and trust, as the one-line format has them; an inline key has no such form."""
+    key, trusted = fields.get("signed-by", ""), fields.get("trusted", "")
+    options = [f"signed-by={','.join(key.split())}"] if key.startswith("/") else []
+    options += ["trusted=yes"] if trusted == "yes" else []
+    return f"[{' '.join(options)}] " if options else ""
 
 
 def _deb822_fields(paragraph: str) -> Iterable[tuple[str, str]]:
-    for line in paragraph.splitlines():
+    """Names in lower case and values on one line; a line that begins with a blank goes on."""
+    lines = [line for line in paragraph.splitlines() if not line.startswith("#")]
+    for line in re.sub(r"\n[ \t]+", " ", "\n".join(lines)).splitlines():
         name, colon, value = line.partition(":")
-        if colon and not line.startswith(("#", " ", "\t")):
+        if colon:
             yield name.strip().lower(), value.strip()
+
+
+def _mirror_in_list(uri: str) -> str:
+    """The first mirror of a list, as Debian's cloud images have it; any other URI as it is.
+
+    The list itself (apt-transport-mirror(1)) is a file of this machine's, not of the hosts'.
+    """
+    kind, _colon, path = uri.partition(":")
+    if kind != "mirror+file":
+        return uri
+    try:
+        lines = Path("/" + path.lstrip("/")).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return uri
+    return next((line.split()[0] for line in lines if line.strip() and line[0] != "#"), uri)
 
 
 def _is_own(suite: str, own: str) -> bool:
@@ -136,7 +178,7 @@ def _is_own(suite: str, own: str) -> bool:
 def _with_mirror(line: str, mirror: str, suite: str) -> str:
     if f"{suite}-security" in line:
         return line
-    return re.sub(r"https?://\S+", mirror, line)
+    return re.sub(r"https?://\S+", lambda _old: mirror, line)
 
 
 def _port(url: str) -> int:
@@ -152,4 +194,5 @@ def _seen_from_lab(url: str, machine: str) -> str:
     if not _on_loopback(url):
         return url
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{machine}:{_port(url)}"))
+    login, at, _host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{machine}:{_port(url)}"))
