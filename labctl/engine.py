@@ -185,7 +185,7 @@ def _apply(
 
 def _close(targets: Mapping[str, Target]) -> None:
     for target in targets.values():
-        target.remote.close()
+        target.remote.abandon()
 
 
 def _apply_on(target: Target, steps: Sequence[Step], progress: Progress) -> list[StepReport]:

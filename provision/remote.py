@@ -67,6 +67,7 @@ class Remote:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._opening = threading.Lock()
+        self._abandoned = False
         self._connection = Connection(
             host=endpoint.address,
             user=endpoint.user,
@@ -81,7 +82,10 @@ class Remote:
             },
         )
         self._connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        self._connection.client.load_host_keys(str(endpoint.known_hosts))
+        try:
+            self._connection.client.load_host_keys(str(endpoint.known_hosts))
+        except OSError as error:
+            raise self._unreachable(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +99,13 @@ class Remote:
         self.close()
 
     def close(self) -> None:
+        """Cuts the connection; the next command makes a new one."""
         self._connection.close()
+
+    def abandon(self) -> None:
+        """Cuts the connection for good: what another thread still wants to do there fails."""
+        self._abandoned = True
+        self.close()
 
     def run(
         self,
@@ -142,7 +152,9 @@ class Remote:
         """
         try:
             with self._begin(argv, user) as channel:
-                yield from (line.rstrip("\n") for line in channel.makefile("r"))
+                for line in channel.makefile("rb"):
+                    # A log may hold bytes that are no text.
+                    yield line.decode("utf-8", errors="replace").rstrip("\n")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._unreachable(error) from error
 
@@ -179,6 +191,8 @@ class Remote:
     def _open(self) -> None:
         # Several threads may ask one host at a time; one of them connects.
         with self._opening:
+            if self._abandoned:
+                raise EOFError(_("the connection was lost"))
             self._connection.open()
 
     def _begin(

@@ -1,0 +1,189 @@
+"""A host over SSH: a real SSH server here, with the lab's pinned key or without."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from labctl.errors import CommandFailed, WrongState
+from labctl.providers.base import Endpoint
+from labctl.providers.keys import client_key
+from provision.remote import ManagedFile, Remote
+
+Answer = Callable[[paramiko.Channel, str], None]
+
+
+class Server(paramiko.ServerInterface):
+    """Lets everyone in and answers each command as told."""
+
+    def __init__(self, answer: Answer, seen: list[str]) -> None:
+        self._answer, self._seen = answer, seen
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return paramiko.common.AUTH_SUCCESSFUL
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.common.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._seen.append(command.decode())
+        threading.Thread(target=self._answer, args=(channel, command.decode()), daemon=True).start()
+        return True
+
+
+@contextmanager
+def host(
+    folder: Path, answer: Answer, *, pinned: bool = True
+) -> Iterator[tuple[Endpoint, list[str]]]:
+    """The endpoint of an SSH server, and the commands that it was given."""
+    key = paramiko.RSAKey.generate(2048)
+    seen: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        transports: list[paramiko.Transport] = []
+        threading.Thread(
+            target=_serve, args=(listener, key, answer, seen, transports), daemon=True
+        ).start()
+        other = paramiko.RSAKey.generate(2048)
+        shown = key if pinned else other
+        (folder / "known_hosts").write_text(
+            f"[127.0.0.1]:{port} {shown.get_name()} {shown.get_base64()}\n"
+        )
+        client_key(folder / "key")
+        yield (
+            Endpoint("host1", "127.0.0.1", port, "root", folder / "key", folder / "known_hosts"),
+            seen,
+        )
+        for transport in transports:
+            transport.close()
+        # Wakes who waits in accept, so that the port is free.
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(
+    listener: socket.socket,
+    key: paramiko.PKey,
+    answer: Answer,
+    seen: list[str],
+    transports: list[paramiko.Transport],
+) -> None:
+    while True:
+        try:
+            client, _address = listener.accept()
+        except OSError:
+            return
+        transport = paramiko.Transport(client)
+        transport.add_server_key(key)
+        transports.append(transport)
+        try:
+            transport.start_server(server=Server(answer, seen))
+        except (paramiko.SSHException, EOFError):
+            transport.close()
+
+
+def says(output: bytes, status: int = 0) -> Answer:
+    def answer(channel: paramiko.Channel, _command: str) -> None:
+        while channel.recv(4096):
+            pass
+        channel.sendall(output)
+        channel.send_exit_status(status)
+        channel.close()
+
+    return answer
+
+
+def test_a_command_is_quoted_and_its_answer_comes_back(tmp_path: Path) -> None:
+    with host(tmp_path, says("日本\n".encode())) as (endpoint, seen), Remote(endpoint) as remote:
+        done = remote.run(["echo", "$(touch canary); 'x'\n"])
+        assert (done.stdout, done.returncode) == ("日本\n", 0)
+    assert seen == ["env LC_ALL=C.UTF-8 echo '$(touch canary); '\"'\"'x'\"'\"'\n'"]
+
+
+def test_what_is_fed_to_a_command_is_on_no_command_line_and_in_no_error(tmp_path: Path) -> None:
+    with (
+        host(tmp_path, says(b"refused\n", 1)) as (endpoint, seen),
+        Remote(endpoint) as remote,
+        pytest.raises(CommandFailed) as failed,
+    ):
+        remote.run(["chpasswd"], stdin="user1:secret\n")
+    assert "secret" not in "".join(seen) + str(failed.value) + repr(vars(failed.value))
+    assert "host1: chpasswd" in failed.value.message
+    assert failed.value.cause == "exit 1\nrefused"
+
+
+def test_another_host_key_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
+    with (
+        host(tmp_path, says(b""), pinned=False) as (endpoint, seen),
+        Remote(endpoint) as remote,
+        pytest.raises(WrongState, match="host1 does not answer over SSH"),
+    ):
+        remote.run(["true"])
+    assert seen == []
+
+
+def test_nobody_listening_is_said_with_the_next_command(tmp_path: Path) -> None:
+    with host(tmp_path, says(b"")) as (endpoint, _seen):
+        pass
+    with Remote(endpoint) as remote, pytest.raises(WrongState) as wrong:
+        remote.run(["true"])
+    assert wrong.value.hint
+
+
+def test_no_pinned_keys_at_all_is_a_state_and_no_crash(tmp_path: Path) -> None:
+    endpoint = Endpoint("host1", "127.0.0.1", 9, "root", tmp_path / "key", tmp_path / "none")
+    with pytest.raises(WrongState, match="host1 does not answer over SSH"):
+        Remote(endpoint)
+
+
+def test_a_command_without_end_is_given_up(tmp_path: Path) -> None:
+    with (
+        host(tmp_path, lambda _channel, _command: None) as (endpoint, _seen),
+        Remote(endpoint) as remote,
+        pytest.raises(CommandFailed, match=r"no end after 0\.2 s"),
+    ):
+        remote.run(["sleep", "60"], timeout=0.2)
+
+
+def test_lines_that_are_no_text_are_still_streamed(tmp_path: Path) -> None:
+    output = b"one\n\xff two\nthree"
+    with host(tmp_path, says(output)) as (endpoint, _seen), Remote(endpoint) as remote:
+        lines = list(remote.stream(["tail", "-f", "/var/log/mail.log"]))
+    assert lines == ["one", "\N{REPLACEMENT CHARACTER} two", "three"]
+
+
+def test_after_a_close_the_next_command_connects_again(tmp_path: Path) -> None:
+    with host(tmp_path, says(b"")) as (endpoint, seen), Remote(endpoint) as remote:
+        remote.run(["true"])
+        remote.close()
+        remote.run(["true"])
+    assert len(seen) == 2
+
+
+def test_after_it_is_abandoned_nothing_more_is_done_on_the_host(tmp_path: Path) -> None:
+    with host(tmp_path, says(b"")) as (endpoint, seen), Remote(endpoint) as remote:
+        remote.run(["true"])
+        remote.abandon()
+        with pytest.raises(WrongState):
+            remote.run(["rm", "-rf", "/"])
+    assert len(seen) == 1
+
+
+def test_a_files_fingerprint_is_of_content_mode_and_owner() -> None:
+    file = ManagedFile("/etc/x", "text\n")
+    others = [
+        ManagedFile("/etc/x", "text"),
+        ManagedFile("/etc/x", "text\n", mode=0o600),
+        ManagedFile("/etc/x", "text\n", owner="postfix"),
+        ManagedFile("/etc/x", "text\n", group="sasl"),
+    ]
+    assert len({each.fingerprint() for each in (file, *others)}) == 5
+    assert ManagedFile("/etc/y", "text\n").fingerprint() == file.fingerprint()
