@@ -94,7 +94,8 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
 
     def shell(self, machine: str, script: str, *args: str) -> str:
         """Runs a shell script as root through Vagrant's own SSH; returns what it printed."""
-        command = " ".join(["sudo -n sh -eu -s --", *args])
+        # On Windows the script's lines reach the machine with a carriage return at their end.
+        command = " ".join([r"tr -d '\r' | sudo -n sh -eu -s --", *args])
         words = ["ssh", machine, "--no-tty", "--command", command]
         return self._execute(words, stdin=script, readable=False).stdout
 
