@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from labctl.destroy import destroy_lab
+from labctl.home import lab_home
+from labctl.providers.base import silent
+from labctl.providers.nspawn.store import Book, LayerStore, Stack
+from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl
 
 
@@ -13,3 +20,27 @@ def test_a_name_that_is_a_path_removes_nothing(tmp_path: Path) -> None:
     refused = labctl("destroy", "--yes", "--name", str(precious), code=2)
     assert "cannot be the name of a lab" in refused.err
     assert precious.is_dir()
+
+
+@pytest.mark.parametrize("spoilt", ["state.json", "nspawn.json", "credentials.json"])
+@pytest.mark.parametrize("text", ["{", '{"version": 99}', "\0"])
+def test_a_lab_whose_files_are_spoilt_is_removed_all_the_same(spoilt: str, text: str) -> None:
+    home = lab_home("default")
+    write_state(home, LabState(provider="nspawn", fingerprint="x"))
+    store = LayerStore(home.state)
+    base = Stack(image=("os-1",), layers=(store.new_layer(("host1", "host2")),))
+    store.write(Book(base=base, top=store.new_layer(("host1", "host2"))))
+    (home.state / spoilt).write_text(text)
+
+    destroy_lab("default", silent)
+    assert not home.state.exists()
+    # And once more, where nothing is left.
+    destroy_lab("default", silent)
+
+
+def test_a_lab_whose_lab_file_is_gone_is_removed_all_the_same(tmp_path: Path) -> None:
+    home = lab_home("default")
+    gone = tmp_path / "gone.toml"
+    write_state(home, LabState(provider="nspawn", fingerprint="x", lab_file=gone))
+    destroy_lab("default", silent)
+    assert not home.state.exists()
