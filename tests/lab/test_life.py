@@ -147,3 +147,8 @@ def test_status_names_hosts_and_folders(ready: str) -> None:
     assert [host["state"] for host in lab["hosts"]] == ["running", "running"]
     assert {"os", "dns", "packages", "ready"} <= {saved["name"] for saved in lab["checkpoints"]}
     assert {"state", "credentials", "keys", "cache", "lock", "layers"} <= set(lab["folders"])
+
+
+def test_up_with_the_mail_test_prints_one_document(ready: str) -> None:
+    document = json.loads(labctl("up", "--test-mail", "--json").out)
+    assert (document["command"], document["ok"]) == ("test-mail", True)
