@@ -265,8 +265,10 @@ def _print_lab_status(lab: LabStatus) -> None:
 
 def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
     """Name, time, size where the provider knows it, and what saved it."""
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    table.add_column(_("checkpoint"))
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    # A name is there to be typed: never cut, however narrow the terminal.
+    longest = max((len(saved.name) for saved in checkpoints), default=0)
+    table.add_column(_("checkpoint"), no_wrap=True, min_width=longest)
     table.add_column(_("saved"))
     table.add_column(_("size"), justify="right")
     table.add_column(_("saved by"))
@@ -275,7 +277,7 @@ def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
         when = datetime.fromisoformat(saved.created).astimezone()
         size = f"{saved.size / 1024**2:.1f} MiB" if saved.size else ""
         origin = origins.get(saved.origin, saved.origin)
-        table.add_row(f"[bold]{saved.name}[/]", f"{when:%Y-%m-%d %H:%M:%S}", size, origin)
+        table.add_row(f"[bold]{saved.name}[/]", f"{when:%Y-%m-%d %H:%M}", size, origin)
     return table
 
 

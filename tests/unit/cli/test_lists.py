@@ -52,6 +52,15 @@ def test_checkpoints_are_listed(kept: None) -> None:
     assert "packages" in labctl("checkpoints", code=0).out
 
 
+def test_the_name_of_a_checkpoint_is_never_cut(kept: None) -> None:
+    store = LayerStore(lab_home("default").state)
+    book = store.read()
+    assert book is not None
+    name = "before-reset-20261125-032820"
+    store.write(book.with_checkpoint(book.checkpoints[0].model_copy(update={"name": name})))
+    assert name in labctl("checkpoints", code=0, env={"COLUMNS": "50"}).out
+
+
 def test_without_a_lab_there_are_none(tmp_path: Path) -> None:
     assert "labctl up saves some" in labctl("checkpoints", code=0, cwd=tmp_path).out
 
