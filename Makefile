@@ -1,5 +1,6 @@
 # make lab    set everything up, bring the lab up and test its mail
-# make test   install what the tests need and run all of them
+# make test   install what the tests need, run the unit tests and the lab tests
+# make test-corpus   every known breakage on the real lab, each found by check and mended by up
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, unit tests
 # make messages  bring the Japanese catalog in line with the sources, for translating
@@ -18,7 +19,7 @@ VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs ipro
 # Thunderbird with a screen and a hand.
 test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb
 
-.PHONY: lab test check test-lab test-vagrant test-vagrant-short bench messages packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-vagrant test-vagrant-short bench messages packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -32,7 +33,11 @@ check: $(VENV)/.dev
 test: check test-lab
 
 test-lab: $(VENV)/.dev packages
-	$(SUDO) $(BIN)/pytest tests/lab
+	$(SUDO) $(BIN)/pytest tests/lab --ignore tests/lab/test_steps.py
+
+# Every known breakage and every other right way, one after the other: ten minutes and more.
+test-corpus: $(VENV)/.dev packages
+	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py
 
 # In namespaces of their own: the lab's addresses are fixed, and nothing must outlive the tests.
 # The shell is there to reap, as the first process must.
