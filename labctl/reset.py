@@ -14,7 +14,7 @@ from labctl.engine import checkpoint_of
 from labctl.errors import WrongState, WrongUsage
 from labctl.home import name_option
 from labctl.i18n import _
-from labctl.providers.base import Progress
+from labctl.providers.base import Progress, unknown_checkpoint
 from labctl.session import Session
 from provision.steps import STEPS
 
@@ -57,10 +57,7 @@ def _of_step(wanted: str, names: list[str]) -> str:
     """The checkpoint kept after the step of that name; the last step's is called `ready`."""
     step = next((step for step in STEPS if step.name == wanted), None)
     if step is None:
-        raise WrongUsage(
-            _("there is no checkpoint {name}", name=repr(wanted)),
-            hint=_("checkpoints: {names}", names=", ".join(names)),
-        )
+        raise unknown_checkpoint(wanted, names)
     if checkpoint_of(step) not in names:
         raise WrongUsage(
             _("no checkpoint was kept after the step {name}", name=wanted),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from labctl.errors import WrongUsage
+from labctl.i18n import _
 from labctl.results import CheckpointInfo, HostState
 
 # Says in a few words what a provider is at: (host name or "" for the lab, what).
@@ -31,6 +33,14 @@ class Endpoint:
     user: str
     key: Path
     known_hosts: Path
+
+
+def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
+    """What every provider, and reset, says of a checkpoint that is not there."""
+    return WrongUsage(
+        _("there is no checkpoint {name}", name=repr(name)),
+        hint=_("checkpoints: {names}", names=", ".join(names)),
+    )
 
 
 class Provider(Protocol):

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
-from labctl.errors import WrongState, WrongUsage
+from labctl.errors import WrongState
 from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab
-from labctl.providers.base import Endpoint, PackageSet, Progress, silent
+from labctl.providers.base import Endpoint, PackageSet, Progress, silent, unknown_checkpoint
 from labctl.providers.keys import client_key
 from labctl.providers.nspawn import machine
 from labctl.providers.nspawn.apt import AptSetup, machine_setup
@@ -264,10 +264,7 @@ class NspawnProvider:
         book = self._book()
         saved = book.find(checkpoint)
         if saved is None:
-            raise WrongUsage(
-                _("there is no checkpoint {name}", name=repr(checkpoint)),
-                hint=_("checkpoints: {names}", names=", ".join(s.name for s in book.checkpoints)),
-            )
+            raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
         for host in self._names:
             progress(host, _("going back to {name}", name=checkpoint))
         self._each(Container.kill)

@@ -11,11 +11,11 @@ from pathlib import Path
 from labctl import virtualbox
 from labctl.doctor.examine import ensure_vagrant
 from labctl.doctor.machine import ThisMachine
-from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
+from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.home import LabHome
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab
-from labctl.providers.base import Endpoint, PackageSet, Progress, silent
+from labctl.providers.base import Endpoint, PackageSet, Progress, silent, unknown_checkpoint
 from labctl.providers.keys import client_key
 from labctl.providers.vagrant import guest
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
@@ -265,10 +265,7 @@ class VagrantProvider:
         book = self._book()
         saved = book.find(checkpoint)
         if saved is None:
-            raise WrongUsage(
-                _("there is no checkpoint {name}", name=repr(checkpoint)),
-                hint=_("checkpoints: {names}", names=", ".join(s.name for s in book.checkpoints)),
-            )
+            raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
         self._ensure_snapshot(saved)
         if keep_as:
             self.save(keep_as, origin="reset")
