@@ -9,6 +9,7 @@ from labctl.i18n import _
 from labctl.results import Finding
 from provision.dialogue import imap_login, pop3_login
 from provision.facts import Facts, ask
+from provision.services import starts_at_boot
 from provision.step import Target
 
 # doveconf reads what Dovecot would read, from whichever of its files. The socket `config` is
@@ -73,15 +74,8 @@ def _running(facts: Facts) -> Finding:
 
 
 def _enabled(facts: Facts) -> Finding:
-    return Finding(
-        code="dovecot.enabled",
-        ok=facts["enabled"] == "enabled",
-        what=_("Dovecot starts at boot"),
-        found=facts["enabled"] or "disabled",
-        expected="enabled",
-        hint=_("A running service is not yet one that starts with the server."),
-        solution="systemctl enable dovecot",
-    )
+    state = facts["enabled"] or "disabled"
+    return starts_at_boot("dovecot.enabled", _("Dovecot starts at boot"), "dovecot", state)
 
 
 def _settings(target: Target, facts: Facts) -> list[Finding]:

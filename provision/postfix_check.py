@@ -9,6 +9,7 @@ from labctl.lab import Host
 from labctl.results import Finding
 from provision.dialogue import smtp_greeting
 from provision.facts import Facts, ask
+from provision.services import starts_at_boot
 from provision.step import Target
 
 # Values come unexpanded, so that a wrong mydomain is one fault and not two. postconf refuses to
@@ -165,15 +166,8 @@ def _running(facts: Facts) -> Finding:
 
 
 def _enabled(facts: Facts) -> Finding:
-    return Finding(
-        code="postfix.enabled",
-        ok=facts["enabled"] == "enabled",
-        what=_("Postfix starts at boot"),
-        found=facts["enabled"] or "disabled",
-        expected="enabled",
-        hint=_("A running service is not yet one that starts with the server."),
-        solution="systemctl enable postfix",
-    )
+    state = facts["enabled"] or "disabled"
+    return starts_at_boot("postfix.enabled", _("Postfix starts at boot"), "postfix", state)
 
 
 def _in_force(target: Target, facts: Facts) -> Finding:

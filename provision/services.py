@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labctl.results import Change
+from labctl.i18n import _
+from labctl.results import Change, Finding
 from provision.remote import PATIENCE
 from provision.step import Target
 
@@ -76,3 +77,16 @@ def keep_running(
     """
     flags = ("yes" if flag else "" for flag in (changed, reload))
     return host_script(target, _DAEMON, unit, marker, *flags, *files)
+
+
+def starts_at_boot(code: str, what: str, unit: str, state: str) -> Finding:
+    """Whether a unit is enabled; `state` is what systemctl is-enabled said of it."""
+    return Finding(
+        code=code,
+        ok=state == "enabled",
+        what=what,
+        found=state,
+        expected="enabled",
+        hint=_("A running service is not yet one that starts with the server."),
+        solution=f"systemctl enable {unit}",
+    )

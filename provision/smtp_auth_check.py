@@ -8,6 +8,7 @@ from labctl.i18n import _
 from labctl.results import Finding
 from provision.dialogue import Answer, smtp_auth
 from provision.facts import Facts, ask
+from provision.services import starts_at_boot
 from provision.step import Target
 
 _CHROOT = "/var/spool/postfix"
@@ -172,18 +173,10 @@ def _lasting(facts: Facts) -> list[Finding]:
     """What a reboot would undo, though it works now."""
     if _start_missing(facts) and not facts["running"]:
         return []
-    enabled = facts["enabled"] == "enabled"
+    state = facts["enabled"] or "disabled"
     return [
         _start(facts),
-        Finding(
-            code="smtp-auth.enabled",
-            ok=enabled,
-            what=_("saslauthd starts at boot"),
-            found=facts["enabled"] or "disabled",
-            expected="enabled",
-            hint=_("A running service is not yet one that starts with the server."),
-            solution="systemctl enable saslauthd",
-        ),
+        starts_at_boot("smtp-auth.enabled", _("saslauthd starts at boot"), "saslauthd", state),
     ]
 
 
