@@ -21,7 +21,7 @@ from labctl.results import StepReport
 from labctl.session import Session
 from labctl.state import LabState, write_state
 from provision.step import Step, Target
-from provision.steps import STEPS
+from provision.steps import STEPS, in_book_order
 
 OS = "os"
 
@@ -79,13 +79,14 @@ def bring_up(
     saved = {info.name for info in provider.checkpoints()}
     reports: list[StepReport] = []
     new: list[str] = []
-    started = False
+    started, to_start = False, True
     hosts = _Connected(session)
     baselines = Baselines(session.home)
     for segment in _segments(steps, every):
         for packages in (step.packages for step in segment if step.packages is not None):
-            provider.preinstall(packages, progress)
-        booted = provider.start(progress)
+            to_start |= provider.preinstall(packages, progress)
+        booted = to_start and provider.start(progress)
+        to_start = False
         started |= booted
         applied = _apply(hosts.targets(anew=booted), segment, progress)
         reports += applied
@@ -99,7 +100,9 @@ def bring_up(
             provider.save(checkpoint)
             new.append(checkpoint)
     hosts.close()
-    started |= provider.start(progress)
+    if to_start:
+        # No step was asked for: the bare hosts are to run all the same.
+        started = provider.start(progress)
     complete = checkpoint_of(steps[-1]) if steps else OS
     _remember(session, complete)
     baselines.stand_at(complete)
@@ -169,7 +172,7 @@ def _remember(session: Session, complete: str) -> None:
 
 def _apply(
     targets: Mapping[str, Target], steps: Sequence[Step], progress: Progress
-) -> list[StepReport]:
+) -> tuple[StepReport, ...]:
     """The steps on every host, hosts in parallel; reports in the book's order."""
     with ThreadPoolExecutor(len(targets)) as pool:
         running = [pool.submit(_apply_on, target, steps, progress) for target in targets.values()]
@@ -179,8 +182,7 @@ def _apply(
             # Cut the connections, so that no thread goes on with the lab after we have left.
             _close(targets)
             raise
-    order = {step.name: number for number, step in enumerate(STEPS)}
-    return sorted(found, key=lambda report: order[report.step])
+    return in_book_order(found)
 
 
 def _close(targets: Mapping[str, Target]) -> None:

@@ -12,7 +12,7 @@ from labctl.junit import Case
 from labctl.results import Finding, Outcome, StepReport
 from provision.grade import grade
 from provision.step import Step, Target
-from provision.steps import STEPS, find_step
+from provision.steps import STEPS, find_step, in_book_order
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,7 @@ def grade_hosts(targets: Mapping[str, Target], steps: Sequence[Step] = STEPS) ->
         raise WrongUsage(_("no host to check"))
     with ThreadPoolExecutor(len(targets)) as pool:
         each = list(pool.map(lambda target: grade(target, steps), targets.values()))
-    order = {step.name: number for number, step in enumerate(STEPS)}
-    found = (report for reports in each for report in reports)
-    return Grades(tuple(sorted(found, key=lambda report: order[report.step])))
+    return Grades(in_book_order(report for reports in each for report in reports))
 
 
 def junit_cases(grades: Grades) -> list[Case]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from labctl.errors import WrongUsage
 from labctl.i18n import _
+from labctl.results import StepReport
 from provision import (
     accounts,
     aliases,
@@ -30,6 +33,12 @@ STEPS: tuple[Step, ...] = (
     mail_command.STEP,
     dovecot.STEP,
 )
+
+
+def in_book_order(reports: Iterable[StepReport]) -> tuple[StepReport, ...]:
+    """The reports by section; those of one section stay in the order they came in."""
+    order = {step.name: number for number, step in enumerate(STEPS)}
+    return tuple(sorted(reports, key=lambda report: order[report.step]))
 
 
 def find_step(name: str) -> Step:

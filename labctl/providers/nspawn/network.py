@@ -117,9 +117,12 @@ table inet {self.table} {{
 
     def remove(self, forwarding: dict[str, str]) -> None:
         """Takes bridge and filter away and puts the machine's settings back; idempotent."""
-        run(["ip", "link", "delete", self.bridge], check=False)
-        run(["nft", "delete", "table", "inet", self.table], check=False)
-        if not _other_bridges():
+        # A program that is not installed has made nothing that is to be removed.
+        with suppress(MachineLacks):
+            run(["ip", "link", "delete", self.bridge], check=False)
+        with suppress(MachineLacks):
+            run(["nft", "delete", "table", "inet", self.table], check=False)
+        if forwarding and not _other_bridges():
             for device, value in forwarding.items():
                 _set_sysctl(f"net/ipv4/conf/{device}/forwarding", value)
 
