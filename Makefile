@@ -1,6 +1,7 @@
 # make lab    set everything up, bring the lab up and test its mail
 # make test   install what the tests need, run the unit tests and the lab tests
 # make test-corpus   every known breakage on the real lab, each found by check and mended by up
+# make test-faults   faults on the real lab; labctl is killed 63 times (PYTEST_OPTIONS=--kills=9: shorter)
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, unit tests
 # make messages  bring the Japanese catalog in line with the sources, for translating
@@ -19,7 +20,7 @@ VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs ipro
 # Thunderbird with a screen and a hand.
 test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb
 
-.PHONY: lab test check test-lab test-corpus test-vagrant test-vagrant-short bench messages packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-faults test-vagrant test-vagrant-short bench messages packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -49,6 +50,10 @@ test-vagrant: $(VENV)/.dev vagrant-packages
 # All but the story that boots two machines to their end: minutes instead of a quarter hour.
 test-vagrant-short:
 	$(MAKE) test-vagrant PYTEST_OPTIONS=--ignore=tests/vagrant/test_main_job.py
+
+# Half an hour. --seed N, as a run says at its beginning, repeats the moments of its kills.
+test-faults: $(VENV)/.dev packages
+	$(SUDO) $(BIN)/pytest tests/faults $(PYTEST_OPTIONS)
 
 bench: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/python tests/bench/bench.py

@@ -1,8 +1,16 @@
-"""Everything a lab could leave on the machine, to compare before and after."""
+"""Everything a lab could leave on the machine, to compare before and after.
+
+What belongs to another lab of this machine, which may come and go meanwhile, is left out.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,6 +24,7 @@ class Traces:
 
     mounts: tuple[str, ...]
     links: tuple[str, ...]
+    namespaces: tuple[str, ...]
     tables: tuple[str, ...]
     groups: tuple[str, ...]
     processes: tuple[str, ...]
@@ -34,19 +43,62 @@ class Traces:
 
 def traces() -> Traces:
     """Reads the machine as it is now."""
-    state = lab_home(LAB).state
     return Traces(
-        mounts=_lines("findmnt", "--noheadings", "--output", "TARGET", "--list"),
-        links=tuple(line.split()[0] for line in _lines("ip", "-br", "link")),
+        mounts=tuple(sorted(_mounts())),
+        links=tuple(line.split("@")[0].split()[0] for line in _lines("ip", "-br", "link")),
+        # A network namespace that an interface leads to is known here by a number.
+        namespaces=tuple(f"peer {line.split()[1]}" for line in _lines("ip", "netns", "list-id")),
         tables=_lines("nft", "list", "tables"),
-        groups=tuple(sorted(str(path) for path in Path("/sys/fs/cgroup").rglob("labctl-*"))),
-        processes=tuple(pid for pid in _lines("pgrep", "-f", "nspawn.*lab-tests")),
-        files=tuple(sorted(str(path) for path in state.parent.glob(f"*{LAB}*"))),
+        groups=tuple(sorted(_groups())),
+        processes=tuple(sorted(_processes())),
+        files=tuple(sorted(_files())),
         forwarding=tuple(
             f"{path.parent.name}={path.read_text().strip()}"
             for path in sorted(Path("/proc/sys/net/ipv4/conf").glob("*/forwarding"))
         ),
     )
+
+
+def _mounts() -> Iterator[str]:
+    """What is mounted in labctl's own folders, numbered where one lies over another."""
+    home = lab_home(LAB)
+    seen: Counter[str] = Counter()
+    for point in _lines("findmnt", "--raw", "--noheadings", "--output", "TARGET"):
+        if any(Path(point).is_relative_to(folder) for folder in (home.state, home.cache)):
+            seen[point] += 1
+            yield f"{point} {seen[point]}"
+
+
+def _lab_id() -> str:
+    """What the provider calls the lab: by its folder."""
+    return hashlib.sha256(str(lab_home(LAB).state).encode()).hexdigest()[:8]
+
+
+def _groups() -> Iterator[str]:
+    for pattern in (f"labctl-{_lab_id()}-*", "labctl-image-*"):
+        yield from (str(path) for path in Path("/sys/fs/cgroup").rglob(pattern))
+
+
+def _processes() -> Iterator[str]:
+    """What labctl started, with the tests' lab in its environment, and what runs on of it."""
+    marks = [f"{name}={os.environ[name]}" for name in ("XDG_STATE_HOME",) if name in os.environ]
+    marks.append(f"LABCTL_NAME={LAB}")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            environment = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+            if set(marks) <= set(environment):
+                yield (process / "comm").read_text().strip()
+
+
+def _files() -> Iterator[str]:
+    home = lab_home(LAB)
+    for folder, pattern in (
+        (home.state.parent, f"*{LAB}*"),
+        (home.cache / "images", ".build*"),
+        (Path("/run/systemd/nspawn/propagate"), f"{_lab_id()[:4]}-*"),
+        (Path("/run/netns"), "*"),
+    ):
+        yield from (str(path) for path in folder.glob(pattern))
 
 
 def _lines(*argv: str) -> tuple[str, ...]:

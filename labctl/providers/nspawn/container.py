@@ -20,6 +20,8 @@ from labctl.run import run, spawn
 
 BOOT_SECONDS = 60
 HALT_SECONDS = 15
+# Where systemd-nspawn keeps a folder and a lock for each machine that runs.
+_NSPAWN = Path("/run/systemd/nspawn")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Container:
         return Cgroup(f"labctl-{self.lab_id}-{self.host}")
 
     @property
+    def machine(self) -> str:
+        """Short enough that the interface's name, vb- and this, is not cut at 15 letters."""
+        return f"{self.lab_id[:4]}-{self.host}"[:22]
+
+    @property
     def running(self) -> bool:
         return self.cgroup.populated()
 
@@ -49,8 +56,7 @@ class Container:
         """Starts the container; its root must be mounted. Does not wait for it."""
         argv = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
-            # Short enough that the interface's name, vb- and this, is not cut at 15 letters.
-            f"--machine={self.lab_id[:4]}-{self.host}"[:22],
+            f"--machine={self.machine}",
             f"--hostname={self.host}", f"--directory={self.root}",
             f"--network-bridge={self.bridge}", "--console=pipe", "--link-journal=no",
             "--resolv-conf=off", "--timezone=off",
@@ -123,4 +129,13 @@ class Container:
     def kill(self) -> None:
         """Ends the host like a pulled plug, and takes its root off; idempotent."""
         self.cgroup.kill()
+        self._forget()
         unmount_below(self.root)
+
+    def _forget(self) -> None:
+        """Removes what systemd-nspawn itself removes when it is not killed."""
+        with suppress(OSError):
+            (_NSPAWN / "propagate" / self.machine).rmdir()
+        with suppress(OSError):
+            root = self.root.stat()
+            (_NSPAWN / "locks" / f"inode-{root.st_dev}:{root.st_ino}").unlink()

@@ -1,0 +1,75 @@
+"""Killed anywhere: whatever labctl was doing, the next command alone brings the lab right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labctl.home import lab_home
+from tests.faults.kill import COMMANDS, Kill, killed
+from tests.lab.program import LAB, labctl, on_host
+from tests.lab.traces import Traces, traces
+
+WORK = "/root/work"
+
+
+@pytest.fixture(scope="module")
+def whole(seconds: dict[str, float]) -> Traces:
+    """The machine with a lab that nobody ever killed."""
+    labctl("up")
+    return traces()
+
+
+def test_labctl_is_killed(
+    kill: Kill, seconds: dict[str, float], nothing: Traces, whole: Traces
+) -> None:
+    if kill.command == "up":
+        labctl("destroy", "--yes")
+        # Whatever the kill before this one had left.
+        assert traces().difference(nothing) == {}
+    else:
+        labctl("up")
+        on_host("host1", f"echo {kill.number} >{WORK}")
+    after = kill.part * seconds[kill.command]
+    while not killed(*COMMANDS[kill.command], after=after):
+        # This time it was faster than usual.
+        after /= 2
+        labctl(*(("destroy", "--yes") if kill.command == "up" else ("up",)))
+    print(f"labctl {kill.command} killed after {after:.2f} s, then labctl {kill.back}")
+
+    labctl(*COMMANDS[kill.back])
+
+    if kill.back == "destroy":
+        assert traces().difference(nothing) == {}
+        return
+    again = labctl("up", "--json").json
+    assert not again["changed"], again
+    assert traces().difference(whole) == {}
+    if kill.number % 3 == 0:
+        labctl("test-mail")
+    if kill.command == "reset" and kill.back == "up":
+        assert _work(kill), "a person's work was lost"
+
+
+def test_what_was_killed_leaves_nothing(whole: Traces, nothing: Traces) -> None:
+    labctl("destroy", "--yes")
+    assert traces().difference(nothing) == {}
+
+
+def test_systemd_nspawn_leaves_no_lock_where_it_is_killed() -> None:
+    labctl("up")
+    roots = [path.stat() for path in (lab_home(LAB).state / "hosts").iterdir() if path.is_dir()]
+    locks = [Path(f"/run/systemd/nspawn/locks/inode-{at.st_dev}:{at.st_ino}") for at in roots]
+    assert locks and all(lock.exists() for lock in locks)
+    labctl("destroy", "--yes")
+    assert not any(lock.exists() for lock in locks)
+
+
+def _work(kill: Kill) -> bool:
+    """Is a person's work on the host still, or can it be brought back?"""
+    found = on_host("host1", f"cat {WORK}", code=None)
+    if found.out != f"{kill.number}\n":
+        labctl("reset", "--undo", "--yes")
+        found = on_host("host1", f"cat {WORK}", code=None)
+    return found.out == f"{kill.number}\n"
