@@ -7,16 +7,25 @@ they need, for package installation only, and only while the lab's net is open; 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from labctl.errors import MachineLacks
 from labctl.i18n import _
 from labctl.lab import Network
+from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.run import run
+
+# The labs of all users share this machine's addresses.
+_LOCK = Path("/run/labctl-network.lock")
+_BRIDGE = re.compile(r"lab-([0-9a-f]{8})")
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,30 @@ class LabNetwork:
         return run(["ip", "link", "show", "dev", self.bridge], check=False).ok
 
     def ensure_free(self) -> None:
-        """Raises MachineLacks where another interface or route has the lab's addresses."""
-        for name, network in _used_networks():
-            if name != self.bridge and network.overlaps(self.network.cidr):
+        """Raises MachineLacks where another interface or route has the lab's addresses.
+
+        What a killed labctl left is no other: see `reclaim`.
+        """
+        for name, network in self._rivals():
+            if not _is_leftover(name):
                 raise MachineLacks(
                     _("the address range {cidr} is in use", cidr=self.network.cidr),
                     cause=f"{name}: {network}",
                     hint=_range_hint(name),
                 )
+
+    def reclaim(self) -> None:
+        """Removes bridges of other labs that have the addresses and no host; needs `taking`."""
+        for name, _network in self._rivals():
+            if found := _BRIDGE.fullmatch(name):
+                LabNetwork(found[1], self.network).remove({})
+
+    def _rivals(self) -> list[tuple[str, IPv4Network]]:
+        return [
+            (name, network)
+            for name, network in _used_networks()
+            if name != self.bridge and network.overlaps(self.network.cidr)
+        ]
 
     def create(self) -> None:
         """Makes the bridge with the machine's own address on it; idempotent."""
@@ -127,6 +152,13 @@ table inet {self.table} {{
                 _set_sysctl(f"net/ipv4/conf/{device}/forwarding", value)
 
 
+@contextmanager
+def taking() -> Iterator[None]:
+    """Held while a lab takes its addresses and boots: until then its bridge looks idle."""
+    with FileLock(_LOCK, mode=0o600):
+        yield
+
+
 def forwarding() -> dict[str, str]:
     """What this machine's setting is for its ways out, by interface, for `remove` to restore."""
     return {device: _forwarding_of(device).read_text().strip() for device in _uplinks()}
@@ -188,6 +220,14 @@ def _used_networks() -> list[tuple[str, IPv4Network]]:
         if route["dst"] != "default":
             used.append((route.get("dev", route.get("type", "?")), IPv4Network(route["dst"])))
     return used
+
+
+def _is_leftover(interface: str) -> bool:
+    """True for a lab's bridge that no host hangs on, and whose lab has no process."""
+    found = _BRIDGE.fullmatch(interface)
+    if found is None or _ip("link", "show", "master", interface):
+        return False
+    return not any(group.populated() for group in cgroups_called(f"labctl-{found[1]}-"))
 
 
 def _range_hint(interface: str) -> str:

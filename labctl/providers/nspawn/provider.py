@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
@@ -28,6 +28,7 @@ from labctl.providers.nspawn.network import (
     WayOut,
     forwarding,
     machine_resolvers,
+    taking,
 )
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.results import CheckpointInfo, HostState
@@ -144,19 +145,25 @@ class NspawnProvider:
             # A labctl that was killed while it saved a checkpoint left them frozen.
             each.cgroup.thaw()
         stopped = [each for each in self._containers if not (each.running and each.mounted)]
-        self._open_network(book)
         if not stopped:
+            self._open_network(book)
             return False
+        with taking():
+            self._network.ensure_free()
+            self._network.reclaim()
+            self._open_network(book)
+            self._boot(stopped, book, progress)
+        return True
+
+    def _boot(self, stopped: Sequence[Container], book: Book, progress: Progress) -> None:
         for container in stopped:
             progress(container.host, _("booting"))
             container.kill()
             self._mount(book, container)
             container.start()
         self._each(Container.wait_ready)
-        return True
 
     def _open_network(self, book: Book) -> None:
-        self._network.ensure_free()
         if not book.forwarding:
             # Kept before it is changed: whenever labctl is killed, it can be put back.
             self._store.write(book.model_copy(update={"forwarding": forwarding()}))
