@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from labctl.i18n import N_
 from labctl.results import Change
+from provision.managed import ManagedFile
 from provision.postfix_check import check
-from provision.remote import ManagedFile
 from provision.render import render
 from provision.services import SERVICES, host_script
 from provision.step import Scene, Step, Target
@@ -13,7 +13,8 @@ from provision.step import Scene, Step, Target
 MAIN_CF = "/etc/postfix/main.cf"
 
 # `inet_interfaces` and the chroot's copies of resolv.conf and hosts are read at start only,
-# hence restart and never reload. A Postfix started by hand is not the unit's: it has to stop.
+# hence restart and never reload. A Postfix started by hand is not the unit's: it has to stop
+# (`postfix status` would say as much, after two seconds' sleep).
 _RUNNING = (
     SERVICES
     + r"""
@@ -24,11 +25,13 @@ if [ ! -s /etc/postfix/master.cf ]; then
   changed=yes
 fi
 enabled postfix
+# Postfix reads a main.cf that was written in this second again and again until it is older.
+[ -z "$changed" ] || touch -d '3 seconds ago' /etc/postfix/main.cf
 same_names() {
   cmp -s /etc/resolv.conf $spool/etc/resolv.conf && cmp -s /etc/hosts $spool/etc/hosts
 }
 if ! systemctl is-active --quiet postfix@-; then
-  if postfix status 2>/dev/null; then postfix stop 2>/dev/null; fi
+  if pgrep -x master >/dev/null; then postfix stop 2>/dev/null; fi
   restarted postfix
 elif [ -n "$changed" ] || ! same_names ||
     newer_than $spool/pid/master.pid /etc/postfix/main.cf /etc/postfix/master.cf; then

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from labctl.i18n import _
 from labctl.results import Change, Finding
-from provision.remote import PATIENCE
 from provision.step import Target
 
 # Shell functions for the steps' scripts. Each prints what it changed, one thing a line.
@@ -21,7 +20,10 @@ enabled() {
     masked*) systemctl unmask --quiet "$1" ;;
   esac
   # systemctl has an init script enabled by update-rc.d, and stumbles over its generated unit.
-  systemctl enable --quiet "$1" 2>/dev/null || update-rc.d "$1" enable
+  case $(systemctl show --value -p FragmentPath "$1") in
+    /run/*) update-rc.d "$1" enable ;;
+    *) systemctl enable --quiet "$1" 2>/dev/null || update-rc.d "$1" enable ;;
+  esac
   echo "enabled $1"
 }
 newer_than() {
@@ -55,9 +57,9 @@ fi
 )
 
 
-def host_script(target: Target, text: str, *args: str, timeout: float = PATIENCE) -> list[Change]:
+def host_script(target: Target, text: str, *args: str) -> list[Change]:
     """Runs a script that prints what it changed, one thing a line."""
-    done = target.remote.script(text, *args, timeout=timeout)
+    done = target.remote.script(text, *args)
     return [Change(line) for line in done.stdout.splitlines()]
 
 
