@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labctl.errors import WrongUsage
 from labctl.i18n import _
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.step import Scene
 from provision.steps import STEPS
 

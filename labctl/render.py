@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from labctl.mailtest.logs import LogLine
     from labctl.reset import ResetResult
     from labctl.status import LabStatus
-    from provision.remote import ManagedFile
+    from provision.managed import ManagedFile
 
 # Raised when a field changes its meaning or goes away (docs/reference/json.md).
 JSON_SCHEMA = 1

@@ -16,7 +16,6 @@ from labctl.providers.base import Provider
 from labctl.providers.choose import Choice, choose, make_provider
 from labctl.results import HostState
 from labctl.state import LabState, read_state
-from provision.remote import Remote
 from provision.step import Scene, Target
 
 # The checkpoint of a lab that has all steps.
@@ -57,6 +56,8 @@ class Session:
     @contextmanager
     def targets(self, hosts: list[str] | None = None) -> Iterator[Mapping[str, Target]]:
         """The running hosts, connected at first use; closed at the end."""
+        from provision.remote import Remote
+
         endpoints = self.provider.endpoints()
         names = hosts if hosts is not None else [host.name for host in self.lab.hosts]
         credentials = self.credentials

@@ -13,11 +13,12 @@ import smtplib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import paramiko
+from typing import TYPE_CHECKING, Any
 
 from provision.step import Target
+
+if TYPE_CHECKING:
+    import paramiko
 
 SECONDS = 15.0
 _CONNECT_SECONDS = 1.5

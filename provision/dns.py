@@ -9,7 +9,7 @@ from labctl.lab import Host
 from labctl.results import Change
 from provision.apt import install_packages
 from provision.dns_check import check
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import keep_running
 from provision.step import Scene, Step, Target

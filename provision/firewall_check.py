@@ -8,10 +8,6 @@ from __future__ import annotations
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
-import dns.exception
-import dns.message
-import dns.query
-
 from labctl.i18n import _
 from labctl.results import Finding
 from provision.facts import Facts, ask
@@ -45,6 +41,10 @@ def check(target: Target) -> list[Finding]:
 
 def _knock(target: Target, port: int, protocol: str) -> str:
     """`open`, `refused` or `silent`, as seen from the labctl machine."""
+    import dns.exception
+    import dns.message
+    import dns.query
+
     address = str(target.host.address)
     try:
         if protocol == "udp":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from provision.facts import Facts, ask
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import host_script
 from provision.step import Scene, Step, Target

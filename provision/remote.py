@@ -6,7 +6,6 @@ Host keys are those the provider pinned; an unknown one is refused.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import select
@@ -15,7 +14,6 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +25,7 @@ from labctl.i18n import _
 from labctl.providers.base import Endpoint
 from labctl.quote import shell_line
 from labctl.run import Completed
+from provision.managed import ManagedFile
 
 # What goes wrong is an exception here; paramiko would print it a second time.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -44,21 +43,6 @@ done
 
 # Seconds. On an old computer's virtual machine a service takes more than a minute to restart.
 PATIENCE = 240.0
-
-
-@dataclass(frozen=True)
-class ManagedFile:
-    """A file as it shall be on a host."""
-
-    path: str
-    content: str
-    mode: int = 0o644
-    owner: str = "root"
-    group: str = "root"
-
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256(self.content.encode()).hexdigest()
-        return f"{digest} {self.mode:o} {self.owner} {self.group}"
 
 
 class Remote:

@@ -6,16 +6,20 @@ A template lies where its file lies on the target, with `.j2` added.
 from __future__ import annotations
 
 from functools import cache
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from labctl import resources
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.step import Scene
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     # Configuration files, not HTML: nothing is to be escaped. The lab model admits no value
     # that could end a line or a quoted word.
     return Environment(

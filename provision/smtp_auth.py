@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.i18n import N_
 from labctl.results import Change
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import SERVICES, host_script
 from provision.smtp_auth_check import check

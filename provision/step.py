@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labctl.credentials import Credentials
 from labctl.lab import Host, Lab
 from labctl.providers.base import PackageSet
 from labctl.results import Change, Finding
-from provision.remote import ManagedFile, Remote
+from provision.managed import ManagedFile
+
+if TYPE_CHECKING:
+    # SSH costs a fifth of a second to import, and most commands need none.
+    from provision.remote import Remote
 
 
 @dataclass(frozen=True)

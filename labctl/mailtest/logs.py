@@ -13,11 +13,14 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from labctl.errors import LabError
 from labctl.mailtest.postfixlog import Record, parse_line
-from provision.remote import Remote
 from provision.step import Target
+
+if TYPE_CHECKING:
+    from provision.remote import Remote
 
 LOG_FILE = "/var/log/mail.log"
 

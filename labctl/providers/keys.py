@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from labctl.home import write_atomically
 
 
@@ -20,6 +17,11 @@ class KeyPair:
 
 
 def make_key(comment: str) -> KeyPair:
+    """A new key; `comment` ends its public part."""
+    # Only a lab that is being made needs it: no other command shall wait for its import.
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         serialization.Encoding.PEM,

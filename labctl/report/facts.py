@@ -19,7 +19,7 @@ from labctl.mailtest.trace import Trace, trace_records
 from labctl.report.diagram import Sequence, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
 from labctl.session import Session
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.step import Target
 
 _BACK = 20000

@@ -14,7 +14,8 @@ import pytest
 from labctl.errors import CommandFailed, WrongState
 from labctl.providers.base import Endpoint
 from labctl.providers.keys import client_key
-from provision.remote import ManagedFile, Remote
+from provision.managed import ManagedFile
+from provision.remote import Remote
 
 Answer = Callable[[paramiko.Channel, str], None]
 

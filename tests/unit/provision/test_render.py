@@ -15,7 +15,7 @@ from labctl import resources
 from labctl.lab import Lab, LabFile, load_edition
 from provision import boot_order, dovecot, firewall, mail_command, postfix, smtp_auth
 from provision import dns as dns_step
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.render import render
 from provision.step import Scene
 from provision.steps import STEPS

@@ -6,7 +6,7 @@ import pytest
 
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, LabFile, load_edition
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from provision.step import Scene, Step
 from provision.steps import STEPS, find_step
 

@@ -9,7 +9,7 @@ import pytest
 from labctl import i18n
 from labctl.report.facts import deviations_in
 from labctl.report.page import page
-from provision.remote import ManagedFile
+from provision.managed import ManagedFile
 from tests.unit.report.sample import NASTY, facts
 
 
