@@ -44,10 +44,11 @@ def _lang(value: str | None) -> str | None:
 
 def build() -> typer.Typer:
     """The application with all its commands."""
-    from labctl.cli.commands import register
+    from labctl.cli.commands import Commands
 
     app = typer.Typer(
         name="labctl",
+        cls=Commands,
         help=_("Brings up, tests and resets the textbook's two mail servers."),
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -69,7 +70,6 @@ def build() -> typer.Typer:
     ) -> None:
         """Options before the command."""
 
-    register(app)
     return app
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from labctl.cli.options import DEFAULT_NAME, AsJson, Name
-from labctl.i18n import _
 
 
 def checkpoints(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
@@ -11,6 +10,3 @@ def checkpoints(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.session import open_session
 
     print_checkpoints(open_session(name).provider.checkpoints(), as_json=as_json)
-
-
-checkpoints.__doc__ = _("List the states that labctl reset can go back to.")

@@ -19,6 +19,3 @@ def credentials(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
             hint="labctl up" + name_option(name),
         )
     print_credentials(session.lab, session.credentials, as_json=as_json)
-
-
-credentials.__doc__ = _("Show the accounts with addresses and passwords.")

@@ -21,6 +21,3 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
         destroy_lab(name, silent)
     home.lock_file.unlink(missing_ok=True)
     print_done("destroy", _("the lab {name} is gone", name=name), as_json=as_json)
-
-
-destroy.__doc__ = _("Remove the lab: hosts, checkpoints, keys and passwords.")

@@ -29,6 +29,3 @@ def diff(
     from labctl.session import open_session
 
     print_difference(changed_since(open_session(name), since, host), as_json=as_json)
-
-
-diff.__doc__ = _("Show what a person changed on the hosts since a checkpoint.")

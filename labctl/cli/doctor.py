@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName
-from labctl.i18n import _
 
 
 def doctor(
@@ -26,6 +25,3 @@ def doctor(
     print_health(health, as_json=as_json)
     if not health.ok:
         raise typer.Exit(int(ExitCode.MACHINE))
-
-
-doctor.__doc__ = _("Check what this machine lacks for a lab, and what mends it.")

@@ -16,6 +16,3 @@ def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
         session.provider.halt(live.progress)
     text = _("stopped; this starts it again: {command}", command=again(session))
     print_done("down", text, as_json=as_json)
-
-
-down.__doc__ = _("Stop the hosts and keep everything.")

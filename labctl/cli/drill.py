@@ -9,7 +9,11 @@ import typer
 from labctl.cli.options import DEFAULT_NAME, AsJson, Name
 from labctl.i18n import _
 
-app = typer.Typer(help=_("Find and mend what labctl broke on purpose."), no_args_is_help=True)
+app = typer.Typer(
+    help=_("Find and mend what labctl broke on purpose."),
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 def _drills(incomplete: str) -> list[str]:

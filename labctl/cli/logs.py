@@ -29,6 +29,3 @@ def logs(
     with session.targets(hosts) as targets:
         found = follow_lines(targets, lines) if follow else newest_lines(targets, lines)
         print_log_lines(found, as_json=as_json)
-
-
-logs.__doc__ = _("Show the mail logs of both hosts in one stream.")

@@ -31,6 +31,3 @@ def net(
     with locked(session.home):
         session.provider.set_net(way is Way.OPEN)
     print_net(way is Way.OPEN, as_json=as_json)
-
-
-net.__doc__ = _("Open or close the hosts' way out for package installation.")

@@ -29,6 +29,3 @@ def render(
     if to is not None:
         write_below(to, files)
     print_files(files, written_to=to, as_json=as_json)
-
-
-render.__doc__ = _("Print the configuration files of a host, to read or to diff.")

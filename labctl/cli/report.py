@@ -34,6 +34,3 @@ def report(
     print_done("report", _("written: {path}", path=file), as_json=False)
     if open_it:
         typer.launch(file.resolve().as_uri())
-
-
-report.__doc__ = _("Write a report to keep or print: the lab, its mail test, its checks.")

@@ -41,6 +41,3 @@ def reset(
         with Live(session.lab, quiet=as_json) as live:
             result = go_back(session, checkpoint, live.progress)
     print_reset(result, as_json=as_json)
-
-
-reset.__doc__ = _("Put both hosts back to a checkpoint.")

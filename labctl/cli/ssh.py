@@ -32,6 +32,3 @@ def ssh(
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     argv = ssh_command(endpoint, login, command or [], terminal=terminal)
     raise typer.Exit(interactive(argv))
-
-
-ssh.__doc__ = _("Open a shell on a host, or run a command there.")

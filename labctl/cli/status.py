@@ -21,6 +21,3 @@ def status(
 
     names = (lab_names() or [name]) if every else [name]
     print_status([look(each) for each in names], as_json=as_json)
-
-
-status.__doc__ = _("Show hosts, checkpoints and folders of the lab.")

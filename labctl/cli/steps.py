@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from labctl.cli.options import AsJson
-from labctl.i18n import _
 
 
 def steps(as_json: AsJson = False) -> None:
@@ -11,6 +10,3 @@ def steps(as_json: AsJson = False) -> None:
     from provision.steps import STEPS
 
     print_steps(STEPS, as_json=as_json)
-
-
-steps.__doc__ = _("List the steps with the book's sections.")

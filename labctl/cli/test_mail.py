@@ -54,6 +54,3 @@ def test_mail(
     print_mail_tests(runs, as_json=as_json)
     if not all(run.ok for run in runs):
         raise typer.Exit(ExitCode.FAILED)
-
-
-test_mail.__doc__ = _("Send, receive and answer mail between user1 and user2, as the book does.")

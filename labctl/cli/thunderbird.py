@@ -46,6 +46,3 @@ def thunderbird(
     code = interactive(["thunderbird", "--no-remote", "--profile", str(folder)])
     if code != 0:
         raise typer.Exit(code)
-
-
-thunderbird.__doc__ = _("Open an account of the lab in Thunderbird, ready to send and receive.")

@@ -51,6 +51,3 @@ def trace(
     with session.targets(names) as targets:
         found = trace_message(targets, message)
     print_trace(found, as_json=as_json)
-
-
-trace.__doc__ = _("Follow one message through both hosts, from writing to reading.")

@@ -49,6 +49,3 @@ def up(
     finally:
         if not as_json:
             print_picture(session.lab, result)
-
-
-up.__doc__ = _("Bring the lab up, or as far as a step; continues where it stopped.")
