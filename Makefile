@@ -1,6 +1,6 @@
 # make lab    set everything up, bring the lab up and test its mail
 # make test   install what the tests need, run the unit tests and the lab tests
-# make test-corpus   every known breakage on the real lab, each found by check and mended by up
+# make test-corpus   of these, every known breakage, each found by check and mended by up
 # make test-faults   faults on the real lab; labctl is killed 63 times (PYTEST_OPTIONS=--kills=9: shorter)
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, unit tests
@@ -16,11 +16,13 @@ CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 # What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
 VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
 
-# What the lab tests need besides: tcpdump, a browser with Japanese letters for the report, and
+# What the tests run besides: tcpdump, a browser with Japanese letters for the report, and
 # Thunderbird with a screen and a hand.
-test-lab: LAB_PACKAGES += chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb
+TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb
 
-.PHONY: lab test check test-lab test-corpus test-faults test-vagrant test-vagrant-short bench messages packages vagrant-packages clean
+# The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
+.NOTPARALLEL:
+.PHONY: lab test check test-lab test-corpus test-faults test-vagrant test-vagrant-short bench messages packages test-packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -31,12 +33,12 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pytest tests/unit
 
-test: check test-lab
+# The packages first: some unit tests ask nft itself.
+test: test-packages check test-lab
 
-test-lab: $(VENV)/.dev packages
-	$(SUDO) $(BIN)/pytest tests/lab --ignore tests/lab/test_steps.py
+test-lab: $(VENV)/.dev test-packages
+	$(SUDO) $(BIN)/pytest tests/lab
 
-# Every known breakage and every other right way, one after the other: ten minutes and more.
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py
 
@@ -76,6 +78,9 @@ endef
 
 packages:
 	$(call install,$(LAB_PACKAGES))
+
+test-packages:
+	$(call install,$(TEST_PACKAGES))
 
 vagrant-packages:
 	$(call install,$(VAGRANT_PACKAGES))
