@@ -6,6 +6,7 @@ import json
 import time
 
 from labctl.home import lab_home
+from labctl.run import run
 from provision.steps import STEPS
 from tests.lab.program import LAB, interrupt, labctl, on_host, started, wait_for
 from tests.lab.traces import traces
@@ -140,6 +141,20 @@ def test_a_second_lab_on_the_same_addresses_is_refused(ready: str) -> None:
     refused = labctl("up", name="lab-tests-other", code=3)
     assert "192.168.56.0/24 is in use" in refused.err
     labctl("destroy", "--yes", name="lab-tests-other")
+
+
+def test_the_addresses_of_a_lab_that_is_gone_are_taken_back(ready: str) -> None:
+    labctl("down")
+    left = "lab-0ff1ce00"
+    for words in (
+        ("link", "add", left, "type", "bridge"),
+        ("address", "add", "192.168.56.1/24", "dev", left),
+        ("link", "set", left, "up"),
+    ):
+        run(["ip", *words])
+    labctl("up")
+    assert not run(["ip", "link", "show", "dev", left], check=False).ok
+    labctl("test-mail")
 
 
 def test_status_names_hosts_and_folders(ready: str) -> None:
