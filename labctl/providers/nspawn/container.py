@@ -12,14 +12,15 @@ from pathlib import Path
 
 from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
 
-from labctl.errors import LabError
+from labctl.errors import LabError, WrongState
 from labctl.i18n import _
 from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.mounts import is_mounted, unmount_below
-from labctl.run import run, spawn
+from labctl.run import Completed, run, spawn
 
 BOOT_SECONDS = 60
 HALT_SECONDS = 15
+SSHD_SECONDS = 10
 # Where systemd-nspawn keeps a folder and a lock for each machine that runs.
 _NSPAWN = Path("/run/systemd/nspawn")
 
@@ -80,6 +81,26 @@ class Container:
                 hint=_("labctl destroy, then labctl up; the whole log: {log}", log=self.log),
             ) from error
 
+    def ensure_answers(self) -> None:
+        """Sees to it that a running host's sshd answers: it may be booting still, or stopped.
+
+        Raises WrongState, with what systemd says, where it cannot be started.
+        """
+        if self._sshd_greets():
+            return
+        said = ""
+        try:
+            self._wait_for_bus()
+            self._in_host("systemctl", "is-system-running", "--wait")
+            said = self._in_host("systemctl", "start", "ssh.service").stderr
+            self._until(self._sshd_greets, SSHD_SECONDS)
+        except (RetryError, LabError) as error:
+            raise WrongState(
+                _("sshd of {host} does not answer", host=self.host),
+                cause=said.strip(),
+                hint=_("labctl reset; what is there now is kept, for labctl reset --undo"),
+            ) from error
+
     def _wait_for_bus(self) -> None:
         self._until(self._bus_is_there, BOOT_SECONDS)
 
@@ -87,10 +108,10 @@ class Container:
         init = self.cgroup.init_pid()
         return init is not None and Path(f"/proc/{init}/root/run/dbus/system_bus_socket").exists()
 
-    def _in_host(self, *argv: str) -> None:
+    def _in_host(self, *argv: str) -> Completed:
         # A degraded host (one failed unit) is up: the checks will say what failed.
         namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
-        run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
+        return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
 
     def _wait_for_sshd(self) -> None:
         self._until(self._sshd_greets, BOOT_SECONDS)

@@ -2,7 +2,8 @@
 
 `os` is a small Debian with systemd, sshd and the admin login; `dns` and `mail` are what the
 chapters' packages add to it. Each layer is named by a hash of all that went into it and is
-built once: in a folder of its own that is renamed when whole, so none is ever half there.
+built once: in a folder of its own that is renamed when whole, so none is ever half there. What
+was altered since is found by its seal before a host stands on it, and built anew.
 """
 
 from __future__ import annotations
@@ -10,20 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from labctl.errors import CommandFailed, LabError, MachineLacks
+from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.i18n import _
 from labctl.lab import Edition
 from labctl.providers.base import PackageSet, Progress
 from labctl.providers.nspawn.apt import AptSetup
 from labctl.providers.nspawn.cgroup import Cgroup
-from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
+from labctl.providers.nspawn.mounts import mount_overlay, standing_on, unmount_below
+from labctl.providers.nspawn.seal import break_seal, built_on, is_sealed, seal
 from labctl.quote import shell_line
 from labctl.run import run
 
@@ -35,8 +37,10 @@ _OS_PACKAGES = (
     "ca-certificates,bind9-dnsutils,bind9-host,debconf-utils"
 )
 # Raised whenever the recipe below changes in a way its inputs do not show.
-_RECIPE = 1
+_RECIPE = 3
 _NEEDED_BYTES = 2 * 1024**3
+# The order in which package sets lie on each other.
+PACKAGE_SETS: tuple[PackageSet, ...] = ("dns", "mail")
 
 # Runs in the new root, once, with the admin login's name as $1. Masked is what a container has no
 # use for; a boot costs a third less without. `.updated` says that /etc and /var fit this /usr
@@ -99,6 +103,7 @@ class Image:
         self._apt = apt
         self._machine = machine
         self._cgroup = _build_cgroup(folder)
+        self._seen_whole: set[str] = set()
 
     def layers(self, sets: Iterable[PackageSet]) -> tuple[Layer, ...]:
         """The layers below a host that has these package sets, from the bottom up."""
@@ -113,17 +118,73 @@ class Image:
         return self.folder / name
 
     def ensure(self, layers: tuple[Layer, ...], progress: Progress) -> None:
-        """Builds what is missing; one labctl at a time, what a killed one left is removed."""
-        if all(self.path(layer.name).exists() for layer in layers):
+        """Builds what is missing or altered; one labctl at a time, a killed one's rest goes.
+
+        Raises WrongState where an altered layer is in use.
+        """
+        if all(self._is_whole(layer.name) for layer in layers):
             return
         # Nobody else here shall run a host's sudo, which is none of this machine's.
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(self.folder / ".lock"):
+        with self._locked(progress):
             _sweep(self.folder)
             for number, layer in enumerate(layers):
-                if not self.path(layer.name).exists():
+                if not self._is_whole(layer.name):
+                    self._discard(self.path(layer.name))
                     progress("", _("building image layer {name}", name=layer.title))
                     self._build(layer, layers[:number])
+
+    @contextmanager
+    def _locked(self, progress: Progress) -> Iterator[None]:
+        lock = FileLock(self.folder / ".lock")
+        with suppress(Timeout):
+            lock.acquire(blocking=False)
+        if not lock.is_locked:
+            progress("", _("waiting for another labctl, which builds the image"))
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def ensure_again(self, names: tuple[str, ...], progress: Progress) -> None:
+        """The same for layers that a lab was made on.
+
+        Raises WrongState where one that is not whole is of another recipe than today's.
+        """
+        if all(self._is_whole(name) for name in names):
+            return
+        layers = self.layers(PACKAGE_SETS)[: len(names)]
+        if tuple(layer.name for layer in layers) != names:
+            raise WrongState(
+                _("an image layer that the lab was made on is missing or was altered"),
+                cause=", ".join(str(self.path(n)) for n in names if not self._is_whole(n)),
+                hint=_("labctl destroy, then labctl up"),
+            )
+        self.ensure(layers, progress)
+
+    def _is_whole(self, name: str) -> bool:
+        if name not in self._seen_whole and is_sealed(self.path(name)):
+            self._seen_whole.add(name)
+        return name in self._seen_whole
+
+    def _discard(self, layer: Path) -> None:
+        """Removes a layer that is not whole, and those that were built on it."""
+        for each in (*built_on(layer), layer):
+            hosts = standing_on(each.name)
+            if hosts:
+                raise WrongState(
+                    _("the image layer {name} was altered while hosts run on it", name=layer.name),
+                    cause=", ".join(hosts),
+                    hint=_("labctl down for the lab of those hosts, then the same command again"),
+                )
+        for each in (*built_on(layer), layer):
+            self._seen_whole.discard(each.name)
+            break_seal(each)
+            if each.exists():
+                # From now on a killed labctl leaves only what the next one sweeps.
+                each.replace(self.folder / f".build-old-{each.name}")
+        _sweep(self.folder)
 
     def _os_inputs(self) -> object:
         certificates = [path.read_text(errors="replace") for path in self._apt.certificates]
@@ -147,7 +208,9 @@ class Image:
         try:
             root = self._bootstrap(work, log) if not below else self._add(layer, below, work, log)
             unmount_below(work)
-            root.replace(self.path(layer.name))
+            path = self.path(layer.name)
+            seal(root, path, tuple(each.name for each in below))
+            root.replace(path)
         except CommandFailed as error:
             raise _build_error(error, log) from error
         finally:
@@ -249,6 +312,12 @@ def _digest(value: object) -> str:
 
 
 def _build_error(error: CommandFailed, log: Path) -> LabError:
+    if "No space left on device" in error.output:
+        return MachineLacks(
+            _("the disk is too full for the base image"),
+            cause=str(log.parent),
+            hint=_("free some space, or set XDG_CACHE_HOME to a larger disk"),
+        )
     return LabError(
         _("the base image could not be built"),
         cause=error.cause,

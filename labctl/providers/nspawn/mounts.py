@@ -42,6 +42,12 @@ def mounted_below(folder: Path) -> list[str]:
     return sorted((p for p in points if Path(p).is_relative_to(folder)), key=len, reverse=True)
 
 
+def standing_on(layer: str) -> list[str]:
+    """The mount points of overlays that have a lower layer whose folder is called so."""
+    lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")
+    return _mount_points("\n".join(each for each in lines if re.search(f"/{layer}[:,]", each)))
+
+
 def _mount_points(mountinfo: str) -> list[str]:
     """The fifth field of each line; space, tab, line end and backslash stand there in octal."""
     return [

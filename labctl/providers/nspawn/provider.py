@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
@@ -21,7 +21,7 @@ from labctl.providers.nspawn.apt import AptSetup, machine_setup
 from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
-from labctl.providers.nspawn.image import Image, sweep_if_idle
+from labctl.providers.nspawn.image import PACKAGE_SETS, Image, sweep_if_idle
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
 from labctl.providers.nspawn.network import (
     LabNetwork,
@@ -34,8 +34,6 @@ from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.results import CheckpointInfo, HostState
 from labctl.run import run
 
-# The order in which package sets lie on each other.
-_SETS: tuple[PackageSet, ...] = ("dns", "mail")
 # A layer with one of these hides what a package set below it would add.
 _HIDES_PACKAGES = ("var/lib/dpkg/status", "etc/passwd", "etc/group")
 
@@ -120,7 +118,7 @@ class NspawnProvider:
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
         book = self._book()
-        sets = _SETS[: _SETS.index(packages) + 1]
+        sets = PACKAGE_SETS[: PACKAGE_SETS.index(packages) + 1]
         wanted = self._image.layers(sets)
         names = tuple(layer.name for layer in wanted)
         have = book.base.image
@@ -147,7 +145,11 @@ class NspawnProvider:
         stopped = [each for each in self._containers if not (each.running and each.mounted)]
         if not stopped:
             self._open_network(book)
+            self._each(Container.ensure_answers)
             return False
+        for container in stopped:
+            container.kill()
+        self._image.ensure_again(book.base.image, progress)
         with taking():
             self._network.ensure_free()
             self._network.reclaim()
@@ -158,9 +160,9 @@ class NspawnProvider:
     def _boot(self, stopped: Sequence[Container], book: Book, progress: Progress) -> None:
         for container in stopped:
             progress(container.host, _("booting"))
-            container.kill()
             self._mount(book, container)
             container.start()
+        self._each(Container.ensure_answers, but=stopped)
         self._each(Container.wait_ready)
 
     def _open_network(self, book: Book) -> None:
@@ -245,6 +247,8 @@ class NspawnProvider:
         unmount_below(self._home.state)
         self._network.remove(self._forwarding())
         sweep_if_idle(self._home.cache / "images")
+        # First of the files: killed from here on, no command takes the rest for a lab.
+        self._store.forget()
         shutil.rmtree(self._home.state, ignore_errors=True)
 
     # -- checkpoints ------------------------------------------------------------------------
@@ -325,8 +329,9 @@ class NspawnProvider:
             stack=stack,
         )
 
-    def _each(self, action: Callable[[Container], None]) -> None:
+    def _each(self, action: Callable[[Container], None], but: Collection[Container] = ()) -> None:
         """Does the same to every host at once; the first error is raised when all are done."""
+        hosts = [each for each in self._containers if each not in but]
         with ThreadPoolExecutor(max_workers=len(self._containers)) as pool:
-            for done in [pool.submit(action, each) for each in self._containers]:
+            for done in [pool.submit(action, each) for each in hosts]:
                 done.result()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -86,6 +87,12 @@ class LayerStore:
     def write(self, book: Book) -> None:
         write_atomically(self._book_file, book.model_dump_json(indent=1))
         self._collect(book)
+
+    def forget(self) -> None:
+        """Removes the book: without it there is no lab, whatever layers are left."""
+        # It may have become a folder, or whatever else is no file.
+        with suppress(OSError):
+            self._book_file.unlink()
 
     def new_layer(self, hosts: tuple[str, ...]) -> str:
         """An empty layer for every host; returns its id."""
