@@ -26,6 +26,8 @@ def ssh_command(
         "-o", "StrictHostKeyChecking=yes",
         "-o", f"UserKnownHostsFile={_one_word(endpoint.known_hosts)}",
         "-o", "GlobalKnownHostsFile=/dev/null", "-F", "none",
+        # A host that is gone without a word is missed after 40 s.
+        "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3",
         *(["-t"] if terminal else ["-T"]),
         f"{endpoint.user}@{endpoint.address}",
     ]  # fmt: skip
