@@ -231,8 +231,13 @@ def load_edition(name: str) -> Edition:
     path = resources.editions() / f"{name}.yaml"
     try:
         return Edition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
-        _report_wrong_file(path, error)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        # Not only YAMLError: what looks like a date or a number and is none is left to Python.
+        raise WrongUsage(
+            _("wrong edition {path}", path=path),
+            cause=_causes(error),
+            hint=_("keys: {names}", names=", ".join(Edition.model_fields)),
+        ) from error
 
 
 def load_lab(name: str, lab_file: Path | None = None) -> Lab:
@@ -288,17 +293,19 @@ def _checked(lab: Lab, path: Path) -> Lab:
 
 
 def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
-    if not isinstance(error, ValidationError):
-        cause = str(error)
-    else:
-        cause = "\n".join(
-            _one_error(detail) for detail in error.errors(include_url=False, include_input=False)
-        )
     raise WrongUsage(
         _("wrong lab file {path}", path=path),
-        cause=cause,
+        cause=_causes(error),
         hint=_("keys: {names}", names=", ".join(LabFile.model_fields)),
     ) from error
+
+
+def _causes(error: Exception) -> str:
+    """Each wrong key with what is allowed; of a text that is not even the format, its place."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    details = error.errors(include_url=False, include_input=False)
+    return "\n".join(_one_error(detail) for detail in details)
 
 
 def _one_error(detail: Any) -> str:

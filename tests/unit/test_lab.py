@@ -212,6 +212,62 @@ def test_whatever_stands_in_an_edition_it_is_taken_or_refused(
         assert error.errors()
 
 
+@pytest.fixture
+def edition_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one edition that labctl carries, for the test to write."""
+    monkeypatch.setattr(resources, "editions", lambda: tmp_path)
+    return tmp_path / "ubuntu-example.yaml"
+
+
+def wrong_edition(path: Path, text: str) -> LabError:
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(WrongUsage) as wrong:
+        load_lab("default")
+    assert str(path) in wrong.value.message
+    assert wrong.value.cause
+    assert "packages" in wrong.value.hint
+    return wrong.value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "valid dictionary"),
+        ("edition: [", "line 1"),
+        ("edition: 2026-99-99", "month"),
+        ("edition: \ud800", "decode"),
+        ("? [a]\n: b", "unhashable"),
+        ("edition: !!python/object:os.system x", "python/object"),
+        ("edition: " + "[" * 10_000, "recursion"),
+        (yaml.safe_dump({**EDITION, "admin": "$(touch canary)"}), "admin: lower-case letters"),
+        (yaml.safe_dump({**EDITION, "hosts": [1, 2]}), "hosts.0: "),
+        (yaml.safe_dump({**EDITION, "host": []}), "host: "),
+    ],
+)
+def test_a_wrong_edition_file_is_told_with_its_place(
+    edition_file: Path, text: str, said: str
+) -> None:
+    assert said in wrong_edition(edition_file, text).cause
+
+
+@given(st.text(max_size=60) | st.text(":[]{}-?!&*#|>'\"%@`\n 0a", max_size=20))
+def test_whatever_the_text_an_edition_is_refused(edition_file: Path, text: str) -> None:
+    wrong_edition(edition_file, text)
+
+
+@given(PLACES, VALUES)
+def test_whatever_the_value_the_file_and_the_key_are_told(
+    edition_file: Path, place: tuple[Any, ...], value: Any
+) -> None:
+    edition = changed(*place, to=value)
+    edition_file.write_text(yaml.safe_dump(edition, allow_unicode=True), encoding="utf-8")
+    try:
+        load_lab("default")
+    except WrongUsage as error:
+        assert str(edition_file) in error.message
+        assert str(place[0]) in error.cause or error.cause.startswith("-: "), error.cause
+
+
 def test_the_fingerprint_is_of_the_lab_and_not_of_passwords_and_language(tmp_path: Path) -> None:
     plain = load(tmp_path, "").fingerprint
     assert load(tmp_path, 'lang = "ja"\n[passwords]\nuser1 = "x"').fingerprint == plain
