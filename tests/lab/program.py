@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,15 @@ class Ended:
         return json.loads(self.out)["data"]
 
 
-def labctl(*args: str, name: str = LAB, code: int | None = 0, lang: str = "en") -> Ended:
-    """Runs labctl to its end; `code` is the exit code it must have, None for any."""
+def labctl(
+    *args: str, name: str = LAB, code: int | None = 0, lang: str = "en", within: Sequence[str] = ()
+) -> Ended:
+    """Runs labctl to its end; `code` is the exit code it must have, None for any.
+
+    `within` is the beginning of a command that runs the rest of it (env, unshare).
+    """
     done = subprocess.run(
-        [sys.executable, "-m", "labctl", *args],
+        [*within, sys.executable, "-m", "labctl", *args],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -39,6 +45,7 @@ def labctl(*args: str, name: str = LAB, code: int | None = 0, lang: str = "en") 
         check=False,
         timeout=600,
     )
+    assert "Traceback" not in done.stderr, done.stderr
     if code is not None:
         assert done.returncode == code, f"labctl {args}\n{done.stdout}\n{done.stderr}"
     return Ended(done.returncode, done.stdout, done.stderr)
@@ -70,7 +77,12 @@ def on_host(host: str, command: str, *, user: str = "root", code: int | None = 0
 
 def wait_for(path: Path, seconds: float = 120) -> None:
     """Waits until a file is there; fails the test where it does not come."""
+    wait_until(path.exists, f"{path} did not appear", seconds)
+
+
+def wait_until(condition: Callable[[], bool], otherwise: str, seconds: float = 120) -> None:
+    """Waits until something is so; fails the test with `otherwise` where it does not come."""
     deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.01)

@@ -69,13 +69,13 @@ def _mounts() -> Iterator[str]:
             yield f"{point} {seen[point]}"
 
 
-def _lab_id() -> str:
+def lab_id() -> str:
     """What the provider calls the lab: by its folder."""
     return hashlib.sha256(str(lab_home(LAB).state).encode()).hexdigest()[:8]
 
 
 def _groups() -> Iterator[str]:
-    for pattern in (f"labctl-{_lab_id()}-*", "labctl-image-*"):
+    for pattern in (f"labctl-{lab_id()}-*", "labctl-image-*"):
         yield from (str(path) for path in Path("/sys/fs/cgroup").rglob(pattern))
 
 
@@ -95,7 +95,7 @@ def _files() -> Iterator[str]:
     for folder, pattern in (
         (home.state.parent, f"*{LAB}*"),
         (home.cache / "images", ".build*"),
-        (Path("/run/systemd/nspawn/propagate"), f"{_lab_id()[:4]}-*"),
+        (Path("/run/systemd/nspawn/propagate"), f"{lab_id()[:4]}-*"),
         (Path("/run/netns"), "*"),
     ):
         yield from (str(path) for path in folder.glob(pattern))

@@ -1,0 +1,76 @@
+"""A package mirror that fails in a way of its choice, in front of the machine's real one."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from labctl.providers.nspawn.apt import machine_setup
+
+Behaviour = Callable[["Request"], None]
+
+
+class Request(BaseHTTPRequestHandler):
+    """One file that apt asks for."""
+
+    upstream = ""
+    behaviour: Behaviour
+
+    def do_GET(self) -> None:
+        type(self).behaviour(self)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+    def pass_on(self, *, as_it_is: bool = True) -> None:
+        """The real mirror's answer; or zeros, as many as the real file has bytes."""
+        wanted = urllib.request.Request(self.upstream + self.path)
+        if "If-Modified-Since" in self.headers:
+            wanted.add_header("If-Modified-Since", self.headers["If-Modified-Since"])
+        try:
+            with urllib.request.urlopen(wanted, timeout=60) as answer:
+                size = int(answer.headers["Content-Length"])
+                self.send_response(200)
+                self.send_header("Content-Length", str(size))
+                self.end_headers()
+                self.wfile.write(answer.read() if as_it_is else bytes(size))
+        except urllib.error.HTTPError as error:
+            self.send_response(error.code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+
+def silent(request: Request) -> None:
+    """Takes the question and never answers."""
+    threading.Event().wait(600)
+
+
+def slow(request: Request) -> None:
+    """Thinks half a second about every file."""
+    time.sleep(0.5)
+    request.pass_on()
+
+
+def broken(request: Request) -> None:
+    """Right lists, wrong packages."""
+    request.pass_on(as_it_is=not request.path.endswith(".deb"))
+
+
+@contextmanager
+def mirror(behaviour: Behaviour) -> Iterator[str]:
+    """The mirror's address."""
+    line = next(line for line in machine_setup().sources if "security" not in line)
+    real = next(word for word in line.split() if word.startswith("http")).rstrip("/")
+    handler = type("Handler", (Request,), {"upstream": real, "behaviour": staticmethod(behaviour)})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.socket.close()

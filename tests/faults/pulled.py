@@ -1,0 +1,65 @@
+"""What happens to a lab from outside: the power, a host, a disk."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from labctl.home import lab_home
+from labctl.providers.nspawn.cgroup import Cgroup, cgroups_called
+from labctl.providers.nspawn.mounts import unmount_below
+from tests.lab.program import LAB
+from tests.lab.traces import lab_id
+
+
+def command(*argv: str) -> None:
+    """A command on this machine that must succeed."""
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def kill_host(host: str) -> None:
+    """The host's power is cut; its mount and its network stay."""
+    Cgroup(f"labctl-{lab_id()}-{host}").kill()
+
+
+def power_off() -> None:
+    """The machine's power is cut: what is on disk stays, what the kernel held is gone."""
+    for group in cgroups_called(f"labctl-{lab_id()}-"):
+        group.kill()
+    unmount_below(lab_home(LAB).state)
+    command("ip", "link", "delete", f"lab-{lab_id()}")
+    command("nft", "delete", "table", "inet", f"labctl_{lab_id()}")
+
+
+class Disk:
+    """A file system of its own, which can be made full and large again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, left: int = 1) -> None:
+        """Leaves so many MiB."""
+        used = subprocess.run(
+            ["df", "--output=used", "--block-size=M", str(self.folder)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split()[-1]
+        self.resize(int(used.rstrip("M")) + left)
+
+    def resize(self, size: int) -> None:
+        """To so many MiB."""
+        command("mount", "-o", f"remount,size={size}M", str(self.folder))
+
+
+@contextmanager
+def disk(folder: Path, size: int) -> Iterator[Disk]:
+    """A disk of `size` MiB, in memory, mounted at the folder."""
+    folder.mkdir(exist_ok=True)
+    command("mount", "-t", "tmpfs", "-o", f"size={size}M,mode=755", "disk", str(folder))
+    try:
+        yield Disk(folder)
+    finally:
+        unmount_below(folder)

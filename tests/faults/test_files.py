@@ -1,0 +1,40 @@
+"""The lab's own files are cut, of another version or not to be opened, while its hosts run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labctl.home import lab_home
+from tests.lab.program import LAB, labctl
+from tests.lab.traces import Traces, traces
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _another_version(path: Path) -> None:
+    path.write_text('{"version": 99, "hosts": []}')
+
+
+def _no_file(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("name", ["state.json", "nspawn.json"])
+@pytest.mark.parametrize("spoil", [_cut, _another_version, _no_file])
+def test_every_command_says_what_to_do_and_destroy_does_it(
+    up: str, nothing: Traces, name: str, spoil: Callable[[Path], None]
+) -> None:
+    path = lab_home(LAB).state / name
+    spoil(path)
+    for words in (["up"], ["reset", "--yes"], ["checkpoints"]):
+        told = labctl(*words, code=4).err
+        assert str(path) in told
+        assert "hint: labctl destroy --name lab-tests, then labctl up --name lab-tests" in told
+    labctl("destroy", "--yes")
+    assert traces().difference(nothing) == {}

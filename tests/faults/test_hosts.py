@@ -1,0 +1,71 @@
+"""A host fails: killed under labctl's hands, without its sshd, with a wrong clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.home import lab_home
+from tests.faults.pulled import kill_host
+from tests.lab.program import LAB, labctl, on_host, started, wait_until
+
+CAP_SYS_TIME = 25
+
+
+def test_a_host_is_killed_while_up_configures_it() -> None:
+    labctl("destroy", "--yes")
+    process = started("up")
+    baselines = lab_home(LAB).state / "baselines"
+    wait_until((baselines / "packages").exists, "the packages were not there")
+    kill_host("host1")
+    _out, err = process.communicate(timeout=300)
+    assert process.returncode == 4, err
+    assert "host1 does not answer over SSH" in err
+    assert "hint: labctl status, then labctl up" in err
+
+    labctl("up")
+    labctl("test-mail")
+
+
+def test_a_host_is_killed_under_a_persons_shell(up: str) -> None:
+    process = started("ssh", "host1", "--", "touch /tmp/here; exec sleep 600")
+    wait_until(lambda: on_host("host1", "test -e /tmp/here", code=None).code == 0, "no shell")
+    kill_host("host1")
+    process.communicate(timeout=120)
+    # ssh(1) itself tells of a lost connection so.
+    assert process.returncode == 255
+    told = labctl("test-mail", code=4).err
+    assert "host1" in told
+    assert "hint: labctl up" in told
+    labctl("up")
+    labctl("test-mail")
+
+
+@pytest.mark.parametrize("way", ["stop", "disable --now"])
+def test_sshd_is_stopped(up: str, way: str) -> None:
+    on_host("host1", f"systemctl {way} ssh.service ssh.socket; true", code=None)
+    told = labctl("test-mail", code=4).err
+    assert "host1 does not answer over SSH" in told
+    assert "hint: labctl status, then labctl up" in told
+    labctl("up")
+    labctl("test-mail")
+
+
+def test_sshd_can_start_no_more(up: str) -> None:
+    on_host("host1", "echo work >/root/work; echo nonsense >>/etc/ssh/sshd_config")
+    on_host("host1", "systemctl stop ssh", code=None)
+    told = labctl("up", code=4).err
+    assert "sshd of host1 does not answer" in told
+    assert "hint: labctl reset" in told
+    labctl("reset", "--yes")
+    labctl("test-mail")
+
+
+def test_a_host_cannot_have_a_wrong_clock(up: str) -> None:
+    """A container's clock is the machine's: there is none of its own to be wrong.
+
+    So the one thing to hold is that a host cannot set it, and with it the machine's.
+    """
+    for host in ("host1", "host2"):
+        status = on_host(host, "cat /proc/1/status").out
+        (bounds,) = [line.split()[1] for line in status.splitlines() if line.startswith("CapBnd")]
+        assert not int(bounds, 16) >> CAP_SYS_TIME & 1
