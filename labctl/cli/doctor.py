@@ -16,11 +16,14 @@ def doctor(
     from labctl.doctor.examine import examine
     from labctl.doctor.machine import ThisMachine
     from labctl.errors import ExitCode
+    from labctl.home import lab_home
     from labctl.lab import load_lab
     from labctl.providers.choose import ensure_known
     from labctl.render_health import print_health
 
     ensure_known(provider)
+    # A name that can be none is told here too.
+    lab_home(name)
     health = examine(load_lab(name, lab), ThisMachine(), provider)
     print_health(health, as_json=as_json)
     if not health.ok:

@@ -35,7 +35,8 @@ JSON = st.sampled_from([[], ["--json"]])
 
 def _commands() -> dict[str, Any]:
     group: Any = typer.main.get_command(build())
-    return {name: each for name, each in group.commands.items() if not hasattr(each, "commands")}
+    every = {name: group.get_command(None, name) for name in group.commands}
+    return {name: each for name, each in every.items() if not hasattr(each, "commands")}
 
 
 COMMANDS = _commands()
