@@ -58,7 +58,7 @@ test-faults: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/faults $(PYTEST_OPTIONS)
 
 bench: $(BIN)/labctl packages
-	$(SUDO) $(BIN)/python tests/bench/bench.py
+	$(SUDO) $(BIN)/python -m tests.bench $(BENCH_OPTIONS)
 
 messages: $(VENV)/.dev
 	mkdir -p build

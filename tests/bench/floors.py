@@ -1,0 +1,153 @@
+"""The bare work that a command of labctl cannot do without, done without labctl."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from labctl.lab import load_lab
+from labctl.providers.nspawn.apt import machine_setup
+from labctl.providers.nspawn.image import _OS_PACKAGES
+from tests.bench.labs import (
+    NAME,
+    await_smtp,
+    finish,
+    groups,
+    home,
+    hosts,
+    init_pids,
+    labctl,
+    nspawn_command,
+    root,
+    start,
+)
+
+_MAIL_SCRIPT = Path(__file__).parent / "mail" / "floor.sh"
+
+
+def bare_image(folder: Path) -> None:
+    """mmdebstrap of the packages of all image layers in one go, nothing else done."""
+    apt = machine_setup()
+    packages = load_lab(NAME).edition.packages
+    sources = folder / "bare.list"
+    sources.write_text(apt.sources_list)
+    argv = [
+        "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory", "--quiet",
+        "--dpkgopt=force-unsafe-io", '--aptopt=APT::Install-Recommends "false"',
+        *(f"--aptopt={line}" for line in apt.conf().splitlines()),
+        f"--include={_OS_PACKAGES},{','.join((*packages.dns, *packages.mail))}",
+        apt.suite, str(folder / "bare"), str(sources),
+    ]  # fmt: skip
+    finish(start(argv))
+
+
+def bare_boot() -> float:
+    """Seconds that systemd-nspawn alone takes to both hosts' SMTP greeting.
+
+    The very command lines that labctl used, on the very layers, with an empty one on top, as
+    after a reset; stopping and mounting are not counted. Leaves the lab stopped.
+    """
+    found = groups()
+    before = init_pids()
+    commands = {name: nspawn_command(group) for name, group in found.items()}
+    lower = {host.name: _mount_option(root(host), "lowerdir") for host in hosts()}
+    for group in found.values():
+        group.kill()
+    with tempfile.TemporaryDirectory(prefix="bare-", dir=home().state) as folder:
+        try:
+            for host in hosts():
+                _remount(root(host), lower[host.name], Path(folder) / host.name)
+            begun = time.monotonic()
+            for name, group in found.items():
+                subprocess.Popen(
+                    group.entering(commands[name]),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            await_smtp(found, before)
+            seconds = time.monotonic() - begun
+        finally:
+            for group in found.values():
+                group.kill()
+            for host in hosts():
+                _umount(root(host))
+    return seconds
+
+
+def _remount(target: Path, lower: str, folder: Path) -> None:
+    _umount(target)
+    for name in ("upper", "work"):
+        (folder / name).mkdir(parents=True)
+    (folder / "upper").chmod(0o755)
+    options = f"lowerdir={lower},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+    finish(start(["mount", "-t", "overlay", "bare", "-o", options, str(target)]))
+
+
+def _umount(target: Path) -> None:
+    # What was in the host may hold it for a moment after the host's end.
+    for _try in range(200):
+        if not _is_mounted(target):
+            return
+        subprocess.run(["umount", str(target)], capture_output=True, check=False)
+        time.sleep(0.02)
+    raise SystemExit(f"{target} stays mounted")
+
+
+def _is_mounted(target: Path) -> bool:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return any(line.split(" ")[4] == str(target) for line in lines)
+
+
+def _mount_option(target: Path, name: str) -> str:
+    """An option of the mount at a folder, as mountinfo shows it (proc(5))."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if line.split(" ")[4] == str(target):
+            options = line.rsplit(" ", 1)[1].split(",")
+            return next(each.partition("=")[2] for each in options if each.startswith(f"{name}="))
+    raise SystemExit(f"{target} is not mounted")
+
+
+def bare_mail(ssh: dict[str, list[str]], letters: str) -> Callable[[], None]:
+    """The mail test by one shell script on each host, over an open connection.
+
+    With `letters` "six": a message each way, an answer to each, and one to oneself on each
+    host, as `labctl test-mail` has it; with "two", a message each way. Each is read by `mail`.
+    """
+
+    def run() -> None:
+        token = f"bench.{secrets.token_hex(8)}"
+        first, second = hosts()
+        running = []
+        for host, peer in ((first, second), (second, first)):
+            script = f"sh -eus {letters} {token} {peer.mailbox} {host.mailbox}"
+            words = [*ssh[host.name], f"runuser -l {host.account} -c '{script}'"]
+            running.append(start(words, stdin=_MAIL_SCRIPT))
+        for process in running:
+            finish(process)
+
+    return run
+
+
+def empty_boxes(ssh: dict[str, list[str]]) -> None:
+    """Takes out what the bare mail test left; labctl's own leaves nothing."""
+    for host in hosts():
+        finish(start([*ssh[host.name], f"rm -f /var/mail/{host.account} ~{host.account}/mbox"]))
+
+
+def cold(folder: Path) -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
+    """First `up` with an empty cache; the bare image; and what clears both away."""
+    cache = folder / "cache"
+
+    def clear() -> None:
+        labctl("destroy", "--yes", cache=cache)
+        shutil.rmtree(cache, ignore_errors=True)
+        shutil.rmtree(folder / "bare", ignore_errors=True)
+
+    return (lambda: labctl("up", cache=cache)), (lambda: bare_image(folder)), clear
