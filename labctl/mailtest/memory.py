@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
 
 from labctl.home import LabHome, write_atomically
 from labctl.results import MailTestResult
 
-_RESULT = TypeAdapter(MailTestResult)
-
 
 def keep_result(home: LabHome, result: MailTestResult) -> None:
     """Keeps the result in place of the one before."""
-    write_atomically(_file(home), _RESULT.dump_json(result).decode())
+    write_atomically(_file(home), json.dumps(asdict(result)))
 
 
 def last_result(home: LabHome) -> MailTestResult | None:
     """The kept result; None where there was no test, or another version's file lies there."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return _RESULT.validate_json(_file(home).read_text(encoding="utf-8"))
+        return TypeAdapter(MailTestResult).validate_json(_file(home).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError):
         return None
 

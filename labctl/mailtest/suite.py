@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from labctl.junit import Case
-from labctl.mailtest.client import run_client_test
-from labctl.mailtest.conversation import run_mail_test
-from labctl.mailtest.negative import run_negative_test
 from labctl.providers.base import Progress, silent
 from labctl.results import MailTestResult
 from labctl.session import Session
@@ -25,11 +22,19 @@ def run_parts(
     results = []
     with session.targets(names) as targets:
         for part in parts:
+            # Each part brings its own protocols' libraries, which take as long to load as a
+            # message takes to arrive.
             if part == "mail":
+                from labctl.mailtest.conversation import run_mail_test
+
                 result = run_mail_test(targets, timeout=timeout, progress=progress)
             elif part == "client":
+                from labctl.mailtest.client import run_client_test
+
                 result = run_client_test(targets, timeout=timeout, progress=progress)
             else:
+                from labctl.mailtest.negative import run_negative_test
+
                 provider = session.provider
                 result = run_negative_test(targets, provider, timeout=timeout, progress=progress)
             results.append(result)
