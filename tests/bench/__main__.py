@@ -52,12 +52,16 @@ RATIOS = [
     *((f"{tool}, from `packages` to `ready`", CONFIGURE) for tool in others.TOOLS),
 ]
 
+# Between these two lines a page holds the tables.
+_BEGIN, _END = "<!-- make bench -->", "<!-- end -->"
+
 
 def main() -> None:
     """Runs the benchmark; prints tables in Markdown, and on standard error how it goes on."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="rounds of all but the cold figures")
     parser.add_argument("--cold-runs", type=int, default=3, help="rounds of the image build")
+    parser.add_argument("--into", type=Path, help="put the tables into this page, at its marks")
     wanted = parser.parse_args()
     measures = Measures()
     said = [machine()]
@@ -65,9 +69,18 @@ def main() -> None:
         _rounds(measures, wanted.cold_runs, wanted.runs, said)
     finally:
         # Also where a round failed: what was measured until then took long.
-        print("\n".join([said[0], "", *measures.figures(), "", *measures.ratios(RATIOS), ""]))
-        print("\n".join([*measures.aims(AIMS), "", *said[1:]]))
+        tables = [measures.figures(), measures.ratios(RATIOS), measures.aims(AIMS), said[1:]]
+        text = "\n\n".join(["Measured on " + said[0], *("\n".join(each) for each in tables)])
+        print(text)
         labctl("destroy", "--yes")
+    if wanted.into is not None:
+        _put_into(wanted.into, text)
+
+
+def _put_into(page: Path, text: str) -> None:
+    before, _between, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    _old, end, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _rounds(measures: Measures, cold_runs: int, runs: int, said: list[str]) -> None:
