@@ -4,6 +4,7 @@
 # make test-faults   faults on the real lab; labctl is killed 63 times (PYTEST_OPTIONS=--kills=9: shorter)
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, unit tests
+# make bench  how long labctl takes, beside the bare work, Ansible and a shell script
 # make messages  bring the Japanese catalog in line with the sources, for translating
 PYTHON ?= python3
 VENV := .venv
