@@ -30,10 +30,9 @@ def test_mail(
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import ExitCode
-    from labctl.junit import write_junit
     from labctl.lock import locked
     from labctl.mailtest.memory import keep_result
-    from labctl.mailtest.suite import PARTS, Part, cases, run_parts
+    from labctl.mailtest.suite import PARTS, Part, run_parts
     from labctl.render import Live
     from labctl.render_mail import print_mail_tests
     from labctl.session import open_session
@@ -50,6 +49,9 @@ def test_mail(
         ]
     keep_result(session.home, runs[-1])
     if junit is not None:
+        from labctl.junit import write_junit
+        from labctl.mailtest.suite import cases
+
         write_junit(junit, "labctl test-mail", cases(runs))
     print_mail_tests(runs, as_json=as_json)
     if not all(run.ok for run in runs):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from labctl.junit import Case
 from labctl.providers.base import Progress, silent
 from labctl.results import MailTestResult
 from labctl.session import Session
+
+if TYPE_CHECKING:
+    from labctl.junit import Case
 
 Part = Literal["mail", "client", "negative"]
 PARTS: tuple[Part, ...] = ("mail", "client", "negative")
@@ -48,6 +50,8 @@ def run_parts(
 
 def cases(runs: Sequence[MailTestResult]) -> list[Case]:
     """The runs' deliveries and trials as test cases, each run a group."""
+    from labctl.junit import Case
+
     found = []
     for number, run in enumerate(runs, 1):
         group = "test-mail" if len(runs) == 1 else f"test-mail.{number}"
