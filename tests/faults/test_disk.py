@@ -51,6 +51,7 @@ def test_full_while_the_image_is_built(tmp_path: Path, monkeypatch: pytest.Monke
         assert traces().difference(before) == {}
 
 
+@pytest.mark.long
 def test_full_while_the_hosts_are_configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,8 +25,17 @@ def _no_file(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("name", ["state.json", "nspawn.json"])
-@pytest.mark.parametrize("spoil", [_cut, _another_version, _no_file])
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("nspawn.json", _cut),
+        pytest.param("nspawn.json", _another_version, marks=pytest.mark.long),
+        pytest.param("nspawn.json", _no_file, marks=pytest.mark.long),
+        pytest.param("state.json", _cut, marks=pytest.mark.long),
+        pytest.param("state.json", _another_version, marks=pytest.mark.long),
+        pytest.param("state.json", _no_file, marks=pytest.mark.long),
+    ],
+)
 def test_every_command_says_what_to_do_and_destroy_does_it(
     up: str, nothing: Traces, name: str, spoil: Callable[[Path], None]
 ) -> None:

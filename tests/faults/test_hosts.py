@@ -11,6 +11,7 @@ from tests.lab.program import LAB, labctl, on_host, started, wait_until
 CAP_SYS_TIME = 25
 
 
+@pytest.mark.long
 def test_a_host_is_killed_while_up_configures_it() -> None:
     labctl("destroy", "--yes")
     process = started("up")
@@ -26,6 +27,7 @@ def test_a_host_is_killed_while_up_configures_it() -> None:
     labctl("test-mail")
 
 
+@pytest.mark.long
 def test_a_host_is_killed_under_a_persons_shell(up: str) -> None:
     process = started("ssh", "host1", "--", "touch /tmp/here; exec sleep 600")
     wait_until(lambda: on_host("host1", "test -e /tmp/here", code=None).code == 0, "no shell")
@@ -40,7 +42,7 @@ def test_a_host_is_killed_under_a_persons_shell(up: str) -> None:
     labctl("test-mail")
 
 
-@pytest.mark.parametrize("way", ["stop", "disable --now"])
+@pytest.mark.parametrize("way", ["stop", pytest.param("disable --now", marks=pytest.mark.long)])
 def test_sshd_is_stopped(up: str, way: str) -> None:
     on_host("host1", f"systemctl {way} ssh.service ssh.socket; true", code=None)
     told = labctl("test-mail", code=4).err
@@ -50,6 +52,7 @@ def test_sshd_is_stopped(up: str, way: str) -> None:
     labctl("test-mail")
 
 
+@pytest.mark.long
 def test_sshd_can_start_no_more(up: str) -> None:
     on_host("host1", "echo work >/root/work; echo nonsense >>/etc/ssh/sshd_config")
     on_host("host1", "systemctl stop ssh", code=None)

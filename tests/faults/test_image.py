@@ -42,6 +42,7 @@ def test_a_new_lab_never_stands_on_a_cut_layer(images: Path) -> None:
     labctl("test-mail")
 
 
+@pytest.mark.long
 def test_hosts_that_run_on_it_are_stopped_by_a_person_first(images: Path) -> None:
     labctl("up")
     on_host("host2", "echo kept >/root/kept; sync")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def test_labctl_is_killed(
         labctl("test-mail")
     if kill.command == "reset" and kill.back == "up":
         assert _work(kill), "a person's work was lost"
+
+
+@pytest.mark.long
+def test_up_is_killed_while_it_builds_the_image(
+    nothing: Traces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
+) -> None:
+    labctl("destroy", "--yes")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    dice = random.Random(pytestconfig.option.seed)
+    for after in (dice.uniform(0, 5), dice.uniform(5, 40), dice.uniform(20, 80)):
+        print(f"labctl up killed after {after:.2f} s of building, then labctl destroy")
+        assert killed("up", after=after)
+        labctl("destroy", "--yes")
+        assert traces().difference(nothing) == {}
+    labctl("up")
+    labctl("test-mail")
+    labctl("destroy", "--yes")
+    assert traces().difference(nothing) == {}
 
 
 def test_what_was_killed_leaves_nothing(whole: Traces, nothing: Traces) -> None:

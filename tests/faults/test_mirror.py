@@ -47,6 +47,7 @@ def test_unreachable(tmp_path: Path) -> None:
     assert "Connection refused" in told
 
 
+@pytest.mark.long
 def test_silent(tmp_path: Path) -> None:
     with mirror(silent) as address:
         assert "timed out" in refused(tmp_path, address)

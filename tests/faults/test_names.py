@@ -11,10 +11,11 @@ import pytest
 
 from tests.lab.program import labctl, on_host
 
-NASTY = "a b;touch canary #'\"$(touch canary)`touch canary`|&*?~,:\\%h\n日本"
+NASTY = 'a b;touch canary #\'"x"$(touch canary)`touch canary`|&*?~,:\\%h\n日本'
 PASSWORD = "a b;touch /canary #'\"$(touch /canary)`touch /canary`|&*?~,:\\%h"
 
 
+@pytest.mark.long
 def test_a_whole_lab_in_a_folder_with_such_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ WITHOUT_DNS = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 def test_without_dns_a_lab_comes_up_from_the_cached_image(tmp_path: Path) -> None:
     labctl("up", "--until", "os")
     labctl("destroy", "--yes")
@@ -40,7 +41,13 @@ def test_without_dns_no_image_is_built_and_the_reason_is_told(
     labctl("destroy", "--yes")
 
 
-@pytest.mark.parametrize("has_lab", [False, True], ids=["before", "while it is stopped"])
+@pytest.mark.parametrize(
+    "has_lab",
+    [
+        pytest.param(False, id="before"),
+        pytest.param(True, id="while it is stopped", marks=pytest.mark.long),
+    ],
+)
 def test_the_addresses_are_taken_by_another_interface(has_lab: bool) -> None:
     if has_lab:
         labctl("up")

@@ -39,6 +39,7 @@ _OS_PACKAGES = (
 # Raised whenever the recipe below changes in a way its inputs do not show.
 _RECIPE = 3
 _NEEDED_BYTES = 2 * 1024**3
+_FULL_BYTES = 16 * 1024**2
 # The order in which package sets lie on each other.
 PACKAGE_SETS: tuple[PackageSet, ...] = ("dns", "mail")
 
@@ -312,7 +313,9 @@ def _digest(value: object) -> str:
 
 
 def _build_error(error: CommandFailed, log: Path) -> LabError:
-    if "No space left on device" in error.output:
+    # The log lies on the same disk: it may say nothing of it.
+    full = shutil.disk_usage(log.parent).free < _FULL_BYTES
+    if full or "No space left on device" in error.output:
         return MachineLacks(
             _("the disk is too full for the base image"),
             cause=str(log.parent),
