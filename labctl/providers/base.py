@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -84,6 +84,9 @@ class Provider(Protocol):
 
     def halt(self, progress: Progress = silent) -> None:
         """Stops the hosts in order, keeping everything."""
+
+    def cut_power(self, hosts: Collection[str]) -> None:
+        """Ends the named hosts at once, as if their plugs were pulled; `start` boots them again."""
 
     def destroy(self, progress: Progress = silent) -> None:
         """Removes all that is really there of this lab, whatever the state file says."""

@@ -240,6 +240,11 @@ class NspawnProvider:
             # What the machine's own setting is may change until the next start.
             self._store.write(book.model_copy(update={"forwarding": {}}))
 
+    def cut_power(self, hosts: Collection[str]) -> None:
+        for container in self._containers:
+            if container.host in hosts:
+                container.kill()
+
     def destroy(self, progress: Progress = silent) -> None:
         self._each(Container.kill)
         for leftover in cgroups_called(f"labctl-{self._id}-"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -214,6 +214,10 @@ class VagrantProvider:
         for host in self._names:
             progress(host, _("stopping"))
         each(self._names, self._vagrant.halt)
+
+    def cut_power(self, hosts: Collection[str]) -> None:
+        self._book()
+        each(hosts, lambda host: self._vagrant.halt(host, force=True))
 
     def destroy(self, progress: Progress = silent) -> None:
         if made_machines(self._home):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
-from labctl.providers.vagrant.adapter import rows
+from labctl.providers.vagrant.adapter import Vagrant, rows
 from labctl.providers.vagrant.failures import failure
 from labctl.run import Completed
 
@@ -54,3 +56,15 @@ def test_an_unknown_end_shows_the_command_and_what_it_said() -> None:
     error = failure(["up", "host1"], done, [])
     assert "vagrant up host1" in error.message
     assert "ruby: out of memory" in error.cause
+
+
+def test_power_is_cut_by_vagrants_forced_halt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "vagrant"
+    program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/words\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    Vagrant(tmp_path, "virtualbox", tmp_path).halt("host2", force=True)
+    words = (tmp_path / "words").read_text(encoding="utf-8")
+    assert words == "halt host2 --force --machine-readable\n"
