@@ -11,39 +11,27 @@ import re
 import smtplib
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    retry_if_result,
-    stop_after_delay,
-    wait_fixed,
-)
-
-from labctl.errors import LabError
 from labctl.i18n import _
 from labctl.lab import Host
+from labctl.mailtest.faults import host_off
 from labctl.mailtest.letters import Letter, first_letters, new_run_id
 from labctl.mailtest.mailbox import boxes_kept, find_messages
 from labctl.mailtest.mailcommand import read_by_mail, show_by_mail, user_of, write_by_mail
+from labctl.mailtest.waiting import wait_until
 from labctl.mailtest.watch import Watch
 from labctl.providers.base import Progress, Provider, silent
-from labctl.results import HostState, MailTestResult, Trial
+from labctl.results import MailTestResult, Trial
 from provision.step import Target
-
-T = TypeVar("T")
 
 _SECONDS = 10.0
 # A domain that no lab and nobody else has (RFC 6761).
 _FOREIGN = "somebody@elsewhere.invalid"
 _NOBODY = "labctl-nobody"
 _CODE = re.compile(r"\b([45]\d\d) [45]\.\d+\.\d+")
-# How long a host may take to go off, and a message to leave the queue afterwards.
+# How long a message may wait for a name server that is off too, and for the host to be back.
 _OFF = 60.0
 _BACK = 90.0
 
@@ -184,21 +172,11 @@ class _Late:
     def host_off(self) -> tuple[Trial, Letter]:
         """A message for a host that is off: deferred, then delivered once the host is back."""
         off, sender = self._receiver, self._sender
-        name = off.host.name
         begun = time.monotonic()
-        self._progress(name, _("switching off"))
-        try:
-            # The answer may be cut off with the host.
-            with suppress(LabError):
-                off.remote.run(["systemctl", "--no-block", "poweroff"])
-            off.remote.close()
-            _wait(_OFF, lambda: self._provider.status()[name] is not HostState.RUNNING)
+        with host_off(off, self._provider, self._progress):
             letter = write_by_mail(sender, self._letter("message"), off.host.mailbox)
             self._progress(sender.host.name, _("waiting for the queue"))
             found = self._deferred(letter)
-        finally:
-            self._provider.start(self._progress)
-            off.remote.close()
         what = _("mail for a host that is off waits in the queue")
         seconds = time.monotonic() - begun
         ok, expected = found == "deferred", "deferred"
@@ -219,7 +197,7 @@ class _Late:
             return hops[0].status if hops else "queued"
 
         # Longer than usual: a name server that is off too is asked in vain for a while.
-        return _wait(self._timeout + _OFF, status, done=lambda found: found != "queued")
+        return wait_until(self._timeout + _OFF, status, done=lambda found: found != "queued")
 
     def _deliver(self, letter: Letter) -> Letter:
         """Lets the queue run until the letter is in the box, and reads it."""
@@ -232,23 +210,7 @@ class _Late:
             found = find_messages(off.remote, user_of(off), [letter.token], 2)
             return found.get(letter.token, "")
 
-        found = _wait(_BACK, number)
+        found = wait_until(_BACK, number)
         if not found:
             return replace(letter, ended=time.monotonic())
         return read_by_mail(off, letter, found)[0]
-
-
-def _wait(seconds: float, ask: Callable[[], T], done: Callable[[T], object] = bool) -> T:
-    """Asks until `done`, or for so many seconds; the last answer, or the last LabError."""
-    again = retry_if_result(lambda answer: not done(answer)) | retry_if_exception_type(LabError)
-    return Retrying(
-        stop=stop_after_delay(seconds),
-        wait=wait_fixed(0.2),
-        retry=again,
-        retry_error_callback=_outcome,
-    )(ask)
-
-
-def _outcome(state: RetryCallState) -> Any:
-    assert state.outcome is not None  # tenacity calls this after an attempt
-    return state.outcome.result()
