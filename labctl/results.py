@@ -161,3 +161,66 @@ class MailTestResult:
         return all(delivery.ok for delivery in self.deliveries) and all(
             trial.ok for trial in self.trials
         )
+
+
+@dataclass(frozen=True)
+class StressPhase:
+    """One part of the stream of messages, and the fault that befell it.
+
+    `name` is `quiet`, `postfix-killed`, `network-cut`, `host-stopped` or `power-cut`. Numbers
+    of messages: `sent` is all that were begun, of which `accepted`, `refused` or left
+    `unanswered` (the host lost its power meanwhile); `held` lay in queues before the fault was
+    mended; at the end `delivered` are in mailboxes, `waiting` in queues only. `lost`,
+    `duplicates` and `repeated` are Astray's fates.
+    """
+
+    name: str
+    what: str
+    seconds: float
+    sent: int
+    accepted: int
+    refused: int
+    unanswered: int
+    held: int
+    delivered: int
+    waiting: int
+    lost: int
+    duplicates: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class Astray:
+    """A message that is lost or came more than once.
+
+    `fate` is `lost`, `duplicate`, or `repeated`: a second copy for which the logs show the
+    cause, in the `window` that SMTP leaves open (`submission`, `smtp` or `local`). `queue_ids`
+    are host and queue id; `story` what the logs tell.
+    """
+
+    token: str
+    phase: str
+    sender: str
+    recipient: str
+    fate: str
+    copies: int
+    window: str
+    queue_ids: tuple[str, ...]
+    story: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """What became of the stream; `started` is ISO 8601 with offset, `seconds` the whole test."""
+
+    started: str
+    seconds: float
+    phases: tuple[StressPhase, ...]
+    astray: tuple[Astray, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether mail was accepted in every phase, and none is lost or came twice unexcused."""
+        return all(phase.accepted for phase in self.phases) and all(
+            one.fate == "repeated" for one in self.astray
+        )

@@ -19,6 +19,14 @@ def test_mail(
         bool, typer.Option("--negative", help=_("What must be refused, bounced or kept."))
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help=_("All parts."))] = False,
+    stress: Annotated[
+        bool, typer.Option("--stress", help=_("Many messages, while hosts and network fail."))
+    ] = False,
+    # At least so many that each host sends one before, during and after each fault.
+    messages: Annotated[
+        int | None,
+        typer.Option(min=50, max=100_000, help=_("Of --stress: how many messages (default: 500).")),
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help=_("How many times."))] = 1,
     timeout: Annotated[
         float, typer.Option(min=1, max=3600, help=_("Seconds to wait for each message."))
@@ -29,7 +37,7 @@ def test_mail(
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.errors import ExitCode
+    from labctl.errors import ExitCode, WrongUsage
     from labctl.lock import locked
     from labctl.mailtest.memory import keep_result
     from labctl.mailtest.suite import PARTS, Part, run_parts
@@ -37,6 +45,13 @@ def test_mail(
     from labctl.render_mail import print_mail_tests
     from labctl.session import open_session
 
+    if stress:
+        if client or negative or everything or repeat > 1:
+            raise WrongUsage(_("--stress goes alone"), hint="labctl test-mail --stress")
+        _stress(name, messages, timeout, junit, as_json=as_json)
+        return
+    if messages is not None:
+        raise WrongUsage(_("--messages belongs to --stress"), hint="labctl test-mail --stress")
     chosen: list[Part] = ["client"] if client else []
     chosen += ["negative"] if negative else []
     parts = PARTS if everything else tuple(chosen) or ("mail",)
@@ -55,4 +70,39 @@ def test_mail(
         write_junit(junit, "labctl test-mail", cases(runs))
     print_mail_tests(runs, as_json=as_json)
     if not all(run.ok for run in runs):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _stress(
+    name: str, messages: int | None, timeout: float, junit: Path | None, *, as_json: bool
+) -> None:
+    from labctl.errors import ExitCode
+    from labctl.lock import locked
+    from labctl.mailtest.stress import MESSAGES, run_stress_test
+    from labctl.render import Live
+    from labctl.render_stress import print_stress
+    from labctl.session import open_session
+
+    session = open_session(name)
+    session.ensure_up()
+    hosts = [host.name for host in session.lab.mail_hosts]
+    with (
+        locked(session.home),
+        Live(session.lab, quiet=as_json) as live,
+        session.targets(hosts) as targets,
+    ):
+        result = run_stress_test(
+            targets,
+            session.provider,
+            messages=messages or MESSAGES,
+            timeout=timeout,
+            progress=live.progress,
+        )
+    if junit is not None:
+        from labctl.junit import write_junit
+        from labctl.mailtest.suite import stress_cases
+
+        write_junit(junit, "labctl test-mail --stress", stress_cases(result))
+    print_stress(result, as_json=as_json)
+    if not result.ok:
         raise typer.Exit(ExitCode.FAILED)

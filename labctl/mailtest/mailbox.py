@@ -21,13 +21,13 @@ MAILDROP = "/var/spool/postfix/maildrop"
 
 # An mbox message starts after an empty line with "From ", an address and a date (mbox(5)).
 # Bytes, not characters: a message may be in any encoding.
-_START = r"""
+START = r"""
 LC_ALL=C START='^From [^ ]+ +[A-Z][a-z][a-z] [A-Z][a-z][a-z] +[0-9]+ [0-9:]+ [0-9][0-9][0-9][0-9]'
 """
 
 # A bounce carries the original's token too; it comes from MAILER-DAEMON.
 _FIND = (
-    _START
+    START
     + r"""
 user=$1 slice=$2 notices=$3; shift 3
 home=$(getent passwd "$user" | cut -d: -f6)
@@ -74,7 +74,7 @@ echo "$kept"
 # writes into a box by itself. If then the box begins with all that was kept, the kept bytes
 # come back, with the messages that came in between behind them.
 _PUT_BACK = (
-    _START
+    START
     + r"""
 user=$1 kept=$2 token=$3
 home=$(getent passwd "$user" | cut -d: -f6) || home=

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from labctl.i18n import _
 from labctl.providers.base import Progress, silent
-from labctl.results import MailTestResult
+from labctl.results import MailTestResult, StressResult
 from labctl.session import Session
 
 if TYPE_CHECKING:
@@ -65,4 +66,19 @@ def cases(runs: Sequence[MailTestResult]) -> list[Case]:
             name = f"{each.kind} {each.sender} to {each.recipient}"
             case = Case(f"{group}.delivery", name, each.seconds, failure, "\n".join(why))
             found.append(case)
+    return found
+
+
+def stress_cases(result: StressResult) -> list[Case]:
+    """A stress test's phases as test cases."""
+    from labctl.junit import Case
+
+    found = []
+    for phase in result.phases:
+        wrong = [one for one in result.astray if one.phase == phase.name and one.fate != "repeated"]
+        failure = ", ".join(f"{one.fate}: {one.token}" for one in wrong)
+        if not phase.accepted:
+            failure = failure or _("no message was accepted: {phases}", phases=phase.name)
+        details = "\n".join(line for one in wrong for line in one.story)
+        found.append(Case("test-mail.stress", phase.name, phase.seconds, failure, details))
     return found

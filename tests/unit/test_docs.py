@@ -21,6 +21,7 @@ from labctl.mailtest.logs import LogLine
 from labctl.mailtest.trace import Stage, Trace
 from labctl.reset import ResetResult
 from labctl.results import (
+    Astray,
     Change,
     CheckpointInfo,
     Delivery,
@@ -28,6 +29,8 @@ from labctl.results import (
     Hop,
     MailTestResult,
     StepReport,
+    StressPhase,
+    StressResult,
     Trial,
 )
 from labctl.status import HostStatus, LabStatus
@@ -163,7 +166,8 @@ def _options(command: Any) -> set[str]:
 RESULTS: list[type] = [
     UpResult, StepReport, Change, MailTestResult, Delivery, Hop, ResetResult, LabStatus,
     HostStatus, CheckpointInfo, ManagedFile, LogLine, Trial, Trace, Stage, Diagnosis, Finding,
-    Difference, HostDifference, FileChange, Changed,
+    Difference, HostDifference, FileChange, Changed, StressResult,
+    StressPhase, Astray,
 ]  # fmt: skip
 
 

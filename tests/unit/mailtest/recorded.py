@@ -3,7 +3,8 @@
 `postfix-3.7*.log` were written on Debian 12 (Postfix 3.7.11, rsyslog 8.2302), the host
 sending as user2@example2.jp and `receiver` the server that got its mail; `postfix-3.10*.log`
 on Debian 13 (Postfix 3.10, rsyslog 8.2504). `rfc3164` was written with rsyslog's traditional
-file format.
+file format. `stress-*.log` are of a stress test on Debian 12: `REPEATED` was handed over twice,
+for an answer of host2 did not reach host1 before its Postfix was killed; the others once.
 """
 
 from datetime import UTC, datetime
@@ -13,6 +14,10 @@ from labctl.mailtest.postfixlog import Record, parse_line
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 25, 1, 30, tzinfo=UTC)
+STRESS = ("stress-host1.log", "stress-host2.log")
+REPEATED = "labctl.1727e6d1eb41caad.quiet.1@example1.jp"
+KILLED = "labctl.1727e6d1eb41caad.postfix-killed.5@example1.jp"
+UNTOUCHED = "labctl.1727e6d1eb41caad.quiet.2@example2.jp"
 SENDERS = ("postfix-3.7.log", "postfix-3.10.log")
 
 
