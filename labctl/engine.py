@@ -44,6 +44,11 @@ class UpResult:
     def changed(self) -> bool:
         return self.made or self.started or any(report.changes for report in self.reports)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the lab has all of the book's sections."""
+        return all(step.extra for step in STEPS[step_names().index(self.until) :])
+
 
 def step_names() -> list[str]:
     """What `--until` takes: `os`, then every step."""

@@ -12,7 +12,7 @@ from labctl.junit import Case
 from labctl.results import Finding, Outcome, StepReport
 from provision.grade import grade
 from provision.step import Step, Target
-from provision.steps import STEPS, find_step, in_book_order
+from provision.steps import BOOK, STEPS, find_step, in_book_order
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Grades:
 
 
 def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
-    """The steps of these names, in the book's order, all by default; WrongUsage for no step."""
+    """The steps of these names, in order; by default the book's. WrongUsage for no step."""
     if not names:
-        return STEPS
+        return BOOK
     wanted = {find_step(name).name for name in names}
     return tuple(step for step in STEPS if step.name in wanted)
 
 
-def grade_hosts(targets: Mapping[str, Target], steps: Sequence[Step] = STEPS) -> Grades:
+def grade_hosts(targets: Mapping[str, Target], steps: Sequence[Step] = BOOK) -> Grades:
     """Checks the steps on all hosts at once. Only reads; raises LabError where a host is gone."""
     if not targets:
         raise WrongUsage(_("no host to check"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -113,8 +114,16 @@ class Titles(_Frozen):
 
 
 class Packages(_Frozen):
+    """What the chapters install, and what labctl adds to chapter 6 (`extra`)."""
+
     dns: tuple[PackageName, ...]
     mail: tuple[PackageName, ...]
+    extra: tuple[PackageName, ...] = ()
+
+    @property
+    def sets(self) -> Mapping[str, tuple[PackageName, ...]]:
+        """What is installed together, by the name of the set."""
+        return {"dns": self.dns, "mail": (*self.mail, *self.extra)}
 
 
 class VagrantBox(_Frozen):

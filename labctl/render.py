@@ -199,15 +199,16 @@ def _lines_of(table: Table) -> list[str]:
 
 def _print_next(result: UpResult) -> None:
     name = "" if result.lab == "default" else f" --name {result.lab}"
-    is_whole = result.until == "dovecot"
-    shell = _("a shell on host1 (then: sudo -iu user1)") if is_whole else _("a shell on host1")
+    shell = (
+        _("a shell on host1 (then: sudo -iu user1)") if result.is_whole else _("a shell on host1")
+    )
     commands = [
         (f"labctl test-mail{name}", _("mail between the two hosts, by the mail command")),
         (f"labctl ssh{name} host1", shell),
         (f"labctl logs{name} -f", _("both mail logs in one stream")),
         (f"labctl reset{name}", _("back to this state, for the next class")),
     ]
-    if not is_whole:
+    if not result.is_whole:
         # No Postfix yet, so no log either.
         commands = [commands[1], commands[3], (f"labctl up{name}", _("the remaining sections"))]
     table = Table(show_header=False, box=None, padding=(0, 2))

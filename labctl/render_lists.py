@@ -19,7 +19,8 @@ def print_steps(steps: Sequence[Step], *, as_json: bool) -> None:
         return
     width = max(len(step.name) for step in steps)
     for step in steps:
-        line = f"[bold]{step.name:<{width}}[/]  {escape(step.section)}"
+        title = step.section + ("  " + _("labctl's own, not in the book") if step.extra else "")
+        line = f"[bold]{step.name:<{width}}[/]  {escape(title)}"
         if step.checkpoint is not None:
             line += "  [green]" + _("checkpoint {name}", name=step.checkpoint) + "[/]"
         console().print(line)
@@ -33,6 +34,7 @@ def _as_data(step: Step) -> dict[str, object]:
         "summary": _(step.summary),
         "requires": list(step.requires),
         "checkpoint": step.checkpoint,
+        "extra": step.extra,
     }
 
 

@@ -56,5 +56,4 @@ STEP = Step(
     check=check,
     files=files,
     requires=("packages", "accounts"),
-    checkpoint="ready",
 )

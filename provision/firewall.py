@@ -1,4 +1,4 @@
-"""「自動起動とファイアウォールの設定」: ufw on, open for SSH, DNS and mail.
+"""「自動起動とファイアウォールの設定」: ufw on, open for SSH, DNS, mail and the automatic set-up.
 
 ufw's own three files are written as ufw writes them: one `ufw allow` takes as long as this
 whole step.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from labctl.i18n import N_
 from labctl.results import Change
-from provision.firewall_check import RULES, check
+from provision.firewall_check import EXTRA_RULES, RULES, check
 from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import SERVICES, host_script
@@ -51,19 +51,22 @@ fi
 )
 
 
+_OPEN = (*RULES, *EXTRA_RULES)
+
+
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
     """What `ufw allow` and `ufw enable` would leave."""
     return (
         render(scene, "/etc/ufw/ufw.conf"),
-        render(scene, "/etc/ufw/user.rules", mode=0o640, rules=RULES),
-        render(scene, "/etc/ufw/user6.rules", mode=0o640, rules=RULES),
+        render(scene, "/etc/ufw/user.rules", mode=0o640, rules=_OPEN),
+        render(scene, "/etc/ufw/user6.rules", mode=0o640, rules=_OPEN),
     )
 
 
 def apply(target: Target) -> list[Change]:
     """Writes ufw's files and has the kernel hold the rules."""
     written = target.install(files(target.scene))
-    rules = [f"{protocol}:{port}" for port, protocols in RULES for protocol in protocols]
+    rules = [f"{protocol}:{port}" for port, protocols in _OPEN for protocol in protocols]
     return [*written, *host_script(target, _LOADED, "yes" if written else "", *rules)]
 
 

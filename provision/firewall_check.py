@@ -15,6 +15,8 @@ from provision.step import Target
 
 # Port and its protocols, in the order of the book.
 RULES = ((22, ("tcp",)), (25, ("tcp",)), (53, ("tcp", "udp")), (110, ("tcp",)), (143, ("tcp",)))
+# Not in the book: Thunderbird's automatic set-up is asked for over HTTP.
+EXTRA_RULES = ((80, ("tcp",)),)
 _SECONDS = 1.5
 
 _ASK = r"""

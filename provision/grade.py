@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from labctl.results import Outcome, StepReport
 from provision.step import Step, Target
-from provision.steps import STEPS
+from provision.steps import BOOK, STEPS
 
 
-def grade(target: Target, chosen: Sequence[Step] = STEPS) -> tuple[StepReport, ...]:
+def grade(target: Target, chosen: Sequence[Step] = BOOK) -> tuple[StepReport, ...]:
     """Checks the chosen steps and what they require; reports on the chosen, in their order.
 
     Only reads. Raises WrongState where the host does not answer.

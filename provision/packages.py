@@ -11,8 +11,8 @@ from provision.step import Step, Target
 
 
 def apply(target: Target) -> list[Change]:
-    """Installs the edition's mail packages that are missing."""
-    return install_packages(target, target.lab.edition.packages.mail)
+    """Installs what is missing of the edition's mail packages and of labctl's own beside them."""
+    return install_packages(target, target.lab.edition.packages.sets["mail"])
 
 
 # Another package may give the same: what counts is the program.

@@ -33,6 +33,7 @@ newer_than() {
 }
 restarted() {
   systemctl reset-failed "$1" 2>/dev/null || :
+  [ "$(systemctl show --value -p NeedDaemonReload "$1")" != yes ] || systemctl daemon-reload
   systemctl restart "$1"
   echo "restarted $1"
 }

@@ -71,7 +71,8 @@ class Step:
     done, in English, marked for translation.
     `files` are the whole files the step writes. `requires` names the steps without which its
     check says nothing. A step with a `checkpoint` is saved under that name once all hosts
-    have it; `packages` is the package set it installs.
+    have it; `packages` is the package set it installs. An `extra` step is labctl's own: no
+    section of the book, so nobody who did the chapter by hand is graded on it unless asked.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Step:
     packages: PackageSet | None = None
     checkpoint: str | None = None
     on_parent: bool = False
+    extra: bool = False
 
     def applies_to(self, host: Host) -> bool:
         """The parent host has no mail: only steps marked for it run there."""

@@ -1,4 +1,4 @@
-"""The steps in the book's order."""
+"""The steps in the book's order, and labctl's own after them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from labctl.results import StepReport
 from provision import (
     accounts,
     aliases,
+    autoconfig,
     boot_order,
     dns,
     dovecot,
@@ -32,7 +33,10 @@ STEPS: tuple[Step, ...] = (
     aliases.STEP,
     mail_command.STEP,
     dovecot.STEP,
+    autoconfig.STEP,
 )
+# What the book has a person do, and what is graded.
+BOOK: tuple[Step, ...] = tuple(step for step in STEPS if not step.extra)
 
 
 def in_book_order(reports: Iterable[StepReport]) -> tuple[StepReport, ...]:

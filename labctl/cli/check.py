@@ -44,12 +44,13 @@ def check(
     from labctl.junit import write_junit
     from labctl.render_check import print_checks, print_grades, watching
     from labctl.session import open_session
+    from provision.steps import STEPS
 
     steps = chosen_steps(step or [])
     session = open_session(name)
     hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.hosts]
     if show_list:
-        print_checks(steps, as_json=as_json)
+        print_checks(steps if step else STEPS, as_json=as_json)
         return
     session.ensure_up()
     with session.targets(hosts) as targets:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 from labctl.lab import load_lab
@@ -33,14 +34,14 @@ _MAIL_SCRIPT = Path(__file__).parent / "mail" / "floor.sh"
 def bare_image(folder: Path) -> None:
     """mmdebstrap of the packages of all image layers in one go, nothing else done."""
     apt = machine_setup()
-    packages = load_lab(NAME).edition.packages
+    packages = chain.from_iterable(load_lab(NAME).edition.packages.sets.values())
     sources = folder / "bare.list"
     sources.write_text(apt.sources_list)
     argv = [
         "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory", "--quiet",
         "--dpkgopt=force-unsafe-io", '--aptopt=APT::Install-Recommends "false"',
         *(f"--aptopt={line}" for line in apt.conf().splitlines()),
-        f"--include={_OS_PACKAGES},{','.join((*packages.dns, *packages.mail))}",
+        f"--include={_OS_PACKAGES},{','.join(packages)}",
         apt.suite, str(folder / "bare"), str(sources),
     ]  # fmt: skip
     finish(start(argv))

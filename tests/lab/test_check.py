@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from provision.steps import STEPS
+from provision.steps import BOOK
 from tests.lab.program import labctl, on_host
 
 
 def test_a_whole_lab_is_all_right(ready: str, tmp_path: Path) -> None:
     report = tmp_path / "check.xml"
     ended = labctl("check", "--junit", str(report))
-    assert ended.out.count("✓ host1") == ended.out.count("✓ host2") == len(STEPS)
+    assert ended.out.count("✓ host1") == ended.out.count("✓ host2") == len(BOOK)
     suite = ElementTree.parse(report).getroot()
-    assert (suite.get("tests"), suite.get("failures")) == (str(2 * len(STEPS)), "0")
+    assert (suite.get("tests"), suite.get("failures")) == (str(2 * len(BOOK)), "0")
 
 
 def test_one_wrong_thing_is_one_failure_with_a_hint_and_on_wish_its_line(ready: str) -> None:

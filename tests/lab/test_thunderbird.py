@@ -1,13 +1,15 @@
-"""The real Thunderbird, on a screen nobody sees, with the profile labctl writes."""
+"""The real Thunderbird, on a screen nobody sees: with labctl's profile, and with an empty one."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
@@ -17,19 +19,27 @@ from labctl.mailtest.mailcommand import user_of
 from labctl.mailtest.trace import trace_records
 from labctl.mailtest.watch import Watch
 from provision.step import Target
+from tests.lab import marionette
 from tests.lab.program import LAB
 
+T = TypeVar("T")
 Targets = Mapping[str, Target]
 DISPLAY = ":87"
 
 
-def until(ask: Callable[[], object], seconds: float = 240) -> None:
+# A Thunderbird that asks the lab's DNS for every name, as one on a host of the lab would.
+IN_THE_LAB = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
+
+
+def until(ask: Callable[[], T | None], seconds: float = 240) -> T:
     """Waits until the question is answered with something (a first start takes its time)."""
-    Retrying(
+    found = Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_fixed(0.3),
         retry=retry_if_result(lambda answer: not answer),
     )(ask)
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +88,27 @@ class Running:
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace") if file.suffix != ".msf" else ""
+    if file.suffix == ".msf" or not file.exists():
+        return ""
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def preferences(profile: Path) -> set[tuple[str, str]]:
+    """What Thunderbird has set up: names (without the numbers it gives) and values."""
+    lines = re.findall(r'^user_pref\("mail\.([^"]+)", (.+)\);$', _text(profile / "prefs.js"), re.M)
+    return {(re.sub(r"\d+", "", name), value) for name, value in lines}
+
+
+ACCOUNT = {
+    ("server.server.type", '"imap"'),
+    ("server.server.hostname", '"mail.example1.jp"'),
+    ("server.server.userName", '"user1"'),
+    ("server.server.socketType", "0"),
+    ("smtpserver.smtp.hostname", '"mail.example1.jp"'),
+    ("smtpserver.smtp.port", "25"),
+    ("smtpserver.smtp.username", '"user1"'),
+    ("smtpserver.smtp.try_ssl", "0"),
+}
 
 
 def xdotool(environment: dict[str, str], *words: str) -> str:
@@ -131,3 +161,40 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
     assert any("sasl_method=" in text and "sasl_username=user1" in text for text in said)
     for target in (one, two):
         target.remote.run(["rm", "-rf", f"/var/mail/{user_of(target)}"])
+
+
+def test_name_address_and_password_are_enough(
+    targets: Targets, screen: dict[str, str], tmp_path: Path
+) -> None:
+    one, watch = targets["host1"], Watch(targets, "labctl.thunderbird")
+
+    def asked_for() -> list[str]:
+        return one.remote.run(["journalctl", "-qu", "autoconfig", "-o", "cat"]).stdout.splitlines()
+
+    profile, resolver = tmp_path / "profile", tmp_path / "resolv.conf"
+    profile.mkdir()
+    (profile / "user.js").write_text(marionette.PREFERENCES)
+    resolver.write_text(f"nameserver {one.host.address}\n")
+    argv = ["unshare", "--mount", "sh", "-euc", IN_THE_LAB, "sh", str(resolver)]
+    argv += ["thunderbird", "--no-remote", "--profile", str(profile), *marionette.OPTIONS]
+    environment = {k: v for k, v in screen.items() if not k.lower().endswith("_proxy")}
+    before = len(asked_for())
+    with Running(argv, environment), marionette.Marionette(profile) as window:
+
+        def field(selector: str) -> str:
+            return until(lambda: window.find(selector), 60)
+
+        window.type(field("#realName"), "user1")
+        window.type(field("#email"), one.host.mailbox)
+        window.click(field("#forward:enabled"))
+        offered = window.text(field("email-config-found"))
+        window.click(field("#forward:enabled"))
+        window.type(field("#password"), one.credentials.password(user_of(one)))
+        window.click(field("#forward:enabled"))
+        until(lambda: preferences(profile) >= ACCOUNT, 60)
+    # IMAP's own port is no preference: Thunderbird writes down what differs from it.
+    assert {"143", "25", "No Encryption", "Normal Password"} <= set(offered.splitlines())
+    # Not guessed: the page was asked for, and given.
+    asked = [line.partition(": ")[2] for line in asked_for()[before:]]
+    assert asked[:2] == ["url:/mail/config-v1.1.xml", "response:200"]
+    assert any("Login: user=<user1>" in record.text for record in watch.logs_of(one))

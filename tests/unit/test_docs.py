@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gettext
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,7 @@ def test_every_edition_is_documented_with_its_addresses(ending: str) -> None:
         assert f"`{name}`" in text
         for host in (*edition.hosts, edition.parent):
             assert f"{host.address}" in text and host.fqdn in text
-        for package in (*edition.packages.dns, *edition.packages.mail):
+        for package in chain.from_iterable(edition.packages.sets.values()):
             assert f"`{package}`" in text
 
 

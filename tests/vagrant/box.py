@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import platformdirs
@@ -78,7 +79,7 @@ class Box:
 
 
 def packages(edition: Edition) -> list[str]:
-    return [*SYSTEM, *edition.packages.dns, *edition.packages.mail]
+    return [*SYSTEM, *chain.from_iterable(edition.packages.sets.values())]
 
 
 def ensure_box(edition: Edition) -> Box:

@@ -108,10 +108,10 @@ class Image:
 
     def layers(self, sets: Iterable[PackageSet]) -> tuple[Layer, ...]:
         """The layers below a host that has these package sets, from the bottom up."""
-        packages = self._edition.packages
+        packages = self._edition.packages.sets
         found = [Layer("os", _digest(self._os_inputs()))]
         for title in sets:
-            key = _digest([found[-1].key, getattr(packages, title), _PRESEED, _WITHOUT_MAIN_CF])
+            key = _digest([found[-1].key, packages[title], _PRESEED, _WITHOUT_MAIN_CF])
             found.append(Layer(title, key))
         return tuple(found)
 
@@ -258,7 +258,7 @@ class Image:
         # It becomes the hosts' own /, whatever this person's umask.
         upper.chmod(0o755)
         mount_overlay(root, [self.path(each.name) for each in reversed(below)], upper, work / "w")
-        packages = getattr(self._edition.packages, layer.title)
+        packages = self._edition.packages.sets[layer.title]
         script = (
             'printf "%s" "$1" | debconf-set-selections; after=$2; shift 2; '
             'apt-get "$@"; exec sh -euc "$after"'

@@ -67,7 +67,7 @@ def test_without_a_lab_there_are_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "checkpoint"),
-    [(None, "ready"), ("dns", "dns"), ("postfix", "postfix"), ("dovecot", "ready")],
+    [(None, "ready"), ("dns", "dns"), ("postfix", "postfix"), ("autoconfig", "ready")],
 )
 def test_reset_takes_a_checkpoint_or_a_step(kept: None, asked: str | None, checkpoint: str) -> None:
     assert target_of_reset(open_session("default"), asked) == checkpoint

@@ -180,6 +180,7 @@ def test_ufw_is_open_for_the_labs_ports_only() -> None:
             ("udp", "53"),
             ("tcp", "110"),
             ("tcp", "143"),
+            ("tcp", "80"),
         ]
 
 

@@ -1,4 +1,4 @@
-"""The steps are the book's sections, in the book's order."""
+"""The steps are the book's sections, in the book's order, and labctl's own after them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from labctl.errors import WrongUsage
 from labctl.lab import Lab, LabFile, load_edition
 from provision.managed import ManagedFile
 from provision.step import Scene, Step
-from provision.steps import STEPS, find_step
+from provision.steps import BOOK, STEPS, find_step
 
 ORDER = [
     "dns",
@@ -21,18 +21,21 @@ ORDER = [
     "aliases",
     "mail-command",
     "dovecot",
+    "autoconfig",
 ]
 
 
 def test_the_steps_stand_in_the_books_order() -> None:
     assert [step.name for step in STEPS] == ORDER
+    # Only the book's sections are what everybody is graded on.
+    assert [step.name for step in BOOK] == ORDER[:-1]
 
 
 def test_checkpoints_follow_the_steps_that_reach_them() -> None:
     assert {step.name: step.checkpoint for step in STEPS if step.checkpoint} == {
         "dns": "dns",
         "packages": "packages",
-        "dovecot": "ready",
+        "autoconfig": "ready",
     }
     assert STEPS[-1].checkpoint == "ready"
 

@@ -1,0 +1,142 @@
+"""Is Thunderbird told the book's settings? The page is fetched from outside, as it would."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from labctl.i18n import _
+from labctl.lab import Host
+from labctl.results import Finding
+from labctl.thunderbird.settings import settings_of
+from provision.facts import ask
+from provision.services import starts_at_boot
+from provision.step import Target
+
+# Where Thunderbird looks on `autoconfig.DOMAIN`, and on the domain itself (which the lab's
+# zones give no address: see the zone file).
+PATHS = ("/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml")
+_SECONDS = 2.0
+_LONGEST = 65536
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of the page, in the words of Mozilla's format."""
+
+    tag: str
+    type: str
+    hostname: str
+    port: int
+    socket_type: str = "plain"
+    authentication: str = "password-cleartext"
+    username: str = "%EMAILLOCALPART%"
+
+    @property
+    def line(self) -> str:
+        """The same as one line of text."""
+        where = f"{self.hostname}:{self.port}"
+        return f"{self.type} {where} {self.socket_type} {self.authentication} {self.username}"
+
+
+def servers_of(host: Host) -> tuple[Server, ...]:
+    """The chapter's servers for the host's account, the one Thunderbird shall take first."""
+    settings = settings_of(host)
+    return (
+        Server("incomingServer", "imap", settings.imap_server, settings.imap_port),
+        Server("incomingServer", "pop3", settings.imap_server, 110),
+        Server("outgoingServer", "smtp", settings.smtp_server, settings.smtp_port),
+    )
+
+
+_ASK = r"""
+say address dig +norecurse +short +time=1 +tries=1 @"$1" "autoconfig.$2" A
+say enabled systemctl is-enabled autoconfig
+"""
+
+
+def check(target: Target) -> list[Finding]:
+    """The name has its address, both paths give the book's settings, and so after a reboot."""
+    host = target.host
+    with ThreadPoolExecutor(len(PATHS)) as pool:
+        fetched = [pool.submit(_told, host, path) for path in PATHS]
+        facts = ask(target, _ASK, str(host.address), host.domain)
+        pages = [
+            _page(host, path, page.result()) for path, page in zip(PATHS, fetched, strict=True)
+        ]
+    return [
+        Finding(
+            code="autoconfig.name",
+            ok=facts["address"] == str(host.address),
+            what=f"autoconfig.{host.domain} A",
+            found=facts["address"] or _("no answer"),
+            expected=str(host.address),
+            hint=_(
+                "Ask BIND itself with dig @{address}, then compare it with the zone file.",
+                address=host.address,
+            ),
+            solution=f"autoconfig.{host.domain}. IN A {host.address}",
+        ),
+        *pages,
+        starts_at_boot(
+            "autoconfig.boot",
+            _("the automatic set-up starts at boot"),
+            "autoconfig",
+            facts["enabled"],
+        ),
+    ]
+
+
+def _page(host: Host, path: str, told: str) -> Finding:
+    expected = [server.line for server in servers_of(host)]
+    ok = set(expected) <= set(told.splitlines())
+    return Finding(
+        code=f"autoconfig.page{path}",
+        ok=ok,
+        what=f"http://autoconfig.{host.domain}{path}",
+        found=told or _("no server"),
+        expected="\n".join(expected),
+        hint=_("journalctl -u autoconfig shows who asked, and for what."),
+        solution="systemctl restart autoconfig",
+    )
+
+
+def _told(host: Host, path: str) -> str:
+    """The servers on the page, a line each; else what went wrong with it."""
+    import http.client
+
+    connection = http.client.HTTPConnection(str(host.address), 80, timeout=_SECONDS)
+    try:
+        connection.request("GET", path, headers={"Host": f"autoconfig.{host.domain}"})
+        answer = connection.getresponse()
+        body = answer.read(_LONGEST)
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        return f"{answer.status} {answer.reason}"
+    kind = answer.headers.get_content_type()
+    # Thunderbird reads nothing else as XML.
+    if kind not in ("text/xml", "application/xml"):
+        return kind
+    return _servers_in(body)
+
+
+def _servers_in(body: bytes) -> str:
+    try:
+        root = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        return str(error)
+    servers = root.iterfind("emailProvider/*[@type]")
+    return "\n".join(_line(server) for server in servers)
+
+
+def _line(server: ElementTree.Element) -> str:
+    def word(tag: str) -> str:
+        return server.findtext(tag, "").strip()
+
+    where = f"{word('hostname')}:{word('port')}"
+    how = f"{word('socketType')} {word('authentication')} {word('username')}"
+    return f"{server.get('type')} {where} {how}"

@@ -1,0 +1,79 @@
+"""Thunderbird's own remote control: Marionette, which is JSON over TCP.
+
+https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any, Self
+
+from tests.lab.program import wait_for
+
+_SECONDS = 120.0
+# What stands in a profile for Marionette to take a free port and write it down there.
+PREFERENCES = 'user_pref("marionette.port", 0);\n'
+OPTIONS = ("--marionette", "--remote-allow-system-access")
+# Elements of Thunderbird's account set-up lie in a shadow tree, which no CSS selector enters.
+_FIND = """
+const hub = document.querySelector("account-hub-container")?.modal;
+const shown = [...(hub?.querySelectorAll(arguments[0]) ?? [])].filter(e => e.checkVisibility());
+return shown[0] ?? null;
+"""
+
+
+class Marionette:
+    """A session with the Thunderbird of a profile; scripts run with the program's own rights."""
+
+    def __init__(self, profile: Path) -> None:
+        port = profile / "MarionetteActivePort"
+        wait_for(port, _SECONDS)
+        self._socket = socket.create_connection(("127.0.0.1", int(port.read_text())), _SECONDS)
+        self._number = 0
+        self._receive()
+        self._call("WebDriver:NewSession", capabilities={})
+        self._call("Marionette:SetContext", value="chrome")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def find(self, selector: str) -> str | None:
+        """The first element of the account set-up that matches and can be seen."""
+        found = self._call("WebDriver:ExecuteScript", script=_FIND, args=[selector])["value"]
+        return next(iter(found.values())) if found else None
+
+    def text(self, element: str) -> str:
+        return str(self._call("WebDriver:GetElementText", id=element)["value"])
+
+    def type(self, element: str, text: str) -> None:
+        self._call("WebDriver:ElementSendKeys", id=element, text=text)
+
+    def click(self, element: str) -> None:
+        self._call("WebDriver:ElementClick", id=element)
+
+    def _call(self, command: str, **parameters: object) -> Any:
+        self._number += 1
+        message = json.dumps([0, self._number, command, parameters]).encode()
+        self._socket.sendall(b"%d:%b" % (len(message), message))
+        _kind, _number, error, result = self._receive()
+        assert error is None, error
+        return result
+
+    def _receive(self) -> Any:
+        length = b""
+        while not length.endswith(b":"):
+            length += self._some(1)
+        data = b""
+        while len(data) < int(length[:-1]):
+            data += self._some(int(length[:-1]) - len(data))
+        return json.loads(data)
+
+    def _some(self, most: int) -> bytes:
+        got = self._socket.recv(most)
+        assert got, "Thunderbird hung up"
+        return got
