@@ -9,7 +9,7 @@ import pytest
 
 from labctl.home import lab_home
 from tests.lab.program import LAB, labctl
-from tests.lab.traces import Traces, traces
+from tests.lab.traces import Traces, changed_since
 
 
 def _cut(path: Path) -> None:
@@ -46,4 +46,4 @@ def test_every_command_says_what_to_do_and_destroy_does_it(
         assert str(path) in told
         assert "hint: labctl destroy --name lab-tests, then labctl up --name lab-tests" in told
     labctl("destroy", "--yes")
-    assert traces().difference(nothing) == {}
+    assert changed_since(nothing) == {}

@@ -10,7 +10,7 @@ import pytest
 from labctl.home import lab_home
 from tests.faults.kill import COMMANDS, Kill, killed
 from tests.lab.program import LAB, labctl, on_host
-from tests.lab.traces import Traces, traces
+from tests.lab.traces import Traces, changed_since, traces
 
 WORK = "/root/work"
 
@@ -28,7 +28,7 @@ def test_labctl_is_killed(
     if kill.command == "up":
         labctl("destroy", "--yes")
         # Whatever the kill before this one had left.
-        assert traces().difference(nothing) == {}
+        assert changed_since(nothing) == {}
     else:
         labctl("up")
         on_host("host1", f"echo {kill.number} >{WORK}")
@@ -42,11 +42,11 @@ def test_labctl_is_killed(
     labctl(*COMMANDS[kill.back])
 
     if kill.back == "destroy":
-        assert traces().difference(nothing) == {}
+        assert changed_since(nothing) == {}
         return
     again = labctl("up", "--json").json
     assert not again["changed"], again
-    assert traces().difference(whole) == {}
+    assert changed_since(whole) == {}
     if kill.number % 3 == 0:
         labctl("test-mail")
     if kill.command == "reset" and kill.back == "up":
@@ -64,16 +64,16 @@ def test_up_is_killed_while_it_builds_the_image(
         print(f"labctl up killed after {after:.2f} s of building, then labctl destroy")
         assert killed("up", after=after)
         labctl("destroy", "--yes")
-        assert traces().difference(nothing) == {}
+        assert changed_since(nothing) == {}
     labctl("up")
     labctl("test-mail")
     labctl("destroy", "--yes")
-    assert traces().difference(nothing) == {}
+    assert changed_since(nothing) == {}
 
 
 def test_what_was_killed_leaves_nothing(whole: Traces, nothing: Traces) -> None:
     labctl("destroy", "--yes")
-    assert traces().difference(nothing) == {}
+    assert changed_since(nothing) == {}
 
 
 def test_systemd_nspawn_leaves_no_lock_where_it_is_killed() -> None:

@@ -11,7 +11,7 @@ import pytest
 from labctl.home import lab_home
 from tests.faults.mirror import broken, mirror, silent, slow
 from tests.lab.program import LAB, Ended, labctl
-from tests.lab.traces import traces
+from tests.lab.traces import changed_since, traces
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     before = traces()
     yield
     labctl("destroy", "--yes")
-    assert traces().difference(before) == {}
+    assert changed_since(before) == {}
 
 
 def up(folder: Path, address: str, code: int) -> Ended:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.program import labctl, started
-from tests.lab.traces import Traces, traces
+from tests.lab.traces import Traces, changed_since
 
 
 def test_the_second_is_told_that_a_lab_runs(up: str, tmp_path: Path) -> None:
@@ -35,4 +35,4 @@ def test_of_two_at_once_one_gets_the_addresses(tmp_path: Path, nothing: Traces) 
     labctl("check", "dns", within=() if process.returncode == 0 else as_other)
     labctl("destroy", "--yes", within=as_other)
     labctl("destroy", "--yes")
-    assert traces().difference(nothing) == {}
+    assert changed_since(nothing) == {}

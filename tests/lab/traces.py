@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -46,8 +47,8 @@ def traces() -> Traces:
     return Traces(
         mounts=tuple(sorted(_mounts())),
         links=tuple(line.split("@")[0].split()[0] for line in _lines("ip", "-br", "link")),
-        # A network namespace that an interface leads to is known here by a number.
-        namespaces=tuple(f"peer {line.split()[1]}" for line in _lines("ip", "netns", "list-id")),
+        # Each network namespace that an interface leads to; the kernel's numbers for them vary.
+        namespaces=tuple(f"peer {each}" for each in range(len(_lines("ip", "netns", "list-id")))),
         tables=_lines("nft", "list", "tables"),
         groups=tuple(sorted(_groups())),
         processes=tuple(sorted(_processes())),
@@ -57,6 +58,14 @@ def traces() -> Traces:
             for path in sorted(Path("/proc/sys/net/ipv4/conf").glob("*/forwarding"))
         ),
     )
+
+
+def changed_since(before: Traces) -> dict[str, list[str]]:
+    """What is other than before, by kind; what the kernel itself takes down gets 20 s for it."""
+    deadline = time.monotonic() + 20
+    while (found := traces().difference(before)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
 
 
 def _mounts() -> Iterator[str]:
