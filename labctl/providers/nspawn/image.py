@@ -171,20 +171,20 @@ class Image:
 
     def _discard(self, layer: Path) -> None:
         """Removes a layer that is not whole, and those that were built on it."""
-        for each in (*built_on(layer), layer):
-            hosts = standing_on(each.name)
+        spoilt = [each for each in (*built_on(layer), layer) if each.exists()]
+        for each in spoilt:
+            hosts = standing_on(each)
             if hosts:
                 raise WrongState(
                     _("the image layer {name} was altered while hosts run on it", name=layer.name),
                     cause=", ".join(hosts),
                     hint=_("labctl down for the lab of those hosts, then the same command again"),
                 )
-        for each in (*built_on(layer), layer):
+        for each in spoilt:
             self._seen_whole.discard(each.name)
             break_seal(each)
-            if each.exists():
-                # From now on a killed labctl leaves only what the next one sweeps.
-                each.replace(self.folder / f".build-old-{each.name}")
+            # From now on a killed labctl leaves only what the next one sweeps.
+            each.replace(self.folder / f".build-old-{each.name}")
         _sweep(self.folder)
 
     def _os_inputs(self) -> object:

@@ -42,19 +42,26 @@ def mounted_below(folder: Path) -> list[str]:
     return sorted((p for p in points if Path(p).is_relative_to(folder)), key=len, reverse=True)
 
 
-def standing_on(layer: str) -> list[str]:
-    """The mount points of overlays that have a lower layer whose folder is called so."""
-    lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")
-    return _mount_points("\n".join(each for each in lines if re.search(f"/{layer}[:,]", each)))
+def standing_on(layer: Path) -> list[str]:
+    """The mount points of overlays that have this folder as a lower layer."""
+    mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
+    among = re.compile(f"lowerdir.*[=:]{re.escape(_escaped(layer))}[:,]", re.DOTALL)
+    lines = zip(_lines(mountinfo), _mount_points(mountinfo), strict=True)
+    return [point for line, point in lines if among.search(_plain(line))]
 
 
 def _mount_points(mountinfo: str) -> list[str]:
-    """The fifth field of each line; space, tab, line end and backslash stand there in octal."""
-    return [
-        re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4])
-        for line in mountinfo.split("\n")
-        if line
-    ]
+    """The fifth field of each line."""
+    return [_plain(line.split(" ")[4]) for line in _lines(mountinfo)]
+
+
+def _lines(mountinfo: str) -> list[str]:
+    return [line for line in mountinfo.split("\n") if line]
+
+
+def _plain(field: str) -> str:
+    """Space, tab, line end and backslash, and in options the comma, stand there in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field)
 
 
 def unmount_below(folder: Path) -> None:

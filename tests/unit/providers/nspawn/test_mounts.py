@@ -45,15 +45,18 @@ def test_an_overlay_is_mounted_and_found_below_any_folder(tmp_path: Path) -> Non
     script = """
 import sys
 from pathlib import Path
-from labctl.providers.nspawn.mounts import is_mounted, mount_overlay, unmount_below
+from labctl.providers.nspawn.mounts import is_mounted, mount_overlay, standing_on, unmount_below
 folder = Path(sys.argv[1])
 (folder / "low").mkdir(parents=True)
 (folder / "low" / "file").write_text("below")
 mount_overlay(folder / "root", [folder / "low"], folder / "up", folder / "work")
 assert is_mounted(folder / "root")
+assert standing_on(folder / "low") == [str(folder / "root")]
+assert standing_on(folder) == []
 (folder / "root" / "file").write_text("above")
 unmount_below(folder)
 assert not is_mounted(folder / "root")
+assert standing_on(folder / "low") == []
 assert (folder / "up" / "file").read_text() == "above"
 """
     # In a mount namespace of its own, so that nothing stays; root need be nobody here.
