@@ -88,8 +88,9 @@ def _rounds(measures: Measures, cold_runs: int, runs: int, said: list[str]) -> N
     for _number in range(cold_runs):
         with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
             cold(measures, Path(folder))
-    # Builds the image in this person's own cache, where it is not there yet.
-    labctl("up")
+    if runs:
+        # Builds the image in this person's own cache, where it is not there yet.
+        labctl("up")
     for number in range(runs):
         with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
             everyday(measures)
