@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,15 @@ SMTPD = "usr/lib/postfix/sbin/smtpd"
 @pytest.fixture(autouse=True, scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the cached images: other labs of this machine stand on those."""
-    labctl("destroy", "--yes")
     labctl("up")
+    book = json.loads((lab_home(LAB).state / "nspawn.json").read_text())
     labctl("destroy", "--yes")
     folder = tmp_path_factory.mktemp("cache")
-    (folder / "labctl").mkdir()
-    command("cp", "--archive", "--reflink=auto", str(lab_home(LAB).cache), str(folder))
+    (folder / "labctl" / "images").mkdir(parents=True)
+    cached = lab_home(LAB).cache / "images"
+    for name in book["base"]["image"]:
+        for path in (cached / name, cached / f"{name}.seal"):
+            command("cp", "--archive", str(path), str(folder / "labctl" / "images"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield lab_home(LAB).cache / "images"

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 from filelock import FileLock, Timeout
 
@@ -39,6 +40,8 @@ _OS_PACKAGES = (
 # Raised whenever the recipe below changes in a way its inputs do not show.
 _RECIPE = 3
 _NEEDED_BYTES = 2 * 1024**3
+# So many of apt's errors are told; the log has all.
+_TOLD = 6
 _FULL_BYTES = 16 * 1024**2
 # The order in which package sets lie on each other.
 PACKAGE_SETS: tuple[PackageSet, ...] = ("dns", "mail")
@@ -207,7 +210,8 @@ class Image:
         log = self.folder / f"{layer.title}.log"
         log.unlink(missing_ok=True)
         try:
-            root = self._bootstrap(work, log) if not below else self._add(layer, below, work, log)
+            with self._ended_by_a_full_disk():
+                root = self._add(layer, below, work, log) if below else self._bootstrap(work, log)
             unmount_below(work)
             path = self.path(layer.name)
             seal(root, path, tuple(each.name for each in below))
@@ -218,6 +222,25 @@ class Image:
             self._cgroup.kill()
             unmount_below(work)
             shutil.rmtree(work, ignore_errors=True)
+
+    @contextmanager
+    def _ended_by_a_full_disk(self) -> Iterator[None]:
+        """apt waits for ever where its lists are checked on a disk without space."""
+        done = Event()
+
+        def watch() -> None:
+            while not done.wait(1):
+                if shutil.disk_usage(self.folder).free < _FULL_BYTES:
+                    self._cgroup.kill()
+                    return
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
 
     def _bootstrap(self, work: Path, log: Path) -> Path:
         root = work / "root"
@@ -321,9 +344,11 @@ def _build_error(error: CommandFailed, log: Path) -> LabError:
             cause=str(log.parent),
             hint=_("free some space, or set XDG_CACHE_HOME to a larger disk"),
         )
+    # apt says on further lines of an error which hashes it had expected, and the like.
+    said = [line for line in error.output.splitlines() if line.startswith("E: ")]
     return LabError(
         _("the base image could not be built"),
-        cause=error.cause,
+        cause="\n".join(said[-_TOLD:]) or error.cause,
         hint=_(
             "is the package mirror reachable? try: apt-get update; the whole log: {log}", log=log
         ),
