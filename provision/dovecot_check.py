@@ -16,10 +16,8 @@ from provision.step import Target
 # made anew by a reload as well as by a restart.
 _ASK = r"""
 name=$1
-for key in mail_location mail_privileged_group mail_access_groups disable_plaintext_auth ssl \
-    protocols; do
-  say "$key" doveconf -h "$key"
-done
+{ doveconf mail_location mail_privileged_group mail_access_groups disable_plaintext_auth ssl \
+  2>/dev/null || :; } | sed 's/ = */\t/'
 { doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
 say enabled systemctl is-enabled dovecot
 say active systemctl is-active dovecot

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from provision.step import Target
 
 # `say KEY COMMAND...` gives each line of a command's output under a key; a command that fails
-# or is not there gives none.
+# or is not there gives none. One process for the command and no other: a check runs a hundred.
 _SAY = r"""
 say() {
   key=$1; shift
-  { "$@" 2>/dev/null || :; } | while IFS= read -r line; do printf '%s\t%s\n' "$key" "$line"; done
+  said=$("$@" 2>/dev/null) || :
+  [ -z "$said" ] || while IFS= read -r line; do printf '%s\t%s\n' "$key" "$line"; done <<END
+$said
+END
 }
 """
 
