@@ -34,12 +34,17 @@ def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
     return tuple(step for step in STEPS if step.name in wanted)
 
 
-def grade_hosts(targets: Mapping[str, Target], steps: Sequence[Step] = BOOK) -> Grades:
-    """Checks the steps on all hosts at once. Only reads; raises LabError where a host is gone."""
+def grade_hosts(
+    targets: Mapping[str, Target], steps: Sequence[Step] = BOOK, *, sends: bool = True
+) -> Grades:
+    """Checks the steps on all hosts at once; `sends` as in provision.grade.
+
+    Only reads; raises LabError where a host is gone.
+    """
     if not targets:
         raise WrongUsage(_("no host to check"))
     with ThreadPoolExecutor(len(targets)) as pool:
-        each = list(pool.map(lambda target: grade(target, steps), targets.values()))
+        each = list(pool.map(lambda target: grade(target, steps, sends=sends), targets.values()))
     return Grades(in_book_order(report for reports in each for report in reports))
 
 

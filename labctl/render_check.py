@@ -54,11 +54,25 @@ def watching(*, errors_only: bool, solution: bool) -> Iterator[Show]:
     with Live(console=console(), auto_refresh=False, screen=console().is_terminal) as live:
 
         def show(grades: Grades) -> None:
-            table = _table(grades, errors_only=errors_only, solution=solution)
-            text = Text(_("checked again and again; Ctrl-C ends"), style="dim")
-            live.update(Group(table, text), refresh=True)
+            live.update(_page(grades, errors_only=errors_only, solution=solution), refresh=True)
 
         yield show
+
+
+def _page(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableType:
+    """The table, with as many details from its top as the screen has room for."""
+    text = Text(_("checked again and again; Ctrl-C ends"), style="dim")
+    for most in range(_count(grades), -1, -1):
+        table = _table(grades, errors_only=errors_only, solution=solution, most=most)
+        page = Group(table, text)
+        if not console().is_terminal or len(console().render_lines(page)) <= console().height:
+            break
+    return page
+
+
+def _count(grades: Grades) -> int:
+    """How many details there are to show."""
+    return sum(len(list(_details(report, solution=False))) for report in grades.reports)
 
 
 def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
@@ -70,7 +84,8 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
         ]
         print_json("check", {"steps": fields})
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    # Within 80 columns, with the longest of the book's titles.
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     for title in (_("step"), _("section"), _("stands on")):
         table.add_column(title)
     for step in steps:
@@ -78,26 +93,37 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
     console().print(table, soft_wrap=False)
 
 
-def _table(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableType:
+def _table(
+    grades: Grades, *, errors_only: bool, solution: bool, most: int | None = None
+) -> RenderableType:
+    """Section by section, with at most so many details."""
     rows: list[RenderableType] = []
+    left = _count(grades) if most is None else most
     for section in dict.fromkeys(report.step for report in grades.reports):
         reports = [report for report in grades.reports if report.step == section]
         shown = [r for r in reports if not (errors_only and r.outcome is Outcome.OK)]
         if shown:
-            rows += list(_section(shown, solution=solution))
+            details = [each for report in shown for each in _details(report, solution=solution)]
+            rows += [_section(shown), *details[:left]]
+            left = max(0, left - len(details))
+    hidden = _count(grades) - most if most is not None else 0
+    if hidden:
+        rows.append(Text(_("{count} more to look at: labctl check", count=hidden)))
     rows.append(_summary(grades))
     return Group(*rows)
 
 
-def _section(reports: list[StepReport], *, solution: bool) -> Iterator[RenderableType]:
+def _section(reports: list[StepReport]) -> RenderableType:
     marks = "  ".join(f"{_MARKS[report.outcome]} {report.host}" for report in reports)
-    yield Text.from_markup(f"{marks}  {escape(reports[0].section)}  [dim]{reports[0].step}[/]")
-    for report in reports:
-        if report.outcome is Outcome.BLOCKED:
-            cause = _("not looked at yet: {step} comes first", step=report.blocked_by)
-            yield Text(f"    {report.host}  {cause}", style="yellow")
-        for finding in wrong(report):
-            yield _finding(report.host, finding, solution=solution)
+    return Text.from_markup(f"{marks}  {escape(reports[0].section)}  [dim]{reports[0].step}[/]")
+
+
+def _details(report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
+    if report.outcome is Outcome.BLOCKED:
+        cause = _("not looked at yet: {step} comes first", step=report.blocked_by)
+        yield Text(f"    {report.host}  {cause}", style="yellow")
+    for finding in wrong(report):
+        yield _finding(report.host, finding, solution=solution)
 
 
 def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:

@@ -101,6 +101,24 @@ def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answe
         return Answer(False, str(error))
 
 
+def smtp_send(target: Target, recipient: str, message: str) -> Answer:
+    """Gives the host one message (RFC 5321); never raises for a refusal.
+
+    It has no sender, so that nobody gets a notice where it cannot be delivered.
+    """
+    try:
+        with contextlib.closing(_smtp(target)) as session:
+            session.sendmail("", [recipient], message)
+            return Answer(True, "250")
+    except smtplib.SMTPRecipientsRefused as error:
+        code, text = error.recipients[recipient]
+        return Answer(False, f"{code} {_text(text)}")
+    except smtplib.SMTPResponseException as error:
+        return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
+    except (OSError, smtplib.SMTPException) as error:
+        return Answer(False, str(error))
+
+
 def _smtp(target: Target) -> _Smtp:
     session = _Smtp(through_ssh(target, 25))
     code, text = session.connect("lab", 25)

@@ -56,4 +56,5 @@ STEP = Step(
     check=check,
     files=files,
     requires=("packages", "accounts"),
+    opens_mailbox=True,
 )

@@ -9,18 +9,32 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
+from labctl.mailtest.letters import new_run_id
+from labctl.mailtest.mailbox import boxes_kept
 from labctl.results import Outcome, StepReport
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS
 
 
-def grade(target: Target, chosen: Sequence[Step] = BOOK) -> tuple[StepReport, ...]:
+def grade(
+    target: Target, chosen: Sequence[Step] = BOOK, *, sends: bool = True
+) -> tuple[StepReport, ...]:
     """Checks the chosen steps and what they require; reports on the chosen, in their order.
 
-    Only reads. Raises WrongState where the host does not answer.
+    Only reads, and puts the account's mailbox back as it was; no message is sent to it unless
+    `sends`. Raises WrongState where the host does not answer, or the mailbox stays locked.
     """
     wanted = [step for step in chosen if step.applies_to(target.host)]
+    if not any(step.opens_mailbox for step in wanted):
+        return _graded(target, wanted)
+    mark = new_run_id()
+    with boxes_kept([target], mark):
+        return _graded(replace(target, letter=mark if sends else ""), wanted)
+
+
+def _graded(target: Target, wanted: Sequence[Step]) -> tuple[StepReport, ...]:
     begun: dict[str, Future[StepReport]] = {}
     # A thread for every step: one that waits for its preconditions never holds up another.
     with ThreadPoolExecutor(len(STEPS)) as pool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from labctl.i18n import N_, _
+from labctl.mailtest.mailbox import find_messages
 from labctl.results import Change, Finding
+from provision.dialogue import smtp_send
 from provision.facts import Facts, ask
 from provision.managed import ManagedFile
 from provision.render import render
@@ -57,6 +59,11 @@ fi
 say origin postconf -hx myorigin
 say box runuser -l "$name" -c 'printenv MAIL'
 say home-mailbox postconf -hx home_mailbox
+home=$(getent passwd "$name" | cut -d: -f6)
+elsewhere() {
+  { cat "$home/.forward"; postalias -q "$name" $(postconf -hx alias_maps); } | grep -vxF "$name"
+}
+say elsewhere elsewhere
 queued() { find /var/spool/postfix/deferred /var/spool/postfix/hold -type f; }
 say queue queued
 say reason sed -n 's/.*status=\(deferred.*\)/\1/p' /var/log/mail.log
@@ -64,6 +71,15 @@ free() { df -k --output=avail,target /var/spool/postfix /var/mail; }
 say free free
 say size postconf -hx message_size_limit
 """
+
+
+# What the log says of the message, by its queue id.
+_WHY = r"""
+log=/var/log/mail.log
+queue_id=$(sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p" $log | tail -n 1)
+say status sed -n "s/.* $queue_id: .*status=//p" $log
+"""
+_DELIVERY_SECONDS = 10.0
 
 
 def check(target: Target) -> list[Finding]:
@@ -80,7 +96,10 @@ def check(target: Target) -> list[Finding]:
     )
     if not there.ok:
         return [there]
-    return [there, _sender(target, facts), _mailbox(target, facts), _queue(facts), _room(facts)]
+    settings = [_sender(target, facts), _mailbox(target, facts), _queue(facts), _room(facts)]
+    if target.letter and all(finding.ok for finding in settings) and _is_searched(facts):
+        settings.append(_delivery(target, facts))
+    return [there, *settings]
 
 
 def _sender(target: Target, facts: Facts) -> Finding:
@@ -145,6 +164,43 @@ def _room(facts: Facts) -> Finding:
     )
 
 
+def _is_searched(facts: Facts) -> bool:
+    """Whether mail is delivered to where a message can be found again, and removed."""
+    return facts["home-mailbox"] in ("", "Maildir/")
+
+
+def _delivery(target: Target, facts: Facts) -> Finding:
+    told = _undelivered(target, facts)
+    return Finding(
+        code="mail-command.delivery",
+        ok=not told,
+        what=_("a message to {address} arrives in the mailbox", address=target.host.mailbox),
+        found=told or _("arrived"),
+        expected=_("arrived"),
+        hint=_("Follow a message of your own: which server said what of it? /var/log/mail.log"),
+        solution=f"rm ~{target.host.account}/.forward"
+        if facts["elsewhere"]
+        else "mailq; journalctl -u postfix@-",
+    )
+
+
+def _undelivered(target: Target, facts: Facts) -> str:
+    """Sends the account a message, and says why it did not arrive; empty where it did."""
+    if facts["elsewhere"]:
+        # A message that leaves this host could not be taken back.
+        return _("sent on to {address}", address=", ".join(facts.lines("elsewhere")))
+    account, address = str(target.host.account), target.host.mailbox
+    message = f"To: {address}\nSubject: labctl check\nMessage-ID: <{target.letter}>\n\n"
+    answer = smtp_send(target, address, message)
+    if not answer.ok:
+        return answer.text
+    # In a mailbox, what has no sender is from MAILER-DAEMON, as notices are.
+    waited = _DELIVERY_SECONDS
+    if find_messages(target.remote, account, [target.letter], waited, notices=True):
+        return ""
+    return ask(target, _WHY, target.letter)["status"] or _("not in the mailbox")
+
+
 STEP = Step(
     name="mail-command",
     section="mailコマンドを使ったメール送受信のテスト",
@@ -152,5 +208,6 @@ STEP = Step(
     apply=apply,
     check=check,
     files=files,
-    requires=("packages", "postfix", "accounts"),
+    requires=("postfix", "accounts", "aliases"),
+    opens_mailbox=True,
 )

@@ -85,5 +85,5 @@ STEP = Step(
     apply=apply,
     check=check,
     files=files,
-    requires=("packages", "postfix", "accounts"),
+    requires=("postfix", "accounts"),
 )

@@ -36,11 +36,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Target:
-    """A host that runs, and all a step may know about it."""
+    """A host that runs, and all a step may know about it.
+
+    `letter` marks the message by which a check tries the delivery; with none, it sends none.
+    """
 
     scene: Scene
     remote: Remote
     credentials: Credentials
+    letter: str = ""
 
     @property
     def lab(self) -> Lab:
@@ -73,6 +77,7 @@ class Step:
     check says nothing. A step with a `checkpoint` is saved under that name once all hosts
     have it; `packages` is the package set it installs. An `extra` step is labctl's own: no
     section of the book, so nobody who did the chapter by hand is graded on it unless asked.
+    A check that `opens_mailbox` leaves its traces there: the mailbox is kept and put back.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Step:
     checkpoint: str | None = None
     on_parent: bool = False
     extra: bool = False
+    opens_mailbox: bool = False
 
     def applies_to(self, host: Host) -> bool:
         """The parent host has no mail: only steps marked for it run there."""

@@ -1,4 +1,4 @@
-"""A host's mailboxes around a mail test: kept before, searched in between, put back after.
+"""A host's mailboxes around a test or a check: kept before, searched in between, put back after.
 
 What a student has in them must come out byte for byte: `mail` alone rewrites a mailbox (it
 numbers the messages in it), so the box as it was is kept and, without the test's messages,
@@ -65,7 +65,9 @@ for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
     : >"$kept/${file##*/}.absent"
   fi
 done
-[ -z "$home" ] || [ -e "$home/mail" ] || : >"$kept/mail.absent"
+for folder in mail Maildir; do
+  [ -z "$home" ] || [ -e "$home/$folder" ] || : >"$kept/$folder.absent"
+done
 echo "$kept"
 """
 
@@ -115,11 +117,7 @@ locked() {
 restore() {
   file=$1 old=$kept/${1##*/}
   [ -f "$file" ] && [ ! -L "$file" ] || return 0
-  if [ -f "$old" ]; then
-    ! cmp -s "$old" "$file" || return 0
-  else
-    grep -qaF -- "$token" "$file" || return 0
-  fi
+  [ ! -f "$old" ] || ! cmp -s "$old" "$file" || return 0
   locked "$file" || { echo "$file"; return 0; }
   trap 'rm -f "$file.lock"' EXIT
   note="Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA"
@@ -136,7 +134,7 @@ restore() {
   fi
   if [ ! -s "$new" ] && [ -f "$old.absent" ]; then
     rm -f "$file"
-  else
+  elif ! cmp -s "$new" "$file"; then
     # In place: a server that waits for the lock has the file open already.
     cat "$new" >"$file"
     ! cmp -s "$new" "$old" || touch -r "$old" "$file"
@@ -162,6 +160,9 @@ fi
 if [ -n "$home" ] && [ -f "$kept/mail.absent" ] && [ -d "$home/mail" ]; then
   rm -rf "$home/mail/.imap"
   rmdir "$home/mail" 2>/dev/null || :
+fi
+if [ -n "$home" ] && [ -f "$kept/Maildir.absent" ] && [ -d "$home/Maildir" ]; then
+  find "$home/Maildir" -type f ! -name 'dovecot*' | grep -q . || rm -rf "$home/Maildir"
 fi
 rm -rf "$kept"
 """

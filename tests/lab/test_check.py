@@ -17,6 +17,28 @@ def test_a_whole_lab_is_all_right(ready: str, tmp_path: Path) -> None:
     assert (suite.get("tests"), suite.get("failures")) == (str(2 * len(BOOK)), "0")
 
 
+# All files, but logs and login records, what lives for the time of a boot only, and what the
+# servers keep for themselves: Dovecot's index of a mailbox, saslauthd's memory, Postfix's locks.
+_FILES = r"""
+find / -xdev \( -path /dev -o -path /proc -o -path /run -o -path /sys -o -path /tmp \
+    -o -path /var/log -o -path /home/\*/mail/.imap -o -path \*/saslauthd/cache.mmap \
+    -o -path /var/spool/postfix/pid \) -prune \
+  -o ! -type d -printf '%p %m %u %g %s %T@\n' | sort
+"""
+
+
+def test_a_check_leaves_every_file_as_it_was_and_no_message(ready: str) -> None:
+    # One host has mail and no mail program was ever there; the other has neither.
+    on_host("host1", "echo old | mail -s old user1@example1.jp")
+    on_host("host1", "until [ -s /var/mail/user1 ]; do sleep 0.1; done")
+    before = {host: on_host(host, _FILES).out for host in ("host1", "host2")}
+    labctl("check")
+    assert {host: on_host(host, _FILES).out for host in before} == before
+    assert before["host1"].count("/var/mail/") == 1 and "/var/mail/" not in before["host2"]
+    assert "to=<user2@example2.jp>" in on_host("host2", "grep status=sent /var/log/mail.log").out
+    assert "nothing differs" in labctl("diff").out
+
+
 def test_one_wrong_thing_is_one_failure_with_a_hint_and_on_wish_its_line(ready: str) -> None:
     on_host("host2", "postconf -e mydestination=example1.jp; systemctl restart postfix")
     told = labctl("check", "--errors-only", code=1).out

@@ -55,6 +55,22 @@ def test_a_line_a_section_with_its_hosts_and_a_sum(capsys: pytest.CaptureFixture
     assert lines[-1] == "3 right, 1 wrong, 1 not looked at yet"
 
 
+def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(lines: int) -> str:
+        screen = Console(width=80, height=lines, force_terminal=True, color_system=None)
+        monkeypatch.setattr(render_check, "console", lambda: screen)
+        with watching(errors_only=False, solution=False) as show:
+            show(GRADES)
+        return capsys.readouterr().out
+
+    low, high = seen(7), seen(24)
+    assert "SASL節" in low and "SASL節" in high
+    assert "look at postconf -n" not in low and "2 more to look at: labctl check" in low
+    assert "look at postconf -n" in high and "more to look at" not in high
+
+
 def test_only_what_is_wrong_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     text = "\n".join(printed(capsys))
     assert "look at postconf -n" in text
@@ -111,4 +127,4 @@ def test_the_list_of_checks_says_what_each_stands_on(capsys: pytest.CaptureFixtu
     print_checks(STEPS, as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(STEPS)
-    assert any("mail-command" in line and "packages, postfix" in line for line in lines)
+    assert any("mail-command" in line and "postfix, accounts, aliases" in line for line in lines)
