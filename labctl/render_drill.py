@@ -65,7 +65,7 @@ def print_solution(drill: Drill, *, as_json: bool) -> None:
         return
     console().print(escape(_(drill.explanation)))
     if drill.repair:
-        console().print(f"  {drill.breakage.host}# [green]{escape(drill.repair)}[/]")
+        console().print(f"  {drill.host}# [green]{escape(drill.repair)}[/]")
 
 
 def _fields(drill: Drill) -> dict[str, object]:

@@ -1,8 +1,26 @@
-"""What students get wrong, one way each: how it comes about, and what a check must say."""
+"""What students get wrong, one way each: how it comes about, and what a check must say.
+
+Any mail server can be spoilt so. The scripts know it by `$name`, `$address`, `$domain` and
+`$user`, and the other one by `$peer_address` and the like.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from provision.step import Target
+
+_NAMES = """
+name=$1 address=$2 domain=$3 user=$4 peer_address=$5 peer_domain=$6 peer_user=$7
+"""
+
+
+def perform(target: Target, script: str) -> None:
+    """Runs a script of this module on a host, which tells it the names of both mail servers."""
+    host, peer = target.host, target.peer
+    names = [host.name, str(host.address), host.domain, str(host.account)]
+    others = [str(peer.address), peer.domain, str(peer.account)]
+    target.remote.script(_NAMES + script, *names, *others)
 
 
 @dataclass(frozen=True)
@@ -16,13 +34,12 @@ class Breakage:
     name: str
     code: str
     script: str
-    host: str = "host1"
     also: tuple[str, ...] = ()
     repair: str = ""
 
 
 def _parameter(name: str, wrong: str, how: str) -> Breakage:
-    return Breakage(f"{name} {how}", f"postfix.{name}", f"postconf -e '{name}={wrong}'" + _RESTART)
+    return Breakage(f"{name} {how}", f"postfix.{name}", f'postconf -e "{name}={wrong}"' + _RESTART)
 
 
 def _missing(name: str) -> Breakage:
@@ -39,25 +56,25 @@ _RESTART = "; systemctl reset-failed 'postfix@*'; systemctl restart postfix"
 _MAIN_CF = "/etc/postfix/main.cf"
 _SASL = "; systemctl restart saslauthd postfix"
 _SMTPD_CONF = "/etc/postfix/sasl/smtpd.conf"
-_ZONE = "/etc/bind/db.example1.jp"
+_ZONE = "/etc/bind/db.$domain"
 _DOVECOT = "; systemctl restart dovecot"
 _CONF_D = "/etc/dovecot/conf.d"
 
 PARAMETERS = (
     _missing("myhostname"),
     _misspelt("myhostname", "myhostnam"),
-    _parameter("myhostname", "mail.example2.jp", "of the other host"),
+    _parameter("myhostname", "mail.$peer_domain", "of the other host"),
     _missing("mydomain"),
     _misspelt("mydomain", "mydomein"),
-    _parameter("mydomain", "example2.jp", "of the other host"),
+    _parameter("mydomain", "$peer_domain", "of the other host"),
     _missing("inet_interfaces"),
     _misspelt("inet_interfaces", "inet_interface"),
-    _parameter("inet_interfaces", "localhost, 192.168.56.102", "of the other host"),
-    _parameter("inet_interfaces", "192.168.56.101", "without localhost"),
+    _parameter("inet_interfaces", "localhost, $peer_address", "of the other host"),
+    _parameter("inet_interfaces", "$address", "without localhost"),
     _parameter("inet_interfaces", "localhost", "without the address"),
     _missing("mydestination"),
     _misspelt("mydestination", "mydestnation"),
-    _parameter("mydestination", "example2.jp", "of the other host"),
+    _parameter("mydestination", "$peer_domain", "of the other host"),
     _missing("smtpd_sasl_auth_enable"),
     _misspelt("smtpd_sasl_auth_enable", "smtpd_sasl_auth_enabled"),
     _parameter("smtpd_sasl_auth_enable", "no", "no"),
@@ -75,7 +92,7 @@ POSTFIX = (
         "no restart after an edit",
         "postfix.restarted",
         f"postconf -e inet_interfaces=localhost{_RESTART}; sleep 1.1; "
-        f"postconf -e 'inet_interfaces=localhost, 192.168.56.101'",
+        'postconf -e "inet_interfaces=localhost, $address"',
     ),
     Breakage(
         "edited a moment ago",
@@ -150,18 +167,18 @@ AUTH = (
         f"sed -i 's/: saslauthd/: auxprop/' {_SMTPD_CONF}" + _SASL,
     ),
     Breakage("saslauthd not enabled", "smtp-auth.enabled", "systemctl disable -q saslauthd"),
-    Breakage("account missing", "accounts.exists", "userdel -r user1 2>/dev/null"),
+    Breakage("account missing", "accounts.exists", "userdel -r $user 2>/dev/null"),
     Breakage(
         "account with the other's name",
         "accounts.exists",
-        "userdel -r user1 2>/dev/null; useradd -m user2",
+        "userdel -r $user 2>/dev/null; useradd -m $peer_user",
     ),
-    Breakage("account without password", "accounts.password", "passwd -d user1"),
-    Breakage("another password", "accounts.password", "echo user1:other | chpasswd"),
+    Breakage("account without password", "accounts.password", "passwd -d $user"),
+    Breakage("another password", "accounts.password", "echo $user:other | chpasswd"),
     Breakage(
         "mailbox of another owner",
         "accounts.mailbox",
-        "touch /var/mail/user1; chown root:root /var/mail/user1; chmod 600 /var/mail/user1",
+        "box=/var/mail/$user; touch $box; chown root:root $box; chmod 600 $box",
     ),
     Breakage("/var/mail closed", "accounts.mailbox", "chmod 700 /var/mail"),
 )
@@ -186,17 +203,16 @@ DNS = (
         "systemctl restart named || true",
     ),
     Breakage("named not reloaded", "dns.loaded", f"sleep 1.1; echo '; x' >>{_ZONE}"),
-    # host2 keeps a copy and asks host1 for the serial only: the same serial, so no new copy.
+    # A copy of the other zone, whose server is asked for its serial only: the same, so no new copy.
     Breakage(
         "serial as before, and the other host's copy is old",
         "dns.peer",
-        "dig +onesoa @192.168.56.101 example1.jp AXFR | sed '/MX/s/mail/www/' "
-        ">/var/cache/bind/db.example1.jp; "
-        "sed -i '/example1.jp/,/^};/d' /etc/bind/named.conf.local; "
-        'echo \'zone "example1.jp" { type secondary; masterfile-format text; '
-        'file "db.example1.jp"; primaries { 192.168.56.101; }; };\' '
+        "dig +onesoa @$peer_address $peer_domain AXFR | sed '/MX/s/mail/www/' "
+        ">/var/cache/bind/db.$peer_domain; "
+        'sed -i "/$peer_domain/,/^};/d" /etc/bind/named.conf.local; '
+        'echo "zone $peer_domain { type secondary; masterfile-format text; '
+        'file \\"db.$peer_domain\\"; primaries { $peer_address; }; };" '
         ">>/etc/bind/named.conf.local; rndc reconfig; rndc flush; sleep 1",
-        host="host2",
     ),
     Breakage("named stopped", "dns.named", "systemctl stop named"),
     Breakage("named not enabled", "dns.enabled", "systemctl disable -q named"),
@@ -209,8 +225,8 @@ DNS = (
         "the other zone not forwarded",
         "dns.peer",
         "sed -i '/type forward/,/forwarders/d' /etc/bind/named.conf.local; "
-        'sed -i \'s/^zone "example2.jp" {/zone "x.example2.jp" { type forward; '
-        "forwarders { };/' /etc/bind/named.conf.local; rndc reload; rndc flush",
+        'sed -i "s/^zone \\"$peer_domain\\" {/zone \\"x.$peer_domain\\" { type forward; '
+        'forwarders { };/" /etc/bind/named.conf.local; rndc reload; rndc flush',
     ),
 )
 
@@ -235,7 +251,7 @@ MAILBOXES = (
     Breakage(
         "MAIL points at a Maildir",
         "mail-command.mailbox",
-        "echo 'export MAIL=~/Maildir' >>/home/user1/.profile",
+        "echo 'export MAIL=~/Maildir' >>/home/$user/.profile",
     ),
     Breakage(
         "disable_plaintext_auth yes",
@@ -254,11 +270,22 @@ MAILBOXES = (
     Breakage("Dovecot stopped", "dovecot.running", "systemctl stop dovecot"),
     Breakage("Dovecot not enabled", "dovecot.enabled", "systemctl disable -q dovecot"),
     Breakage("mailutils without its domain", "mail-command.sender", "rm /etc/mailutils.conf"),
+    Breakage(
+        "mail sent on to the other account",
+        "mail-command.delivery",
+        "echo $peer_user@$peer_domain >/home/$user/.forward",
+        repair="rm /home/$user/.forward",
+    ),
+    Breakage(
+        "delivery by a program that is not there",
+        "mail-command.delivery",
+        "postconf -e mailbox_command=/usr/bin/procmail" + _RESTART,
+    ),
     # To an address literal where no mail server is: refused at once, and kept to try again.
     Breakage(
         "a mail stuck in the queue",
         "mail-command.queue",
-        "echo test | runuser -u user1 -- sendmail 'user2@[127.0.0.2]'; n=50; "
+        'echo test | runuser -u $user -- sendmail "$peer_user@[127.0.0.2]"; n=50; '
         'until [ -n "$(find /var/spool/postfix/deferred -type f)" ] || [ $((n -= 1)) = 0 ]; '
         "do sleep 0.1; done",
         repair="postsuper -d ALL",
@@ -278,23 +305,25 @@ BREAKAGES = (*PARAMETERS, *POSTFIX, *AUTH, *DNS, *MAILBOXES)
 
 @dataclass(frozen=True)
 class RightWay:
-    """Another way to do what the book asks for, which no check may call wrong."""
+    """Another way to do what the book asks for, which no check may call wrong.
+
+    `repair` takes away what `up` leaves beside its own.
+    """
 
     name: str
     script: str
+    repair: str = ""
 
 
 RIGHT_WAYS = (
-    RightWay(
-        "the domain in place of $mydomain", "postconf -e mydestination=example1.jp" + _RESTART
-    ),
+    RightWay("the domain in place of $mydomain", "postconf -e mydestination=$domain" + _RESTART),
     RightWay(
         "localhost beside the domain",
         "postconf -e 'mydestination=$myhostname ${mydomain} localhost'" + _RESTART,
     ),
     RightWay(
         "an address in place of localhost, and spaces",
-        "postconf -e 'inet_interfaces = 127.0.0.1   192.168.56.101'" + _RESTART,
+        'postconf -e "inet_interfaces = 127.0.0.1   $address"' + _RESTART,
     ),
     RightWay(
         "comments, other order, long lines in main.cf",
@@ -333,17 +362,28 @@ RIGHT_WAYS = (
         "a Maildir in all three places",
         "postconf -e home_mailbox=Maildir/; "
         f"sed -i 's|^mail_location.*|mail_location = maildir:~/Maildir|' {_CONF_D}/10-mail.conf; "
-        "echo 'export MAIL=~/Maildir' >>/home/user1/.profile" + _RESTART + _DOVECOT,
+        "echo 'export MAIL=~/Maildir' >>/home/$user/.profile" + _RESTART + _DOVECOT,
     ),
     RightWay(
         "a zone file in short names",
-        "printf '$TTL 1h\\n@ SOA host1 root 7 1h 15m 1w 1h\\n  NS host1\\n  MX 5 mail\\n"
-        f"host1 A 192.168.56.101\\nmail A 192.168.56.101\\nwww A 192.168.56.101\\n' >{_ZONE}; "
+        '{ echo \'$TTL 1h\'; echo "@ SOA $name root 7 1h 15m 1w 1h"; echo "  NS $name"; '
+        "echo '  MX 5 mail'; for each in $name mail www; do echo \"$each A $address\"; done; } "
+        f">{_ZONE}; "
         "rndc reload; sleep 1",
     ),
     RightWay(
         "ports opened for the lab's network only",
         "ufw delete allow 25/tcp; ufw allow from 192.168.56.0/24 to any port 25 proto tcp",
+    ),
+    RightWay(
+        "nftables in place of ufw",
+        "ufw disable; systemctl disable -q ufw; cp -p /etc/nftables.conf /root/; "
+        "{ echo 'flush ruleset'; echo 'table inet filter {'; "
+        "echo 'chain input { type filter hook input priority 0; policy drop;'; "
+        "echo 'iif lo accept; ct state established,related accept;'; "
+        "echo 'tcp dport { 22, 25, 53, 110, 143 } accept; udp dport 53 accept; } }'; } "
+        ">/etc/nftables.conf; systemctl enable -q --now nftables; systemctl reload nftables",
+        repair="systemctl disable -q --now nftables; mv /root/nftables.conf /etc/nftables.conf",
     ),
     RightWay("a longer list of aliases", "echo 'info: root' >>/etc/aliases; newaliases"),
 )

@@ -17,7 +17,7 @@ LEVELS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Drill:
-    """One drill. `breaks` names a Breakage; `repair` is one right way to mend it, as shell.
+    """One drill. `breaks` names a Breakage; `repair` is one right way to mend `host`, as shell.
 
     `level`: 1 one look finds it, 2 a log has to be read, 3 two things have to be put together.
     """
@@ -29,6 +29,7 @@ class Drill:
     hints: tuple[str, ...]
     explanation: str
     repair: str
+    host: str = "host1"
 
     @cached_property
     def breakage(self) -> Breakage:

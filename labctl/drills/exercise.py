@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from labctl.drills.breakages import perform
 from labctl.drills.catalogue import DRILLS, Drill, find_drill
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
@@ -76,7 +77,7 @@ def start(session: Session, targets: Mapping[str, Target], drill: Drill) -> None
             _("a drill needs a lab that is right"), hint=_("labctl check, or labctl reset")
         )
     _write(session.home, Running(name=drill.name))
-    targets[drill.breakage.host].remote.script(drill.breakage.script)
+    perform(targets[drill.host], drill.breakage.script)
 
 
 def next_hint(home: LabHome) -> tuple[str, int, int]:
@@ -100,7 +101,7 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
     """Mends the lab the way the explanation tells, and by `up` what that leaves; ends the drill."""
     drill = running(session.home).drill
     if drill.repair:
-        targets[drill.breakage.host].remote.script(drill.repair)
+        targets[drill.host].remote.script(drill.repair)
     if not grade_hosts(targets).ok:
         bring_up(session, progress)
     _file(session.home).unlink(missing_ok=True)

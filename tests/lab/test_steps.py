@@ -1,30 +1,42 @@
-"""Each step on the real lab: its check finds what is wrong, its apply mends it."""
+"""Each step on the real lab: its check finds what is wrong, its apply mends it.
+
+Two cases run at a time, one on each host, and each must give its own finding and no other on
+either host. Only names cross from one host to the other, so no two faults of DNS meet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
+from typing import TypeVar
 
 import pytest
 
-from labctl.drills.breakages import BREAKAGES, RIGHT_WAYS, Breakage, RightWay
+from labctl.drills.breakages import BREAKAGES, DNS, RIGHT_WAYS, Breakage, RightWay, perform
 from labctl.results import Change, Outcome, StepReport
 from provision.grade import grade
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS, find_step
 
 Targets = Mapping[str, Target]
+Case = TypeVar("Case")
+Result = TypeVar("Result")
+
+
+def on_each(targets: Targets, work: Callable[[Target], Result]) -> dict[str, Result]:
+    """The same on all hosts at once; results by host."""
+    with ThreadPoolExecutor(len(targets)) as pool:
+        return dict(zip(targets, pool.map(work, targets.values()), strict=True))
 
 
 def graded(targets: Targets, steps: Sequence[Step] = BOOK) -> list[StepReport]:
-    with ThreadPoolExecutor(len(targets)) as pool:
-        each = pool.map(lambda target: grade(target, steps), targets.values())
-        return [report for reports in each for report in reports]
+    found = on_each(targets, lambda target: grade(target, steps))
+    return [report for reports in found.values() for report in reports]
 
 
-def wrong(targets: Targets) -> set[tuple[str, str]]:
+def wrong(reports: Sequence[StepReport]) -> set[tuple[str, str]]:
     """What failed, as host and finding; blocked steps are no failures."""
-    reports = graded(targets)
     return {
         (report.host, finding.code)
         for report in reports
@@ -33,57 +45,88 @@ def wrong(targets: Targets) -> set[tuple[str, str]]:
     }
 
 
-def applied(targets: Targets) -> dict[str, list[Change]]:
-    def apply_all(target: Target) -> list[Change]:
-        return [change for step in STEPS for change in step.apply(target)]
+def assert_all_right(reports: Sequence[StepReport]) -> None:
+    assert wrong(reports) == set()
+    assert {report.outcome for report in reports} == {Outcome.OK}
 
-    with ThreadPoolExecutor(len(targets)) as pool:
-        return dict(zip(targets, pool.map(apply_all, targets.values()), strict=True))
+
+def apply_all(target: Target) -> list[Change]:
+    return [change for step in STEPS for change in step.apply(target)]
+
+
+def in_pairs(cases: Sequence[Case], others: Sequence[Case] = ()) -> list[dict[str, Case]]:
+    """The cases by host, two at a time: `others` beside the last ones, the rest by twos."""
+    rest = len(cases) - len(others)
+    by_twos = list(zip_longest(cases[:rest:2], cases[1:rest:2]))
+    both = [*by_twos, *zip(others, cases[rest:], strict=True)]
+    return [
+        {name: case for name, case in zip(("host1", "host2"), two, strict=True) if case is not None}
+        for two in both
+    ]
+
+
+def names_of(pair: Mapping[str, Breakage | RightWay]) -> str:
+    return " | ".join(case.name for case in pair.values())
+
+
+PAIRS = in_pairs([each for each in BREAKAGES if each not in DNS], DNS)
 
 
 def test_all_sections_of_a_whole_lab_are_right(targets: Targets) -> None:
     reports = graded(targets, STEPS)
     assert len(reports) == 2 * len(STEPS)
-    assert {report.outcome for report in reports} == {Outcome.OK}
+    assert_all_right(reports)
     assert all(report.findings for report in reports)
 
 
 def test_applying_again_changes_nothing(targets: Targets) -> None:
-    assert applied(targets) == {name: [] for name in targets}
+    assert on_each(targets, apply_all) == {name: [] for name in targets}
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.name)
-def test_one_fault_gives_one_finding_and_is_mended(targets: Targets, breakage: Breakage) -> None:
-    broken = {breakage.host: targets[breakage.host]}
-    broken[breakage.host].remote.script(breakage.script)
+@pytest.mark.parametrize("pair", PAIRS, ids=names_of)
+def test_one_fault_gives_one_finding_and_is_mended(
+    targets: Targets, pair: Mapping[str, Breakage]
+) -> None:
+    def broken(target: Target) -> None:
+        perform(target, pair[target.host.name].script)
+
+    def mended(target: Target) -> list[Change]:
+        perform(target, pair[target.host.name].repair)
+        return apply_all(target)
+
+    spoilt = {host: targets[host] for host in pair}
     try:
-        found = wrong(targets)
+        on_each(spoilt, broken)
+        found = wrong(graded(targets))
     finally:
-        if breakage.repair:
-            broken[breakage.host].remote.script(breakage.repair)
-        changes = applied(broken)
-    assert {code for _host, code in found} - set(breakage.also) == {breakage.code}
-    assert {host for host, _code in found} == {breakage.host}
-    assert breakage.repair or changes[breakage.host]
-    # The section alone, which takes no wait for a refused password; a fault that stayed in
-    # another one is an unrelated failure of the next case, or of the last test here.
-    section = find_step(breakage.code.partition(".")[0])
-    (report,) = grade(broken[breakage.host], [section])
-    assert report.outcome is Outcome.OK, report
+        changes = on_each(spoilt, mended)
+    expected = {(host, breakage.code) for host, breakage in pair.items()}
+    allowed = {(host, code) for host, breakage in pair.items() for code in breakage.also}
+    assert found - allowed == expected
+    assert all(pair[host].repair or changes[host] for host in pair)
+    # The section alone; a fault that stayed in another one is an unrelated failure of the next
+    # case, or of the last test here.
+    for host, breakage in pair.items():
+        section = find_step(breakage.code.partition(".")[0])
+        assert [finding for finding in section.check(targets[host]) if not finding.ok] == []
 
 
-@pytest.mark.parametrize("way", RIGHT_WAYS, ids=lambda way: way.name)
-def test_every_right_way_is_right(targets: Targets, way: RightWay) -> None:
-    host1 = {"host1": targets["host1"]}
-    host1["host1"].remote.script(way.script)
+@pytest.mark.parametrize("pair", in_pairs(RIGHT_WAYS), ids=names_of)
+def test_every_right_way_is_right(targets: Targets, pair: Mapping[str, RightWay]) -> None:
+    def done(target: Target) -> None:
+        perform(target, pair[target.host.name].script)
+
+    def taken_back(target: Target) -> None:
+        perform(target, pair[target.host.name].repair)
+        apply_all(target)
+
+    other = {host: targets[host] for host in pair}
     try:
-        assert wrong(host1) == set()
-        assert {report.outcome for report in graded(host1)} == {Outcome.OK}
+        on_each(other, done)
+        assert_all_right(graded(targets))
     finally:
-        applied(host1)
-    assert wrong(host1) == set()
+        on_each(other, taken_back)
 
 
 def test_after_all_that_the_whole_lab_is_right(targets: Targets) -> None:
-    assert wrong(targets) == set()
-    assert {report.outcome for report in graded(targets)} == {Outcome.OK}
+    assert_all_right(graded(targets))
