@@ -28,6 +28,8 @@ if ! getent passwd "$name" >/dev/null; then
   if getent group "$name" >/dev/null; then group="-g $name"; fi
   useradd -m -s /bin/bash $group "$name" 2>/dev/null
   echo "added account $name"
+  # Postfix's local delivery remembers the number of an account that had this name.
+  if pgrep -x local >/dev/null; then postfix reload 2>/dev/null; echo "reloaded postfix"; fi
 fi
 entry=$(getent passwd "$name")
 home=$(echo "$entry" | cut -d: -f6)
