@@ -38,6 +38,14 @@ class Breakage:
     repair: str = ""
 
 
+_MAIN_CF = "/etc/postfix/main.cf"
+# Postfix waits for a main.cf of this second to be older, at each of its programs' start.
+_RESTART = (
+    f"; touch -d '3 seconds ago' {_MAIN_CF}; "
+    "systemctl reset-failed 'postfix@*'; systemctl restart postfix"
+)
+
+
 def _parameter(name: str, wrong: str, how: str) -> Breakage:
     return Breakage(f"{name} {how}", f"postfix.{name}", f'postconf -e "{name}={wrong}"' + _RESTART)
 
@@ -52,8 +60,6 @@ def _misspelt(name: str, wrong: str) -> Breakage:
     return Breakage(f"{name} misspelt", f"postfix.{name}", script)
 
 
-_RESTART = "; systemctl reset-failed 'postfix@*'; systemctl restart postfix"
-_MAIN_CF = "/etc/postfix/main.cf"
 _SASL = "; systemctl restart saslauthd postfix"
 _SMTPD_CONF = "/etc/postfix/sasl/smtpd.conf"
 _ZONE = "/etc/bind/db.$domain"
