@@ -383,13 +383,15 @@ RIGHT_WAYS = (
     ),
     RightWay(
         "nftables in place of ufw",
-        "ufw disable; systemctl disable -q ufw; cp -p /etc/nftables.conf /root/; "
-        "{ echo 'flush ruleset'; echo 'table inet filter {'; "
-        "echo 'chain input { type filter hook input priority 0; policy drop;'; "
-        "echo 'iif lo accept; ct state established,related accept;'; "
-        "echo 'tcp dport { 22, 25, 53, 110, 143 } accept; udp dport 53 accept; } }'; } "
-        ">/etc/nftables.conf; systemctl enable -q --now nftables; systemctl reload nftables",
-        repair="systemctl disable -q --now nftables; mv /root/nftables.conf /etc/nftables.conf",
+        "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; "
+        "apt-get -qqy install --no-install-recommends nftables >/dev/null; "
+        "ufw disable; systemctl disable -q ufw; { echo 'flush ruleset'; "
+        "echo 'table inet lab { chain input { type filter hook input priority 0; policy drop;'; "
+        "echo 'iif lo accept; ct state established,related accept; udp dport 53 accept;'; "
+        "echo 'tcp dport { 22, 25, 53, 110, 143 } accept; } }'; } >/etc/nftables.conf; "
+        "systemctl enable -q nftables; systemctl restart nftables",
+        repair="nft delete table inet lab; "
+        "apt-get -qqy -o Dpkg::Use-Pty=0 purge nftables >/dev/null; rm -f /etc/nftables.conf",
     ),
     RightWay("a longer list of aliases", "echo 'info: root' >>/etc/aliases; newaliases"),
 )

@@ -110,7 +110,8 @@ after() {
 begins_with() { head -c "$(stat -c %s "$2")" "$1" | cmp -s - "$2"; }
 locked() {
   tries=0
-  until (set -C; echo $$ >"$1.lock") 2>/dev/null; do
+  # Empty: on a full disk too.
+  until (set -C; : >"$1.lock") 2>/dev/null; do
     tries=$((tries + 1)); [ $tries -lt 100 ] || return 1; sleep 0.05
   done
 }

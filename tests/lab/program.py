@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +53,55 @@ def labctl(
     if code is not None:
         assert done.returncode == code, f"labctl {args}\n{done.stdout}\n{done.stderr}"
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A program on a terminal, and the terminal."""
+
+    process: subprocess.Popen[bytes]
+    terminal: int
+
+    def shows(self, text: str, seconds: float = 60) -> str:
+        """Waits until the text is written; returns all that was since the last such question."""
+        deadline = time.monotonic() + seconds
+        written = ""
+        while text not in written:
+            left = max(0, deadline - time.monotonic())
+            assert select.select([self.terminal], [], [], left)[0], written
+            written += os.read(self.terminal, 65536).decode(errors="replace")
+        return written
+
+    def interrupted(self) -> int:
+        """Ctrl-C as a terminal sends it; returns the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        # A program whose terminal nobody reads would wait for that; the end is an error to read.
+        with suppress(OSError):
+            while os.read(self.terminal, 65536):
+                pass
+        return self.process.wait(60)
+
+
+@contextmanager
+def on_screen(*args: str) -> Iterator[Screen]:
+    """A labctl on a terminal of the usual size, that goes on while the test does other things."""
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 80))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labctl", *args],
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        env={**os.environ, "LABCTL_NAME": LAB, "LABCTL_LANG": "en", "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(end)
+    try:
+        yield Screen(process, terminal)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
 
 
 def started(*args: str) -> subprocess.Popen[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from provision.steps import BOOK
-from tests.lab.program import labctl, on_host
+from tests.lab.program import labctl, on_host, on_screen
 
 
 def test_a_whole_lab_is_all_right(ready: str, tmp_path: Path) -> None:
@@ -58,6 +58,16 @@ def test_a_prepared_class_is_wrong_only_where_it_has_not_begun(ready: str) -> No
     assert outcomes["host1", "dns"] == outcomes["host1", "packages"] == "ok"
     assert outcomes["host1", "postfix"] == outcomes["host1", "accounts"] == "failed"
     assert outcomes["host1", "smtp-auth"] == "blocked"
+
+
+def test_watching_sees_what_changes_and_ends_with_ctrl_c(ready: str) -> None:
+    with on_screen("check", "aliases", "--watch") as screen:
+        screen.shows("all 2 are right")
+        on_host("host1", "rm /etc/aliases.db")
+        assert "newer than the text" in screen.shows("1 right, 1 wrong")
+        on_host("host1", "newaliases")
+        screen.shows("all 2 are right")
+        assert screen.interrupted() == 130
 
 
 def test_unknown_words_and_a_lab_that_is_down(ready: str) -> None:
