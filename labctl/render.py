@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -43,6 +44,21 @@ JSON_SCHEMA = 1
 _COLOURS = ("cyan", "magenta", "yellow")
 # Changes are listed one by one up to this many; more are counted.
 _LISTED = 14
+
+
+# A line may break behind any of these: a word of Latin letters, or a letter of another script
+# with the marks that must not begin a line; an opening mark stays with what it opens.
+_UNBROKEN = re.compile(r"[（「『“]*(?:[!-~’]+|[^\s!-~])[、。，．）」』”！？ー…々]*|\s+")
+
+
+def folded(text: str, width: int) -> str:
+    """The text in lines of at most `width` cells. rich breaks at spaces only: Japanese has none."""
+    lines = [""]
+    for part in _UNBROKEN.findall(text):
+        if lines[-1] and cell_len(lines[-1] + part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part if lines[-1] else part.lstrip()
+    return "\n".join(line.rstrip() for line in lines)
 
 
 @cache

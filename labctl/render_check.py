@@ -14,13 +14,15 @@ from rich.text import Text
 
 from labctl.grading import wrong
 from labctl.i18n import _
-from labctl.render import console, print_json
+from labctl.render import console, folded, print_json
 from labctl.results import Finding, Outcome, StepReport
 
 if TYPE_CHECKING:
     from labctl.grading import Grades
     from provision.step import Step
 
+# The column of names beside a finding, with its padding.
+_LEFT = 12
 _MARKS = {
     Outcome.OK: "[green]✓[/]",
     Outcome.FAILED: "[bold red]✗[/]",
@@ -128,7 +130,7 @@ def _details(report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
 
 def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
-    table.add_column(width=10, justify="right", style="dim")
+    table.add_column(width=_LEFT - 2, justify="right", style="dim")
     table.add_column(overflow="fold")
     table.add_row(host, f"[red]{escape(finding.what)}[/]")
     if finding.found:
@@ -136,7 +138,7 @@ def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:
     if finding.expected:
         table.add_row(_("expected"), escape(finding.expected))
     if finding.hint:
-        table.add_row(_("hint"), escape(finding.hint))
+        table.add_row(_("hint"), escape(folded(finding.hint, console().width - _LEFT)))
     if solution and finding.solution:
         table.add_row(_("solution"), f"[green]{escape(finding.solution)}[/]")
     return table

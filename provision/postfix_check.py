@@ -72,6 +72,8 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
     def words(name: str) -> set[str]:
         return set(_words(_expanded(host, facts[name])))
 
+    if facts["no-file"]:
+        return [_no_file()]
     own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
     interfaces, destinations = words("inet_interfaces"), words("mydestination")
     return [
@@ -107,6 +109,20 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
     ]
 
 
+def _no_file() -> Finding:
+    return Finding(
+        code="postfix.main-cf",
+        ok=False,
+        what="/etc/postfix/main.cf",
+        found=_("missing"),
+        expected=_("there"),
+        hint=_(
+            "Debian's postfix brings an example to begin with: dpkg -L postfix lists its files."
+        ),
+        solution="cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf",
+    )
+
+
 def _expanded(host: Host, value: str) -> str:
     """The value with the names a student may use in it, at what they should stand for."""
     for name, meant in (("mydomain", host.domain), ("myhostname", host.mail_name)):
@@ -127,20 +143,19 @@ def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
     unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
     # Right by Postfix's own default is not yet set: the section is about main.cf.
     is_set = name in facts.lines("set")
-    if facts["no-file"]:
-        hint = _("There is no /etc/postfix/main.cf yet.")
-    elif unused and not is_set:
+    if unused and not is_set:
         hint = _("Postfix knows no parameter {names}: is a name misspelt?", names=unused)
     elif not is_set:
         hint = _("main.cf does not set {name}.", name=name)
     else:
         hint = _("postconf -n shows what main.cf really sets: look for {name}.", name=name)
     value = facts[name] or _("empty")
+    default = _("not set; by default {value}", value=value) if facts[name] else _("not set")
     return Finding(
         code=f"postfix.{name}",
         ok=ok and is_set,
         what=name,
-        found=value if is_set else _("not set; by default {value}", value=value),
+        found=value if is_set else default,
         expected=expected,
         hint=hint,
         solution=f"{name} = {expected}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,11 @@ def check(
         # A message every few seconds would not let a mail program rest that is open.
         grades = grade_hosts(targets, steps, sends=not watch)
         if watch:
-            with watching(errors_only=errors_only, solution=solution) as show:
+            # Ctrl-C is how a watch ends: then comes the table as it last was.
+            with (
+                suppress(KeyboardInterrupt),
+                watching(errors_only=errors_only, solution=solution) as show,
+            ):
                 while True:
                     show(grades)
                     time.sleep(_PAUSE_SECONDS)
