@@ -58,7 +58,7 @@ def check(
         # A message every few seconds would not let a mail program rest that is open.
         grades = grade_hosts(targets, steps, sends=not watch)
         if watch:
-            # Ctrl-C is how a watch ends: then comes the table as it last was.
+            # Ctrl-C is how a watch ends: the table as it last was stays on the screen.
             with (
                 suppress(KeyboardInterrupt),
                 watching(errors_only=errors_only, solution=solution) as show,

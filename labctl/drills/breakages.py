@@ -388,10 +388,11 @@ RIGHT_WAYS = (
         "ufw disable; systemctl disable -q ufw; { echo 'flush ruleset'; "
         "echo 'table inet lab { chain input { type filter hook input priority 0; policy drop;'; "
         "echo 'iif lo accept; ct state established,related accept; udp dport 53 accept;'; "
-        "echo 'tcp dport { 22, 25, 53, 110, 143 } accept; } }'; } >/etc/nftables.conf; "
+        "echo 'tcp dport { 22, 25, 53, 110, 143 } accept;'; echo '}'; echo '}'; } "
+        ">/etc/nftables.conf; "
         "systemctl enable -q nftables; systemctl restart nftables",
-        repair="nft delete table inet lab; "
-        "apt-get -qqy -o Dpkg::Use-Pty=0 purge nftables >/dev/null; rm -f /etc/nftables.conf",
+        repair="systemctl stop nftables; "
+        "apt-get -qqy purge nftables >/dev/null; rm -f /etc/nftables.conf",
     ),
     RightWay("a longer list of aliases", "echo 'info: root' >>/etc/aliases; newaliases"),
 )

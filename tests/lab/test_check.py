@@ -67,7 +67,7 @@ def test_watching_sees_what_changes_and_ends_with_ctrl_c(ready: str) -> None:
         assert "newer than the text" in screen.shows("1 right, 1 wrong")
         on_host("host1", "newaliases")
         screen.shows("all 2 are right")
-        assert screen.interrupted() == 0
+        assert screen.interrupted() == 130
 
 
 def test_unknown_words_and_a_lab_that_is_down(ready: str) -> None:
