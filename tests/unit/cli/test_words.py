@@ -99,8 +99,8 @@ def test_what_is_no_name_of_a_lab(
 ) -> None:
     if word.isascii() and word.isalnum():
         word = f"{word}-"
-    needed = ["host1"] if command in ("ssh", "render") else ["open"] if command == "net" else []
-    words = [command, *needed, f"--name={word}"]
+    needed = {"ssh": ["host1"], "render": ["host1"], "net": ["open"], "report": ["lab.html"]}
+    words = [command, *needed.get(command, []), f"--name={word}"]
     assert "hint" in refused(
         [*words, "--yes"] if command in ("reset", "destroy") else words, capsys, folder
     )
