@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
 
-from labctl.errors import LabError, WrongState
+from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.i18n import _
 from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.mounts import is_mounted, unmount_below
@@ -155,6 +155,10 @@ class Container:
 
     def _forget(self) -> None:
         """Removes what systemd-nspawn itself removes when it is not killed."""
+        # The kernel takes a dead host's network down in its own time; until then no new one
+        # can have an interface of that name. Where ip is not installed none was made.
+        with suppress(MachineLacks):
+            run(["ip", "link", "delete", f"vb-{self.machine}"], check=False)
         with suppress(OSError):
             (_NSPAWN / "propagate" / self.machine).rmdir()
         with suppress(OSError):
