@@ -183,7 +183,11 @@ class Remote:
             if self._abandoned:
                 raise EOFError(_("the connection was lost"))
             if not self._connection.is_connected:
-                self._connection.open()
+                try:
+                    self._connection.open()
+                except TimeoutError as error:
+                    # No answer at all, unlike a command that has begun and does not end.
+                    raise ConnectionError(str(error)) from error
                 _tune(self._connection.transport.sock)
 
     def _begin(

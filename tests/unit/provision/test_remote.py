@@ -10,6 +10,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from fabric import Connection
 
 from labctl.errors import CommandFailed, WrongState
 from labctl.providers.base import Endpoint
@@ -188,3 +189,19 @@ def test_a_files_fingerprint_is_of_content_mode_and_owner() -> None:
     ]
     assert len({each.fingerprint() for each in (file, *others)}) == 5
     assert ManagedFile("/etc/y", "text\n").fingerprint() == file.fingerprint()
+
+
+def test_a_host_that_does_not_answer_at_all_is_not_a_command_that_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_connection: Connection) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(Connection, "open", silent)
+    with (
+        host(tmp_path, says(b"")) as (endpoint, _seen),
+        Remote(endpoint) as remote,
+        pytest.raises(WrongState) as caught,
+    ):
+        remote.run(["true"])
+    assert "does not answer over SSH" in caught.value.message
