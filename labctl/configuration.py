@@ -17,7 +17,7 @@ def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
 
     Raises WrongUsage, with the paths there are, where no step writes that one.
     """
-    steps = (step for step in STEPS if step.applies_to(scene.host))
+    steps = (step for step in STEPS if step.applies_to(scene))
     files = tuple(file for step in steps for file in step.files(scene))
     if path is None:
         return files

@@ -198,7 +198,7 @@ def _close(targets: Mapping[str, Target]) -> None:
 def _apply_on(target: Target, steps: Sequence[Step], progress: Progress) -> list[StepReport]:
     reports = []
     for step in steps:
-        if step.applies_to(target.host):
+        if step.applies_to(target.scene):
             progress(target.host.name, f"{step.name}  {step.section}")
             reports.append(_apply_one(target, step))
     progress(target.host.name, _("done"))

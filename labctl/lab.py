@@ -114,11 +114,12 @@ class Titles(_Frozen):
 
 
 class Packages(_Frozen):
-    """What the chapters install, and what labctl adds to chapter 6 (`extra`)."""
+    """What the chapters install; `extra` is labctl's own, laid beside those of `mail`."""
 
     dns: tuple[PackageName, ...]
     mail: tuple[PackageName, ...]
     extra: tuple[PackageName, ...] = ()
+    thunderbird: tuple[PackageName, ...] = ()
 
     @property
     def sets(self) -> Mapping[str, tuple[PackageName, ...]]:
@@ -179,6 +180,7 @@ class LabFile(_Frozen):
     memory: int | None = Field(default=None, ge=256, le=65536)
     cpus: int | None = Field(default=None, ge=1, le=64)
     mirror: Annotated[str, AfterValidator(_mirror)] | None = None
+    extras: tuple[Literal["thunderbird"], ...] = ()
 
 
 class Lab(_Frozen):
@@ -220,8 +222,8 @@ class Lab(_Frozen):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes whenever the definition of the lab does (passwords and language left out)."""
-        text = self.model_dump_json(exclude={"choices": {"passwords", "lang"}})
+        """Changes whenever the definition of the lab does; what `up` can add later is left out."""
+        text = self.model_dump_json(exclude={"choices": {"passwords", "lang", "extras"}})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -19,8 +19,11 @@ def print_steps(steps: Sequence[Step], *, as_json: bool) -> None:
         return
     width = max(len(step.name) for step in steps)
     for step in steps:
-        title = step.section + ("  " + _("labctl's own, not in the book") if step.extra else "")
-        line = f"[bold]{step.name:<{width}}[/]  {escape(title)}"
+        line = f"[bold]{step.name:<{width}}[/]  {escape(step.section)}"
+        if step.wanted is not None:
+            line += "  " + _("only where the lab file asks for it")
+        elif step.extra:
+            line += "  " + _("labctl's own, not in the book")
         if step.checkpoint is not None:
             line += "  [green]" + _("checkpoint {name}", name=step.checkpoint) + "[/]"
         console().print(line)
@@ -35,6 +38,7 @@ def _as_data(step: Step) -> dict[str, object]:
         "requires": list(step.requires),
         "checkpoint": step.checkpoint,
         "extra": step.extra,
+        "optional": step.wanted is not None,
     }
 
 

@@ -26,7 +26,7 @@ def grade(
     Only reads, and puts the account's mailbox back as it was; no message is sent to it unless
     `sends`. Raises WrongState where the host does not answer, or the mailbox stays locked.
     """
-    wanted = [step for step in chosen if step.applies_to(target.host)]
+    wanted = [step for step in chosen if step.applies_to(target.scene)]
     if not any(step.opens_mailbox for step in wanted):
         return _graded(target, wanted)
     mark = new_run_id()

@@ -75,8 +75,8 @@ class Step:
     done, in English, marked for translation.
     `files` are the whole files the step writes. `requires` names the steps without which its
     check says nothing. A step with a `checkpoint` is saved under that name once all hosts
-    have it; `packages` is the package set it installs. An `extra` step is labctl's own: no
-    section of the book, so nobody who did the chapter by hand is graded on it unless asked.
+    have it; `packages` is the package set it installs. Nobody who did the chapter by hand is
+    graded on an `extra` step unless asked. An optional step has `wanted`, which says where.
     A check that `opens_mailbox` leaves its traces there: the mailbox is kept and put back.
     """
 
@@ -92,7 +92,9 @@ class Step:
     on_parent: bool = False
     extra: bool = False
     opens_mailbox: bool = False
+    wanted: Callable[[Scene], bool] | None = None
 
-    def applies_to(self, host: Host) -> bool:
+    def applies_to(self, scene: Scene) -> bool:
         """The parent host has no mail: only steps marked for it run there."""
-        return host.account is not None or self.on_parent
+        has_place = scene.host.account is not None or self.on_parent
+        return has_place and (self.wanted is None or self.wanted(scene))

@@ -19,6 +19,7 @@ from provision import (
     packages,
     postfix,
     smtp_auth,
+    thunderbird,
 )
 from provision.step import Step
 
@@ -33,6 +34,7 @@ STEPS: tuple[Step, ...] = (
     aliases.STEP,
     mail_command.STEP,
     dovecot.STEP,
+    thunderbird.STEP,
     autoconfig.STEP,
 )
 # What the book has a person do, and what is graded.

@@ -51,7 +51,8 @@ def assert_all_right(reports: Sequence[StepReport]) -> None:
 
 
 def apply_all(target: Target) -> list[Change]:
-    return [change for step in STEPS for change in step.apply(target)]
+    steps = [step for step in STEPS if step.applies_to(target.scene)]
+    return [change for step in steps for change in step.apply(target)]
 
 
 def in_pairs(cases: Sequence[Case], others: Sequence[Case] = ()) -> list[dict[str, Case]]:
@@ -74,7 +75,7 @@ PAIRS = in_pairs([each for each in BREAKAGES if each not in DNS], DNS)
 
 def test_all_sections_of_a_whole_lab_are_right(targets: Targets) -> None:
     reports = graded(targets, STEPS)
-    assert len(reports) == 2 * len(STEPS)
+    assert len(reports) == 2 * len([step for step in STEPS if not step.wanted])
     assert_all_right(reports)
     assert all(report.findings for report in reports)
 

@@ -20,7 +20,7 @@ from labctl.mailtest.trace import trace_records
 from labctl.mailtest.watch import Watch
 from provision.step import Target
 from tests.lab import marionette
-from tests.lab.program import LAB
+from tests.lab.program import LAB, labctl
 
 T = TypeVar("T")
 Targets = Mapping[str, Target]
@@ -198,3 +198,27 @@ def test_name_address_and_password_are_enough(
     asked = [line.partition(": ")[2] for line in asked_for()[before:]]
     assert asked[:2] == ["url:/mail/config-v1.1.xml", "response:200"]
     assert any("Login: user=<user1>" in record.text for record in watch.logs_of(one))
+
+
+def test_where_the_lab_file_asks_it_is_on_host1_and_shown_over_ssh(
+    targets: Targets, screen: dict[str, str], tmp_path: Path
+) -> None:
+    lab_file = tmp_path / "labctl.toml"
+    lab_file.write_text('extras = ["thunderbird"]\n')
+    up = labctl("up", "--lab", str(lab_file), "--json").json
+    changed = {(report["host"], report["step"]) for report in up["reports"] if report["changes"]}
+    assert changed == {("host1", "thunderbird")}
+    labctl("check", "thunderbird")
+    home, one = lab_home(LAB), targets["host1"]
+    # As a reader would, but for the password that ssh asks for.
+    one.remote.script(
+        "install -d -m 700 -o user1 ~user1/.ssh;"
+        " install -m 600 -o user1 ~/.ssh/authorized_keys ~user1/.ssh/"
+    )
+    known = f"UserKnownHostsFile={home.known_hosts}"
+    argv = ["ssh", "-F", "none", "-X", "-i", str(home.key_file), "-o", known]
+    argv += [f"user1@{one.host.address}", "thunderbird"]
+    with Running(argv, screen):
+        until(lambda: xdotool(screen, "search", "--onlyvisible", "--class", "thunderbird"), 60)
+        assert one.remote.run(["pgrep", "-u", "user1", "-f", "lib/thunderbird"]).ok
+    labctl("destroy", "--yes")

@@ -193,7 +193,10 @@ def test_every_edition_is_documented_with_its_addresses(ending: str) -> None:
         assert f"`{name}`" in text
         for host in (*edition.hosts, edition.parent):
             assert f"{host.address}" in text and host.fqdn in text
-        for package in chain.from_iterable(edition.packages.sets.values()):
+        for package in (
+            *chain.from_iterable(edition.packages.sets.values()),
+            *edition.packages.thunderbird,
+        ):
             assert f"`{package}`" in text
 
 

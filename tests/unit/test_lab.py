@@ -72,6 +72,7 @@ def test_every_key_may_stand_in_a_lab_file(tmp_path: Path) -> None:
     memory = 512
     cpus = 2
     mirror = "http://mirror.example:3142/debian"
+    extras = ["thunderbird"]
     [passwords]
     user1 = "a:b c'$(x)"
     """
@@ -102,6 +103,7 @@ def test_a_file_from_windows_editor_is_read(tmp_path: Path) -> None:
         ('mirror = "ftp://mirror"', "mirror: an address like"),
         ('mirror = "http://mirror:99999/"', "mirror: "),
         ('mirror = "http://mirror/ main [trusted=yes]"', "mirror: printable ASCII"),
+        ('extras = ["emacs"]', "extras.0: Input should be 'thunderbird'"),
         ("cpus = 1\ndns =\n", "line 2"),
         (b"cpus = '\xff'", "0xff"),
         ("cpus = 1" + "0" * 5000, "digits"),
@@ -271,6 +273,7 @@ def test_whatever_the_value_the_file_and_the_key_are_told(
 def test_the_fingerprint_is_of_the_lab_and_not_of_passwords_and_language(tmp_path: Path) -> None:
     plain = load(tmp_path, "").fingerprint
     assert load(tmp_path, 'lang = "ja"\n[passwords]\nuser1 = "x"').fingerprint == plain
+    assert load(tmp_path, 'extras = ["thunderbird"]').fingerprint == plain
     assert load(tmp_path, 'dns = "parent"').fingerprint != plain
 
 

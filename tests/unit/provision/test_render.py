@@ -212,7 +212,7 @@ ALL = [
 def test_every_deviation_is_explained_in_both_languages(host: str, kind: str) -> None:
     place = scene(host, kind)
     for step in STEPS:
-        if step.applies_to(place.host):
+        if step.applies_to(place):
             for file in step.files(place):
                 assert file.content.count("Deviation:") == file.content.count("逸脱:"), file.path
 

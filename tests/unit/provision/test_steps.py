@@ -21,6 +21,7 @@ ORDER = [
     "aliases",
     "mail-command",
     "dovecot",
+    "thunderbird",
     "autoconfig",
 ]
 
@@ -28,7 +29,7 @@ ORDER = [
 def test_the_steps_stand_in_the_books_order() -> None:
     assert [step.name for step in STEPS] == ORDER
     # Only the book's sections are what everybody is graded on.
-    assert [step.name for step in BOOK] == ORDER[:-1]
+    assert [step.name for step in BOOK] == ORDER[:-2]
 
 
 def test_checkpoints_follow_the_steps_that_reach_them() -> None:
@@ -71,10 +72,20 @@ def test_an_unknown_step_is_answered_with_those_there_are() -> None:
     assert caught.value.exit_code == 2
 
 
-def test_only_dns_is_for_the_host_without_mail() -> None:
+def applying(host: str, **choices: object) -> list[str]:
     edition = load_edition("ubuntu-example")
-    assert [step.name for step in STEPS if step.applies_to(edition.parent)] == ["dns"]
-    assert all(step.applies_to(edition.hosts[0]) for step in STEPS)
+    lab = Lab(name="lab", edition=edition, choices=LabFile.model_validate(choices))
+    return [step.name for step in STEPS if step.applies_to(Scene(lab, lab.host(host), ()))]
+
+
+def test_only_dns_is_for_the_host_without_mail() -> None:
+    assert applying("host0", dns="parent") == ["dns"]
+    assert applying("host1") == applying("host2") == [n for n in ORDER if n != "thunderbird"]
+
+
+def test_thunderbird_is_for_the_first_host_of_a_lab_that_asks_for_it() -> None:
+    assert applying("host1", extras=["thunderbird"]) == ORDER
+    assert "thunderbird" not in applying("host2", extras=["thunderbird"])
 
 
 def written_by_all(scene: Scene) -> list[ManagedFile]:
