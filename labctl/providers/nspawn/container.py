@@ -14,6 +14,7 @@ from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_
 
 from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.i18n import _
+from labctl.providers.nspawn import users
 from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.mounts import is_mounted, unmount_below
 from labctl.run import Completed, run, spawn
@@ -23,6 +24,12 @@ HALT_SECONDS = 15
 SSHD_SECONDS = 10
 # Where systemd-nspawn keeps a folder and a lock for each machine that runs.
 _NSPAWN = Path("/run/systemd/nspawn")
+# What systemd-nspawn would leave to root in a host, and no service of a mail server, no command
+# of the chapters and no package needs (capabilities(7)).
+_DROPPED = (
+    "CAP_AUDIT_CONTROL,CAP_AUDIT_WRITE,CAP_IPC_OWNER,CAP_LEASE,CAP_LINUX_IMMUTABLE,CAP_MKNOD,"
+    "CAP_NET_BROADCAST,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TTY_CONFIG"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class Container:
             f"--hostname={self.host}", f"--directory={self.root}",
             f"--network-bridge={self.bridge}", "--console=pipe", "--link-journal=no",
             "--resolv-conf=off", "--timezone=off",
+            *users.OPTIONS, f"--drop-capability={_DROPPED}",
         ]  # fmt: skip
         self.log.unlink(missing_ok=True)
         spawn(self.cgroup.entering(argv), log=self.log)

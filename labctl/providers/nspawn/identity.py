@@ -6,12 +6,12 @@ connection. This is the checkpoint `os`: it needs no boot.
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 
 from labctl.lab import Host, Lab
 from labctl.providers.keys import make_key
+from labctl.providers.nspawn import users
 
 
 def write_identity(
@@ -33,8 +33,10 @@ def write_identity(
     for name, (text, mode) in files.items():
         _write(upper, name, text, mode)
     _set_timezone(upper)
-    _give_home(upper / "home" / lab.edition.admin)
     (upper / "root").chmod(0o700)
+    for path in (upper, *upper.rglob("*")):
+        users.give(path)
+    _give_home(upper / "home" / lab.edition.admin)
     return key.public
 
 
@@ -71,7 +73,7 @@ def _write(upper: Path, name: str, text: str, mode: int) -> None:
 def _give_home(home: Path) -> None:
     """The first login made in the image has uid and gid 1000 (useradd(8))."""
     for path in (home, home / ".ssh", home / ".ssh" / "authorized_keys"):
-        os.chown(path, 1000, 1000)
+        users.give(path, 1000)
     home.chmod(0o755)
     (home / ".ssh").chmod(0o700)
 

@@ -23,6 +23,7 @@ from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.i18n import _
 from labctl.lab import Edition
 from labctl.providers.base import PackageSet, Progress
+from labctl.providers.nspawn import users
 from labctl.providers.nspawn.apt import AptSetup
 from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.mounts import mount_overlay, standing_on, unmount_below
@@ -38,7 +39,7 @@ _OS_PACKAGES = (
     "ca-certificates,bind9-dnsutils,bind9-host,debconf-utils"
 )
 # Raised whenever the recipe below changes in a way its inputs do not show.
-_RECIPE = 3
+_RECIPE = 4
 _NEEDED_BYTES = 2 * 1024**3
 # So many of apt's errors are told; the log has all.
 _TOLD = 6
@@ -267,6 +268,8 @@ class Image:
             self._apt.suite, str(root), str(work / "sources.list"),
         ]  # fmt: skip
         run(self._cgroup.entering(argv), log=log)
+        # A change of owner takes the capabilities of ping away; its package gives them again.
+        self._run_inside(root, ["dpkg-reconfigure", "iputils-ping"], log, *users.SHIFTING)
         return root
 
     def _conf_in_image(self) -> str:
@@ -280,25 +283,31 @@ class Image:
         upper.mkdir(parents=True)
         # It becomes the hosts' own /, whatever this person's umask.
         upper.chmod(0o755)
+        users.give(upper)
         mount_overlay(root, [self.path(each.name) for each in reversed(below)], upper, work / "w")
         packages = self._edition.packages.sets[layer.title]
         script = (
             'printf "%s" "$1" | debconf-set-selections; after=$2; shift 2; '
             'apt-get "$@"; exec sh -euc "$after"'
         )
-        argv = [
-            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2",
-            "--console=pipe", "--link-journal=no", "--timezone=off", "--hostname=lab",
-            "--resolv-conf=bind-host", f"--machine=labimage{layer.key[:6]}",
-            "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8",
-            f"--directory={root}", "--", "sh", "-euc", script, "sh", _PRESEED, _WITHOUT_MAIN_CF,
+        install = [
+            "sh", "-euc", script, "sh", _PRESEED, _WITHOUT_MAIN_CF,
             "install", "-y", "-o", "Dpkg::Options::=--force-unsafe-io",
             *(f"-o{name}={value}" for name, value in self._machine_proxies()), *packages,
         ]  # fmt: skip
-        run(self._cgroup.entering(argv), log=log)
+        self._run_inside(root, install, log, "--resolv-conf=bind-host", *users.OPTIONS)
         for trace in ("etc/resolv.conf", "var/log/apt", "var/cache/apt/archives"):
             _remove(upper / trace)
         return upper
+
+    def _run_inside(self, root: Path, command: list[str], log: Path, *options: str) -> None:
+        argv = [
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--as-pid2",
+            "--console=pipe", "--link-journal=no", "--timezone=off", "--hostname=lab",
+            f"--machine={self._cgroup.name}", f"--directory={root}", *options,
+            "--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8", "--", *command,
+        ]  # fmt: skip
+        run(self._cgroup.entering(argv), log=log)
 
     def _machine_proxies(self) -> list[tuple[str, str]]:
         """While building, the loopback of this machine is the container's own."""

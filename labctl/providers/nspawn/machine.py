@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labctl.errors import MachineLacks
 from labctl.i18n import _
+from labctl.providers.nspawn import users
 from labctl.run import run
 
 PROGRAMS = {
@@ -87,11 +88,12 @@ def ensure_disk(folder: Path) -> None:
 
 
 def _inotify_in_use() -> int:
-    """Instances held by root's processes, as far as /proc shows."""
+    """Instances that the kernel counts as root's: its own, and those of all hosts' users."""
     count = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if process.stat().st_uid == 0:
+            owner = process.stat().st_uid
+            if owner == 0 or owner in users.RANGE:
                 links = (str(entry.readlink()) for entry in (process / "fd").iterdir())
                 count += sum(link == "anon_inode:inotify" for link in links)
         except OSError:

@@ -16,7 +16,7 @@ from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.providers.base import Endpoint, PackageSet, Progress, silent, unknown_checkpoint
 from labctl.providers.keys import client_key
-from labctl.providers.nspawn import machine
+from labctl.providers.nspawn import machine, users
 from labctl.providers.nspawn.apt import AptSetup, machine_setup
 from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
@@ -80,6 +80,7 @@ class NspawnProvider:
         machine.ensure_linux_root()
         machine.ensure_programs()
         machine.ensure_kernel()
+        users.ensure_free()
         machine.ensure_disk(self._home.state)
         self._network.ensure_free()
         machine.ensure_inotify(sum(not each.running for each in self._containers))
@@ -191,6 +192,7 @@ class NspawnProvider:
                     hint=_("labctl destroy, then labctl up"),
                 )
         upper = self._store.upper(book.top, container.host)
+        users.give(upper)
         mount_overlay(container.root, lower, upper, self._store.work(book.top, container.host))
 
     def set_net(self, is_open: bool) -> None:

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict
 from labctl.home import write_atomically
 from labctl.state import read_kept
 
-VERSION = 1
+# 2: the layers' owners are of the range in users.py.
+VERSION = 2
 
 
 class _Frozen(BaseModel):
