@@ -24,6 +24,7 @@ from labctl.i18n import _
 from labctl.run import run, spawn
 
 _SMTP = 25
+_HIDDEN = "****"
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,12 @@ def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:
     """All SMTP lines in the capture, in the order in which they were sent.
 
     `names` are host names by address; an address without one speaks for itself. A segment
-    sent twice counts once; one that was not captured ends its direction.
+    sent twice counts once; one that was not captured ends its direction. Of a login only the
+    mechanism is told.
     """
     spoken: list[Spoken] = []
     streams: dict[tuple[bytes, int, bytes, int], _Stream] = {}
+    secrets: dict[tuple[bytes, int], _Secrets] = {}
     with file.open("rb") as source:
         for stamp, frame in dpkt.pcap.Reader(source):
             ip = dpkt.ethernet.Ethernet(frame).data
@@ -95,17 +98,38 @@ def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:
                 continue
             tcp = ip.data
             stream = streams.setdefault((ip.src, tcp.sport, ip.dst, tcp.dport), _Stream())
+            by_server = tcp.sport == _SMTP
+            client = (ip.dst, tcp.dport) if by_server else (ip.src, tcp.sport)
+            secret = secrets.setdefault(client, _Secrets())
             for line in stream.take(tcp):
                 spoken.append(
                     Spoken(
                         time=datetime.fromtimestamp(stamp, UTC),
                         speaker=_name(ip.src, names),
                         listener=_name(ip.dst, names),
-                        by_server=tcp.sport == _SMTP,
-                        text=line,
+                        by_server=by_server,
+                        text=secret.hidden(line, by_server=by_server),
                     )
                 )
     return tuple(spoken)
+
+
+class _Secrets:
+    """Hides what a client answers in SMTP AUTH, in one connection (RFC 4954, section 4)."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def hidden(self, line: str, *, by_server: bool) -> str:
+        if by_server:
+            # 334 asks for more; anything else ends the login.
+            self._begun = self._begun and line.startswith("334")
+            return line
+        if self._begun:
+            return _HIDDEN
+        words = line.split(maxsplit=2)
+        self._begun = len(words) > 1 and words[0].upper() == "AUTH"
+        return " ".join([*words[:2], _HIDDEN]) if self._begun and len(words) > 2 else line
 
 
 class _Stream:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import dpkt
@@ -71,3 +72,47 @@ def test_what_was_not_captured_ends_a_direction(
     spoken = dialogues(rewritten(tmp_path / "x.pcap", holed), NAMES)
     assert said(spoken, "host1") == ["EHLO mail.example1.jp"]
     assert said(spoken, "host2")[-1] == "221 2.0.0 Bye"
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "told"),
+    [
+        (
+            [("C", "AUTH PLAIN AHVzZXIxAHNlY3JldA=="), ("S", "235 2.7.0 ok"), ("C", "QUIT")],
+            ["AUTH PLAIN ****", "QUIT"],
+        ),
+        (
+            [
+                ("C", "auth LOGIN"), ("S", "334 VXNlcm5hbWU6"), ("C", "dXNlcjE="),
+                ("S", "334 UGFzc3dvcmQ6"), ("C", "c2VjcmV0"), ("S", "535 5.7.8 no"),
+                ("C", "MAIL FROM:<user1@example1.jp>"),
+            ],
+            ["auth LOGIN", "****", "****", "MAIL FROM:<user1@example1.jp>"],
+        ),
+        # What the server said was not captured.
+        ([("C", "AUTH PLAIN"), ("C", "AHVzZXIxAHNlY3JldA==")], ["AUTH PLAIN", "****"]),
+    ],
+)  # fmt: skip
+def test_a_login_is_told_without_its_secret(
+    dialogue: list[tuple[str, str]], told: list[str], tmp_path: Path
+) -> None:
+    spoken = dialogues(rewritten(tmp_path / "x.pcap", list(_packets(dialogue))), NAMES)
+    assert said(spoken, "host1") == told
+    assert said(spoken, "host2") == [line for speaker, line in dialogue if speaker == "S"]
+
+
+def _packets(dialogue: list[tuple[str, str]]) -> Iterator[tuple[float, bytes]]:
+    """One packet a line, as host1 (C) and host2 (S) would send them in one connection."""
+    address = {"C": bytes([192, 168, 56, 101]), "S": bytes([192, 168, 56, 102])}
+    port, sent = {"C": 40000, "S": 25}, {"C": 1, "S": 1}
+    for number, (speaker, line) in enumerate(dialogue):
+        listener = "S" if speaker == "C" else "C"
+        data = f"{line}\r\n".encode()
+        tcp = dpkt.tcp.TCP(
+            sport=port[speaker], dport=port[listener], seq=sent[speaker],
+            flags=dpkt.tcp.TH_ACK, data=data,
+        )  # fmt: skip
+        sent[speaker] += len(data)
+        ip = dpkt.ip.IP(src=address[speaker], dst=address[listener], p=6, data=tcp)
+        ip.len = len(ip)
+        yield float(number), bytes(dpkt.ethernet.Ethernet(data=ip))
