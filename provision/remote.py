@@ -249,6 +249,19 @@ class Remote:
         return words if self.endpoint.user == "root" else ["sudo", "-n", "--", *words]
 
     def _unreachable(self, error: Exception) -> WrongState:
+        if isinstance(error, paramiko.BadHostKeyException):
+            return WrongState(
+                _("{host} shows another host key than the lab's", host=self.endpoint.host),
+                cause=_(
+                    "{found}, not {pinned}",
+                    found=error.key.fingerprint,
+                    pinned=error.expected_key.fingerprint,
+                ),
+                hint=_(
+                    "put the host's own key back in /etc/ssh, or go back to a checkpoint, which"
+                    " has it: labctl reset"
+                ),
+            )
         return WrongState(
             _("{host} does not answer over SSH", host=self.endpoint.host),
             cause=str(error) or type(error).__name__,

@@ -10,6 +10,9 @@ import typer
 from labctl.cli.options import DEFAULT_NAME, HostArgument, Name
 from labctl.i18n import _
 
+# What ssh(1) ends with where it failed itself.
+_FAILED = 255
+
 
 def ssh(
     host: HostArgument,
@@ -31,4 +34,11 @@ def ssh(
     login = user or session.lab.edition.admin
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     argv = ssh_command(endpoint, login, command or [], terminal=terminal)
-    raise typer.Exit(interactive(argv))
+    status = interactive(argv)
+    if status == _FAILED:
+        from provision.remote import Remote
+
+        # Where it is the connection that failed, this says what to do.
+        with Remote(endpoint) as remote:
+            remote.run(["true"])
+    raise typer.Exit(status)

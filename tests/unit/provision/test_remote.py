@@ -126,10 +126,12 @@ def test_another_host_key_than_the_pinned_one_is_refused(tmp_path: Path) -> None
     with (
         host(tmp_path, says(b""), pinned=False) as (endpoint, seen),
         Remote(endpoint) as remote,
-        pytest.raises(WrongState, match="host1 does not answer over SSH"),
+        pytest.raises(WrongState, match="host1 shows another host key") as refused,
     ):
         remote.run(["true"])
     assert seen == []
+    assert refused.value.cause.count("SHA256:") == 2
+    assert "labctl reset" in refused.value.hint
 
 
 def test_nobody_listening_is_said_with_the_next_command(tmp_path: Path) -> None:
