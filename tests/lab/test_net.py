@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,20 @@ from pathlib import Path
 import pytest
 
 from tests.lab.program import labctl, on_host
+from tests.lab.traces import lab_id
 
 OUTSIDE = "203.0.113.2"
 MACHINE = "203.0.113.1"
+OUTSIDE6 = "2001:db8:1::2"
+MACHINE6 = "2001:db8:1::1"
+LAB6 = "2001:db8:56::"
 
 # Accepts on every port it is given, says hello, until it is killed.
 _LISTENER = """
 import socket, selectors, sys
 wait = selectors.DefaultSelector()
 for port in map(int, sys.argv[1:]):
-    server = socket.create_server(("", port))
+    server = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     wait.register(server, selectors.EVENT_READ)
 print("ready", flush=True)
 while True:
@@ -63,6 +67,9 @@ def world(ready_once: str) -> Iterator[World]:
         Path("/proc/sys/net/ipv4/conf/labworld/forwarding").write_text("1")
         outside.run("sh", "-c", f"ip link set world0 up; ip address add {OUTSIDE}/30 dev world0")
         outside.run("ip", "route", "add", "default", "via", MACHINE)
+        _sh(f"ip address add {MACHINE6}/64 dev labworld nodad")
+        outside.run("ip", "address", "add", f"{OUTSIDE6}/64", "dev", "world0", "nodad")
+        outside.run("ip", "route", "add", "default", "via", MACHINE6)
         yield outside
     finally:
         _sh("ip link delete labworld")
@@ -96,6 +103,93 @@ def test_no_mail_leaves_the_lab_even_when_open(world: World) -> None:
 def _greeting(address: str, port: int) -> bytes:
     with socket.create_connection((address, port), timeout=5) as probe:
         return probe.recv(100)
+
+
+def test_nothing_but_tcp_leaves(world: World) -> None:
+    labctl("net", "open")
+    on_host("host1", "ping -c 1 -W 5 192.168.56.1")
+    assert on_host("host1", f"ping -c 1 -W 2 {OUTSIDE}", code=None).code == 1
+    assert _echoes(OUTSIDE)
+    # A query for a name is let through to this machine's resolvers alone.
+    for port in (53, 123, 4444):
+        with datagrams(world, port) as received:
+            on_host("host1", f"bash -c 'echo from host1 >/dev/udp/{OUTSIDE}/{port}'")
+            _sh(f"bash -c 'echo from the machine >/dev/udp/{OUTSIDE}/{port}'")
+            assert received() == "from the machine", port
+
+
+def _echoes(address: str) -> bool:
+    """Does it answer this machine's ping (RFC 792)?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
+        icmp.settimeout(5)
+        icmp.sendto(bytes([8, 0, 0xF7, 0xFF, 0, 0, 0, 0]), (address, 0))
+        packet, sender = icmp.recvfrom(100)
+    return sender[0] == address and packet[20] == 0
+
+
+@contextmanager
+def datagrams(world: World, port: int) -> Iterator[Callable[[], str]]:
+    """A UDP port in the world; gives the first datagram that comes."""
+    wait = (
+        "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(60);"
+        f"s.bind(('', {port})); print('ready', flush=True); print(s.recv(99).decode())"
+    )
+    inside = ["nsenter", f"--net=/proc/{world.pid}/ns/net", "--", sys.executable, "-c", wait]
+    with subprocess.Popen(inside, stdout=subprocess.PIPE, text=True) as listener:
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "ready\n"
+
+        def first() -> str:
+            return listener.communicate()[0].strip()
+
+        yield first
+
+
+def test_nothing_leaves_by_ipv6_even_where_the_machine_would_forward_it(world: World) -> None:
+    labctl("net", "open")
+    bridge = _bridge()
+    forwarding, own = (
+        Path(f"/proc/sys/net/ipv6/conf/{name}")
+        for name in ("all/forwarding", f"{bridge}/disable_ipv6")
+    )
+    before = forwarding.read_text()
+    assert own.read_text() == "1\n"
+    forwarding.write_text("1")
+    # root in a host may give it any address; and let this machine answer to one.
+    on_host("host1", f"ip address add {LAB6}101/64 dev host0 nodad")
+    on_host("host1", f"ip route add default via {LAB6}1")
+    try:
+        assert not reaches("host1", OUTSIDE6, 80)
+        own.write_text("0")
+        _sh(f"ip address add {LAB6}1/64 dev {bridge} nodad")
+        for port in (25, 80, 4444):
+            assert not reaches("host1", OUTSIDE6, port)
+        assert not _world_reaches(world, f"{LAB6}101", "25")
+        assert _greeting(OUTSIDE6, 25) == b"220 hello\r\n"
+    finally:
+        forwarding.write_text(before)
+        own.write_text("1")
+        on_host("host1", f"ip address del {LAB6}101/64 dev host0")
+
+
+def _bridge() -> str:
+    return f"lab-{lab_id()}"
+
+
+def test_a_forwarded_port_is_no_way_to_a_mail_server(world: World) -> None:
+    """The machine leads a port that passes to port 25 elsewhere; what arrives there counts."""
+    labctl("net", "open")
+    _sh(
+        "nft 'add table ip labctl_test; add chain ip labctl_test in"
+        " { type nat hook prerouting priority -100; };"
+        f" add rule ip labctl_test in ip daddr {OUTSIDE} tcp dport {{ 80, 443 }} dnat to :25'"
+    )
+    try:
+        assert not reaches("host1", OUTSIDE, 80)
+        assert not reaches("host1", OUTSIDE, 443)
+    finally:
+        _sh("nft delete table ip labctl_test")
+    assert reaches("host1", OUTSIDE, 80)
 
 
 def test_closed_nothing_leaves_and_the_lab_goes_on(world: World) -> None:
@@ -147,10 +241,32 @@ def test_a_host_starts_nothing_on_the_machine(world: World) -> None:
 
 def test_services_listen_on_the_lab_only(world: World) -> None:
     for host, own in (("host1", "192.168.56.101"), ("host2", "192.168.56.102")):
-        listening = on_host(host, "ss -Hltn").out.split("\n")
-        ports = {line.split()[3] for line in listening if line}
-        assert f"{own}:25" in ports
-        assert not {"0.0.0.0:25", "0.0.0.0:80"} & ports
+        listening = {
+            tuple(line.split()[i] for i in (0, 4))
+            for line in on_host(host, "ss -Hltun").out.splitlines()
+        }
+        assert ("tcp", f"{own}:25") in listening
+        assert ("udp", f"{own}:53") in listening
+        # sshd and Dovecot take any address, and the host has none but these.
+        anywhere = {
+            int(address.rsplit(":", 1)[1])
+            for _kind, address in listening
+            if not address.startswith((f"{own}:", "127.", "[::1]:"))
+        }
+        assert anywhere <= {22, 110, 143}
         addresses = on_host(host, "ip -br -4 address show scope global").out.split()
         assert [word for word in addresses if "/" in word] == [f"{own}/24"]
         assert on_host(host, "ip -6 address show scope global").out == ""
+        assert on_host(host, "ip -6 address show dev host0").out == ""
+
+
+def test_the_machine_itself_listens_nowhere_for_the_lab(world: World) -> None:
+    before = _listening()
+    labctl("down")
+    assert before - _listening() == set()
+    labctl("up")
+
+
+def _listening() -> set[str]:
+    done = subprocess.run(["ss", "-Hltun"], capture_output=True, text=True, check=True)
+    return {" ".join(line.split()[:1] + line.split()[4:5]) for line in done.stdout.splitlines()}

@@ -108,8 +108,8 @@ table inet {self.table} {{}}
 delete table inet {self.table}
 table inet {self.table} {{
   chain outward {{
-    ct state established,related accept
     tcp dport 25 drop
+    ct state established,related accept
     {outward}
     drop
   }}
