@@ -4,7 +4,8 @@
 # make test-faults   faults on the real lab: labctl killed 66 times, full disk, bad mirror, spoilt image
 # make test-faults-short  each kind of fault once, labctl killed 6 times: minutes, for CI
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
-# make check  the fast ones: ruff, mypy, unit tests
+# make check  the fast ones: ruff, mypy, licences, unit tests
+# make audit  known vulnerabilities of the pinned Python packages, asked of PyPI
 # make bench  how long labctl takes, beside the bare work, Ansible and a shell script
 # make messages  bring the Japanese catalog in line with the sources, for translating
 PYTHON ?= python3
@@ -14,6 +15,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What the embedded provider runs: one Debian package each.
 LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
+# Free licences, in part of a name: of what labctl stands on and of what its tests use.
+LICENCES := MIT;BSD;Apache;ISC;MPL;PSF;LGPL
 CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 # What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
 VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
@@ -24,7 +27,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short bench messages packages test-packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short bench audit messages packages test-packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -33,7 +36,16 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only='$(LICENCES)' >/dev/null
 	$(BIN)/pytest tests/unit
+
+# With PyPI alone: a package mirror has no vulnerability database, and then this fails.
+audit: build/audit/bin/pip-audit
+	$< --strict --no-deps --disable-pip --requirement constraints.txt
+
+build/audit/bin/pip-audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet 'pip-audit>=2.9,<3'
 
 # The packages first: some unit tests ask nft itself.
 test: test-packages check test-lab
