@@ -217,6 +217,12 @@ def test_every_deviation_is_explained_in_both_languages(host: str, kind: str) ->
                 assert file.content.count("Deviation:") == file.content.count("逸脱:"), file.path
 
 
+def test_files_that_ufw_rewrites_are_ascii() -> None:
+    # `ufw disable` and `ufw allow` end with a traceback over anything else.
+    for file in firewall.files(scene("host1")):
+        assert file.content.isascii(), file.path
+
+
 @pytest.mark.parametrize(("host", "kind"), ALL)
 def test_a_file_is_the_same_each_time_and_ends_with_a_line(host: str, kind: str) -> None:
     place = scene(host, kind)
