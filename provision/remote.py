@@ -124,6 +124,7 @@ class Remote:
                 result.returncode,
                 result.stdout + result.stderr,
                 where=self.endpoint.host,
+                hint=_hint(result.stderr),
             )
         return result
 
@@ -282,6 +283,12 @@ def _all_said(channel: paramiko.Channel) -> bool:
     if channel.recv_ready() or channel.recv_stderr_ready():
         return False
     return bool(channel.eof_received or channel.closed)
+
+
+def _hint(said: str) -> str:
+    if "No space left on device" in said:
+        return _("the disk is full: free some space, then the same command again")
+    return ""
 
 
 def _text(data: bytearray) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from labctl.home import lab_home
 from labctl.providers.nspawn.cgroup import Cgroup, cgroups_called
 from labctl.providers.nspawn.mounts import unmount_below
-from tests.lab.program import LAB
+from tests.lab.program import LAB, labctl
 from tests.lab.traces import lab_id
 
 
@@ -31,6 +33,18 @@ def power_off() -> None:
     unmount_below(lab_home(LAB).state)
     command("ip", "link", "delete", f"lab-{lab_id()}")
     command("nft", "delete", "table", "inet", f"labctl_{lab_id()}")
+
+
+@contextmanager
+def labctl_in(**folders: Path) -> Iterator[None]:
+    """labctl's folders are these (XDG_STATE_HOME=..., XDG_CACHE_HOME=...); its lab goes after."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, folder in folders.items():
+            patch.setenv(variable, str(folder))
+        try:
+            yield
+        finally:
+            labctl("destroy", "--yes")
 
 
 class Disk:

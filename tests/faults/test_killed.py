@@ -25,18 +25,19 @@ def whole(seconds: dict[str, float]) -> Traces:
 def test_labctl_is_killed(
     kill: Kill, seconds: dict[str, float], nothing: Traces, whole: Traces
 ) -> None:
-    if kill.command == "up":
-        labctl("destroy", "--yes")
-        # Whatever the kill before this one had left.
-        assert changed_since(nothing) == {}
-    else:
-        labctl("up")
-        on_host("host1", f"echo {kill.number} >{WORK}")
     after = kill.part * seconds[kill.command]
-    while not killed(*COMMANDS[kill.command], after=after):
+    while True:
+        if kill.command == "up":
+            labctl("destroy", "--yes")
+            # Whatever the kill before this one had left.
+            assert changed_since(nothing) == {}
+        else:
+            labctl("up")
+            on_host("host1", f"echo {kill.number} >{WORK}")
+        if killed(*COMMANDS[kill.command], after=after):
+            break
         # This time it was faster than usual.
         after /= 2
-        labctl(*(("destroy", "--yes") if kill.command == "up" else ("up",)))
     print(f"labctl {kill.command} killed after {after:.2f} s, then labctl {kill.back}")
 
     labctl(*COMMANDS[kill.back])

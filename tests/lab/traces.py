@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from labctl.home import lab_home
+from labctl.providers.nspawn.image import image_cgroup
 from tests.lab.program import LAB
 
 
@@ -47,8 +48,7 @@ def traces() -> Traces:
     return Traces(
         mounts=tuple(sorted(_mounts())),
         links=tuple(line.split("@")[0].split()[0] for line in _lines("ip", "-br", "link")),
-        # Each network namespace that an interface leads to; the kernel's numbers for them vary.
-        namespaces=tuple(f"peer {each}" for each in range(len(_lines("ip", "netns", "list-id")))),
+        namespaces=tuple(sorted(_namespaces())),
         tables=_lines("nft", "list", "tables"),
         groups=tuple(sorted(_groups())),
         processes=tuple(sorted(_processes())),
@@ -73,7 +73,9 @@ def _mounts() -> Iterator[str]:
     home = lab_home(LAB)
     seen: Counter[str] = Counter()
     for point in _lines("findmnt", "--raw", "--noheadings", "--output", "TARGET"):
-        if any(Path(point).is_relative_to(folder) for folder in (home.state, home.cache)):
+        if any(
+            Path(point).is_relative_to(folder) for folder in (home.state, home.cache / "images")
+        ):
             seen[point] += 1
             yield f"{point} {seen[point]}"
 
@@ -83,9 +85,22 @@ def lab_id() -> str:
     return hashlib.sha256(str(lab_home(LAB).state).encode()).hexdigest()[:8]
 
 
+def _namespaces() -> Iterator[str]:
+    """Each network namespace with a process that an interface of this one leads to.
+
+    One without is gone for all but the kernel, which may take a minute to say so.
+    """
+    numbers = _lines("lsns", "--type", "net", "--noheadings", "--output", "NETNSID")
+    for place, _number in enumerate(each for each in numbers if each.strip().isdigit()):
+        yield f"peer {place}"
+
+
 def _groups() -> Iterator[str]:
-    for pattern in (f"labctl-{lab_id()}-*", "labctl-image-*"):
-        yield from (str(path) for path in Path("/sys/fs/cgroup").rglob(pattern))
+    image = image_cgroup(lab_home(LAB).cache / "images").name
+    for name in (f"labctl-{lab_id()}-*", image):
+        # At the root of the hierarchy, or of each where there are several.
+        for pattern in (name, f"*/{name}"):
+            yield from (str(path) for path in Path("/sys/fs/cgroup").glob(pattern))
 
 
 def _processes() -> Iterator[str]:

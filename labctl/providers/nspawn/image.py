@@ -107,7 +107,7 @@ class Image:
         self._edition = edition
         self._apt = apt
         self._machine = machine
-        self._cgroup = _build_cgroup(folder)
+        self._cgroup = image_cgroup(folder)
         self._seen_whole: set[str] = set()
 
     def layers(self, sets: Iterable[PackageSet]) -> tuple[Layer, ...]:
@@ -323,13 +323,14 @@ def sweep_if_idle(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    _build_cgroup(folder).kill()
+    image_cgroup(folder).kill()
     for leftover in folder.glob(".build-*"):
         unmount_below(leftover)
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _build_cgroup(folder: Path) -> Cgroup:
+def image_cgroup(folder: Path) -> Cgroup:
+    """The processes that build an image into the folder."""
     return Cgroup(f"labctl-image-{_digest(str(folder))[:8]}")
 
 
