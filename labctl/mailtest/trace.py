@@ -107,9 +107,12 @@ def _find(records: Sequence[Record], wanted: str) -> Journey:
 def _stages(journey: Journey, records: Sequence[Record]) -> Iterator[Stage]:
     for place, visit in enumerate(journey.visits):
         following = [_session(later, records) for later in journey.visits[place + 1 :]]
+        active = visit.records[0].time
         for record in visit.records:
+            if isinstance(record.event, Activated):
+                active = record.time
             if isinstance(record.event, Attempt):
-                yield from _looked_up(record, record.event, following)
+                yield from _looked_up(record, record.event, following, active)
             yield _stage(record)
         yield from _dialogue(_session(visit, records))
         yield from _fetched(visit, records)
@@ -168,16 +171,19 @@ def _delivered(attempt: Attempt) -> tuple[str, str, str]:
 
 
 def _looked_up(
-    record: Record, attempt: Attempt, following: Sequence[Sequence[Record]]
+    record: Record, attempt: Attempt, following: Sequence[Sequence[Record]], active: datetime
 ) -> Iterator[Stage]:
-    """The name lookup before a relay: when the connecting began, and what it gave."""
+    """The name lookup before a relay: when the connecting began, and what it gave.
+
+    Not before the message was `active`: an open connection may have begun for another one.
+    """
     relay = _RELAY.match(attempt.relay)
     if relay is None:
         return
     begun = record.time - timedelta(seconds=attempt.delays[2] + attempt.delays[3])
     # The log's figures are rounded; the lookup was before the next server was spoken to.
     spoken = [session[0].time for session in following if session]
-    begun = min([begun, *(time - timedelta(microseconds=1) for time in spoken)])
+    begun = max(active, min([begun, *(time - timedelta(microseconds=1) for time in spoken)]))
     domain = attempt.recipient.rpartition("@")[2]
     what = _(
         "the mail server of {domain} is {name} at {address}",
