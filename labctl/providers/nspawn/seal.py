@@ -16,8 +16,9 @@ from labctl.home import write_atomically
 from labctl.run import run
 
 VERSION = 1
-# find(1): path, kind and mode, owners, size, time of the last change of the content, link.
-_FORMAT = r"%P\t%M\t%U\t%G\t%s\t%T@\t%l\0"
+# find(1): path, kind and mode, owners, time of the last change of the content; size and link.
+_FOLDER = r"%P\t%M\t%U\t%G\t%T@\0"
+_FILE = r"%P\t%M\t%U\t%G\t%T@\t%s\t%l\0"
 
 
 class _Seal(BaseModel):
@@ -67,6 +68,8 @@ def _read(layer: Path) -> _Seal | None:
 
 
 def _content(folder: Path) -> str:
-    told = run(["find", str(folder), "-mindepth", "1", "-printf", _FORMAT]).stdout
+    # A folder's own size says how many files it ever had, and is another in a copy.
+    kinds = ["-type", "d", "-printf", _FOLDER, "-o", "-printf", _FILE]
+    told = run(["find", str(folder), "-mindepth", "1", *kinds]).stdout
     # The order in which a folder lists its files is the file system's own affair.
     return hashlib.sha256("\0".join(sorted(told.split("\0"))).encode()).hexdigest()

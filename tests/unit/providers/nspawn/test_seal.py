@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_a_layer_is_whole_as_it_was_built(layer: Path) -> None:
 def lead_elsewhere(layer: Path) -> None:
     (layer / "etc" / "link").unlink()
     (layer / "etc" / "link").symlink_to("shadow")
+
+
+def test_a_copy_is_whole_too(layer: Path) -> None:
+    # A folder that once had many files stays large; its copy is small.
+    for number in range(2000):
+        (layer / "etc" / f"{number:0100}").touch()
+    for number in range(2000):
+        (layer / "etc" / f"{number:0100}").unlink()
+    seal(layer, layer, ())
+    (layer.parent / "copy").mkdir()
+    copies = [layer.parent / "copy" / path.name for path in (layer, Path(f"{layer}.seal"))]
+    for path, copy in zip((layer, Path(f"{layer}.seal")), copies, strict=True):
+        subprocess.run(["cp", "-a", path, copy], check=True)
+    assert is_sealed(copies[0])
 
 
 def spoil_time(layer: Path) -> None:
