@@ -43,6 +43,15 @@ def grade_hosts(
     """
     if not targets:
         raise WrongUsage(_("no host to check"))
+    if not any(step.applies_to(target.scene) for step in steps for target in targets.values()):
+        raise WrongUsage(
+            _(
+                "{hosts}: nothing of {steps} in this lab",
+                hosts=", ".join(targets),
+                steps=", ".join(step.name for step in steps),
+            ),
+            hint=_("labctl check --list names the sections; `extras` in labctl.toml adds some"),
+        )
     with ThreadPoolExecutor(len(targets)) as pool:
         each = list(pool.map(lambda target: grade(target, steps, sends=sends), targets.values()))
     return Grades(in_book_order(report for reports in each for report in reports))

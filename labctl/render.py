@@ -11,7 +11,6 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -334,15 +333,14 @@ def print_files(files: Sequence[ManagedFile], *, written_to: Path | None, as_jso
 
 def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
     colours: dict[str, str] = {}
-    with suppress(KeyboardInterrupt):
-        for line in lines:
-            if as_json:
-                sys.stdout.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
-                sys.stdout.flush()
-                continue
-            colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])
-            stamp = line.time.strftime("%H:%M:%S.%f")[:-3]
-            console().print(f"{stamp} [{colour}]{line.host}[/] {escape(line.text)}")
+    for line in lines:
+        if as_json:
+            sys.stdout.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            continue
+        colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])
+        stamp = line.time.strftime("%H:%M:%S.%f")[:-3]
+        console().print(f"{stamp} [{colour}]{line.host}[/] {escape(line.text)}")
 
 
 def print_net(is_open: bool, *, as_json: bool) -> None:

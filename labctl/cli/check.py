@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, complete_hosts, complete_steps
+from labctl.cli.options import (
+    DEFAULT_NAME,
+    AsJson,
+    Name,
+    complete_hosts,
+    complete_steps,
+    until_interrupted,
+)
 from labctl.i18n import _
 
 # Long enough to read what changed, short enough to feel at once.
@@ -58,11 +64,8 @@ def check(
         # A message every few seconds would not let a mail program rest that is open.
         grades = grade_hosts(targets, steps, sends=not watch)
         if watch:
-            # Ctrl-C is how a watch ends: the table as it last was stays on the screen.
-            with (
-                suppress(KeyboardInterrupt),
-                watching(errors_only=errors_only, solution=solution) as show,
-            ):
+            # The table as it last was stays on the screen.
+            with until_interrupted(), watching(errors_only=errors_only, solution=solution) as show:
                 while True:
                     show(grades)
                     time.sleep(_PAUSE_SECONDS)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, OptionalHost
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, OptionalHost, until_interrupted
 from labctl.i18n import _
 
 
@@ -26,6 +26,6 @@ def logs(
     session = open_session(name)
     hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.mail_hosts]
     session.ensure_up()
-    with session.targets(hosts) as targets:
+    with session.targets(hosts) as targets, until_interrupted():
         found = follow_lines(targets, lines) if follow else newest_lines(targets, lines)
         print_log_lines(found, as_json=as_json)

@@ -43,7 +43,8 @@ _FETCHED = re.compile(
 class Stage:
     """One station. `role` is MUA, MTA, MDA or DNS; `term` the chapter's word for what is done.
 
-    `time` is by the labctl machine's clock; `detail` is the log's own text.
+    `time` is by the labctl machine's clock; `detail` is the log's own text. `reader` is the
+    account that fetched the message, empty for every other stage.
     """
 
     time: datetime
@@ -54,6 +55,7 @@ class Stage:
     term: str
     what: str
     detail: str
+    reader: str = ""
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,14 @@ def _fetched(visit: Visit, records: Sequence[Record]) -> Iterator[Stage]:
                 what = _("{user} fetched mail over {protocol}", user=user, protocol=protocol)
                 term = _("reception by the mail client")
                 yield Stage(
-                    record.time, record.host, record.program, "", "MUA", term, what, record.text
+                    record.time,
+                    record.host,
+                    record.program,
+                    "",
+                    "MUA",
+                    term,
+                    what,
+                    record.text,
+                    reader=user,
                 )
                 break

@@ -112,14 +112,12 @@ def _steps(trace: Trace) -> Iterator[_Step]:
     before: Place = writer
     for stage in trace.stages:
         server = ("MTA", stage.host)
-        if stage.role == "MUA" and stage.program != "dovecot":
+        if stage.reader:
+            mailbox = (to for to in trace.recipients if to.partition("@")[0] == stage.reader)
+            yield _Step(stage, ("MDA", stage.host), ("MUA", next(mailbox, stage.reader)))
+        elif stage.role == "MUA":
             yield _Step(stage, writer, server)
             before = server
-        elif stage.role == "MUA":
-            reader = next(
-                (to for to in trace.recipients if to.split("@")[0] == stage.what.split()[0]), ""
-            )
-            yield _Step(stage, ("MDA", stage.host), ("MUA", reader or writer[1]))
         elif stage.role == "MDA":
             yield _Step(stage, server, ("MDA", stage.host))
         elif stage.program == "smtpd" and not stage.queue_id and "connect" in stage.detail[:7]:
