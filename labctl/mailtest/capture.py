@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -43,17 +45,13 @@ def captured(address: IPv4Address, file: Path) -> Iterator[None]:
     """Captures SMTP on the network of `address` into `file` for the time of the block.
 
     The file is libpcap's format, for Wireshark too, and whole once the block is left. Raises
-    MachineLacks where tcpdump is not installed or may not capture.
+    MachineLacks where this is not Linux, or tcpdump is not installed or may not capture.
     """
+    _ensure_able()
     route = json.loads(run(["ip", "-json", "route", "get", str(address)]).stdout)
     argv = ["tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", route[0]["dev"]]
     log = file.with_suffix(".log")
-    try:
-        pid = spawn([*argv, "-w", str(file), "tcp", "port", str(_SMTP)], log=log)
-    except FileNotFoundError as error:
-        raise MachineLacks(
-            _("the program {name} is not installed", name="tcpdump"), hint="apt install tcpdump"
-        ) from error
+    pid = spawn([*argv, "-w", str(file), "tcp", "port", str(_SMTP)], log=log)
     try:
         _await_listening(pid, log)
         yield
@@ -61,6 +59,17 @@ def captured(address: IPv4Address, file: Path) -> Iterator[None]:
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGINT)
             os.waitpid(pid, 0)
+
+
+def _ensure_able() -> None:
+    if platform.system() != "Linux":
+        raise MachineLacks(
+            _("the dialogue can be captured on Linux only"), hint="labctl trace last"
+        )
+    if shutil.which("tcpdump") is None:
+        raise MachineLacks(
+            _("the program {name} is not installed", name="tcpdump"), hint="apt install tcpdump"
+        )
 
 
 def _await_listening(pid: int, log: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labctl.errors import LabError
+from labctl.errors import LabError, MachineLacks
 from labctl.i18n import _
 from labctl.mailtest.capture import Spoken, captured, dialogues
 from labctl.mailtest.letters import first_letters, new_run_id
@@ -48,6 +48,11 @@ def send_and_watch(
             trace = trace_message(targets, letter.message_id)
         names = {str(host.address): host.name for host in sender.lab.hosts}
         spoken = dialogues(file, names)
+        if trace.settled and not spoken:
+            raise MachineLacks(
+                _("the message went its way, but nothing of it was seen on this machine's wire"),
+                hint="labctl trace last",
+            )
         if keep is not None:
             shutil.copyfile(file, keep)
     return trace, spoken

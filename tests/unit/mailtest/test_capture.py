@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import platform
 import random
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import dpkt
 import pytest
 
-from labctl.mailtest.capture import Spoken, dialogues
+from labctl.errors import MachineLacks
+from labctl.mailtest.capture import Spoken, captured, dialogues
 from tests.unit.mailtest.recorded import DATA
 
 NAMES = {"192.168.56.101": "host1", "192.168.56.102": "host2"}
@@ -46,6 +49,22 @@ def test_both_sides_of_the_books_message() -> None:
     assert server[-2].startswith("250 2.0.0 Ok: queued as ")
     assert all(line.by_server == (line.speaker == "host2") for line in spoken)
     assert [line.time for line in spoken] == sorted(line.time for line in spoken)
+
+
+@pytest.mark.parametrize(
+    ("system", "hint"), [("Linux", "apt install tcpdump"), ("Darwin", "labctl trace last")]
+)
+def test_a_machine_that_cannot_capture_says_what_to_do(
+    system: str, hint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(MachineLacks) as error,
+        captured(IPv4Address("192.168.56.102"), tmp_path / "smtp.pcap"),
+    ):
+        pass
+    assert error.value.hint == hint
 
 
 def test_an_address_without_a_name_speaks_for_itself() -> None:
