@@ -26,13 +26,19 @@ SECONDS = 60
 
 @pytest.fixture(scope="module", autouse=True)
 def _lab(place: Path) -> Iterator[None]:
-    labctl("up", "--lab", str(write_lab_file(place)))
+    labctl("up", "--until", "dns", "--lab", str(write_lab_file(place)))
     yield
     labctl("destroy", "--yes")
 
 
 def machine(store: Store, host: str) -> Vm:
     return store.read().vm(f"labctl-{NAME}-{host}")
+
+
+def test_a_class_begins_where_chapter_5_ends_and_up_goes_on_from_there() -> None:
+    (lab,) = labctl("status", "--json").data["labs"]
+    assert [each["name"] for each in lab["checkpoints"]] == ["os", "dns"]
+    assert labctl("up", "--json").data["reports"]
 
 
 def test_two_linked_clones_run_under_names_that_show_the_lab(store: Store) -> None:
@@ -76,6 +82,7 @@ def test_status_sees_both_running_with_all_checkpoints() -> None:
 
 def test_mail_goes_both_ways() -> None:
     labctl("test-mail", "--timeout", "120")
+    assert "status=sent" in labctl("logs", "host2").out
 
 
 def test_an_independent_client_logs_in_sends_and_reads() -> None:
@@ -133,6 +140,16 @@ def test_a_snapshot_missing_on_one_machine_stops_the_reset_before_it_begins(stor
     assert "host2" in error["message"]
     assert name in error["cause"]
     assert {host: machine(store, host).pid for host in ADDRESSES} == pids
+
+
+def test_stopped_machines_start_again_and_nothing_is_lost() -> None:
+    on_host("host1", "echo kept >/root/kept; sync")
+    labctl("down")
+    (lab,) = labctl("status", "--json").data["labs"]
+    assert [host["state"] for host in lab["hosts"]] == ["stopped", "stopped"]
+    assert labctl("test-mail", "--json", code=4).error["hint"].startswith("labctl up")
+    assert not labctl("up", "--json").data["made"]
+    assert on_host("host1", "cat /root/kept") == "kept\n"
 
 
 def test_a_machine_deleted_behind_labctls_back_is_named(store: Store) -> None:
