@@ -61,7 +61,7 @@ def main() -> None:
     """Runs the benchmark; prints tables in Markdown, and on standard error how it goes on."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="rounds of all but the cold figures")
-    parser.add_argument("--cold-runs", type=int, default=3, help="rounds of the image build")
+    parser.add_argument("--cold-runs", type=int, default=5, help="rounds of the image build")
     parser.add_argument("--into", type=Path, help="put the tables into this page, at its marks")
     wanted = parser.parse_args()
     measures = Measures()

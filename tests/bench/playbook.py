@@ -74,7 +74,7 @@ class Playbook:
         }
         common = {
             "rendered": str(self._folder / "rendered"),
-            "packages": [*packages.dns, *packages.mail],
+            "packages": [*packages.dns, *packages.mail, *packages.extra],
         }
         return {"lab": {"hosts": each, "vars": common}}
 

@@ -18,7 +18,7 @@ copied() {
   return $changed
 }
 
-packages="bind9 bind9-utils postfix dovecot-pop3d dovecot-imapd sasl2-bin libsasl2-modules mailutils ufw"
+packages="bind9 bind9-utils postfix dovecot-pop3d dovecot-imapd sasl2-bin libsasl2-modules mailutils ufw busybox-static"
 if ! dpkg-query -s $packages >/dev/null 2>&1; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
 fi
@@ -53,8 +53,9 @@ copied etc/mailutils.conf etc/mailname || :
 
 if [ -n "$restart" ]; then systemctl restart postfix; fi
 if copied etc/dovecot; then systemctl reload dovecot; fi
+if copied etc/autoconfig srv; then systemctl restart autoconfig; fi
 
-for unit in named postfix ufw saslauthd dovecot; do
+for unit in named postfix ufw saslauthd dovecot autoconfig; do
   systemctl is-enabled --quiet $unit || systemctl enable --quiet $unit
   systemctl is-active --quiet $unit || systemctl start $unit
 done
