@@ -51,6 +51,10 @@ class LabHome:
         return self.state / "logs"
 
     @property
+    def drill_file(self) -> Path:
+        return self.state / "drill.json"
+
+    @property
     def lock_file(self) -> Path:
         # Beside the lab's folder: `destroy` removes the folder while it holds the lock.
         return self.state.parent / f".{self.name}.lock"

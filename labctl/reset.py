@@ -9,14 +9,11 @@ import time
 from dataclasses import dataclass
 
 from labctl.baselines import Baselines
-from labctl.drills.exercise import forget
-from labctl.engine import checkpoint_of
 from labctl.errors import WrongState, WrongUsage
 from labctl.home import name_option
 from labctl.i18n import _
 from labctl.providers.base import Progress, unknown_checkpoint
 from labctl.session import Session
-from provision.steps import STEPS
 
 KEPT_BEFORE_RESET = 3
 _BEFORE = "before-reset-"
@@ -55,6 +52,10 @@ def target_of_reset(session: Session, asked: str | None) -> str:
 
 def _of_step(wanted: str, names: list[str]) -> str:
     """The checkpoint kept after the step of that name; the last step's is called `ready`."""
+    # The steps take a tenth of a second to import, and the checkpoints most go back to need none.
+    from labctl.engine import checkpoint_of
+    from provision.steps import STEPS
+
     step = next((step for step in STEPS if step.name == wanted), None)
     if step is None:
         raise unknown_checkpoint(wanted, names)
@@ -81,7 +82,8 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     session.provider.ensure_usable()
     kept_as = _BEFORE + time.strftime("%Y%m%d-%H%M%S")
     session.provider.restore(checkpoint, progress, keep_as=kept_as)
-    forget(session.home)
+    # After a reset no drill is on.
+    session.home.drill_file.unlink(missing_ok=True)
     baselines = Baselines(session.home)
     baselines.went_back(checkpoint, kept_as)
     if checkpoint.startswith(_BEFORE):

@@ -74,9 +74,10 @@ class HostState(StrEnum):
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """A saved state of the whole lab. `created` is ISO 8601 with offset, `size` in bytes.
+    """A saved state of the whole lab. `created` is ISO 8601 with offset.
 
-    `origin` says what made it: `up`, `reset` (the state before one) or `user`.
+    `size` is in bytes, 0 where it was not measured. `origin` says what made it: `up`, `reset`
+    (the state before one) or `user`.
     """
 
     name: str

@@ -59,7 +59,7 @@ def look(name: str) -> LabStatus:
             )
             for host in session.lab.hosts
         ),
-        checkpoints=session.provider.checkpoints(),
+        checkpoints=session.provider.checkpoints(measured=True),
         folders={
             N_("state"): home.state,
             N_("keys"): home.key_file.parent,

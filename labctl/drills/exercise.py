@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -50,7 +49,7 @@ class Attempt:
 def running(home: LabHome) -> Running:
     """The drill that is on; WrongState where there is none."""
     try:
-        return Running.model_validate_json(_file(home).read_bytes())
+        return Running.model_validate_json(home.drill_file.read_bytes())
     except (OSError, ValidationError) as error:
         raise WrongState(_("no drill is on"), hint="labctl drill start --random") from error
 
@@ -67,7 +66,7 @@ def pick(name: str | None, level: int | None) -> Drill:
 
 def start(session: Session, targets: Mapping[str, Target], drill: Drill) -> None:
     """Breaks a good lab. Raises WrongState where it is not good, or a drill is on already."""
-    if _file(session.home).exists():
+    if session.home.drill_file.exists():
         raise WrongState(
             _("the drill {name} is still on", name=running(session.home).name),
             hint="labctl drill solve",
@@ -93,7 +92,7 @@ def look(session: Session, targets: Mapping[str, Target]) -> Attempt:
     drill = running(session.home).drill
     grades = grade_hosts(targets)
     if grades.ok:
-        _file(session.home).unlink(missing_ok=True)
+        session.home.drill_file.unlink(missing_ok=True)
     return Attempt(drill, grades.ok, grades)
 
 
@@ -104,18 +103,9 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
         targets[drill.host].remote.script(drill.repair)
     if not grade_hosts(targets).ok:
         bring_up(session, progress)
-    _file(session.home).unlink(missing_ok=True)
+    session.home.drill_file.unlink(missing_ok=True)
     return drill
 
 
-def forget(home: LabHome) -> None:
-    """After a reset no drill is on."""
-    _file(home).unlink(missing_ok=True)
-
-
-def _file(home: LabHome) -> Path:
-    return home.state / "drill.json"
-
-
 def _write(home: LabHome, now: Running) -> None:
-    write_atomically(_file(home), now.model_dump_json())
+    write_atomically(home.drill_file, now.model_dump_json())

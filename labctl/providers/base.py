@@ -101,8 +101,8 @@ class Provider(Protocol):
         a name that is not there, with the names that are.
         """
 
-    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
-        """The saved states, oldest first."""
+    def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
+        """The saved states, oldest first; `measured` with their sizes, which takes a moment."""
 
     def drop(self, checkpoint: str) -> None:
         """Removes a saved state; what others share with it stays."""

@@ -168,6 +168,11 @@ class Image:
             )
         self.ensure(layers, progress)
 
+    def look_at(self, names: tuple[str, ...]) -> None:
+        """Reads the layers' seals ahead of `ensure_again`, which then need not."""
+        for name in names:
+            self._is_whole(name)
+
     def _is_whole(self, name: str) -> bool:
         if name not in self._seen_whole and is_sealed(self.path(name)):
             self._seen_whole.add(name)

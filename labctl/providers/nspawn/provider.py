@@ -285,14 +285,20 @@ class NspawnProvider:
             raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
         for host in self._names:
             progress(host, _("going back to {name}", name=checkpoint))
-        self._each(Container.kill)
+        self._end_hosts(before_standing_on=saved.stack)
         if keep_as:
             book = book.with_checkpoint(self._saved(keep_as, "reset", book.current))
         top = self._store.new_layer(self._names)
         self._store.write(book.model_copy(update={"base": saved.stack, "top": top}))
         self.start(progress)
 
-    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+    def _end_hosts(self, *, before_standing_on: Stack) -> None:
+        """Like pulled plugs, while the image layers to come are looked at: each takes its time."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            pool.submit(self._image.look_at, before_standing_on.image)
+            self._each(Container.kill)
+
+    def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
         book = self._store.read()
         if book is None:
             return ()
@@ -300,7 +306,7 @@ class NspawnProvider:
             CheckpointInfo(
                 name=saved.name,
                 created=saved.created,
-                size=self._store.size(saved.stack.layers[-1]),
+                size=self._store.size(saved.stack.layers[-1]) if measured else 0,
                 origin=saved.origin,
             )
             for saved in book.checkpoints

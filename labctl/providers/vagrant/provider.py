@@ -299,7 +299,7 @@ class VagrantProvider:
                 hint=_("another checkpoint, or labctl destroy, then labctl up"),
             )
 
-    def checkpoints(self) -> tuple[CheckpointInfo, ...]:
+    def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
         """The saved states; a hypervisor does not say how large a snapshot is, so size is 0."""
         book = read_book(self._home)
         saved = sorted(book.checkpoints, key=lambda each: each.created) if book is not None else []
