@@ -7,6 +7,8 @@ median of the rounds' own. All are of whole processes, from start to end.
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +22,7 @@ from tests.bench.labs import (
     init_pids,
     labctl,
     open_ssh,
+    start,
     start_labctl,
 )
 from tests.bench.timing import MEGABYTES, SECONDS, Aim, Measures, machine
@@ -29,7 +32,8 @@ RESET, BOOT = "`reset`, to both SMTP greetings", "bare boot, to both SMTP greeti
 MAIL, SIX, TWO = "`test-mail` (six messages)", "bare mail, six messages", "bare mail, two messages"
 MAIL_ITSELF = "`test-mail` as it tells its own time"
 CONFIGURE, NOOP = "`up`, from `packages` to `ready`", "`up`, nothing to do"
-HELP, MEMORY, DISK = "`--help`", "memory of a running lab", "disk of a running lab"
+HELP, TYPER = "`--help`", "bare `import typer`"
+MEMORY, DISK = "memory of a running lab", "disk of a running lab"
 
 AIMS = [
     Aim("no-op `up` against Ansible's no-op", "Ansible, nothing to do", NOOP, 10, least=True),
@@ -49,6 +53,7 @@ RATIOS = [
     (MAIL, SIX),
     (MAIL, TWO),
     (MAIL_ITSELF, SIX),
+    (HELP, TYPER),
     *((f"{tool}, nothing to do", NOOP) for tool in others.TOOLS),
     *((f"{tool}, from `packages` to `ready`", CONFIGURE) for tool in others.TOOLS),
 ]
@@ -64,6 +69,8 @@ def main() -> None:
     parser.add_argument("--cold-runs", type=int, default=5, help="rounds of the image build")
     parser.add_argument("--into", type=Path, help="put the tables into this page, at its marks")
     wanted = parser.parse_args()
+    # What a person has: Python keeps what it compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     measures = Measures()
     said = [machine()]
     try:
@@ -121,6 +128,7 @@ def everyday(measures: Measures) -> None:
     measures.add(DISK, footprint.disk(), MEGABYTES)
     measures.time("`check`", lambda: labctl("check"))
     measures.time(HELP, lambda: labctl("--help"))
+    measures.time(TYPER, lambda: finish(start([sys.executable, "-c", "import typer"])))
 
 
 def mail(measures: Measures, folder: Path) -> None:
