@@ -34,7 +34,7 @@ def test_in_japanese(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABCTL_LANG", "ja")
     assert told("restarted postfix") == "postfix を再起動"
     assert told("added postfix to group sasl") == "postfix をグループ sasl に追加"
-    assert told("made /var/spool passable") == "/var/spool を通り抜けられるように変更"
+    assert told("made /var/spool passable") == "/var/spool に入れるようにパーミッションを変更"
 
 
 def test_in_english_it_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
