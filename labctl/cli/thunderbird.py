@@ -20,7 +20,7 @@ def thunderbird(
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.errors import WrongUsage
+    from labctl.errors import LabError, WrongUsage
     from labctl.render_mail import print_mail_settings
     from labctl.run import interactive
     from labctl.session import open_session
@@ -45,4 +45,7 @@ def thunderbird(
         typer.echo(_("Thunderbird will ask for the password: labctl credentials"), err=True)
     code = interactive(["thunderbird", "--no-remote", "--profile", str(folder)])
     if code != 0:
-        raise typer.Exit(code)
+        raise LabError(
+            _("Thunderbird ended with status {code}", code=code),
+            hint=_("labctl thunderbird --print shows the settings, to type them by hand"),
+        )
