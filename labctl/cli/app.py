@@ -88,7 +88,10 @@ def run(words: Sequence[str]) -> int:
             # What broke off because we did is no error of its own.
             raise KeyboardInterrupt from error
         return _report(error if isinstance(error, LabError) else _of_machine(error), words)
-    except typer.Abort:
+    except typer.Abort as error:
+        if interrupts.seen:
+            # Typer takes Ctrl-C at a question for a "no".
+            raise KeyboardInterrupt from error
         sys.stderr.write(_("nothing was done") + "\n")
         return ExitCode.FAILED
     except _Refused as error:

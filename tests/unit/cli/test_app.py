@@ -156,6 +156,34 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: sign
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("typed", "code"), [(b"\x03", 130), (b"n\n", 1), (b"\x04", 1)])
+def test_ctrl_c_at_a_question_is_no_answer(typed: bytes, code: int) -> None:
+    # At a terminal of its own, whose Ctrl-C is a signal.
+    script = (
+        "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        "sys.argv = ['labctl', 'destroy']\n"
+        "from labctl.cli import main; main()"
+    )
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LABCTL_LANG": "en"},
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    asked = b""
+    while b"[y/N]" not in asked:
+        asked += os.read(process.stderr.fileno(), 100)
+    os.write(ours, typed)
+    told = process.communicate(timeout=20)[1].decode()
+    assert process.returncode == code
+    assert ("interrupted" if code == 130 else "nothing was done") in told
+    os.close(theirs)
+    os.close(ours)
+
+
 def _endless(folder: Path) -> str:
     """A lab file that never ends: who reads it waits."""
     os.mkfifo(folder / "lab.toml")
