@@ -14,6 +14,7 @@ from labctl.cli.options import (
     Name,
     complete_hosts,
     complete_steps,
+    ensure_apart,
     until_interrupted,
 )
 from labctl.i18n import _
@@ -53,6 +54,8 @@ def check(
     from labctl.session import open_session
     from provision.steps import STEPS
 
+    ensure_apart(("--watch", watch), ("--json", as_json))
+    ensure_apart(("--list", show_list), ("--watch", watch), ("--junit", junit))
     steps = chosen_steps(step or [])
     session = open_session(name)
     hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.hosts]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart
 from labctl.i18n import _
 
 app = typer.Typer(
@@ -48,6 +48,8 @@ def start(
     from labctl.render_drill import print_symptom
     from labctl.session import open_session
 
+    ensure_apart((str(drill), drill), ("--random", at_random))
+    ensure_apart((str(drill), drill), ("--level", level))
     if drill is None and not at_random:
         raise WrongUsage(_("which drill?"), hint="labctl drill list, labctl drill start --random")
     chosen = exercise.pick(drill, level)

@@ -73,6 +73,18 @@ Until = Annotated[
 DEFAULT_NAME = "default"
 
 
+def ensure_apart(*options: tuple[str, object]) -> None:
+    """Raises WrongUsage where two options are given of which one would go unheard."""
+    from labctl.errors import WrongUsage
+
+    given = [name for name, value in options if value]
+    if len(given) > 1:
+        raise WrongUsage(
+            _("{one} and {other} do not go together", one=given[0], other=given[1]),
+            hint=_("leave one of them out"),
+        )
+
+
 @contextmanager
 def until_interrupted() -> Iterator[None]:
     """Ctrl-C is how what stands within ends: nothing broke off, and nothing is told of it."""
