@@ -39,7 +39,8 @@ def check(
         bool, typer.Option("--solution", help=_("Show the line that mends it, too."))
     ] = False,
     junit: Annotated[
-        Path | None, typer.Option("--junit", help=_("Also write a JUnit file."))
+        Path | None,
+        typer.Option("--junit", help=_("Also write a JUnit file."), dir_okay=False),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help=_("Check again and again, until Ctrl-C."))
@@ -73,8 +74,9 @@ def check(
                     show(grades)
                     time.sleep(_PAUSE_SECONDS)
                     grades = grade_hosts(targets, steps, sends=False)
-    print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
     if junit is not None:
+        # Before the document: where the file cannot be written, the error is the one document.
         write_junit(junit, "labctl check", junit_cases(grades))
+    print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
     if not grades.ok:
         raise typer.Exit(ExitCode.FAILED)
