@@ -40,4 +40,4 @@ def write_below(folder: Path, files: Sequence[ManagedFile]) -> None:
         for file in files:
             target = folder / file.path.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.content, encoding="utf-8")
+            target.write_text(file.content, encoding="utf-8", newline="\n")

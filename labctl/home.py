@@ -122,7 +122,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+        # On Windows too: OpenSSH refuses a key whose lines end in CR LF.
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as sink:
             sink.write(text)
             sink.flush()
             os.fsync(sink.fileno())
