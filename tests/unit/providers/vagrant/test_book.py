@@ -42,13 +42,16 @@ def test_the_keys_are_pinned_to_where_ssh_answers(home: LabHome) -> None:
     assert read_book(home) == book
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"hypervisor": 1}', "\x00"])
-def test_a_broken_book_is_a_state_to_mend(home: LabHome, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"hypervisor": 1}', "\x00", '{"version": 99, "hypervisor": "virtualbox"}']
+)
+def test_a_broken_book_is_a_state_to_mend(text: str) -> None:
+    home = lab_home("class-a")
     home.state.mkdir(parents=True)
     (home.state / "vagrant.json").write_text(text)
     with pytest.raises(WrongState) as caught:
         read_book(home)
-    assert "labctl destroy" in caught.value.hint
+    assert "labctl destroy --name class-a" in caught.value.hint
 
 
 def test_no_book_is_no_lab(home: LabHome) -> None:
