@@ -20,6 +20,7 @@ def report(
     from labctl.render import print_done
     from labctl.report.facts import gather
     from labctl.report.page import page
+    from labctl.run import show
     from labctl.session import open_session
 
     session = open_session(name)
@@ -27,4 +28,4 @@ def report(
     write_for_person(file, page(gather(session)))
     print_done("report", _("written: {path}", path=file), as_json=False)
     if open_it:
-        typer.launch(file.resolve().as_uri())
+        show(file)
