@@ -20,11 +20,12 @@ def thunderbird(
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.errors import WrongUsage
+    from labctl.errors import ExitCode, WrongUsage
     from labctl.render_mail import print_mail_settings
     from labctl.run import interactive
     from labctl.session import open_session
     from labctl.thunderbird.profile import write_profile
+    from labctl.thunderbird.program import find_thunderbird
     from labctl.thunderbird.settings import settings_of
 
     session = open_session(name)
@@ -39,10 +40,10 @@ def thunderbird(
         print_mail_settings(settings, as_json=as_json)
         return
     session.ensure_up()
+    program = find_thunderbird()
     folder = session.home.state / "thunderbird" / chosen.name
     password = session.credentials.password(chosen.account)
     if not write_profile(folder, settings, chosen.address, password):
         typer.echo(_("Thunderbird will ask for the password: labctl credentials"), err=True)
-    code = interactive(["thunderbird", "--no-remote", "--profile", str(folder)])
-    if code != 0:
-        raise typer.Exit(code)
+    if interactive([program, "--no-remote", "--profile", str(folder)]) != 0:
+        raise typer.Exit(ExitCode.FAILED)
