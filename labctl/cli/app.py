@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,12 @@ from labctl.i18n import _
 # A command line that Typer refuses. Typer exports the child only, and brings Click's parent
 # as its own since 0.26.
 _Refused: Any = typer.BadParameter.__base__
+
+# What stands in a hint and takes a lab's name.
+_LAB_COMMAND = re.compile(
+    r"\blabctl (up|test-mail|trace|thunderbird|report|check|reset|diff|checkpoints|status|ssh|logs"
+    r"|credentials|net|down|destroy|drill (start|hint|check|solve))(?![a-z-])"
+)
 
 
 def _choose_language(words: Sequence[str]) -> None:
@@ -122,8 +129,31 @@ def _own(words: Sequence[str]) -> Sequence[str]:
 def _report(error: LabError, words: Sequence[str]) -> int:
     from labctl.render import print_error
 
+    error.hint = _for_named_lab(error.hint, _own(words))
     print_error(error, as_json="--json" in _own(words))
     return error.exit_code
+
+
+def _for_named_lab(hint: str, words: Sequence[str]) -> str:
+    """The hint with its commands for the lab that the command line names.
+
+    Most of what can go wrong does so where nobody knows of the lab's name: written there for
+    the default lab, its commands would do their work on that one.
+    """
+    name = _named(words)
+    if not name or "--name" in hint:
+        return hint
+    return _LAB_COMMAND.sub(rf"\g<0> --name {name}", hint)
+
+
+def _named(words: Sequence[str]) -> str:
+    """The lab of `--name`; empty for the default one, and where LABCTL_NAME has said it."""
+    for place, word in enumerate(words):
+        if word.startswith("--name="):
+            return word.removeprefix("--name=")
+        if word == "--name" and place + 1 < len(words):
+            return words[place + 1]
+    return ""
 
 
 def _report_refusal(error: Any, words: Sequence[str]) -> int:

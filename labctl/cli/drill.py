@@ -57,7 +57,7 @@ def start(
     session.ensure_up()
     with locked(session.home), session.targets() as targets:
         exercise.start(session, targets, chosen)
-    print_symptom(chosen, hidden=drill is None, as_json=as_json)
+    print_symptom(chosen, name, hidden=drill is None, as_json=as_json)
 
 
 @app.command("hint", help=_("Give the next hint."))
@@ -81,7 +81,7 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     session.ensure_up()
     with session.targets() as targets:
         attempt = exercise.look(session, targets)
-    print_attempt(attempt, as_json=as_json)
+    print_attempt(attempt, name, as_json=as_json)
     if not attempt.mended:
         raise typer.Exit(ExitCode.FAILED)
 

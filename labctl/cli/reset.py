@@ -41,4 +41,4 @@ def reset(
             confirm(_("Put both hosts back to {name}?", name=checkpoint))
         with Live(session.lab, quiet=as_json) as live:
             result = go_back(session, checkpoint, live.progress)
-    print_reset(result, as_json=as_json)
+    print_reset(result, name, as_json=as_json)

@@ -21,6 +21,7 @@ def thunderbird(
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import ExitCode, WrongUsage
+    from labctl.home import name_option
     from labctl.render_mail import print_mail_settings
     from labctl.run import interactive
     from labctl.session import open_session
@@ -44,6 +45,8 @@ def thunderbird(
     folder = session.home.state / "thunderbird" / chosen.name
     password = session.credentials.password(chosen.account)
     if not write_profile(folder, settings, chosen.address, password):
-        typer.echo(_("Thunderbird will ask for the password: labctl credentials"), err=True)
+        command = "labctl credentials" + name_option(name)
+        text = _("Thunderbird will ask for the password: {command} shows it", command=command)
+        typer.echo(text, err=True)
     if interactive([program, "--no-remote", "--profile", str(folder)]) != 0:
         raise typer.Exit(ExitCode.FAILED)

@@ -256,3 +256,24 @@ def test_json_of_a_good_answer_is_one_document() -> None:
     _made("default")
     (lab,) = labctl("status", "--json", code=0).json["data"]["labs"]
     assert [host["state"] for host in lab["hosts"]] == ["absent", "absent"]
+
+
+@pytest.mark.parametrize("option", [["--name", "class-a"], ["--name=class-a"]])
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_hints_commands_work_on_the_lab_that_was_named(option: list[str], lang: str) -> None:
+    _made("class-a")
+    home = lab_home("class-a")
+    home.credentials_file.write_text('{"passwords": {"user1": "x", "user2": "y"}}')
+    told = labctl("--lang", lang, "drill", "check", *option, code=4).err
+    assert "labctl drill start --name class-a --random" in told
+    (home.state / "nspawn.json").write_text("{")
+    told = labctl("--lang", lang, "reset", "--yes", *option, code=4).err
+    assert "labctl destroy --name class-a" in told
+    assert "labctl up --name class-a" in told
+    assert told.count("--name") == 2
+    told = labctl("--lang", lang, "trace", "1", "--pcap", "x", *option, code=2).err
+    assert "labctl trace --name class-a --transcript" in told
+
+
+def test_the_status_of_a_named_lab_says_how_that_one_is_made() -> None:
+    assert "labctl up --name class-a makes it" in labctl("status", "--name", "class-a", code=0).out
