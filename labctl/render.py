@@ -291,7 +291,7 @@ def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
     table.add_column(_("saved"))
     table.add_column(_("size"), justify="right")
     table.add_column(_("saved by"))
-    origins = {"up": "labctl up", "reset": "labctl reset", "user": _("a person")}
+    origins = {"up": "labctl up", "reset": "labctl reset"}
     for saved in checkpoints:
         when = datetime.fromisoformat(saved.created).astimezone()
         size = f"{saved.size / 1024**2:.1f} MiB" if saved.size else ""
