@@ -165,6 +165,11 @@ def _report_refusal(error: Any, words: Sequence[str]) -> int:
     return _report(WrongUsage(error.format_message(), hint=f"{command} --help"), words)
 
 
+def refused_by_machine(error: OSError) -> int:
+    """Tells of an error behind a command's end; returns the exit code."""
+    return _report(_of_machine(error), ())
+
+
 def _of_machine(error: OSError) -> LabError:
     """What the system refused: no space, no permission, a read-only or vanished file."""
     cause = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)

@@ -144,6 +144,21 @@ def test_a_reader_that_goes_away_hears_no_complaint() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("words", [["steps"], ["steps", "--json"], ["reset", "--json", "--yes"]])
+def test_what_finds_no_room_is_the_machines_fault(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "labctl", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert os.strerror(errno.ENOSPC) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
