@@ -56,6 +56,7 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
         (["net"], "way"),
         (["test-mail", "--timeout", "soon"], "--timeout"),
         (["test-mail", "--timeout", "-1"], "--timeout"),
+        (["test-mail", "--timeout", "nan"], "--timeout"),
         (["test-mail", "--stress", "--all"], "--stress goes alone"),
         (["test-mail", "--stress", "--repeat", "2"], "--stress goes alone"),
         (["test-mail", "--stress", "--messages", "9"], "--messages"),
