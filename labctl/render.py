@@ -258,6 +258,9 @@ def print_status(labs: Sequence[LabStatus], *, as_json: bool) -> None:
 
 def _print_lab_status(lab: LabStatus) -> None:
     out, up = console(), "labctl up" + name_option(lab.name)
+    if lab.problem:
+        out.print(f"[bold]{lab.name}[/]  [red]{escape(lab.problem)}[/]")
+        return
     if all(host.state is HostState.ABSENT for host in lab.hosts):
         stage = _("not there; {command} makes it", command=up)
     elif not lab.complete:

@@ -293,3 +293,14 @@ def test_a_hints_commands_work_on_the_lab_that_was_named(option: list[str], lang
 
 def test_the_status_of_a_named_lab_says_how_that_one_is_made() -> None:
     assert "labctl up --name class-a makes it" in labctl("status", "--name", "class-a", code=0).out
+
+
+def test_a_lab_that_cannot_be_read_does_not_hide_the_others() -> None:
+    for name in ("class-a", "class-b"):
+        _made(name)
+    lab_home("class-a").state_file.write_text("{")
+    spoilt, good = labctl("status", "--all", "--json", code=0).json["data"]["labs"]
+    assert (spoilt["name"], spoilt["hosts"]) == ("class-a", [])
+    assert str(lab_home("class-a").state_file) in spoilt["problem"]
+    assert (good["name"], len(good["hosts"]), good["problem"]) == ("class-b", 2, "")
+    assert "cannot be read" in labctl("status", "--all", code=0).out
