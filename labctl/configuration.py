@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labctl.errors import WrongUsage
+from labctl.home import written_for_person
 from labctl.i18n import _
 from provision.managed import ManagedFile
 from provision.step import Scene
@@ -35,12 +36,8 @@ def write_below(folder: Path, files: Sequence[ManagedFile]) -> None:
 
     Raises WrongUsage where the folder cannot be written.
     """
-    try:
+    with written_for_person(folder):
         for file in files:
             target = folder / file.path.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.content, encoding="utf-8")
-    except OSError as error:
-        raise WrongUsage(
-            _("{path} cannot be written", path=folder), cause=error.strerror or ""
-        ) from error
+            target.write_text(file.content, encoding="utf-8", newline="\n")

@@ -22,7 +22,7 @@ _TRACES = {
 def destroy_lab(name: str, progress: Progress) -> None:
     """Removes hosts, network, checkpoints, keys and passwords of the lab; idempotent.
 
-    Where state or lab file cannot be read, every provider that left traces is asked.
+    Where state or lab file cannot be read or are gone, every provider that left traces is asked.
     """
     home = lab_home(name)
     try:
@@ -30,6 +30,9 @@ def destroy_lab(name: str, progress: Progress) -> None:
     except LabError:
         _by_traces(home, progress)
     else:
+        if session.state is None:
+            # What the lab was made with is forgotten: today's choice may be another provider.
+            _by_traces(home, progress)
         session.provider.destroy(progress)
     shutil.rmtree(home.state, ignore_errors=True)
 

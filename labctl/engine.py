@@ -163,7 +163,7 @@ def _remember(session: Session, complete: str) -> None:
     if before is not None and before.fingerprint != lab.fingerprint:
         raise WrongState(
             _("the lab file says another lab than {name} was made from", name=lab.name),
-            hint="labctl destroy" + name_option(lab.name) + ", labctl up",
+            hint=_("labctl destroy{name}, then labctl up{name}", name=name_option(lab.name)),
         )
     state = LabState(
         provider=session.provider.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,12 +94,36 @@ def _labs() -> Path:
     return platformdirs.user_state_path(APP).resolve() / "labs"
 
 
+@contextmanager
+def written_for_person(path: Path) -> Iterator[None]:
+    """While a file is written that a person named: WrongUsage where it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        raise WrongUsage(
+            _("{path} cannot be written", path=path), cause=error.strerror or str(error)
+        ) from error
+
+
+def write_for_person(path: Path, text: str) -> None:
+    """Writes a file that a person named, whole or not at all; WrongUsage where it cannot be.
+
+    A device, a pipe or a link is written through: root would put a file in /dev/null's place.
+    """
+    with written_for_person(path):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_text(text, encoding="utf-8")
+        else:
+            write_atomically(path, text)
+
+
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     """Writes a whole file or leaves the old one; `mode` holds from the first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+        # On Windows too: OpenSSH refuses a key whose lines end in CR LF.
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as sink:
             sink.write(text)
             sink.flush()
             os.fsync(sink.fileno())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from labctl.home import write_atomically
+from labctl.home import write_for_person
 
 # XML 1.0 knows no other control characters, not even escaped.
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -52,8 +52,8 @@ def junit_text(suite: str, cases: Sequence[Case]) -> str:
 
 
 def write_junit(path: Path, suite: str, cases: Sequence[Case]) -> None:
-    """Writes the file whole or not at all."""
-    write_atomically(path, junit_text(suite, cases))
+    """Writes the file whole or not at all; raises WrongUsage where it cannot be written."""
+    write_for_person(path, junit_text(suite, cases))
 
 
 def _clean(text: str) -> str:

@@ -25,6 +25,7 @@ from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from labctl.errors import LabError
+from labctl.home import name_option
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.results import CheckpointInfo, HostState
@@ -213,7 +214,7 @@ def _lines_of(table: Table) -> list[str]:
 
 
 def _print_next(result: UpResult) -> None:
-    name = "" if result.lab == "default" else f" --name {result.lab}"
+    name = name_option(result.lab)
     shell = (
         _("a shell on host1 (then: sudo -iu user1)") if result.is_whole else _("a shell on host1")
     )
@@ -232,7 +233,7 @@ def _print_next(result: UpResult) -> None:
     print_table(table)
 
 
-def print_reset(result: ResetResult, *, as_json: bool) -> None:
+def print_reset(result: ResetResult, lab: str, *, as_json: bool) -> None:
     if as_json:
         print_json("reset", result)
         return
@@ -242,7 +243,9 @@ def print_reset(result: ResetResult, *, as_json: bool) -> None:
         seconds=result.seconds,
     )
     console().print(text)
-    console().print(_("the state before is kept; labctl reset --undo brings it back"), style="dim")
+    command = "labctl reset --undo" + name_option(lab)
+    text = _("the state before is kept; {command} brings it back", command=command)
+    console().print(text, style="dim")
 
 
 def print_status(labs: Sequence[LabStatus], *, as_json: bool) -> None:
@@ -254,11 +257,14 @@ def print_status(labs: Sequence[LabStatus], *, as_json: bool) -> None:
 
 
 def _print_lab_status(lab: LabStatus) -> None:
-    out = console()
+    out, up = console(), "labctl up" + name_option(lab.name)
+    if lab.problem:
+        out.print(f"[bold]{lab.name}[/]  [red]{escape(lab.problem)}[/]")
+        return
     if all(host.state is HostState.ABSENT for host in lab.hosts):
-        stage = _("not there; labctl up makes it")
+        stage = _("not there; {command} makes it", command=up)
     elif not lab.complete:
-        stage = _("begun; labctl up goes on")
+        stage = _("begun; {command} goes on", command=up)
     else:
         stage = _("brought up as far as {name}", name=lab.complete)
     out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {stage}")
@@ -288,7 +294,7 @@ def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
     table.add_column(_("saved"))
     table.add_column(_("size"), justify="right")
     table.add_column(_("saved by"))
-    origins = {"up": "labctl up", "reset": "labctl reset", "user": _("a person")}
+    origins = {"up": "labctl up", "reset": "labctl reset"}
     for saved in checkpoints:
         when = datetime.fromisoformat(saved.created).astimezone()
         size = f"{saved.size / 1024**2:.1f} MiB" if saved.size else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from labctl.home import name_option
 from labctl.i18n import _
 from labctl.render import console, print_json
 
@@ -30,14 +31,16 @@ def print_drills(drills: Sequence[Drill], *, as_json: bool) -> None:
     console().print(table, soft_wrap=False)
 
 
-def print_symptom(drill: Drill, *, hidden: bool, as_json: bool) -> None:
+def print_symptom(drill: Drill, lab: str, *, hidden: bool, as_json: bool) -> None:
     if as_json:
         print_json("drill start", _fields(drill))
         return
     title = _("a drill of level {level}", level=drill.level) if hidden else drill.name
     console().print(f"[bold]{title}[/]")
     console().print(escape(_(drill.symptom)))
-    console().print("labctl drill hint | labctl drill check | labctl drill solve", style="dim")
+    words = ("hint", "check", "solve")
+    commands = (f"labctl drill {word}{name_option(lab)}" for word in words)
+    console().print(" | ".join(commands), style="dim")
 
 
 def print_hint(text: str, number: int, count: int, *, as_json: bool) -> None:
@@ -47,7 +50,7 @@ def print_hint(text: str, number: int, count: int, *, as_json: bool) -> None:
     console().print(f"{number}/{count}  {escape(text)}")
 
 
-def print_attempt(attempt: Attempt, *, as_json: bool) -> None:
+def print_attempt(attempt: Attempt, lab: str, *, as_json: bool) -> None:
     if as_json:
         print_json("drill check", {"mended": attempt.mended}, ok=attempt.mended)
     elif attempt.mended:
@@ -55,7 +58,8 @@ def print_attempt(attempt: Attempt, *, as_json: bool) -> None:
         console().print(escape(_(attempt.drill.explanation)))
     else:
         console().print(_("not yet: something is still wrong"), style="bold red")
-        console().print("labctl drill hint, labctl check", style="dim")
+        name = name_option(lab)
+        console().print(f"labctl drill hint{name}, labctl check{name}", style="dim")
 
 
 def print_solution(drill: Drill, *, as_json: bool) -> None:

@@ -76,8 +76,8 @@ class HostState(StrEnum):
 class CheckpointInfo:
     """A saved state of the whole lab. `created` is ISO 8601 with offset.
 
-    `size` is in bytes, 0 where it was not measured. `origin` says what made it: `up`, `reset`
-    (the state before one) or `user`.
+    `size` is in bytes, 0 where it was not measured. `origin` says what made it: `up` or `reset`
+    (the state before one).
     """
 
     name: str

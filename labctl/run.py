@@ -126,7 +126,7 @@ def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
 
 
 def interactive(argv: Sequence[str]) -> int:
-    """Runs a command on the user's own terminal (ssh, a browser); returns its exit status.
+    """Runs a command on the user's own terminal (ssh, Thunderbird); returns its exit status.
 
     Raises MachineLacks where the program is not installed.
     """
@@ -135,6 +135,17 @@ def interactive(argv: Sequence[str]) -> int:
     status = subprocess.run(argv, check=False).returncode
     # As a shell tells of a command that a signal ended.
     return status if status >= 0 else 128 - status
+
+
+def show(page: Path) -> None:
+    """Opens a file in the person's own browser; raises MachineLacks where none is found."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise MachineLacks(
+            _("no browser was found on this machine"),
+            hint=_("open the file yourself: {path}", path=page),
+        )
 
 
 def _not_installed(program: str) -> MachineLacks:

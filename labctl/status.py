@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labctl.errors import LabError
 from labctl.i18n import N_
 from labctl.results import CheckpointInfo, HostState
 from labctl.session import open_session
@@ -24,19 +25,34 @@ class HostStatus:
 
 @dataclass(frozen=True)
 class LabStatus:
-    """One lab. `complete` is where the last complete `up` ended, "" before the first."""
+    """One lab. `complete` is where the last complete `up` ended, "" before the first.
+
+    `problem` says why nothing else is known of it, "" where it is.
+    """
 
     name: str
-    edition: str
-    provider: str
-    complete: str
-    hosts: tuple[HostStatus, ...]
-    checkpoints: tuple[CheckpointInfo, ...]
+    edition: str = ""
+    provider: str = ""
+    complete: str = ""
+    hosts: tuple[HostStatus, ...] = ()
+    checkpoints: tuple[CheckpointInfo, ...] = ()
     folders: Mapping[str, Path] = field(default_factory=dict)
+    problem: str = ""
 
     @property
     def ok(self) -> bool:
-        return all(host.state is HostState.RUNNING for host in self.hosts)
+        return not self.problem and all(host.state is HostState.RUNNING for host in self.hosts)
+
+
+def look_at_all(names: Iterable[str]) -> list[LabStatus]:
+    """Each of these labs; one whose files cannot be read does not hide the others."""
+    found = []
+    for name in names:
+        try:
+            found.append(look(name))
+        except LabError as error:
+            found.append(LabStatus(name, problem=str(error)))
+    return found
 
 
 def look(name: str) -> LabStatus:

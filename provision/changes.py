@@ -29,12 +29,9 @@ SENTENCES = (
     N_("added account {account}"),
     N_("added group {group}"),
     N_("added {account} to group {group}"),
-    N_("moved {path} aside"),
     N_("took MAIL out of {path}"),
     N_("put smtpd back into its chroot"),
     N_("added dpkg-statoverride for {path}"),
-    N_("put smtpd back into its chroot"),
-    N_("took MAIL out of {path}"),
     N_("took the book's settings out of {path}"),
 )
 _FIELD = re.compile(r"\\\{(\w+)\\\}")

@@ -99,7 +99,13 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             host.domain in destinations
             and not {peer.domain, peer.mail_name, peer.fqdn} & destinations,
         ),
-        _setting(facts, "smtpd_sasl_auth_enable", "yes", facts["smtpd_sasl_auth_enable"] == "yes"),
+        _setting(
+            facts,
+            "smtpd_sasl_auth_enable",
+            "yes",
+            # Postfix takes a yes in any letters.
+            facts["smtpd_sasl_auth_enable"].lower() == "yes",
+        ),
         _setting(
             facts,
             "smtpd_recipient_restrictions",

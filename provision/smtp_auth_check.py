@@ -16,7 +16,7 @@ _CHROOT = "/var/spool/postfix"
 # smtpd looks for saslauthd's socket at one path; whether that lies below the chroot, master.cf
 # decides. smtpd.conf is looked for where Debian's Postfix reads it, then anywhere else.
 _ASK = r"""
-say start sed -n 's/^START=//p' /etc/default/saslauthd
+say start sed -n 's/^[[:space:]]*START=//p' /etc/default/saslauthd
 if grep -q 'START' /etc/init.d/saslauthd 2>/dev/null; then say wants-start echo yes; fi
 say enabled systemctl is-enabled saslauthd
 say running pgrep -x saslauthd
@@ -181,7 +181,13 @@ def _lasting(facts: Facts) -> list[Finding]:
 
 
 def _start_missing(facts: Facts) -> bool:
-    return bool(facts["wants-start"]) and facts["start"].strip("\"'") != "yes"
+    return bool(facts["wants-start"]) and _switch(facts) != "yes"
+
+
+def _switch(facts: Facts) -> str:
+    """What the start script's shell makes of the lines: the last counts, without a comment."""
+    words = facts["start"].rpartition("\n")[2].split()
+    return words[0].strip("\"'") if words else ""
 
 
 def _start(facts: Facts) -> Finding:

@@ -18,23 +18,34 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 def main() -> None:
     """Runs labctl and exits with one of its exit codes (docs/reference/exit-codes.md)."""
+    code = 1
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unsaid(error, code)
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         from labctl.cli.app import run
 
-        code = run(sys.argv[1:])
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
         from labctl.errors import ExitCode
         from labctl.i18n import _
 
         sys.stderr.write(_("interrupted; the same command again goes on from here") + "\n")
-        code = ExitCode.INTERRUPTED
-    _say_the_rest()
-    sys.exit(code)
+        return ExitCode.INTERRUPTED
 
 
-def _say_the_rest() -> None:
-    """Empties the buffers; a reader that has seen enough (head, less) is no error."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _unsaid(error: OSError, code: int) -> int:
+    """Standard output takes no more: an error on a full disk, none of a reader that has enough."""
+    # Python would try once more at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return code
+    from labctl.cli.app import refused_by_machine
+
+    return refused_by_machine(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,12 @@ from labctl.i18n import _
 # A command line that Typer refuses. Typer exports the child only, and brings Click's parent
 # as its own since 0.26.
 _Refused: Any = typer.BadParameter.__base__
+
+# What stands in a hint and takes a lab's name.
+_LAB_COMMAND = re.compile(
+    r"\blabctl (up|test-mail|trace|thunderbird|report|check|reset|diff|checkpoints|status|ssh|logs"
+    r"|credentials|net|down|destroy|drill (start|hint|check|solve))(?![a-z-])"
+)
 
 
 def _choose_language(words: Sequence[str]) -> None:
@@ -88,7 +95,10 @@ def run(words: Sequence[str]) -> int:
             # What broke off because we did is no error of its own.
             raise KeyboardInterrupt from error
         return _report(error if isinstance(error, LabError) else _of_machine(error), words)
-    except typer.Abort:
+    except typer.Abort as error:
+        if interrupts.seen:
+            # Typer takes Ctrl-C at a question for a "no".
+            raise KeyboardInterrupt from error
         sys.stderr.write(_("nothing was done") + "\n")
         return ExitCode.FAILED
     except _Refused as error:
@@ -119,8 +129,31 @@ def _own(words: Sequence[str]) -> Sequence[str]:
 def _report(error: LabError, words: Sequence[str]) -> int:
     from labctl.render import print_error
 
+    error.hint = _for_named_lab(error.hint, _own(words))
     print_error(error, as_json="--json" in _own(words))
     return error.exit_code
+
+
+def _for_named_lab(hint: str, words: Sequence[str]) -> str:
+    """The hint with its commands for the lab that the command line names.
+
+    Most of what can go wrong does so where nobody knows of the lab's name: written there for
+    the default lab, its commands would do their work on that one.
+    """
+    name = _named(words)
+    if not name or "--name" in hint:
+        return hint
+    return _LAB_COMMAND.sub(rf"\g<0> --name {name}", hint)
+
+
+def _named(words: Sequence[str]) -> str:
+    """The lab of `--name`; empty for the default one, and where LABCTL_NAME has said it."""
+    for place, word in enumerate(words):
+        if word.startswith("--name="):
+            return word.removeprefix("--name=")
+        if word == "--name" and place + 1 < len(words):
+            return words[place + 1]
+    return ""
 
 
 def _report_refusal(error: Any, words: Sequence[str]) -> int:
@@ -130,6 +163,11 @@ def _report_refusal(error: Any, words: Sequence[str]) -> int:
         return ExitCode.USAGE
     command = error.ctx.command_path if error.ctx is not None else "labctl"
     return _report(WrongUsage(error.format_message(), hint=f"{command} --help"), words)
+
+
+def refused_by_machine(error: OSError) -> int:
+    """Tells of an error behind a command's end; returns the exit code."""
+    return _report(_of_machine(error), ())
 
 
 def _of_machine(error: OSError) -> LabError:

@@ -14,6 +14,7 @@ from labctl.cli.options import (
     Name,
     complete_hosts,
     complete_steps,
+    ensure_apart,
     until_interrupted,
 )
 from labctl.i18n import _
@@ -38,7 +39,8 @@ def check(
         bool, typer.Option("--solution", help=_("Show the line that mends it, too."))
     ] = False,
     junit: Annotated[
-        Path | None, typer.Option("--junit", help=_("Also write a JUnit file."))
+        Path | None,
+        typer.Option("--junit", help=_("Also write a JUnit file."), dir_okay=False),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help=_("Check again and again, until Ctrl-C."))
@@ -53,6 +55,8 @@ def check(
     from labctl.session import open_session
     from provision.steps import STEPS
 
+    ensure_apart(("--watch", watch), ("--json", as_json))
+    ensure_apart(("--list", show_list), ("--watch", watch), ("--junit", junit))
     steps = chosen_steps(step or [])
     session = open_session(name)
     hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.hosts]
@@ -70,8 +74,9 @@ def check(
                     show(grades)
                     time.sleep(_PAUSE_SECONDS)
                     grades = grade_hosts(targets, steps, sends=False)
-    print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
     if junit is not None:
+        # Before the document: where the file cannot be written, the error is the one document.
         write_junit(junit, "labctl check", junit_cases(grades))
+    print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
     if not grades.ok:
         raise typer.Exit(ExitCode.FAILED)

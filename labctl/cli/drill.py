@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart
 from labctl.i18n import _
 
 app = typer.Typer(
@@ -48,6 +48,8 @@ def start(
     from labctl.render_drill import print_symptom
     from labctl.session import open_session
 
+    ensure_apart((str(drill), drill), ("--random", at_random))
+    ensure_apart((str(drill), drill), ("--level", level))
     if drill is None and not at_random:
         raise WrongUsage(_("which drill?"), hint="labctl drill list, labctl drill start --random")
     chosen = exercise.pick(drill, level)
@@ -55,7 +57,7 @@ def start(
     session.ensure_up()
     with locked(session.home), session.targets() as targets:
         exercise.start(session, targets, chosen)
-    print_symptom(chosen, hidden=drill is None, as_json=as_json)
+    print_symptom(chosen, name, hidden=drill is None, as_json=as_json)
 
 
 @app.command("hint", help=_("Give the next hint."))
@@ -79,7 +81,7 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     session.ensure_up()
     with session.targets() as targets:
         attempt = exercise.look(session, targets)
-    print_attempt(attempt, as_json=as_json)
+    print_attempt(attempt, name, as_json=as_json)
     if not attempt.mended:
         raise typer.Exit(ExitCode.FAILED)
 

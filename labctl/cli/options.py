@@ -19,10 +19,20 @@ def _labs(incomplete: str) -> list[str]:
     return [name for name in lab_names() if name.startswith(incomplete)]
 
 
-def complete_hosts(incomplete: str) -> list[str]:
+def complete_hosts(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes a host of the lab that the command line names so far."""
+    from labctl.errors import LabError
+    from labctl.home import lab_home
     from labctl.lab import load_lab
+    from labctl.state import read_state
 
-    return [h.name for h in load_lab("default").hosts if h.name.startswith(incomplete)]
+    name = context.params.get("name") or DEFAULT_NAME
+    try:
+        state = read_state(lab_home(name))
+        hosts = load_lab(name, state.lab_file if state is not None else None).hosts
+    except LabError:
+        return []
+    return [host.name for host in hosts if host.name.startswith(incomplete)]
 
 
 def complete_steps(incomplete: str) -> list[str]:
@@ -71,6 +81,18 @@ Until = Annotated[
     ),
 ]
 DEFAULT_NAME = "default"
+
+
+def ensure_apart(*options: tuple[str, object]) -> None:
+    """Raises WrongUsage where two options are given of which one would go unheard."""
+    from labctl.errors import WrongUsage
+
+    given = [name for name, value in options if value]
+    if len(given) > 1:
+        raise WrongUsage(
+            _("{one} and {other} do not go together", one=given[0], other=given[1]),
+            hint=_("leave one of them out"),
+        )
 
 
 @contextmanager

@@ -16,21 +16,16 @@ def report(
     open_it: Annotated[bool, typer.Option("--open", help=_("Show it in the browser."))] = False,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    from labctl.errors import WrongUsage
-    from labctl.home import write_atomically
+    from labctl.home import write_for_person
     from labctl.render import print_done
     from labctl.report.facts import gather
     from labctl.report.page import page
+    from labctl.run import show
     from labctl.session import open_session
 
     session = open_session(name)
     session.ensure_up()
-    try:
-        write_atomically(file, page(gather(session)))
-    except OSError as error:
-        raise WrongUsage(
-            _("{path} cannot be written", path=file), cause=error.strerror or ""
-        ) from error
+    write_for_person(file, page(gather(session)))
     print_done("report", _("written: {path}", path=file), as_json=False)
     if open_it:
-        typer.launch(file.resolve().as_uri())
+        show(file)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli.confirm import confirm
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes, checkpoint_names
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes, checkpoint_names, ensure_apart
 from labctl.i18n import _
 
 
@@ -33,6 +33,7 @@ def reset(
     from labctl.reset import go_back, newest_before_reset, target_of_reset
     from labctl.session import open_session
 
+    ensure_apart(("--undo", undo), ("--to", to))
     session = open_session(name)
     with locked(session.home):
         checkpoint = newest_before_reset(session) if undo else target_of_reset(session, to)
@@ -40,4 +41,4 @@ def reset(
             confirm(_("Put both hosts back to {name}?", name=checkpoint))
         with Live(session.lab, quiet=as_json) as live:
             result = go_back(session, checkpoint, live.progress)
-    print_reset(result, as_json=as_json)
+    print_reset(result, name, as_json=as_json)

@@ -17,7 +17,7 @@ def status(
 ) -> None:
     from labctl.home import lab_names
     from labctl.render import print_status
-    from labctl.status import look
+    from labctl.status import look, look_at_all
 
-    names = (lab_names() or [name]) if every else [name]
-    print_status([look(each) for each in names], as_json=as_json)
+    labs = look_at_all(lab_names() or [name]) if every else [look(name)]
+    print_status(labs, as_json=as_json)

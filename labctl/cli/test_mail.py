@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,13 @@ import typer
 
 from labctl.cli.options import DEFAULT_NAME, AsJson, Name
 from labctl.i18n import _
+
+
+def _seconds(value: float) -> float:
+    """Neither less nor more than its bounds, and no number of seconds all the same."""
+    if math.isnan(value):
+        raise typer.BadParameter(_("{value} is no number of seconds", value=value))
+    return value
 
 
 def test_mail(
@@ -29,7 +37,10 @@ def test_mail(
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help=_("How many times."))] = 1,
     timeout: Annotated[
-        float, typer.Option(min=1, max=3600, help=_("Seconds to wait for each message."))
+        float,
+        typer.Option(
+            min=1, max=3600, callback=_seconds, help=_("Seconds to wait for each message.")
+        ),
     ] = 30,
     junit: Annotated[
         Path | None, typer.Option(help=_("Also write a JUnit file."), dir_okay=False)

@@ -21,10 +21,12 @@ def thunderbird(
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import LabError, WrongUsage
+    from labctl.home import name_option
     from labctl.render_mail import print_mail_settings
     from labctl.run import interactive
     from labctl.session import open_session
     from labctl.thunderbird.profile import write_profile
+    from labctl.thunderbird.program import find_thunderbird
     from labctl.thunderbird.settings import settings_of
 
     session = open_session(name)
@@ -39,11 +41,14 @@ def thunderbird(
         print_mail_settings(settings, as_json=as_json)
         return
     session.ensure_up()
+    program = find_thunderbird()
     folder = session.home.state / "thunderbird" / chosen.name
     password = session.credentials.password(chosen.account)
     if not write_profile(folder, settings, chosen.address, password):
-        typer.echo(_("Thunderbird will ask for the password: labctl credentials"), err=True)
-    code = interactive(["thunderbird", "--no-remote", "--profile", str(folder)])
+        command = "labctl credentials" + name_option(name)
+        text = _("Thunderbird will ask for the password: {command} shows it", command=command)
+        typer.echo(text, err=True)
+    code = interactive([program, "--no-remote", "--profile", str(folder)])
     if code != 0:
         raise LabError(
             _("Thunderbird ended with status {code}", code=code),

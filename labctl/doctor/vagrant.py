@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -128,13 +129,14 @@ def range_allowed(machine: Machine, lab: Lab) -> Diagnosis:
 
 def _networks(text: str) -> list[IPv4Network]:
     """The IPv4 ranges of networks.conf: lines that begin with a star."""
-    words = [
-        word
-        for line in text.splitlines()
-        if line.strip().startswith("*")
-        for word in line.strip().lstrip("*").split()
-    ]
-    return [IPv4Network(word, strict=False) for word in words if ":" not in word]
+    found = []
+    for line in text.splitlines():
+        if line.strip().startswith("*"):
+            for word in line.strip().lstrip("*").split():
+                # IPv6 ranges, and what is none at all.
+                with suppress(ValueError):
+                    found.append(IPv4Network(word, strict=False))
+    return found
 
 
 def range_free(machine: Machine, lab: Lab) -> Diagnosis:

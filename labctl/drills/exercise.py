@@ -48,10 +48,10 @@ class Attempt:
 
 def running(home: LabHome) -> Running:
     """The drill that is on; WrongState where there is none."""
-    try:
-        return Running.model_validate_json(home.drill_file.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise WrongState(_("no drill is on"), hint="labctl drill start --random") from error
+    found = _read(home)
+    if found is None:
+        raise WrongState(_("no drill is on"), hint="labctl drill start --random")
+    return found
 
 
 def pick(name: str | None, level: int | None) -> Drill:
@@ -66,11 +66,9 @@ def pick(name: str | None, level: int | None) -> Drill:
 
 def start(session: Session, targets: Mapping[str, Target], drill: Drill) -> None:
     """Breaks a good lab. Raises WrongState where it is not good, or a drill is on already."""
-    if session.home.drill_file.exists():
-        raise WrongState(
-            _("the drill {name} is still on", name=running(session.home).name),
-            hint="labctl drill solve",
-        )
+    # What a drill broke whose note cannot be read is found by the check below.
+    if on := _read(session.home):
+        raise WrongState(_("the drill {name} is still on", name=on.name), hint="labctl drill solve")
     if not grade_hosts(targets).ok:
         raise WrongState(
             _("a drill needs a lab that is right"), hint=_("labctl check, or labctl reset")
@@ -105,6 +103,13 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
         bring_up(session, progress)
     session.home.drill_file.unlink(missing_ok=True)
     return drill
+
+
+def _read(home: LabHome) -> Running | None:
+    try:
+        return Running.model_validate_json(home.drill_file.read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def _write(home: LabHome, now: Running) -> None:

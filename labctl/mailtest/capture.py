@@ -74,11 +74,12 @@ def _ensure_able() -> None:
 
 def _await_listening(pid: int, log: Path) -> None:
     def state() -> str:
+        # Asked before the log is read: what it said last is there then.
+        ended, status = os.waitpid(pid, os.WNOHANG)
         said = log.read_text(errors="replace")
-        if "listening on" in said:
-            return "listening"
-        ended, _status = os.waitpid(pid, os.WNOHANG)
-        return said if ended else ""
+        if ended:
+            return said.strip() or f"exit {os.waitstatus_to_exitcode(status)}"
+        return "listening" if "listening on" in said else ""
 
     said = Retrying(
         stop=stop_after_delay(10),
@@ -87,7 +88,7 @@ def _await_listening(pid: int, log: Path) -> None:
         retry_error_callback=lambda _state: "",
     )(state)
     if said != "listening":
-        raise MachineLacks(_("tcpdump cannot capture"), cause=said.strip())
+        raise MachineLacks(_("tcpdump cannot capture"), cause=said)
 
 
 def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:

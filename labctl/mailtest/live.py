@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labctl.errors import LabError, MachineLacks
+from labctl.home import written_for_person
 from labctl.i18n import _
 from labctl.mailtest.capture import Spoken, captured, dialogues
 from labctl.mailtest.letters import first_letters, new_run_id
@@ -25,7 +26,8 @@ def send_and_watch(
     """Sends the book's message from the first host to the second; its trace and its dialogue.
 
     The message is removed again. With `keep`, the capture is copied there. Raises LabError
-    where the message cannot be written, and MachineLacks where nothing can be captured.
+    where the message cannot be written, MachineLacks where nothing can be captured, WrongUsage
+    where the capture cannot be kept.
     """
     watch = Watch(targets, new_run_id())
     sender, receiver = watch.targets.values()
@@ -54,5 +56,6 @@ def send_and_watch(
                 hint="labctl trace last",
             )
         if keep is not None:
-            shutil.copyfile(file, keep)
+            with written_for_person(keep):
+                shutil.copyfile(file, keep)
     return trace, spoken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import WrongUsage
-from labctl.home import lab_home, lab_names, write_atomically
+from labctl.home import lab_home, lab_names, write_atomically, write_for_person
 
 
 def test_all_of_a_lab_lies_below_one_folder_but_the_lock(tmp_path: Path) -> None:
@@ -83,3 +84,30 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         write_atomically(path, "new \udcff")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_persons_file_is_written_through_a_link_or_a_pipe_and_never_in_its_place(
+    tmp_path: Path,
+) -> None:
+    file, link, pipe = tmp_path / "file", tmp_path / "link", tmp_path / "pipe"
+    file.touch()
+    link.symlink_to(file)
+    write_for_person(link, "linked")
+    assert link.is_symlink()
+    assert file.read_text() == "linked"
+
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_for_person(pipe, "piped")
+    assert pipe.is_fifo()
+    assert os.read(reader, 100) == b"piped"
+    os.close(reader)
+
+
+@pytest.mark.parametrize("place", ["", "file/below"])
+def test_what_a_person_named_and_is_no_place_for_a_file_is_wrong_usage(
+    tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WrongUsage, match="cannot be written"):
+        write_for_person(tmp_path / place, "text")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+import webbrowser
 from pathlib import Path
 
 import pytest
 
 from labctl.errors import CommandFailed, MachineLacks
-from labctl.run import interactive, run, spawn
+from labctl.run import interactive, run, show, spawn
 
 
 def test_both_outputs_and_the_status_come_back() -> None:
@@ -79,3 +80,26 @@ def test_what_outlives_labctl_is_in_a_session_of_its_own(tmp_path: Path) -> None
 def test_a_command_ended_by_a_signal_is_told_as_a_shell_does() -> None:
     assert interactive([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"]) == 128 + 15
     assert interactive(["sh", "-c", "exit 5"]) == 5
+
+
+def test_a_page_is_shown_in_the_persons_browser_or_the_lack_of_one_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, shown = tmp_path / "a page.html", tmp_path / "shown"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >{shown}\n')
+    browser.chmod(0o755)
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    # What Python itself found before, in this process.
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    with pytest.raises(MachineLacks) as lacks:
+        show(page)
+    assert str(page) in lacks.value.hint
+
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setattr(webbrowser, "_tryorder", None)
+    show(page)
+    assert shown.read_text() == page.as_uri() + "\n"

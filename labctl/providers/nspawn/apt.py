@@ -89,7 +89,7 @@ def machine_setup(mirror: str | None = None) -> AptSetup:
 
 def _os_release() -> dict[str, str]:
     try:
-        text = _OS_RELEASE.read_text(encoding="utf-8")
+        text = _text(_OS_RELEASE)
     except OSError:
         return {}
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
@@ -110,9 +110,14 @@ def _sources(suite: str) -> Iterator[str]:
     lists = [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*.list"))]
     for path in lists:
         if path.exists():
-            yield from _one_line_sources(path.read_text(encoding="utf-8"), suite)
+            yield from _one_line_sources(_text(path), suite)
     for path in sorted((_APT / "sources.list.d").glob("*.sources")):
-        yield from _deb822_sources(path.read_text(encoding="utf-8"), suite)
+        yield from _deb822_sources(_text(path), suite)
+
+
+def _text(path: Path) -> str:
+    """A comment may be in whatever encoding its writer had."""
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _one_line_sources(text: str, suite: str) -> Iterator[str]:
@@ -128,7 +133,8 @@ def _deb822_sources(text: str, suite: str) -> Iterator[str]:
     for paragraph in re.split(r"\n\s*\n", text):
         fields = dict(_deb822_fields(paragraph))
         components = fields.get("components", "").split()
-        if "deb" not in fields.get("types", "").split() or fields.get("enabled", "") in _OFF:
+        is_off = fields.get("enabled", "").lower() in _OFF
+        if is_off or "deb" not in fields.get("types", "").split():
             continue
         if not components or not _COMPONENTS.issuperset(components):
             continue
@@ -165,7 +171,7 @@ def _mirror_in_list(uri: str) -> str:
     if kind != "mirror+file":
         return uri
     try:
-        lines = Path("/" + path.lstrip("/")).read_text(encoding="utf-8").splitlines()
+        lines = _text(Path("/" + path.lstrip("/"))).splitlines()
     except OSError:
         return uri
     return next((line.split()[0] for line in lines if line.strip() and line[0] != "#"), uri)

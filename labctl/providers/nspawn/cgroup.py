@@ -28,7 +28,9 @@ class _Hierarchies:
 @cache
 def _hierarchies() -> _Hierarchies:
     unified, named = Path("/sys/fs/cgroup"), None
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+    # Somebody's mount point may have a name that is no text.
+    mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
+    for line in filter(None, mountinfo.split("\n")):
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
         if kind == "cgroup2":

@@ -187,7 +187,10 @@ class Image:
                 raise WrongState(
                     _("the image layer {name} was altered while hosts run on it", name=layer.name),
                     cause=", ".join(hosts),
-                    hint=_("labctl down for the lab of those hosts, then the same command again"),
+                    hint=_(
+                        "labctl down --name NAME for the lab of those hosts, then the same command"
+                        " again"
+                    ),
                 )
         for each in spoilt:
             self._seen_whole.discard(each.name)

@@ -64,6 +64,8 @@ def _has_overlay() -> bool:
 
 def ensure_inotify(hosts_to_start: int) -> None:
     """The per-user limit starves the last container silently, so it is counted before."""
+    if not hosts_to_start:
+        return
     limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
     used = _inotify_in_use()
     if used + hosts_to_start * _INOTIFY_A_HOST > limit:

@@ -168,7 +168,7 @@ def machine_resolvers() -> tuple[str, ...]:
     """This machine's name servers that a lab host can reach too (none on the loopback)."""
     for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
         with suppress(OSError):
-            found = _resolvers_in(Path(path).read_text(encoding="utf-8"))
+            found = _resolvers_in(Path(path).read_text(encoding="utf-8", errors="replace"))
             if found:
                 return found
     return ()

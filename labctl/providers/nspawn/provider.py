@@ -266,8 +266,9 @@ class NspawnProvider:
         copy = self._store.new_layer(self._names)
         with ExitStack() as frozen:
             for container in running:
-                container.cgroup.freeze()
+                # Before it is frozen: Ctrl-C in between must not leave it so.
                 frozen.callback(container.cgroup.thaw)
+                container.cgroup.freeze()
             for host in self._names:
                 self._copy(self._store.upper(book.top, host), self._store.upper(copy, host))
         stack = Stack(image=book.base.image, layers=(*book.base.layers, copy))

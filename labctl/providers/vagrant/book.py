@@ -9,11 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from labctl.errors import WrongState
 from labctl.home import LabHome, write_atomically
-from labctl.i18n import _
+from labctl.state import read_kept
 
 VERSION = 1
 
@@ -74,16 +73,7 @@ def _file(home: LabHome) -> Path:
 
 def read_book(home: LabHome) -> Book | None:
     """The book; None where the lab was never made. WrongState where it cannot be read."""
-    try:
-        return Book.model_validate_json(_file(home).read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        raise WrongState(
-            _("the state file {path} cannot be read", path=_file(home)),
-            cause=type(error).__name__,
-            hint=_("labctl destroy, then labctl up"),
-        ) from error
+    return read_kept(_file(home), Book, VERSION, home.name)
 
 
 def write_book(home: LabHome, book: Book) -> None:

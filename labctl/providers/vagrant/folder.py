@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from labctl import resources
+from labctl.errors import WrongUsage
 from labctl.home import LabHome, write_atomically
+from labctl.i18n import _
 from labctl.lab import Lab
 
 # Seconds until Vagrant gives up on a machine that boots; for slow computers.
@@ -36,7 +39,10 @@ def write_folder(lab: Lab, home: LabHome) -> Path:
 
 
 def machines(lab: Lab) -> dict[str, object]:
-    """What the Vagrantfile makes of a lab, as it reads it from lab.json."""
+    """What the Vagrantfile makes of a lab, as it reads it from lab.json.
+
+    Raises WrongUsage where the environment says no number of seconds.
+    """
     box, choices = lab.edition.vagrant, lab.choices
     return {
         "name": lab.name,
@@ -45,12 +51,21 @@ def machines(lab: Lab) -> dict[str, object]:
         "version": box.version,
         "memory": choices.memory or box.memory,
         "cpus": choices.cpus or box.cpus,
-        "boot_timeout": int(os.environ.get(BOOT_TIMEOUT, "600")),
+        "boot_timeout": _boot_timeout(),
         "hosts": [
             {"name": host.name, "address": str(host.address), "fqdn": host.fqdn}
             for host in lab.hosts
         ],
     }
+
+
+def _boot_timeout() -> int:
+    text = os.environ.get(BOOT_TIMEOUT, "600")
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", text):
+        raise WrongUsage(
+            f"{BOOT_TIMEOUT}={text}", hint=_("a number of seconds: {name}=600", name=BOOT_TIMEOUT)
+        )
+    return int(text)
 
 
 def made_machines(home: LabHome) -> set[str]:

@@ -56,10 +56,16 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
         (["net"], "way"),
         (["test-mail", "--timeout", "soon"], "--timeout"),
         (["test-mail", "--timeout", "-1"], "--timeout"),
+        (["test-mail", "--timeout", "nan"], "--timeout"),
         (["test-mail", "--stress", "--all"], "--stress goes alone"),
         (["test-mail", "--stress", "--repeat", "2"], "--stress goes alone"),
         (["test-mail", "--stress", "--messages", "9"], "--messages"),
         (["test-mail", "--messages", "90"], "--messages belongs to --stress"),
+        (["check", "--list", "--watch"], "--list and --watch"),
+        (["check", "--list", "--junit", "file"], "--list and --junit"),
+        (["reset", "--undo", "--to", "dns"], "--undo and --to"),
+        (["drill", "start", "port-closed", "--random"], "port-closed and --random"),
+        (["drill", "start", "port-closed", "--level", "1"], "port-closed and --level"),
         (["--lang", "fr", "status"], "ja, en"),
         (["up", "--checkpoints", "some"], "every"),
         (["up", "--provider", "docker"], "vagrant, nspawn"),
@@ -83,6 +89,7 @@ def test_no_words_at_all_are_answered_with_the_help() -> None:
         (["up", "--unknown"], 2),
         (["status", "--name", "NO"], 2),
         (["destroy"], 2),
+        (["check", "--watch"], 2),
         (["reset", "--yes"], 4),
         (["test-mail"], 4),
         (["credentials", "--name", "other"], 4),
@@ -138,6 +145,21 @@ def test_a_reader_that_goes_away_hears_no_complaint() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("words", [["steps"], ["steps", "--json"], ["reset", "--json", "--yes"]])
+def test_what_finds_no_room_is_the_machines_fault(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "labctl", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert os.strerror(errno.ENOSPC) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
@@ -154,6 +176,34 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: sign
     assert out == ""
     assert err.startswith("interrupted")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("typed", "code"), [(b"\x03", 130), (b"n\n", 1), (b"\x04", 1)])
+def test_ctrl_c_at_a_question_is_no_answer(typed: bytes, code: int) -> None:
+    # At a terminal of its own, whose Ctrl-C is a signal.
+    script = (
+        "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+        "sys.argv = ['labctl', 'destroy']\n"
+        "from labctl.cli import main; main()"
+    )
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=theirs,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LABCTL_LANG": "en"},
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    asked = b""
+    while b"[y/N]" not in asked:
+        asked += os.read(process.stderr.fileno(), 100)
+    os.write(ours, typed)
+    told = process.communicate(timeout=20)[1].decode()
+    assert process.returncode == code
+    assert ("interrupted" if code == 130 else "nothing was done") in told
+    os.close(theirs)
+    os.close(ours)
 
 
 def _endless(folder: Path) -> str:
@@ -222,3 +272,35 @@ def test_json_of_a_good_answer_is_one_document() -> None:
     _made("default")
     (lab,) = labctl("status", "--json", code=0).json["data"]["labs"]
     assert [host["state"] for host in lab["hosts"]] == ["absent", "absent"]
+
+
+@pytest.mark.parametrize("option", [["--name", "class-a"], ["--name=class-a"]])
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_hints_commands_work_on_the_lab_that_was_named(option: list[str], lang: str) -> None:
+    _made("class-a")
+    home = lab_home("class-a")
+    home.credentials_file.write_text('{"passwords": {"user1": "x", "user2": "y"}}')
+    told = labctl("--lang", lang, "drill", "check", *option, code=4).err
+    assert "labctl drill start --name class-a --random" in told
+    (home.state / "nspawn.json").write_text("{")
+    told = labctl("--lang", lang, "reset", "--yes", *option, code=4).err
+    assert "labctl destroy --name class-a" in told
+    assert "labctl up --name class-a" in told
+    assert told.count("--name") == 2
+    told = labctl("--lang", lang, "trace", "1", "--pcap", "x", *option, code=2).err
+    assert "labctl trace --name class-a --transcript" in told
+
+
+def test_the_status_of_a_named_lab_says_how_that_one_is_made() -> None:
+    assert "labctl up --name class-a makes it" in labctl("status", "--name", "class-a", code=0).out
+
+
+def test_a_lab_that_cannot_be_read_does_not_hide_the_others() -> None:
+    for name in ("class-a", "class-b"):
+        _made(name)
+    lab_home("class-a").state_file.write_text("{")
+    spoilt, good = labctl("status", "--all", "--json", code=0).json["data"]["labs"]
+    assert (spoilt["name"], spoilt["hosts"]) == ("class-a", [])
+    assert str(lab_home("class-a").state_file) in spoilt["problem"]
+    assert (good["name"], len(good["hosts"]), good["problem"]) == ("class-b", 2, "")
+    assert "cannot be read" in labctl("status", "--all", code=0).out

@@ -8,7 +8,9 @@ import pytest
 
 from labctl.destroy import destroy_lab
 from labctl.home import lab_home
-from labctl.providers.base import silent
+from labctl.providers import choose, nspawn
+from labctl.providers.base import Progress, silent
+from labctl.providers.nspawn import NspawnProvider
 from labctl.providers.nspawn.store import Book, LayerStore, Stack
 from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl
@@ -36,6 +38,26 @@ def test_a_lab_whose_files_are_spoilt_is_removed_all_the_same(spoilt: str, text:
     assert not home.state.exists()
     # And once more, where nothing is left.
     destroy_lab("default", silent)
+
+
+def test_a_lab_whose_state_is_gone_is_removed_by_the_provider_that_left_traces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    class Provider(NspawnProvider):
+        def destroy(self, progress: Progress = silent) -> None:
+            asked.append(self.name)
+            super().destroy(progress)
+
+    monkeypatch.setattr(nspawn, "NspawnProvider", Provider)
+    # VirtualBox was installed since.
+    monkeypatch.setattr(choose, "vboxmanage", lambda: "/usr/bin/VBoxManage")
+    home = lab_home("default")
+    LayerStore(home.state).new_layer(("host1", "host2"))
+    destroy_lab("default", silent)
+    assert asked == ["nspawn"]
+    assert not home.state.exists()
 
 
 def test_a_lab_whose_lab_file_is_gone_is_removed_all_the_same(tmp_path: Path) -> None:

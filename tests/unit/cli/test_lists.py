@@ -92,3 +92,20 @@ def test_completion_offers_the_labs_checkpoints(kept: None) -> None:
         "COMP_CWORD": "3",
     }
     assert labctl(code=0, env=shell).out.split() == ["packages", "postfix"]
+
+
+@pytest.mark.parametrize(
+    ("lab_file", "hosts"),
+    [("", ["host1", "host2"]), ('dns = "parent"', ["host0", "host1", "host2"]), ("x = [", [])],
+)
+def test_completion_offers_the_labs_hosts_and_tells_no_error(
+    tmp_path: Path, lab_file: str, hosts: list[str]
+) -> None:
+    (tmp_path / "labctl.toml").write_text(lab_file)
+    shell = {
+        "_LABCTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": "labctl ssh h",
+        "COMP_CWORD": "2",
+    }
+    ended = labctl(code=0, cwd=tmp_path, env=shell)
+    assert (ended.out.split(), ended.err) == (hosts, "")

@@ -106,6 +106,8 @@ def test_a_kernel_module_that_is_not_loaded_is_no_virtualbox() -> None:
         (None, Verdict.OK),
         ("* 10.0.0.0/8 192.168.0.0/16\n* 2001::/64\n", Verdict.OK),
         ("# * 192.168.56.0/24\n* 10.0.0.0/8\n", Verdict.LACKING),
+        ("* 192.168.56.0/24 # the lab\n", Verdict.OK),
+        ("* 192.168.56\n", Verdict.LACKING),
         ("", Verdict.LACKING),
     ],
 )

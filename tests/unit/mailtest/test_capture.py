@@ -67,6 +67,22 @@ def test_a_machine_that_cannot_capture_says_what_to_do(
     assert error.value.hint == hint
 
 
+@pytest.mark.parametrize(("says", "cause"), [("", "exit 1"), ("echo no permission >&2", "no perm")])
+def test_a_tcpdump_that_ends_at_once_is_told_by_what_it_said(
+    says: str, cause: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, script in (("ip", """echo '[{"dev":"lo"}]'"""), ("tcpdump", f"{says}\nexit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with (
+        pytest.raises(MachineLacks, match="tcpdump cannot capture") as error,
+        captured(IPv4Address("192.168.56.102"), tmp_path / "smtp.pcap"),
+    ):
+        pass
+    assert error.value.cause.startswith(cause)
+
+
 def test_an_address_without_a_name_speaks_for_itself() -> None:
     speakers = {line.speaker for line in dialogues(DATA / "smtp.pcap", {})}
     assert speakers == set(NAMES)

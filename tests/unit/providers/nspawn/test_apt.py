@@ -41,7 +41,7 @@ Components: main restricted universe multiverse
 Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg
 
 Types: deb
-Enabled: no
+Enabled: No
 URIs: http://archive.ubuntu.com/ubuntu/
 Suites: noble
 Components: main
@@ -93,6 +93,12 @@ def test_debian_12_in_one_line_format(etc: Path) -> None:
         "deb http://security.debian.org/debian-security bookworm-security main non-free-firmware",
         "deb http://deb.debian.org/debian/ bookworm-updates main",
     )
+
+
+def test_a_comment_may_be_in_any_encoding(etc: Path) -> None:
+    sources = etc / "apt" / "sources.list"
+    sources.write_bytes("# 国内のミラー\n".encode("euc_jp") + DEBIAN_12.encode())
+    assert len(machine_setup().sources) == 3
 
 
 def test_ubuntu_24_in_deb822_format(etc: Path) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from labctl.errors import WrongState
 from labctl.home import LabHome, lab_home
+from labctl.lab import Lab, load_edition
+from labctl.providers.vagrant import VagrantProvider
 from labctl.providers.vagrant.book import Book, Machine, Saved, read_book, write_book
 
 
@@ -42,14 +44,28 @@ def test_the_keys_are_pinned_to_where_ssh_answers(home: LabHome) -> None:
     assert read_book(home) == book
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"hypervisor": 1}', "\x00"])
-def test_a_broken_book_is_a_state_to_mend(home: LabHome, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"hypervisor": 1}', "\x00", '{"version": 99, "hypervisor": "virtualbox"}']
+)
+def test_a_broken_book_is_a_state_to_mend(text: str) -> None:
+    home = lab_home("class-a")
     home.state.mkdir(parents=True)
     (home.state / "vagrant.json").write_text(text)
     with pytest.raises(WrongState) as caught:
         read_book(home)
-    assert "labctl destroy" in caught.value.hint
+    assert "labctl destroy --name class-a" in caught.value.hint
 
 
 def test_no_book_is_no_lab(home: LabHome) -> None:
     assert read_book(home) is None
+
+
+def test_checkpoints_come_as_they_were_saved_whatever_the_clock_said(home: LabHome) -> None:
+    book = Book(hypervisor="virtualbox")
+    for number, hour in enumerate(("02:30:00+02:00", "02:10:00+01:00"), 1):
+        created = f"2026-10-25T{hour}"
+        one = Saved(name=f"before-{number}", created=created, origin="reset", snapshot=f"s{number}")
+        book = book.with_checkpoint(one)
+    write_book(home, book)
+    provider = VagrantProvider(Lab(name="default", edition=load_edition("ubuntu-example")), home)
+    assert [each.name for each in provider.checkpoints()] == ["before-1", "before-2"]

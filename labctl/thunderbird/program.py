@@ -1,0 +1,31 @@
+"""Where Thunderbird is on this machine: macOS and Windows do not put it on PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from labctl.errors import MachineLacks
+from labctl.i18n import _
+
+
+def find_thunderbird() -> str:
+    """Its path; raises MachineLacks, with the way to do without, where it is not installed."""
+    found = shutil.which("thunderbird")
+    if found is None:
+        found = next((str(path) for path in _places() if path.is_file()), None)
+    if found is None:
+        raise MachineLacks(
+            _("the program {name} is not installed", name="Thunderbird"),
+            hint=_("labctl thunderbird --print shows what to type into any mail program"),
+        )
+    return found
+
+
+def _places() -> list[Path]:
+    programs = [os.environ.get(name, "") for name in ("PROGRAMFILES", "PROGRAMFILES(X86)")]
+    return [
+        Path("/Applications/Thunderbird.app/Contents/MacOS/thunderbird"),
+        *(Path(folder, "Mozilla Thunderbird", "thunderbird.exe") for folder in programs if folder),
+    ]

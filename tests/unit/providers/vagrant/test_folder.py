@@ -1,0 +1,27 @@
+"""What the Vagrantfile is told to make."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.errors import WrongUsage
+from labctl.lab import Lab, load_edition
+from labctl.providers.vagrant.folder import BOOT_TIMEOUT, machines
+
+LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
+
+
+def test_a_slow_computer_is_given_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machines(LAB)["boot_timeout"] == 600
+    monkeypatch.setenv(BOOT_TIMEOUT, "1800")
+    assert machines(LAB)["boot_timeout"] == 1800
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "-1", "1.5", "9" * 5000])
+def test_what_is_no_number_of_seconds_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(BOOT_TIMEOUT, text)
+    with pytest.raises(WrongUsage, match=BOOT_TIMEOUT) as caught:
+        machines(LAB)
+    assert f"{BOOT_TIMEOUT}=600" in caught.value.hint
