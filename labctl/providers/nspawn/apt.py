@@ -24,6 +24,12 @@ _OWN_KEYRING = re.compile(r"signed-by=\S*/(debian|ubuntu)-archive[^/\s]*")
 _OFF = {"no", "false", "without", "off", "disable"}
 _KEPT = re.compile(r'^(Acquire::Check-(?:Valid-Until|Date)) "([^"]+)";$', re.MULTILINE)
 
+# apt's own (30 s, three retries, for every list one after another) is ten minutes of a mirror's
+# silence.
+PATIENCE = (
+    ("Acquire::Retries", "1"), ("Acquire::http::Timeout", "15"), ("Acquire::https::Timeout", "15"),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class AptSetup:

@@ -24,7 +24,7 @@ from labctl.i18n import _
 from labctl.lab import Edition
 from labctl.providers.base import PackageSet, Progress
 from labctl.providers.nspawn import users
-from labctl.providers.nspawn.apt import AptSetup
+from labctl.providers.nspawn.apt import PATIENCE, AptSetup
 from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.mounts import mount_overlay, standing_on, unmount_below
 from labctl.providers.nspawn.seal import break_seal, built_on, is_sealed, seal
@@ -266,6 +266,7 @@ class Image:
             "--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io",
             "--aptopt=APT::Install-Recommends \"false\"",
             '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::GzipIndexes "true"',
+            *(f'--aptopt={name} "{value}"' for name, value in PATIENCE),
             *(f"--aptopt={line}" for line in self._apt.conf().splitlines()),
             f"--include={_OS_PACKAGES}",
             *(f"--customize-hook={line}" for line in copies),
@@ -301,6 +302,7 @@ class Image:
         install = [
             "sh", "-euc", script, "sh", _PRESEED, _WITHOUT_MAIN_CF,
             "install", "-y", "-o", "Dpkg::Options::=--force-unsafe-io",
+            *(f"-o{name}={value}" for name, value in PATIENCE),
             *(f"-o{name}={value}" for name, value in self._machine_proxies()), *packages,
         ]  # fmt: skip
         self._run_inside(root, install, log, "--resolv-conf=bind-host", *users.OPTIONS)
