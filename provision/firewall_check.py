@@ -5,6 +5,7 @@ A port where no server listens answers too (with a refusal), unless a firewall s
 
 from __future__ import annotations
 
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,8 @@ RULES = ((22, ("tcp",)), (25, ("tcp",)), (53, ("tcp", "udp")), (110, ("tcp",)), 
 # Not in the book: Thunderbird's automatic set-up is asked for over HTTP.
 EXTRA_RULES = ((80, ("tcp",)),)
 _SECONDS = 1.5
+# A rule of nft without a condition.
+_FOR_ALL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
 
 _ASK = r"""
 say ufw sed -n 's/^ENABLED=//p' /etc/ufw/ufw.conf
@@ -82,13 +85,26 @@ def _listens(facts: Facts, target: Target, port: int, protocol: str) -> bool:
     return any(f"{host}:{port}" in places for host in hosts)
 
 
+def _input_chains(ruleset: str) -> list[list[str]]:
+    """The lines of each chain that sees what comes to the host itself (nft list ruleset)."""
+    chains: list[list[str]] = []
+    for line in map(str.strip, ruleset.splitlines()):
+        if line.startswith("chain "):
+            chains.append([])
+        elif chains:
+            chains[-1].append(line)
+    return [chain for chain in chains if any("hook input" in line for line in chain)]
+
+
+def _ends_in_no(chain: list[str]) -> bool:
+    """By its policy, or by a rule for all that the rules before did not let in."""
+    return any("policy drop" in line or _FOR_ALL.fullmatch(line) for line in chain)
+
+
 def _active(facts: Facts) -> Finding:
-    ruleset = facts["nft"]
-    filters = "-P INPUT DROP" in facts["policy"] or "policy drop" in ruleset
-    # A filter may also let the wanted in and end with a rule for the rest.
-    filters = filters or any(
-        line.strip() in ("drop", "reject") or line.startswith("-A INPUT -j DROP")
-        for line in [*facts.lines("nft"), *facts.lines("policy")]
+    filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or any(
+        line.startswith(("-P INPUT DROP", "-A INPUT -j DROP", "-A INPUT -j REJECT"))
+        for line in facts.lines("policy")
     )
     boots = (facts["ufw"] == "yes" and facts["boot"] == "enabled") or facts["boot-nft"] == "enabled"
     return Finding(
