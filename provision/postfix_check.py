@@ -83,14 +83,17 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             host.mail_name,
             _expanded(host, facts["myhostname"]) == host.mail_name,
         ),
-        _setting(facts, "mydomain", host.domain, facts["mydomain"] == host.domain),
+        _setting(facts, "mydomain", host.domain, facts["mydomain"].lower() == host.domain),
         _setting(
             facts,
             "inet_interfaces",
             f"localhost, {host.address}",
-            bool({"localhost", "127.0.0.1"} & interfaces)
-            and bool(own & interfaces)
-            and str(peer.address) not in interfaces,
+            interfaces == {"all"}
+            or (
+                bool({"localhost", "127.0.0.1"} & interfaces)
+                and bool(own & interfaces)
+                and str(peer.address) not in interfaces
+            ),
         ),
         _setting(
             facts,
@@ -130,10 +133,13 @@ def _no_file() -> Finding:
 
 
 def _expanded(host: Host, value: str) -> str:
-    """The value with the names a student may use in it, at what they should stand for."""
+    """The value with the names a student may use in it, at what they should stand for.
+
+    In lower case: host and domain names are the same in any letters (RFC 4343).
+    """
     for name, meant in (("mydomain", host.domain), ("myhostname", host.mail_name)):
         value = re.sub(rf"\$({name}\b|\{{{name}\}}|\({name}\))", meant, value)
-    return value
+    return value.lower()
 
 
 def _relays_rightly(words: list[str]) -> bool:
@@ -226,7 +232,7 @@ def _greeting(target: Target) -> str:
         name, mechanisms = smtp_greeting(target)
     except OSError as error:
         return str(error)
-    if name != target.host.mail_name:
+    if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
     # Without saslauthd's smtpd.conf other mechanisms are offered; none at all is main.cf's doing.
     return "" if mechanisms else _("it offers no AUTH")

@@ -332,6 +332,10 @@ RIGHT_WAYS = (
         'postconf -e "inet_interfaces = 127.0.0.1   $address"' + _RESTART,
     ),
     RightWay(
+        "every interface, and capital letters",
+        "postconf -e inet_interfaces=all mydomain=EXAMPLE${domain#example}" + _RESTART,
+    ),
+    RightWay(
         "comments, other order, long lines in main.cf",
         f"{{ echo '# mydestination = nobody'; tac {_MAIN_CF} | grep -v recipient; "
         "printf 'smtpd_recipient_restrictions =\\n  # why\\n  permit_mynetworks,\\n"
