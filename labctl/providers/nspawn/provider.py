@@ -167,9 +167,9 @@ class NspawnProvider:
         self._each(Container.wait_ready)
 
     def _open_network(self, book: Book) -> None:
-        if not book.forwarding:
+        if not self._store.forwarding():
             # Kept before it is changed: whenever labctl is killed, it can be put back.
-            self._store.write(book.model_copy(update={"forwarding": forwarding()}))
+            self._store.keep_forwarding(forwarding())
         self._network.create()
         self._network.set_filter(self._way_out() if book.net_open else None)
         self._network.allow_forwarding()
@@ -236,11 +236,9 @@ class NspawnProvider:
         for container in self._containers:
             progress(container.host, _("stopping"))
         self._each(Container.halt)
-        self._network.remove(self._forwarding())
-        book = self._store.read()
-        if book is not None:
-            # What the machine's own setting is may change until the next start.
-            self._store.write(book.model_copy(update={"forwarding": {}}))
+        self._network.remove(self._store.forwarding())
+        # What the machine's own setting is may change until the next start.
+        self._store.forget_forwarding()
 
     def cut_power(self, hosts: Collection[str]) -> None:
         for container in self._containers:
@@ -252,7 +250,7 @@ class NspawnProvider:
         for leftover in cgroups_called(f"labctl-{self._id}-"):
             leftover.kill()
         unmount_below(self._home.state)
-        self._network.remove(self._forwarding())
+        self._network.remove(self._store.forwarding())
         sweep_if_idle(self._home.cache / "images")
         # First of the files: killed from here on, no command takes the rest for a lab.
         self._store.forget()
@@ -326,13 +324,6 @@ class NspawnProvider:
                 hint="labctl up" + name_option(self._lab.name),
             )
         return book
-
-    def _forwarding(self) -> dict[str, str]:
-        try:
-            book = self._store.read()
-        except WrongState:
-            return {}
-        return dict(book.forwarding) if book is not None else {}
 
     def _saved(self, name: str, origin: str, stack: Stack) -> Saved:
         return Saved(
