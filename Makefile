@@ -2,7 +2,7 @@
 # make test   install what the tests need, run the unit tests and the lab tests
 # make test-corpus   of these, every known breakage, each found by check and mended by up
 # make test-faults   faults on the real lab: labctl killed 66 times, full disk, bad mirror, spoilt image
-# make test-faults-short  each kind of fault once, labctl killed 6 times: minutes, for CI
+# make test-faults-short  every kind of fault, labctl killed 6 times: a quarter of an hour, for CI
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, licences, unit tests
 # make audit  known vulnerabilities of the pinned Python packages, asked of PyPI
@@ -72,7 +72,7 @@ test-vagrant: $(VENV)/.dev vagrant-packages
 test-vagrant-short:
 	$(MAKE) test-vagrant PYTEST_OPTIONS=--ignore=tests/vagrant/test_main_job.py
 
-# Three quarters of an hour. PYTEST_OPTIONS="--seed N", as a run says at its beginning, repeats
+# Half an hour and more. PYTEST_OPTIONS="--seed N", as a run says at its beginning, repeats
 # the moments of its kills, "--kills N" is how many over up, reset and destroy.
 test-faults: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/faults $(PYTEST_OPTIONS)

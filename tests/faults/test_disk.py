@@ -46,7 +46,6 @@ def test_full_while_the_image_is_built(tmp_path: Path) -> None:
         assert changed_since(before) == {}
 
 
-@pytest.mark.long
 def test_full_while_the_hosts_are_configured(tmp_path: Path) -> None:
     with disk(tmp_path / "disk", size=400) as state, labctl_in(XDG_STATE_HOME=state.folder):
         before = traces()

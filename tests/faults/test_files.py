@@ -29,11 +29,11 @@ def _no_file(path: Path) -> None:
     ("name", "spoil"),
     [
         ("nspawn.json", _cut),
-        pytest.param("nspawn.json", _another_version, marks=pytest.mark.long),
-        pytest.param("nspawn.json", _no_file, marks=pytest.mark.long),
-        pytest.param("state.json", _cut, marks=pytest.mark.long),
-        pytest.param("state.json", _another_version, marks=pytest.mark.long),
-        pytest.param("state.json", _no_file, marks=pytest.mark.long),
+        ("nspawn.json", _another_version),
+        ("nspawn.json", _no_file),
+        ("state.json", _cut),
+        ("state.json", _another_version),
+        ("state.json", _no_file),
     ],
 )
 def test_every_command_says_what_to_do_and_destroy_does_it(

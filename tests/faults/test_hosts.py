@@ -11,7 +11,6 @@ from tests.lab.program import LAB, labctl, on_host, started, wait_until
 CAP_SYS_TIME = 25
 
 
-@pytest.mark.long
 def test_a_host_is_killed_while_up_configures_it() -> None:
     labctl("destroy", "--yes")
     process = started("up")
@@ -27,7 +26,6 @@ def test_a_host_is_killed_while_up_configures_it() -> None:
     labctl("test-mail")
 
 
-@pytest.mark.long
 def test_a_host_is_killed_under_a_persons_shell(up: str) -> None:
     process = started("ssh", "host1", "--", "touch /tmp/here; exec sleep 600")
     wait_until(lambda: on_host("host1", "test -e /tmp/here", code=None).code == 0, "no shell")

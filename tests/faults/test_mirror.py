@@ -47,7 +47,6 @@ def test_unreachable(tmp_path: Path) -> None:
     assert "Connection refused" in told
 
 
-@pytest.mark.long
 def test_silent(tmp_path: Path) -> None:
     with mirror(silent) as address:
         told = refused(tmp_path, address)
@@ -60,7 +59,6 @@ def test_a_broken_package(tmp_path: Path) -> None:
         assert "Hash Sum mismatch" in refused(tmp_path, address)
 
 
-@pytest.mark.long
 def test_slow(tmp_path: Path) -> None:
     with mirror(slow) as address:
         up(tmp_path, address, code=0)

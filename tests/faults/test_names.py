@@ -16,7 +16,6 @@ NASTY = 'a b;touch canary #\'"x"$(touch canary)`touch canary`|&*?~,:\\%h\n日本
 PASSWORD = "a b;touch /canary #'\"$(touch /canary)`touch /canary`|&*?~,:\\%h"
 
 
-@pytest.mark.long
 def test_a_whole_lab_in_a_folder_with_such_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,6 @@ WITHOUT_DNS = (
 )  # fmt: skip
 
 
-@pytest.mark.long
 def test_without_dns_a_lab_comes_up_from_the_cached_image(tmp_path: Path) -> None:
     labctl("up", "--until", "os")
     labctl("destroy", "--yes")
@@ -45,7 +44,7 @@ def test_without_dns_no_image_is_built_and_the_reason_is_told(
     "has_lab",
     [
         pytest.param(False, id="before"),
-        pytest.param(True, id="while it is stopped", marks=pytest.mark.long),
+        pytest.param(True, id="while it is stopped"),
     ],
 )
 def test_the_addresses_are_taken_by_another_interface(has_lab: bool) -> None:

@@ -14,8 +14,8 @@ from tests.lab.traces import Traces, changed_since
     "back",
     [
         "up",
-        pytest.param("reset", marks=pytest.mark.long),
-        pytest.param("destroy", marks=pytest.mark.long),
+        "reset",
+        "destroy",
     ],
 )
 def test_any_command_alone_brings_the_lab_right(up: str, nothing: Traces, back: str) -> None:

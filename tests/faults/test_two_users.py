@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.lab.program import labctl, started
 from tests.lab.traces import Traces, changed_since
 
@@ -22,7 +20,6 @@ def test_the_second_is_told_that_a_lab_runs(up: str, tmp_path: Path) -> None:
     labctl("test-mail")
 
 
-@pytest.mark.long
 def test_of_two_at_once_one_gets_the_addresses(tmp_path: Path, nothing: Traces) -> None:
     labctl("destroy", "--yes")
     as_other = ("env", f"XDG_STATE_HOME={tmp_path}")

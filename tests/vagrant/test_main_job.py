@@ -142,6 +142,7 @@ def test_a_snapshot_missing_on_one_machine_stops_the_reset_before_it_begins(stor
     assert {host: machine(store, host).pid for host in ADDRESSES} == pids
 
 
+@pytest.mark.long
 def test_stopped_machines_start_again_and_nothing_is_lost() -> None:
     on_host("host1", "echo kept >/root/kept; sync")
     labctl("down")
