@@ -143,7 +143,8 @@ def _for_named_lab(hint: str, words: Sequence[str]) -> str:
     name = _named(words)
     if not name or "--name" in hint:
         return hint
-    return _LAB_COMMAND.sub(rf"\g<0> --name {name}", hint)
+    # By a function: what is no name may hold what is special in a replacement.
+    return _LAB_COMMAND.sub(lambda found: f"{found[0]} --name {name}", hint)
 
 
 def _named(words: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import typer
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labctl.cli import app
@@ -93,7 +93,8 @@ def test_an_unknown_option(
 
 
 @few
-@given(st.sampled_from(NAMED), WORD)
+@given(command=st.sampled_from(NAMED), word=WORD)
+@example(command="up", word="\\")
 def test_what_is_no_name_of_a_lab(
     capsys: pytest.CaptureFixture[str], folder: Path, command: str, word: str
 ) -> None:
