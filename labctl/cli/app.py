@@ -20,8 +20,8 @@ from labctl.i18n import _
 # as its own since 0.26.
 _Refused: Any = typer.BadParameter.__base__
 
-# What stands in a hint and takes a lab's name.
-_LAB_COMMAND = re.compile(
+# What stands in a hint and takes a lab's name; compiled where there is one, not at every start.
+_LAB_COMMAND = (
     r"\blabctl (up|test-mail|trace|thunderbird|report|check|reset|diff|checkpoints|status|ssh|logs"
     r"|credentials|net|down|destroy|drill (start|hint|check|solve))(?![a-z-])"
 )
@@ -144,7 +144,7 @@ def _for_named_lab(hint: str, words: Sequence[str]) -> str:
     if not name or "--name" in hint:
         return hint
     # By a function: what is no name may hold what is special in a replacement.
-    return _LAB_COMMAND.sub(lambda found: f"{found[0]} --name {name}", hint)
+    return re.sub(_LAB_COMMAND, lambda found: f"{found[0]} --name {name}", hint)
 
 
 def _named(words: Sequence[str]) -> str:
