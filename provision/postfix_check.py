@@ -14,7 +14,8 @@ from provision.services import starts_at_boot
 from provision.step import Target
 
 # Values come unexpanded, so that a wrong mydomain is one fault and not two. postconf refuses to
-# speak at all where inet_interfaces names an address of another host, unless told another.
+# speak at all where inet_interfaces names an address of another host, unless told another; it then
+# counts as set, so main.cf itself is asked whether it is.
 # `postfix check` makes the folders of a Postfix that never ran, so it is asked only of one
 # that did. A difference between the chroot's resolv.conf and the host's is no fault of main.cf,
 # and a misspelt name is told by the parameter that is then missing. It speaks to a terminal only,
@@ -29,7 +30,8 @@ interfaces() {
 }
 say inet_interfaces interfaces
 { postconf -n -o inet_interfaces= 2>&1 || :; } |
-  sed -n 's/.*unused parameter: /unused\t/p; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
+  sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
+sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/set\t\1/p' $cf
 say enabled systemctl is-enabled postfix
 say active systemctl is-active postfix@-
 say listens ss -ltnH 'sport = :25'
