@@ -20,12 +20,6 @@ from labctl.i18n import _
 # as its own since 0.26.
 _Refused: Any = typer.BadParameter.__base__
 
-# What stands in a hint and takes a lab's name; compiled where there is one, not at every start.
-_LAB_COMMAND = (
-    r"\blabctl (up|test-mail|trace|thunderbird|report|check|reset|diff|checkpoints|status|ssh|logs"
-    r"|credentials|net|down|destroy|drill (start|hint|check|solve))(?![a-z-])"
-)
-
 
 def _choose_language(words: Sequence[str]) -> None:
     """`--lang` must be known before the help texts are made."""
@@ -143,8 +137,11 @@ def _for_named_lab(hint: str, words: Sequence[str]) -> str:
     name = _named(words)
     if not name or "--name" in hint:
         return hint
+    from labctl.cli.commands import that_take_a_lab
+
+    pattern = rf"\blabctl ({'|'.join(that_take_a_lab())})(?![a-z-])"
     # By a function: what is no name may hold what is special in a replacement.
-    return re.sub(_LAB_COMMAND, lambda found: f"{found[0]} --name {name}", hint)
+    return re.sub(pattern, lambda found: f"{found[0]} --name {name}", hint)
 
 
 def _named(words: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ of that, and a command only its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -53,6 +54,16 @@ class Commands(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Lists them without building any."""
         TyperGroup(commands=dict(self.commands)).format_commands(ctx, formatter)
+
+
+def that_take_a_lab() -> Iterator[str]:
+    """The commands with `--name`, each as it is typed: "up", "drill start"."""
+    for name in SUMMARIES:
+        command = _built(name)
+        parts = getattr(command, "commands", {"": command})
+        for word, part in parts.items():
+            if any("--name" in parameter.opts for parameter in part.params):
+                yield f"{name} {word}".rstrip()
 
 
 def _built(name: str) -> Any:
