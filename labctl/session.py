@@ -42,6 +42,14 @@ class Session:
         upstream = self.provider.upstream_resolvers()
         return Scene(self.lab, self.lab.host(host_name), upstream)
 
+    def ensure_made(self) -> None:
+        """Raises WrongState, saying what to run, where there is nothing of the lab."""
+        if not self.home.state.exists():
+            raise WrongState(
+                _("the lab {name} was never brought up", name=self.lab.name),
+                hint="labctl up" + name_option(self.lab.name),
+            )
+
     def ensure_up(self) -> None:
         """Raises WrongState, saying what to run, unless every host runs."""
         states = self.provider.status()

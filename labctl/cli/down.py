@@ -12,6 +12,7 @@ def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.session import again, open_session
 
     session = open_session(name)
+    session.ensure_made()
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         session.provider.halt(live.progress)
     text = _("stopped; this starts it again: {command}", command=again(session))

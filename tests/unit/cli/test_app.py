@@ -48,6 +48,18 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "test-mail", "check", "trace last", "report x.html", "thunderbird", "drill start --random",
+        "reset --yes", "diff", "logs", "ssh host1", "credentials", "net close", "down",
+    ],
+)  # fmt: skip
+def test_a_lab_that_was_never_made_is_told_with_the_command_that_makes_it(words: str) -> None:
+    refused = labctl(*words.split(), "--name", "nowhere", code=4)
+    assert refused.err.splitlines()[-1] == "hint: labctl up --name nowhere"
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["up", "--unknown"], "--unknown"),
