@@ -95,10 +95,10 @@ class Cgroup:
                     return pid
         return None
 
-    def freeze(self) -> None:
-        """Stops every process of the group between two instructions, and waits for it."""
+    def freeze(self) -> bool:
+        """Stops every process of the group between two instructions; False where one goes on."""
         (self._unified / "cgroup.freeze").write_text("1")
-        self._await_event("frozen", True, seconds=5)
+        return self._await_event("frozen", True, seconds=30)
 
     def thaw(self) -> None:
         with suppress(OSError):

@@ -144,6 +144,14 @@ class Container:
             return "\n".join(lines[-keep:])
         return ""
 
+    def hold_still(self) -> None:
+        """Freezes the host; LabError where it cannot be: no copy of it would be of one moment."""
+        if not self.cgroup.freeze():
+            raise LabError(
+                _("{host} could not be held still for a checkpoint", host=self.host),
+                hint=_("the same command again, when the machine is less busy"),
+            )
+
     def halt(self) -> None:
         """Shuts the host down as its own poweroff would; after 15 s, ends it by force."""
         self.cgroup.thaw()

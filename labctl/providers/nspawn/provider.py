@@ -266,7 +266,7 @@ class NspawnProvider:
             for container in running:
                 # Before it is frozen: Ctrl-C in between must not leave it so.
                 frozen.callback(container.cgroup.thaw)
-                container.cgroup.freeze()
+                container.hold_still()
             for host in self._names:
                 self._copy(self._store.upper(book.top, host), self._store.upper(copy, host))
         stack = Stack(image=book.base.image, layers=(*book.base.layers, copy))
