@@ -121,7 +121,7 @@ def _own(words: Sequence[str]) -> Sequence[str]:
 
 
 def _report(error: LabError, words: Sequence[str]) -> int:
-    from labctl.render import print_error
+    from labctl.render.screen import print_error
 
     error.hint = _for_named_lab(error.hint, _own(words))
     print_error(error, as_json="--json" in _own(words))

@@ -51,7 +51,7 @@ def check(
     from labctl.errors import ExitCode
     from labctl.grading import chosen_steps, grade_hosts, junit_cases
     from labctl.junit import write_junit
-    from labctl.render_check import print_checks, print_grades, watching
+    from labctl.render.check import print_checks, print_grades, watching
     from labctl.session import open_session
     from provision.steps import STEPS
 

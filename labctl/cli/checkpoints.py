@@ -6,7 +6,7 @@ from labctl.cli.options import DEFAULT_NAME, AsJson, Name
 
 
 def checkpoints(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
-    from labctl.render_lists import print_checkpoints
+    from labctl.render.lists import print_checkpoints
     from labctl.session import open_session
 
     print_checkpoints(open_session(name).provider.checkpoints(measured=True), as_json=as_json)

@@ -9,7 +9,7 @@ from labctl.i18n import _
 def credentials(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.errors import WrongState
     from labctl.home import name_option
-    from labctl.render import print_credentials
+    from labctl.render.lists import print_credentials
     from labctl.session import open_session
 
     session = open_session(name)

@@ -12,7 +12,7 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
     from labctl.home import lab_home
     from labctl.lock import locked
     from labctl.providers.base import silent
-    from labctl.render import print_done
+    from labctl.render.screen import print_done
 
     home = lab_home(name)
     with locked(home):

@@ -25,7 +25,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     from labctl.changed import changed_since
-    from labctl.render_diff import print_difference
+    from labctl.render.diff import print_difference
     from labctl.session import open_session
 
     print_difference(changed_since(open_session(name), since, host), as_json=as_json)

@@ -19,7 +19,7 @@ def doctor(
     from labctl.home import lab_home
     from labctl.lab import load_lab
     from labctl.providers.choose import ensure_known
-    from labctl.render_health import print_health
+    from labctl.render.health import print_health
 
     ensure_known(provider)
     # A name that can be none is told here too.

@@ -8,7 +8,8 @@ from labctl.i18n import _
 
 def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.lock import locked
-    from labctl.render import Live, print_done
+    from labctl.render.live import Live
+    from labctl.render.screen import print_done
     from labctl.session import again, open_session
 
     session = open_session(name)

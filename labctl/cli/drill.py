@@ -25,7 +25,7 @@ def _drills(incomplete: str) -> list[str]:
 @app.command("list", help=_("List the drills."))
 def list_drills(as_json: AsJson = False) -> None:
     from labctl.drills.catalogue import DRILLS
-    from labctl.render_drill import print_drills
+    from labctl.render.drill import print_drills
 
     print_drills(DRILLS, as_json=as_json)
 
@@ -45,7 +45,7 @@ def start(
     from labctl.drills import exercise
     from labctl.errors import WrongUsage
     from labctl.lock import locked
-    from labctl.render_drill import print_symptom
+    from labctl.render.drill import print_symptom
     from labctl.session import open_session
 
     ensure_apart((str(drill), drill), ("--random", at_random))
@@ -63,7 +63,7 @@ def start(
 @app.command("hint", help=_("Give the next hint."))
 def hint(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
-    from labctl.render_drill import print_hint
+    from labctl.render.drill import print_hint
     from labctl.session import open_session
 
     print_hint(*exercise.next_hint(open_session(name).home), as_json=as_json)
@@ -73,7 +73,7 @@ def hint(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
 def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.errors import ExitCode
-    from labctl.render_drill import print_attempt
+    from labctl.render.drill import print_attempt
     from labctl.session import open_session
 
     session = open_session(name)
@@ -90,8 +90,8 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
 def solve(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.lock import locked
-    from labctl.render import Live
-    from labctl.render_drill import print_solution
+    from labctl.render.drill import print_solution
+    from labctl.render.live import Live
     from labctl.session import open_session
 
     session = open_session(name)

@@ -20,7 +20,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     from labctl.mailtest.logs import follow_lines, newest_lines
-    from labctl.render import print_log_lines
+    from labctl.render.host_text import print_log_lines
     from labctl.session import open_session
 
     session = open_session(name)

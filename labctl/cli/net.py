@@ -24,7 +24,7 @@ def net(
     as_json: AsJson = False,
 ) -> None:
     from labctl.lock import locked
-    from labctl.render import print_net
+    from labctl.render.lab import print_net
     from labctl.session import open_session
 
     session = open_session(name)

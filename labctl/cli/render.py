@@ -22,7 +22,7 @@ def render(
     as_json: AsJson = False,
 ) -> None:
     from labctl.configuration import files_of, write_below
-    from labctl.render import print_files
+    from labctl.render.host_text import print_files
     from labctl.session import open_session
 
     files = files_of(open_session(name, lab).scene(host), path)

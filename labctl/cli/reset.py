@@ -29,7 +29,8 @@ def reset(
     as_json: AsJson = False,
 ) -> None:
     from labctl.lock import locked
-    from labctl.render import Live, print_reset
+    from labctl.render.lab import print_reset
+    from labctl.render.live import Live
     from labctl.reset import go_back, newest_before_reset, target_of_reset
     from labctl.session import open_session
 

@@ -16,7 +16,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     from labctl.home import lab_names
-    from labctl.render import print_status
+    from labctl.render.status import print_status
     from labctl.status import look, look_at_all
 
     labs = look_at_all(lab_names() or [name]) if every else [look(name)]

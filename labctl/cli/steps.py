@@ -6,7 +6,7 @@ from labctl.cli.options import AsJson
 
 
 def steps(as_json: AsJson = False) -> None:
-    from labctl.render_lists import print_steps
+    from labctl.render.lists import print_steps
     from provision.steps import STEPS
 
     print_steps(STEPS, as_json=as_json)

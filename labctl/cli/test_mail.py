@@ -52,8 +52,8 @@ def test_mail(
     from labctl.lock import locked
     from labctl.mailtest.memory import keep_result
     from labctl.mailtest.suite import PARTS, Part, run_parts
-    from labctl.render import Live
-    from labctl.render_mail import print_mail_tests
+    from labctl.render.live import Live
+    from labctl.render.mail import print_mail_tests
     from labctl.session import open_session
 
     if stress:
@@ -90,8 +90,8 @@ def _stress(
     from labctl.errors import ExitCode
     from labctl.lock import locked
     from labctl.mailtest.stress import MESSAGES, run_stress_test
-    from labctl.render import Live
-    from labctl.render_stress import print_stress
+    from labctl.render.live import Live
+    from labctl.render.stress import print_stress
     from labctl.session import open_session
 
     session = open_session(name)

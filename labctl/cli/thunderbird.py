@@ -22,7 +22,7 @@ def thunderbird(
 ) -> None:
     from labctl.errors import LabError, WrongUsage
     from labctl.home import name_option
-    from labctl.render_mail import print_mail_settings
+    from labctl.render.mail import print_mail_settings
     from labctl.run import interactive
     from labctl.session import open_session
     from labctl.thunderbird.profile import write_profile

@@ -32,7 +32,7 @@ def trace(
     from labctl.lock import locked
     from labctl.mailtest.live import send_and_watch
     from labctl.mailtest.trace import LAST, trace_message
-    from labctl.render_trace import print_trace
+    from labctl.render.trace import print_trace
     from labctl.session import open_session
 
     live = transcript or pcap is not None

@@ -27,7 +27,8 @@ def up(
     from labctl.engine import bring_up, steps_until
     from labctl.errors import WrongUsage
     from labctl.lock import locked
-    from labctl.render import Live, print_picture, print_up
+    from labctl.render.lab import print_picture, print_up
+    from labctl.render.live import Live
     from labctl.session import open_session
 
     if checkpoints not in ("default", "every"):

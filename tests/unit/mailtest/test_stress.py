@@ -8,7 +8,7 @@ import pytest
 
 from labctl.mailtest.stress import shares
 from labctl.mailtest.suite import stress_cases
-from labctl.render_stress import print_stress
+from labctl.render.stress import print_stress
 from labctl.results import Astray, StressPhase, StressResult
 
 QUIET = StressPhase(

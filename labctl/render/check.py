@@ -14,7 +14,8 @@ from rich.text import Text
 
 from labctl.grading import wrong
 from labctl.i18n import _
-from labctl.render import console, folded, print_json
+from labctl.render.document import print_json
+from labctl.render.screen import console, folded
 from labctl.results import Finding, Outcome, StepReport
 
 if TYPE_CHECKING:

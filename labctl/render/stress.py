@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from labctl.i18n import _
-from labctl.render import console, plain, print_json, print_table
+from labctl.render.document import plain, print_json
+from labctl.render.screen import console, print_table
 from labctl.results import Astray, StressResult
 
 _NUMBERS = (

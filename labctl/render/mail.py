@@ -9,7 +9,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
 from labctl.i18n import _
-from labctl.render import console, plain, print_json
+from labctl.render.document import plain, print_json
+from labctl.render.screen import console
 from labctl.results import Delivery, MailTestResult, Trial
 
 if TYPE_CHECKING:

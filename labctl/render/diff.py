@@ -8,7 +8,8 @@ from rich.markup import escape
 
 from labctl.difference import Changed, Difference, FileChange, HostDifference
 from labctl.i18n import _
-from labctl.render import console, plain, print_json
+from labctl.render.document import plain, print_json
+from labctl.render.screen import console
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

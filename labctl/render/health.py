@@ -7,7 +7,8 @@ from rich.markup import escape
 
 from labctl.doctor.findings import Diagnosis, Health, Verdict
 from labctl.i18n import _
-from labctl.render import console, print_json
+from labctl.render.document import print_json
+from labctl.render.screen import console
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.LACKING: "red"}
 

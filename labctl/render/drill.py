@@ -10,7 +10,8 @@ from rich.table import Table
 
 from labctl.home import name_option
 from labctl.i18n import _
-from labctl.render import console, print_json
+from labctl.render.document import print_json
+from labctl.render.screen import console
 
 if TYPE_CHECKING:
     from labctl.drills.catalogue import Drill

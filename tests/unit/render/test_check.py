@@ -7,10 +7,10 @@ import json
 import pytest
 from rich.console import Console
 
-from labctl import render_check
 from labctl.grading import Grades
-from labctl.render import folded
-from labctl.render_check import print_checks, print_grades, watching
+from labctl.render import check
+from labctl.render.check import print_checks, print_grades, watching
+from labctl.render.screen import folded
 from labctl.results import Finding, StepReport
 from provision.steps import STEPS
 
@@ -38,7 +38,7 @@ GRADES = Grades(
 @pytest.fixture(autouse=True)
 def _console(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new one that writes where this test reads, as wide as a usual terminal."""
-    monkeypatch.setattr(render_check, "console", lambda: Console(highlight=False, width=80))
+    monkeypatch.setattr(check, "console", lambda: Console(highlight=False, width=80))
 
 
 def printed(
@@ -61,7 +61,7 @@ def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_fo
 ) -> None:
     def seen(lines: int) -> str:
         screen = Console(width=80, height=lines, force_terminal=True, color_system=None)
-        monkeypatch.setattr(render_check, "console", lambda: screen)
+        monkeypatch.setattr(check, "console", lambda: screen)
         with watching(errors_only=False, solution=False) as show:
             show(GRADES)
         return capsys.readouterr().out

@@ -1,0 +1,36 @@
+"""The JSON document that scripts read: schema, command, ok, data (docs/reference/json.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from labctl.errors import LabError
+
+# Raised when a field changes its meaning or goes away (docs/reference/json.md).
+JSON_SCHEMA = 1
+
+
+def plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def print_json(command: str, data: Any, *, ok: bool = True) -> None:
+    """One document: schema, command, ok, and the result's own fields under `data`."""
+    document = {"schema": JSON_SCHEMA, "command": command, "ok": ok, "data": plain(data)}
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_json_error(error: LabError) -> None:
+    """The error in place of the result, on one line."""
+    fields = {"message": error.message, "cause": error.cause, "hint": error.hint}
+    document = {"schema": JSON_SCHEMA, "ok": False, "exit_code": int(error.exit_code)}
+    sys.stdout.write(json.dumps({**document, "error": fields}, ensure_ascii=False) + "\n")

@@ -1,0 +1,45 @@
+"""Text of the hosts as it is there: configuration files and log lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from labctl.render.document import plain, print_json
+from labctl.render.screen import console
+
+if TYPE_CHECKING:
+    from labctl.mailtest.logs import LogLine
+    from provision.managed import ManagedFile
+
+_COLOURS = ("cyan", "magenta", "yellow")
+
+
+def print_files(files: Sequence[ManagedFile], *, written_to: Path | None, as_json: bool) -> None:
+    if as_json:
+        print_json("render", {"files": list(files)})
+    elif written_to is not None:
+        for file in files:
+            console().print(escape(str(written_to / file.path.lstrip("/"))))
+    else:
+        for file in files:
+            if len(files) > 1:
+                console().rule(escape(f"{file.path}  {file.mode:o} {file.owner}:{file.group}"))
+            sys.stdout.write(file.content)
+
+
+def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
+    colours: dict[str, str] = {}
+    for line in lines:
+        if as_json:
+            sys.stdout.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            continue
+        colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])
+        stamp = line.time.strftime("%H:%M:%S.%f")[:-3]
+        console().print(f"{stamp} [{colour}]{line.host}[/] {escape(line.text)}")

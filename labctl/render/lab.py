@@ -1,0 +1,109 @@
+"""What a command made of the lab: up, with its picture and what to type next; reset; net."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from labctl.home import name_option
+from labctl.i18n import _
+from labctl.lab import Lab
+from labctl.render.document import plain, print_json
+from labctl.render.screen import console, lines_of, print_done, print_table
+from provision.changes import told
+
+if TYPE_CHECKING:
+    from labctl.engine import UpResult
+    from labctl.reset import ResetResult
+
+# Changes are listed one by one up to this many; more are counted.
+_LISTED = 14
+
+
+def print_up(result: UpResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json("up", {**plain(result), "changed": result.changed})
+        return
+    out = console()
+    changes = [
+        f"{report.host}  {report.step}: {told(change.what)}"
+        for report in result.reports
+        for change in report.changes
+    ]
+    if not result.changed:
+        out.print(_("nothing to change ({seconds:.1f} s)", seconds=result.seconds))
+    elif result.made:
+        text = _(
+            "the lab is made, with {count} changes on its hosts ({seconds:.1f} s)",
+            count=len(changes),
+            seconds=result.seconds,
+        )
+        out.print(text)
+    elif len(changes) > _LISTED:
+        out.print(
+            _("{count} changes ({seconds:.1f} s)", count=len(changes), seconds=result.seconds)
+        )
+    else:
+        for line in changes:
+            out.print(escape(line))
+        out.print(_("up again ({seconds:.1f} s)", seconds=result.seconds))
+
+
+def print_picture(lab: Lab, result: UpResult) -> None:
+    """The lab as one draws it on a blackboard, and what to type next."""
+    out = console()
+    picture = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
+    for host in lab.hosts:
+        mailbox = (
+            host.mailbox if host.account is not None else _("DNS for {zone}", zone=host.domain)
+        )
+        picture.add_row(f"[bold]{host.name}[/]", str(host.address), host.fqdn, mailbox)
+    picture.add_row(_("this machine"), str(lab.network.machine), "", "")
+    out.print()
+    out.print(f"  {lab.network.cidr}  " + _("host-only network"))
+    for row, line in enumerate(lines_of(picture)):
+        out.print(f"   {'└' if row == len(lab.hosts) else '├'}─ {line}")
+    out.print()
+    _print_next(result)
+
+
+def _print_next(result: UpResult) -> None:
+    name = name_option(result.lab)
+    shell = (
+        _("a shell on host1 (then: sudo -iu user1)") if result.is_whole else _("a shell on host1")
+    )
+    commands = [
+        (f"labctl test-mail{name}", _("mail between the two hosts, by the mail command")),
+        (f"labctl ssh{name} host1", shell),
+        (f"labctl logs{name} -f", _("both mail logs in one stream")),
+        (f"labctl reset{name}", _("back to this state, for the next class")),
+    ]
+    if not result.is_whole:
+        # No Postfix yet, so no log either.
+        commands = [commands[1], commands[3], (f"labctl up{name}", _("the remaining sections"))]
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for command, meaning in commands:
+        table.add_row(f"[green]{command}[/]", meaning)
+    print_table(table)
+
+
+def print_reset(result: ResetResult, lab: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json("reset", result)
+        return
+    text = _(
+        "both hosts are back at {name} ({seconds:.1f} s)",
+        name=result.checkpoint,
+        seconds=result.seconds,
+    )
+    console().print(text)
+    command = "labctl reset --undo" + name_option(lab)
+    text = _("the state before is kept; {command} brings it back", command=command)
+    console().print(text, style="dim")
+
+
+def print_net(is_open: bool, *, as_json: bool) -> None:
+    text = _("the way out for packages is open") if is_open else _("the way out is closed")
+    print_done("net", text, as_json=as_json, data={"open": is_open})

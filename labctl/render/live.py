@@ -1,0 +1,64 @@
+"""What labctl is at while people wait: a line a host, on standard error."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.markup import escape
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from labctl.lab import Lab
+from labctl.render.screen import console_err
+
+
+class Live:
+    """A line per host with what it is at and for how long; plain lines where no terminal is."""
+
+    def __init__(self, lab: Lab, *, quiet: bool = False) -> None:
+        self._hosts = [host.name for host in lab.hosts]
+        self._quiet = quiet
+        self._begun = time.monotonic()
+        self._bars: Bars | None = None
+        self._lines: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        if not self._quiet and console_err().is_terminal:
+            columns = (
+                SpinnerColumn(finished_text="✓"),
+                TextColumn("{task.fields[host]}", style="bold"),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}"),
+            )
+            self._bars = Bars(*columns, console=console_err(), transient=True)
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def progress(self, host: str, what: str) -> None:
+        """Is a labctl.providers.base.Progress; may be called from several threads."""
+        if self._quiet:
+            return
+        if self._bars is None:
+            seconds = time.monotonic() - self._begun
+            console_err().print(escape(f"{seconds:6.1f} s  {host or '-':<6} {what}"))
+            return
+        for name in [host] if host else self._hosts:
+            if name not in self._lines:
+                self._lines[name] = self._bars.add_task("", host=name, total=None)
+            self._bars.update(self._lines[name], description=escape(what))
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        if not self._quiet:
+            console_err().print(escape(text))

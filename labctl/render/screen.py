@@ -1,0 +1,76 @@
+"""What text for people is written with: the terminal, lines that break well, tables, errors."""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import cache
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from labctl.errors import LabError
+from labctl.i18n import _
+from labctl.render.document import print_json, print_json_error
+
+# A line may break behind any of these: a word of Latin letters, or a letter of another script
+# with the marks that must not begin a line; an opening mark stays with what it opens.
+_UNBROKEN = re.compile(r"[（「『“]*(?:[!-~’]+|[^\s!-~])[、。，．）」』”！？ー…々]*|\s+")
+
+
+def folded(text: str, width: int) -> str:
+    """The text in lines of at most `width` cells. rich breaks at spaces only: Japanese has none."""
+    lines = [""]
+    for part in _UNBROKEN.findall(text):
+        if lines[-1] and cell_len(lines[-1] + part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part if lines[-1] else part.lstrip()
+    return "\n".join(line.rstrip() for line in lines)
+
+
+@cache
+def console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def console_err() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_error(error: LabError, *, as_json: bool) -> None:
+    """Message, cause and the next command, each on lines of its own."""
+    if as_json:
+        print_json_error(error)
+        return
+    out = console_err()
+    heading, next_heading = _("error"), _("hint")
+    out.print(f"[bold red]{heading}[/]: {escape(error.message)}")
+    for line in error.cause.splitlines():
+        out.print(f"  {escape(line)}")
+    if error.hint:
+        out.print(f"[bold]{next_heading}[/]: {escape(error.hint)}")
+
+
+def print_done(command: str, text: str, *, as_json: bool, data: Any = None) -> None:
+    if as_json:
+        print_json(command, data)
+    else:
+        console().print(text)
+
+
+def print_table(table: Table) -> None:
+    """Without the blanks at the ends of lines, which a pasted table would keep."""
+    for line in lines_of(table):
+        sys.stdout.write(f"{line}\n")
+
+
+def lines_of(table: Table) -> list[str]:
+    """The table's lines, without the blanks at their ends."""
+    # Never cut to the terminal: a name that is not there whole cannot be typed again.
+    with console().capture() as captured:
+        console().print(table, width=max(console().width, 240))
+    return [line.rstrip() for line in captured.get().splitlines()]
