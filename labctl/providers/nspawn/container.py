@@ -110,11 +110,10 @@ class Container:
             ) from error
 
     def _wait_for_bus(self) -> None:
-        self._until(self._bus_is_there, BOOT_SECONDS)
-
-    def _bus_is_there(self) -> bool:
-        init = self.cgroup.init_pid()
-        return init is not None and Path(f"/proc/{init}/root/run/dbus/system_bus_socket").exists()
+        # In two, for to look through all processes takes from the boot what it waits for.
+        self._until(lambda: self.cgroup.init_pid() is not None, BOOT_SECONDS)
+        bus = Path(f"/proc/{self.cgroup.init_pid()}/root/run/dbus/system_bus_socket")
+        self._until(bus.exists, BOOT_SECONDS)
 
     def _in_host(self, *argv: str) -> Completed:
         # A degraded host (one failed unit) is up: the checks will say what failed.

@@ -62,21 +62,26 @@ class LabNetwork:
     def ensure_free(self) -> None:
         """Raises MachineLacks where another interface or route has the lab's addresses.
 
-        What a killed labctl left is no other: see `reclaim`.
+        What a killed labctl left is no other: see `claim`.
         """
-        for name, network in self._rivals():
+        self._refuse(self._rivals())
+
+    def claim(self) -> None:
+        """The same, and removes bridges of other labs that have no host; needs `taking`."""
+        rivals = self._rivals()
+        self._refuse(rivals)
+        for name, _network in rivals:
+            if found := _BRIDGE.fullmatch(name):
+                LabNetwork(found[1], self.network).remove({})
+
+    def _refuse(self, rivals: list[tuple[str, IPv4Network]]) -> None:
+        for name, network in rivals:
             if not _is_leftover(name):
                 raise MachineLacks(
                     _("the address range {cidr} is in use", cidr=self.network.cidr),
                     cause=f"{name}: {network}",
                     hint=_range_hint(name),
                 )
-
-    def reclaim(self) -> None:
-        """Removes bridges of other labs that have the addresses and no host; needs `taking`."""
-        for name, _network in self._rivals():
-            if found := _BRIDGE.fullmatch(name):
-                LabNetwork(found[1], self.network).remove({})
 
     def _rivals(self) -> list[tuple[str, IPv4Network]]:
         return [

@@ -150,21 +150,21 @@ class NspawnProvider:
             return False
         for container in stopped:
             container.kill()
-        self._image.ensure_again(book.base.image, progress)
-        with taking():
-            self._network.ensure_free()
-            self._network.reclaim()
-            self._open_network(book)
-            self._boot(stopped, book, progress)
+        self._boot(stopped, book, progress)
         return True
 
     def _boot(self, stopped: Sequence[Container], book: Book, progress: Progress) -> None:
-        for container in stopped:
-            progress(container.host, _("booting"))
-            self._mount(book, container)
-            container.start()
-        self._each(Container.ensure_answers, but=stopped)
-        self._each(Container.wait_ready)
+        """Boots hosts of which nothing is left running; the others are to answer, too."""
+        self._image.ensure_again(book.base.image, progress)
+        with taking():
+            self._network.claim()
+            self._open_network(book)
+            for container in stopped:
+                progress(container.host, _("booting"))
+                self._mount(book, container)
+                container.start()
+            self._each(Container.ensure_answers, but=stopped)
+            self._each(Container.wait_ready)
 
     def _open_network(self, book: Book) -> None:
         if not self._store.forwarding():
@@ -288,8 +288,9 @@ class NspawnProvider:
         if keep_as:
             book = book.with_checkpoint(self._saved(keep_as, "reset", book.current))
         top = self._store.new_layer(self._names)
-        self._store.write(book.model_copy(update={"base": saved.stack, "top": top}))
-        self.start(progress)
+        book = book.model_copy(update={"base": saved.stack, "top": top})
+        self._store.write(book)
+        self._boot(self._containers, book, progress)
 
     def _end_hosts(self, *, before_standing_on: Stack) -> None:
         """Like pulled plugs, while the image layers to come are looked at: each takes its time."""
