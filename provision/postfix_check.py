@@ -31,7 +31,7 @@ interfaces() {
 say inet_interfaces interfaces
 { postconf -n -o inet_interfaces= 2>&1 || :; } |
   sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
-sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/set\t\1/p' $cf
+say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' $cf
 say enabled systemctl is-enabled postfix
 say active systemctl is-active postfix@-
 say listens ss -ltnH 'sport = :25'
