@@ -38,13 +38,13 @@ def destroy_lab(name: str, progress: Progress) -> None:
 
 
 def _by_traces(home: LabHome, progress: Progress) -> None:
-    lab = _as_far_as_known(home)
+    lab = as_far_as_known(home)
     for name in PROVIDERS:
         if any((home.state / trace).exists() for trace in _TRACES[name]):
             make_provider(name, lab, home).destroy(progress)
 
 
-def _as_far_as_known(home: LabHome) -> Lab:
+def as_far_as_known(home: LabHome) -> Lab:
     """Names and addresses are enough to find the hosts; without a lab file, the default's."""
     try:
         state = read_state(home)
