@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from labctl.errors import WrongUsage
 from labctl.i18n import _
 from labctl.junit import Case
+from labctl.providers.base import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
 from provision.grade import grade
 from provision.step import Step, Target
@@ -35,11 +36,15 @@ def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
 
 
 def grade_hosts(
-    targets: Mapping[str, Target], steps: Sequence[Step] = BOOK, *, sends: bool = True
+    targets: Mapping[str, Target],
+    steps: Sequence[Step] = BOOK,
+    progress: Progress = silent,
+    *,
+    sends: bool = True,
 ) -> Grades:
     """Checks the steps on all hosts at once; `sends` as in provision.grade.
 
-    Only reads; raises LabError where a host is gone.
+    Only reads; tells `progress` each section as it begins. Raises LabError where a host is gone.
     """
     if not targets:
         raise WrongUsage(_("no host to check"))
@@ -53,7 +58,10 @@ def grade_hosts(
             hint=_("labctl check --list names the sections; `extras` in labctl.toml adds some"),
         )
     with ThreadPoolExecutor(len(targets)) as pool:
-        each = list(pool.map(lambda target: grade(target, steps, sends=sends), targets.values()))
+        begun = [
+            pool.submit(grade, target, steps, progress, sends=sends) for target in targets.values()
+        ]
+        each = [graded.result() for graded in begun]
     return Grades(in_book_order(report for reports in each for report in reports))
 
 

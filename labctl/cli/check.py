@@ -52,6 +52,7 @@ def check(
     from labctl.grading import chosen_steps, grade_hosts, junit_cases
     from labctl.junit import write_junit
     from labctl.render.check import print_checks, print_grades, watching
+    from labctl.render.live import Live
     from labctl.session import open_session
     from provision.steps import STEPS
 
@@ -66,7 +67,8 @@ def check(
     session.ensure_up()
     with session.targets(hosts) as targets:
         # A message every few seconds would not let a mail program rest that is open.
-        grades = grade_hosts(targets, steps, sends=not watch)
+        with Live(session.lab, quiet=as_json, fleeting=True) as live:
+            grades = grade_hosts(targets, steps, live.progress, sends=not watch)
         if watch:
             # The table as it last was stays on the screen.
             with until_interrupted(), watching(errors_only=errors_only, solution=solution) as show:

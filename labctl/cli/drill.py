@@ -46,6 +46,7 @@ def start(
     from labctl.errors import WrongUsage
     from labctl.lock import locked
     from labctl.render.drill import print_symptom
+    from labctl.render.live import Live
     from labctl.session import open_session
 
     ensure_apart((str(drill), drill), ("--random", at_random))
@@ -55,8 +56,12 @@ def start(
     chosen = exercise.pick(drill, level)
     session = open_session(name)
     session.ensure_up()
-    with locked(session.home), session.targets() as targets:
-        exercise.start(session, targets, chosen)
+    with (
+        locked(session.home),
+        Live(session.lab, quiet=as_json, fleeting=True) as live,
+        session.targets() as targets,
+    ):
+        exercise.start(session, targets, chosen, live.progress)
     print_symptom(chosen, name, hidden=drill is None, as_json=as_json)
 
 
@@ -74,13 +79,14 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.errors import ExitCode
     from labctl.render.drill import print_attempt
+    from labctl.render.live import Live
     from labctl.session import open_session
 
     session = open_session(name)
     exercise.running(session.home)
     session.ensure_up()
-    with session.targets() as targets:
-        attempt = exercise.look(session, targets)
+    with Live(session.lab, quiet=as_json, fleeting=True) as live, session.targets() as targets:
+        attempt = exercise.look(session, targets, live.progress)
     print_attempt(attempt, name, as_json=as_json)
     if not attempt.mended:
         raise typer.Exit(ExitCode.FAILED)

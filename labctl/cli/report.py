@@ -17,6 +17,7 @@ def report(
     name: Name = DEFAULT_NAME,
 ) -> None:
     from labctl.home import write_for_person
+    from labctl.render.live import Live
     from labctl.render.screen import print_done
     from labctl.report.facts import gather
     from labctl.report.page import page
@@ -25,7 +26,9 @@ def report(
 
     session = open_session(name)
     session.ensure_up()
-    write_for_person(file, page(gather(session)))
+    with Live(session.lab, fleeting=True) as live:
+        facts = gather(session, live.progress)
+    write_for_person(file, page(facts))
     print_done("report", _("written: {path}", path=file), as_json=False)
     if open_it:
         show(file)

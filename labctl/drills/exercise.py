@@ -64,12 +64,14 @@ def pick(name: str | None, level: int | None) -> Drill:
     return random.choice(fitting)
 
 
-def start(session: Session, targets: Mapping[str, Target], drill: Drill) -> None:
+def start(
+    session: Session, targets: Mapping[str, Target], drill: Drill, progress: Progress
+) -> None:
     """Breaks a good lab. Raises WrongState where it is not good, or a drill is on already."""
     # What a drill broke whose note cannot be read is found by the check below.
     if on := _read(session.home):
         raise WrongState(_("the drill {name} is still on", name=on.name), hint="labctl drill solve")
-    if not grade_hosts(targets).ok:
+    if not grade_hosts(targets, progress=progress).ok:
         raise WrongState(
             _("a drill needs a lab that is right"), hint=_("labctl check, or labctl reset")
         )
@@ -85,10 +87,10 @@ def next_hint(home: LabHome) -> tuple[str, int, int]:
     return _(now.drill.hints[number - 1]), number, len(now.drill.hints)
 
 
-def look(session: Session, targets: Mapping[str, Target]) -> Attempt:
+def look(session: Session, targets: Mapping[str, Target], progress: Progress) -> Attempt:
     """Grades the lab; a drill whose lab is right again is over."""
     drill = running(session.home).drill
-    grades = grade_hosts(targets)
+    grades = grade_hosts(targets, progress=progress)
     if grades.ok:
         session.home.drill_file.unlink(missing_ok=True)
     return Attempt(drill, grades.ok, grades)
@@ -99,7 +101,7 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
     drill = running(session.home).drill
     if drill.repair:
         targets[drill.host].remote.script(drill.repair)
-    if not grade_hosts(targets).ok:
+    if not grade_hosts(targets, progress=progress).ok:
         bring_up(session, progress)
     session.home.drill_file.unlink(missing_ok=True)
     return drill

@@ -15,11 +15,14 @@ from labctl.render.screen import console_err
 
 
 class Live:
-    """A line per host with what it is at and for how long; plain lines where no terminal is."""
+    """A line per host with what it is at and for how long; plain lines where no terminal is.
 
-    def __init__(self, lab: Lab, *, quiet: bool = False) -> None:
+    Not so with `fleeting`, for what is over in seconds: there, plain lines would only be noise.
+    """
+
+    def __init__(self, lab: Lab, *, quiet: bool = False, fleeting: bool = False) -> None:
         self._hosts = [host.name for host in lab.hosts]
-        self._quiet = quiet
+        self._quiet = quiet or (fleeting and not console_err().is_terminal)
         self._begun = time.monotonic()
         self._bars: Bars | None = None
         self._lines: dict[str, TaskID] = {}

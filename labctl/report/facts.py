@@ -16,6 +16,7 @@ from labctl.lab import Lab
 from labctl.mailtest.logs import newest_records
 from labctl.mailtest.memory import last_result
 from labctl.mailtest.trace import Trace, trace_records
+from labctl.providers.base import Progress, silent
 from labctl.report.diagram import Sequence, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
 from labctl.session import Session
@@ -63,7 +64,7 @@ class Facts:
     deviations: tuple[Deviation, ...]
 
 
-def gather(session: Session) -> Facts:
+def gather(session: Session, progress: Progress = silent) -> Facts:
     """Reads the last mail test and the lab as it is now; changes nothing.
 
     Raises LabError where a host cannot be reached.
@@ -78,7 +79,7 @@ def gather(session: Session) -> Facts:
             labctl_version=__version__,
             test=test,
             ways=ways_of(test, targets) if test else (),
-            checks=grade_hosts(targets).reports,
+            checks=grade_hosts(targets, progress=progress).reports,
             versions={name: _versions(target) for name, target in targets.items()},
             deviations=deviations_in(files),
         )

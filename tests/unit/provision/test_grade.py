@@ -68,6 +68,16 @@ def test_the_first_cause_is_named_through_all_that_stand_between(graded: Graded)
     assert reports["c"].blocked_by == "a"
 
 
+def test_each_section_is_told_as_it_begins_and_no_blocked_one(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (step("a", wrong), step("b", never, "a"), step("c", right))
+    monkeypatch.setattr(module, "STEPS", steps)
+    told: list[tuple[str, str]] = []
+    grade(target, steps, lambda host, what: told.append((host, what)))
+    assert sorted(told) == [("host1", "section a"), ("host1", "section c")]
+
+
 def test_a_section_beside_the_failed_one_is_still_checked(graded: Graded) -> None:
     reports = graded(step("a", wrong), step("b", right), step("c", right, "b"))
     assert {name: report.outcome for name, report in reports.items()} == {

@@ -1,0 +1,36 @@
+"""Progress on standard error: lines where no terminal is, and none of what is over in seconds."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from labctl.lab import load_lab
+from labctl.render import live
+from labctl.render.live import Live
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, **wanted: bool) -> str:
+    """What a host at work leaves and shows, with or without a terminal."""
+    screen = Console(force_terminal=terminal, width=80, color_system=None)
+    monkeypatch.setattr(live, "console_err", lambda: screen)
+    with screen.capture() as captured, Live(load_lab("class-a"), **wanted) as shown:
+        shown.progress("host1", "booting [host1]")
+    return captured.get()
+
+
+def test_without_a_terminal_each_step_is_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = told(monkeypatch, terminal=False)
+    assert line.split() == ["0.0", "s", "host1", "booting", "[host1]"]
+
+
+def test_what_is_over_in_seconds_is_shown_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert told(monkeypatch, terminal=False, fleeting=True) == ""
+    assert "booting [host1]" in told(monkeypatch, terminal=True, fleeting=True)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_for_scripts_there_is_none(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    assert told(monkeypatch, terminal=terminal, quiet=True) == ""
