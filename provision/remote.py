@@ -19,6 +19,7 @@ from typing import Self
 
 import paramiko
 from fabric import Config, Connection
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from labctl.errors import CommandFailed, WrongState
 from labctl.i18n import _
@@ -160,8 +161,7 @@ class Remote:
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
             )
         except (paramiko.SSHException, OSError, EOFError) as error:
-            # Of two refusals at once paramiko gives one a name, and the other a bare exception.
-            if isinstance(error, paramiko.SSHException) and self._connection.is_connected:
+            if self._is_refusal(error):
                 raise ConnectionRefusedError(f"{address}:{port}: {error}") from error
             raise self._unreachable(error) from error
         channel.settimeout(timeout)
@@ -203,13 +203,37 @@ class Remote:
         Not through Fabric's own `run`: it feeds standard input one byte every 10 ms.
         """
         self._open()
-        channel: paramiko.Channel = self._connection.create_session()
+        channel = self._session()
         channel.settimeout(timeout)
-        channel.exec_command(shell_line(self._as_user(argv, user)))
-        if stdin:
-            channel.sendall(stdin.encode() if isinstance(stdin, str) else stdin)
+        line = shell_line(self._as_user(argv, user))
+        # sshd ends the whole connection where the end of the input reaches a command that has
+        # just ended, and paramiko may send it then (its issue 1115). So none is sent where
+        # there is no input, and a command that leaves some unread is not over before it.
+        if not stdin:
+            channel.exec_command(f"{line} </dev/null")
+            return channel
+        channel.exec_command(f"{line}; status=$?; cat >/dev/null; exit $status")
+        channel.sendall(stdin.encode() if isinstance(stdin, str) else stdin)
         channel.shutdown_write()
         return channel
+
+    def _session(self) -> paramiko.Channel:
+        """A channel for one command; sshd refuses an eleventh (MaxSessions in sshd_config(5))."""
+        patiently = Retrying(
+            retry=retry_if_exception(self._is_refusal),
+            stop=stop_after_delay(30),
+            wait=wait_fixed(0.05),
+            reraise=True,
+        )
+        channel: paramiko.Channel = patiently(self._connection.create_session)
+        return channel
+
+    def _is_refusal(self, error: BaseException) -> bool:
+        """A channel refused, by a host that is there.
+
+        Of two refusals at once paramiko gives one a name, and the other a bare exception.
+        """
+        return isinstance(error, paramiko.SSHException) and self._connection.is_connected
 
     def _finish(
         self, channel: paramiko.Channel, argv: tuple[str, ...], timeout: float

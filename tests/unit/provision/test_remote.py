@@ -22,10 +22,10 @@ Answer = Callable[[paramiko.Channel, str], None]
 
 
 class Server(paramiko.ServerInterface):
-    """Lets everyone in and answers each command as told."""
+    """Lets everyone in and answers each command as told, after so many refusals."""
 
-    def __init__(self, answer: Answer, seen: list[str]) -> None:
-        self._answer, self._seen = answer, seen
+    def __init__(self, answer: Answer, seen: list[str], refusals: int) -> None:
+        self._answer, self._seen, self._refusals = answer, seen, refusals
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         return paramiko.common.AUTH_SUCCESSFUL
@@ -34,17 +34,27 @@ class Server(paramiko.ServerInterface):
         return "publickey"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.common.OPEN_SUCCEEDED
+        # As sshd does beyond MaxSessions.
+        self._refusals -= 1
+        refused = self._refusals >= 0
+        return (
+            paramiko.common.OPEN_FAILED_CONNECT_FAILED
+            if refused
+            else paramiko.common.OPEN_SUCCEEDED
+        )
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._seen.append(command.decode())
-        threading.Thread(target=self._answer, args=(channel, command.decode()), daemon=True).start()
+        # Behind the word that the command has begun, which goes out when this returns.
+        answer = threading.Timer(0.05, self._answer, args=(channel, command.decode()))
+        answer.daemon = True
+        answer.start()
         return True
 
 
 @contextmanager
 def host(
-    folder: Path, answer: Answer, *, pinned: bool = True
+    folder: Path, answer: Answer, *, pinned: bool = True, refusals: int = 0
 ) -> Iterator[tuple[Endpoint, list[str]]]:
     """The endpoint of an SSH server, and the commands that it was given."""
     key = paramiko.RSAKey.generate(2048)
@@ -53,7 +63,7 @@ def host(
         port = listener.getsockname()[1]
         transports: list[paramiko.Transport] = []
         threading.Thread(
-            target=_serve, args=(listener, key, answer, seen, transports), daemon=True
+            target=_serve, args=(listener, key, answer, seen, transports, refusals), daemon=True
         ).start()
         other = paramiko.RSAKey.generate(2048)
         shown = key if pinned else other
@@ -77,6 +87,7 @@ def _serve(
     answer: Answer,
     seen: list[str],
     transports: list[paramiko.Transport],
+    refusals: int,
 ) -> None:
     while True:
         try:
@@ -87,14 +98,14 @@ def _serve(
         transport.add_server_key(key)
         transports.append(transport)
         try:
-            transport.start_server(server=Server(answer, seen))
+            transport.start_server(server=Server(answer, seen, refusals))
         except (paramiko.SSHException, EOFError):
             transport.close()
 
 
 def says(output: bytes, status: int = 0) -> Answer:
-    def answer(channel: paramiko.Channel, _command: str) -> None:
-        while channel.recv(4096):
+    def answer(channel: paramiko.Channel, command: str) -> None:
+        while not command.endswith(" </dev/null") and channel.recv(4096):
             pass
         channel.sendall(output)
         channel.send_exit_status(status)
@@ -107,7 +118,7 @@ def test_a_command_is_quoted_and_its_answer_comes_back(tmp_path: Path) -> None:
     with host(tmp_path, says("日本\n".encode())) as (endpoint, seen), Remote(endpoint) as remote:
         done = remote.run(["echo", "$(touch canary); 'x'\n"])
         assert (done.stdout, done.returncode) == ("日本\n", 0)
-    assert seen == ["env LC_ALL=C.UTF-8 echo '$(touch canary); '\"'\"'x'\"'\"'\n'"]
+    assert seen == ["env LC_ALL=C.UTF-8 echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"]
 
 
 def test_what_is_fed_to_a_command_is_on_no_command_line_and_in_no_error(tmp_path: Path) -> None:
@@ -120,6 +131,15 @@ def test_what_is_fed_to_a_command_is_on_no_command_line_and_in_no_error(tmp_path
     assert "secret" not in "".join(seen) + str(failed.value) + repr(vars(failed.value))
     assert "host1: chpasswd" in failed.value.message
     assert failed.value.cause == "exit 1\nrefused"
+
+
+def test_a_command_that_is_refused_a_channel_waits_for_one(tmp_path: Path) -> None:
+    with (
+        host(tmp_path, says(b"done\n"), refusals=3) as (endpoint, seen),
+        Remote(endpoint) as remote,
+    ):
+        assert remote.run(["true"]).stdout == "done\n"
+    assert len(seen) == 1
 
 
 def test_another_host_key_than_the_pinned_one_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,26 @@
+"""A host's shell under load: more commands at once than sshd has channels, and none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from labctl.run import Completed
+from provision.step import Target
+
+
+def test_of_many_commands_at_once_none_is_lost(targets: Mapping[str, Target]) -> None:
+    """Quick ones: sshd ends a connection that speaks to a command which has just ended."""
+
+    def ended(number: int) -> list[Completed]:
+        return [
+            target.remote.run(argv, stdin=stdin, check=False)
+            for target in targets.values()
+            for argv, stdin in ((["echo", str(number)], None), (["false"], "unread\n"))
+        ]
+
+    with ThreadPoolExecutor(40) as pool:
+        each = list(pool.map(ended, range(200)))
+    assert [(done.returncode, done.stdout) for one in each for done in one] == [
+        result for number in range(200) for result in ((0, f"{number}\n"), (1, "")) * len(targets)
+    ]
