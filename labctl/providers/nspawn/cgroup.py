@@ -8,7 +8,7 @@ with or without systemd as the machine's PID 1 (cgroups(7)).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -96,9 +96,14 @@ class Cgroup:
         return None
 
     def freeze(self) -> bool:
-        """Stops every process of the group between two instructions; False where one goes on."""
-        (self._unified / "cgroup.freeze").write_text("1")
-        return self._await_event("frozen", True, seconds=30)
+        """Stops every process of the group between two instructions.
+
+        False where one goes on for half a minute, or none is left.
+        """
+        with suppress(OSError):
+            (self._unified / "cgroup.freeze").write_text("1")
+        self._await(lambda: self._event("frozen") or not self.populated(), seconds=30)
+        return self._event("frozen") and self.populated()
 
     def thaw(self) -> None:
         with suppress(OSError):
@@ -106,13 +111,13 @@ class Cgroup:
 
     def wait_empty(self, seconds: float) -> bool:
         """Waits until no process is left; False where some still is after that time."""
-        return self._await_event("populated", False, seconds)
+        return self._await(lambda: not self.populated(), seconds)
 
     def kill(self) -> None:
         """Ends every process of the group at once and removes the group."""
         with suppress(FileNotFoundError):
             (self._unified / "cgroup.kill").write_text("1")
-            self._await_event("populated", False, seconds=10)
+            self.wait_empty(seconds=10)
         self._remove()
 
     def _event(self, name: str) -> bool:
@@ -122,14 +127,15 @@ class Cgroup:
             return False
         return f"{name} 1" in text
 
-    def _await_event(self, name: str, value: bool, seconds: float) -> bool:
+    @staticmethod
+    def _await(condition: Callable[[], bool], seconds: float) -> bool:
         poll = retry(
-            retry=retry_if_result(lambda seen: seen is not value),
+            retry=retry_if_result(lambda met: not met),
             stop=stop_after_delay(seconds),
             wait=wait_fixed(0.01),
-            retry_error_callback=lambda _: not value,
+            retry_error_callback=lambda _: False,
         )
-        return bool(poll(self._event)(name)) is value
+        return bool(poll(condition)())
 
     def _remove(self) -> None:
         for root in self._roots:

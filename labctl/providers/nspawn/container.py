@@ -145,11 +145,16 @@ class Container:
 
     def hold_still(self) -> None:
         """Freezes the host; LabError where it cannot be: no copy of it would be of one moment."""
-        if not self.cgroup.freeze():
+        if self.cgroup.freeze():
+            return
+        if self.running:
             raise LabError(
                 _("{host} could not be held still for a checkpoint", host=self.host),
                 hint=_("the same command again, when the machine is less busy"),
             )
+        raise WrongState(
+            _("{host} does not run", host=self.host), hint=_("labctl status, then labctl up")
+        )
 
     def halt(self) -> None:
         """Shuts the host down as its own poweroff would; after 15 s, ends it by force."""
