@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,7 @@ class Live:
         self._begun = time.monotonic()
         self._bars: Bars | None = None
         self._lines: dict[str, TaskID] = {}
+        self._at_lines = Lock()
 
     def __enter__(self) -> Self:
         if not self._quiet and console_err().is_terminal:
@@ -56,10 +58,11 @@ class Live:
             seconds = time.monotonic() - self._begun
             console_err().print(escape(f"{seconds:6.1f} s  {host or '-':<6} {what}"))
             return
-        for name in [host] if host else self._hosts:
-            if name not in self._lines:
-                self._lines[name] = self._bars.add_task("", host=name, total=None)
-            self._bars.update(self._lines[name], description=escape(what))
+        with self._at_lines:
+            for name in [host] if host else self._hosts:
+                if name not in self._lines:
+                    self._lines[name] = self._bars.add_task("", host=name, total=None)
+                self._bars.update(self._lines[name], description=escape(what))
 
     def note(self, text: str) -> None:
         """A line that stays."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from rich.console import Console
 
@@ -29,6 +31,17 @@ def test_what_is_over_in_seconds_is_shown_on_a_terminal_only(
 ) -> None:
     assert told(monkeypatch, terminal=False, fleeting=True) == ""
     assert "booting [host1]" in told(monkeypatch, terminal=True, fleeting=True)
+
+
+def test_a_host_has_one_line_whoever_tells_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(force_terminal=True, width=80, color_system=None)
+    monkeypatch.setattr(live, "console_err", lambda: screen)
+    with screen.capture() as captured, Live(load_lab("class-a")) as shown:
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(lambda number: shown.progress("host1", f"step {number}"), range(20)))
+        assert shown._bars is not None
+        assert [task.fields["host"] for task in shown._bars.tasks] == ["host1"]
+    assert "host1" in captured.get()
 
 
 @pytest.mark.parametrize("terminal", [False, True])
