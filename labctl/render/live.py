@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 from rich.markup import escape
@@ -41,12 +40,7 @@ class Live:
             self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._bars is not None:
             self._bars.stop()
 
