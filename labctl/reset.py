@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
-from labctl.home import name_option
 from labctl.i18n import _
-from labctl.providers.base import Progress, unknown_checkpoint
+from labctl.providers.base import Progress, never_made, unknown_checkpoint
 from labctl.session import Session
 
 KEPT_BEFORE_RESET = 3
@@ -35,10 +34,7 @@ def target_of_reset(session: Session, asked: str | None) -> str:
     """
     names = [info.name for info in session.provider.checkpoints()]
     if not names:
-        raise WrongState(
-            _("the lab {name} was never brought up", name=session.lab.name),
-            hint="labctl up" + name_option(session.lab.name),
-        )
+        raise never_made(session.lab.name)
     wanted = asked or (session.state.complete if session.state is not None else "")
     if not wanted:
         raise WrongState(

@@ -12,7 +12,7 @@ from labctl.errors import WrongState
 from labctl.home import LabHome, lab_home, name_option
 from labctl.i18n import _, prefer_language
 from labctl.lab import LAB_FILE, Lab, load_lab
-from labctl.providers.base import Provider
+from labctl.providers.base import Provider, never_made
 from labctl.providers.choose import Choice, choose, make_provider
 from labctl.results import HostState
 from labctl.state import LabState, read_state
@@ -45,10 +45,7 @@ class Session:
     def ensure_made(self) -> None:
         """Raises WrongState, saying what to run, where there is nothing of the lab."""
         if not self.home.state.exists():
-            raise WrongState(
-                _("the lab {name} was never brought up", name=self.lab.name),
-                hint="labctl up" + name_option(self.lab.name),
-            )
+            raise never_made(self.lab.name)
 
     def ensure_up(self) -> None:
         """Raises WrongState, saying what to run, unless every host runs."""

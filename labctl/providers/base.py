@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from labctl.errors import WrongUsage
+from labctl.errors import WrongState, WrongUsage
+from labctl.home import name_option
 from labctl.i18n import _
 from labctl.results import CheckpointInfo, HostState
 
@@ -40,6 +41,13 @@ def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
     return WrongUsage(
         _("there is no checkpoint {name}", name=repr(name)),
         hint=_("checkpoints: {names}", names=", ".join(names)),
+    )
+
+
+def never_made(lab: str) -> WrongState:
+    """What is said of a lab of which there is nothing, with the command that makes it."""
+    return WrongState(
+        _("the lab {name} was never brought up", name=lab), hint="labctl up" + name_option(lab)
     )
 
 

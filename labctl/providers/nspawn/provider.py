@@ -14,7 +14,14 @@ from labctl.errors import WrongState
 from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab
-from labctl.providers.base import Endpoint, PackageSet, Progress, silent, unknown_checkpoint
+from labctl.providers.base import (
+    Endpoint,
+    PackageSet,
+    Progress,
+    never_made,
+    silent,
+    unknown_checkpoint,
+)
 from labctl.providers.keys import client_key
 from labctl.providers.nspawn import machine, users
 from labctl.providers.nspawn.apt import AptSetup, machine_setup
@@ -320,10 +327,7 @@ class NspawnProvider:
     def _book(self) -> Book:
         book = self._store.read()
         if book is None:
-            raise WrongState(
-                _("the lab {name} was never brought up", name=self._lab.name),
-                hint="labctl up" + name_option(self._lab.name),
-            )
+            raise never_made(self._lab.name)
         return book
 
     def _saved(self, name: str, origin: str, stack: Stack) -> Saved:

@@ -12,10 +12,16 @@ from labctl.render import live
 from labctl.render.live import Live
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, **wanted: bool) -> str:
-    """What a host at work leaves and shows, with or without a terminal."""
+def screen_of(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Console:
+    """Standard error, as a terminal or not."""
     screen = Console(force_terminal=terminal, width=80, color_system=None)
     monkeypatch.setattr(live, "console_err", lambda: screen)
+    return screen
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, **wanted: bool) -> str:
+    """What a host at work leaves and shows, with or without a terminal."""
+    screen = screen_of(monkeypatch, terminal=terminal)
     with screen.capture() as captured, Live(load_lab("class-a"), **wanted) as shown:
         shown.progress("host1", "booting [host1]")
     return captured.get()
@@ -34,8 +40,7 @@ def test_what_is_over_in_seconds_is_shown_on_a_terminal_only(
 
 
 def test_a_host_has_one_line_whoever_tells_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Console(force_terminal=True, width=80, color_system=None)
-    monkeypatch.setattr(live, "console_err", lambda: screen)
+    screen = screen_of(monkeypatch, terminal=True)
     with screen.capture() as captured, Live(load_lab("class-a")) as shown:
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(lambda number: shown.progress("host1", f"step {number}"), range(20)))
