@@ -8,7 +8,7 @@ from pathlib import Path
 from labctl.errors import WrongUsage
 from labctl.home import written_for_person
 from labctl.i18n import _
-from provision.managed import ManagedFile
+from labctl.managed import ManagedFile
 from provision.step import Scene
 from provision.steps import STEPS
 

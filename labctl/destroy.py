@@ -7,7 +7,7 @@ import shutil
 from labctl.errors import LabError
 from labctl.home import LabHome, lab_home
 from labctl.lab import DEFAULT_EDITION, Lab, load_edition, load_lab
-from labctl.providers.base import Progress
+from labctl.progress import Progress
 from labctl.providers.choose import PROVIDERS, make_provider
 from labctl.session import open_session
 from labctl.state import read_state

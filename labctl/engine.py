@@ -16,7 +16,7 @@ from labctl.baselines import Baselines
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.home import name_option
 from labctl.i18n import _
-from labctl.providers.base import Progress
+from labctl.progress import Progress
 from labctl.results import StepReport
 from labctl.session import Session
 from labctl.state import LabState, write_state

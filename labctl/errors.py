@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from labctl.hint import Hint
+
 
 class ExitCode(IntEnum):
     """The exit codes of every labctl command (docs/reference/exit-codes.md)."""
@@ -28,11 +30,11 @@ class LabError(Exception):
 
     exit_code: ExitCode = ExitCode.FAILED
 
-    def __init__(self, message: str, *, cause: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, cause: str = "", hint: Hint | str = "") -> None:
         super().__init__(message)
         self.message = message
         self.cause = cause
-        self.hint = hint
+        self.hint = Hint(hint) if isinstance(hint, str) else hint
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.message, self.cause) if part)
@@ -60,7 +62,7 @@ class CommandFailed(LabError):
     """A command, here or on a host, ended badly; `command` is what one could type oneself."""
 
     def __init__(
-        self, command: str, returncode: int, output: str, *, where: str = "", hint: str = ""
+        self, command: str, returncode: int, output: str, *, where: str = "", hint: Hint | str = ""
     ) -> None:
         place = f"{where}: " if where else ""
         super().__init__(f"{place}{command}", cause=_last_lines(output, returncode), hint=hint)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labctl.errors import WrongUsage
 from labctl.i18n import _
 from labctl.junit import Case
-from labctl.providers.base import Progress, silent
+from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
 from provision.grade import grade
 from provision.step import Step, Target

@@ -33,6 +33,8 @@ from labctl.i18n import _
 
 DEFAULT_EDITION = "ubuntu-example"
 LAB_FILE = "labctl.toml"
+# The sets of packages that a provider may install ahead of the steps.
+PackageSet = Literal["dns", "mail"]
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
 from labctl.i18n import _
-from labctl.providers.base import Progress, never_made, unknown_checkpoint
+from labctl.progress import Progress
+from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.session import Session
 
 KEPT_BEFORE_RESET = 3

@@ -61,7 +61,7 @@ class Session:
     @contextmanager
     def targets(self, hosts: list[str] | None = None) -> Iterator[Mapping[str, Target]]:
         """The running hosts, connected at first use; closed at the end."""
-        from provision.remote import Remote
+        from labctl.remote import Remote
 
         endpoints = self.provider.endpoints()
         names = hosts if hosts is not None else [host.name for host in self.lab.hosts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from labctl.providers.base import Endpoint
+from labctl.endpoint import Endpoint
 from labctl.quote import shell_line
 
 # Reads the user's profile and goes home, as a login does. `sudo -i COMMAND` would do that too,

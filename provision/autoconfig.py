@@ -7,9 +7,9 @@ Not in the book. Thunderbird asks `autoconfig.DOMAIN` for a file in Mozilla's fo
 from __future__ import annotations
 
 from labctl.i18n import N_
+from labctl.managed import ManagedFile
 from labctl.results import Change
 from provision.autoconfig_check import PATHS, check, servers_of
-from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import keep_running
 from provision.step import Scene, Step, Target

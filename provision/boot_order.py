@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from labctl.i18n import N_, _
+from labctl.managed import ManagedFile
 from labctl.results import Change, Finding
 from provision.facts import ask
-from provision.managed import ManagedFile
 from provision.render import render
 from provision.step import Scene, Step, Target
 

@@ -6,10 +6,10 @@ import zlib
 
 from labctl.i18n import N_
 from labctl.lab import Host
+from labctl.managed import ManagedFile
 from labctl.results import Change
 from provision.apt import install_packages
 from provision.dns_check import check
-from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import keep_running
 from provision.step import Scene, Step, Target

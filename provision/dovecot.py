@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from labctl.i18n import N_
+from labctl.managed import ManagedFile
 from labctl.results import Change
 from provision.dovecot_check import check
-from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import host_script, keep_running
 from provision.step import Scene, Step, Target

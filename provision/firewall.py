@@ -7,9 +7,9 @@ whole step.
 from __future__ import annotations
 
 from labctl.i18n import N_
+from labctl.managed import ManagedFile
 from labctl.results import Change
 from provision.firewall_check import EXTRA_RULES, RULES, check
-from provision.managed import ManagedFile
 from provision.render import render
 from provision.services import SERVICES, host_script
 from provision.step import Scene, Step, Target

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from labctl.mailtest.letters import new_run_id
 from labctl.mailtest.mailbox import boxes_kept
-from labctl.providers.base import Progress, silent
+from labctl.progress import Progress, silent
 from labctl.results import Outcome, StepReport
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS

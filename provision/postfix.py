@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from labctl.i18n import N_
+from labctl.managed import ManagedFile
 from labctl.results import Change
-from provision.managed import ManagedFile
 from provision.postfix_check import check
 from provision.render import render
 from provision.services import SERVICES, host_script

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from labctl import resources
-from provision.managed import ManagedFile
+from labctl.managed import ManagedFile
 from provision.step import Scene
 
 if TYPE_CHECKING:

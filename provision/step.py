@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labctl.credentials import Credentials
-from labctl.lab import Host, Lab
-from labctl.providers.base import PackageSet
+from labctl.lab import Host, Lab, PackageSet
+from labctl.managed import ManagedFile
 from labctl.results import Change, Finding
-from provision.managed import ManagedFile
 
 if TYPE_CHECKING:
     # SSH costs a fifth of a second to import, and most commands need none.
-    from provision.remote import Remote
+    from labctl.remote import Remote
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from types import FrameType
 from typing import Annotated, Any
 
@@ -123,7 +124,7 @@ def _own(words: Sequence[str]) -> Sequence[str]:
 def _report(error: LabError, words: Sequence[str]) -> int:
     from labctl.render.screen import print_error
 
-    error.hint = _for_named_lab(error.hint, _own(words))
+    error.hint = replace(error.hint, text=_for_named_lab(error.hint.text, _own(words)))
     print_error(error, as_json="--json" in _own(words))
     return error.exit_code
 

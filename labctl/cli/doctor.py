@@ -14,10 +14,10 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     from labctl.doctor.examine import examine
-    from labctl.doctor.machine import ThisMachine
     from labctl.errors import ExitCode
     from labctl.home import lab_home
     from labctl.lab import load_lab
+    from labctl.machine import ThisMachine
     from labctl.providers.choose import ensure_known
     from labctl.render.health import print_health
 

@@ -36,7 +36,7 @@ def ssh(
     argv = ssh_command(endpoint, login, command or [], terminal=terminal)
     status = interactive(argv)
     if status == _FAILED:
-        from provision.remote import Remote
+        from labctl.remote import Remote
 
         # Where it is the connection that failed, this says what to do.
         with Remote(endpoint) as remote:

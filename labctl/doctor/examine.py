@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from labctl.diagnosis import Diagnosis, Health, ProviderHealth, Verdict
 from labctl.doctor import nspawn, vagrant
-from labctl.doctor.findings import Diagnosis, Health, ProviderHealth, Verdict
-from labctl.doctor.machine import Machine
 from labctl.errors import MachineLacks
 from labctl.lab import Lab
+from labctl.machine import Machine
 
 
 def examine(lab: Lab, machine: Machine, only: str | None = None) -> Health:

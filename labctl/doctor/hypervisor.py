@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from labctl.doctor.findings import Diagnosis, found, lacking, warning
-from labctl.doctor.machine import Machine
+from labctl.diagnosis import Diagnosis, found, lacking, warning
 from labctl.i18n import _
 from labctl.lab import Lab
+from labctl.machine import Machine
 
 _ASK_WINDOWS = (
     "$p = Get-CimInstance Win32_Processor | Select-Object -First 1; "

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import platformdirs
 
-from labctl.doctor.findings import Diagnosis, found, lacking
-from labctl.doctor.machine import Machine
+from labctl.diagnosis import Diagnosis, found, lacking
 from labctl.errors import LabError
 from labctl.i18n import _
+from labctl.machine import Machine
 
 
 def diagnose(machine: Machine) -> tuple[Diagnosis, ...]:
@@ -63,5 +63,5 @@ def _tried(code: str, what: str, why: str, ensure: Callable[[], None]) -> Diagno
         ensure()
     except LabError as error:
         text = f"{error.message} ({error.cause})" if error.cause else error.message
-        return lacking(code, text, why, error.hint)
+        return lacking(code, text, why, str(error.hint))
     return found(code, what)

@@ -8,11 +8,11 @@ from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from labctl.doctor.findings import Diagnosis, found, lacking, warning
+from labctl.diagnosis import Diagnosis, found, lacking, warning
 from labctl.doctor.hypervisor import home_folder, virtualization
-from labctl.doctor.machine import Machine
 from labctl.i18n import _
 from labctl.lab import Lab
+from labctl.machine import Machine
 
 Check = Callable[[Machine, Lab], Diagnosis]
 

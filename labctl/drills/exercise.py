@@ -19,7 +19,7 @@ from labctl.errors import WrongState, WrongUsage
 from labctl.grading import Grades, grade_hosts
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
-from labctl.providers.base import Progress
+from labctl.progress import Progress
 from labctl.session import Session
 from provision.step import Target
 

@@ -29,7 +29,7 @@ from labctl.lab import Host
 from labctl.mailtest.letters import Letter, new_run_id
 from labctl.mailtest.mailbox import boxes_kept
 from labctl.mailtest.watch import Watch
-from labctl.providers.base import Progress, silent
+from labctl.progress import Progress, silent
 from labctl.results import MailTestResult, Trial
 from provision.step import Target
 

@@ -25,7 +25,7 @@ from labctl.mailtest.mailbox import (
 )
 from labctl.mailtest.mailcommand import read_by_mail, user_of, write_by_mail
 from labctl.mailtest.watch import Watch
-from labctl.providers.base import Progress, silent
+from labctl.progress import Progress, silent
 from labctl.results import MailTestResult
 from provision.step import Target
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 
 from labctl.errors import LabError
 from labctl.i18n import _
-from labctl.mailtest.waiting import wait_until
-from labctl.providers.base import Progress, Provider, silent
+from labctl.progress import Progress, silent
+from labctl.providers.base import Provider
 from labctl.results import HostState
+from labctl.waiting import wait_until
 from provision.step import Target
 
 # How long a host may take to go off, in seconds.

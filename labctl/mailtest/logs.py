@@ -20,7 +20,7 @@ from labctl.mailtest.postfixlog import Record, parse_line
 from provision.step import Target
 
 if TYPE_CHECKING:
-    from provision.remote import Remote
+    from labctl.remote import Remote
 
 LOG_FILE = "/var/log/mail.log"
 

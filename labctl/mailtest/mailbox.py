@@ -19,7 +19,7 @@ from provision.step import Target
 
 if TYPE_CHECKING:
     # SSH costs a fifth of a second to import, and a reset needs none.
-    from provision.remote import Remote
+    from labctl.remote import Remote
 
 MAILDROP = "/var/spool/postfix/maildrop"
 

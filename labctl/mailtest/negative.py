@@ -20,10 +20,11 @@ from labctl.mailtest.faults import host_off
 from labctl.mailtest.letters import Letter, first_letters, new_run_id
 from labctl.mailtest.mailbox import boxes_kept, find_messages
 from labctl.mailtest.mailcommand import read_by_mail, show_by_mail, user_of, write_by_mail
-from labctl.mailtest.waiting import wait_until
 from labctl.mailtest.watch import Watch
-from labctl.providers.base import Progress, Provider, silent
+from labctl.progress import Progress, silent
+from labctl.providers.base import Provider
 from labctl.results import MailTestResult, Trial
+from labctl.waiting import wait_until
 from provision.step import Target
 
 _SECONDS = 10.0

@@ -16,7 +16,7 @@ from typing import Literal
 from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.mailtest.mailcommand import user_of
-from labctl.mailtest.waiting import wait_until
+from labctl.waiting import wait_until
 from provision.step import Target
 
 Answer = Literal["accepted", "refused", "unanswered"]

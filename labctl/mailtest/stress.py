@@ -20,10 +20,11 @@ from labctl.mailtest.letters import new_run_id
 from labctl.mailtest.mailbox import boxes_kept
 from labctl.mailtest.stream import Sent, Stream, streams
 from labctl.mailtest.tally import Tally, count_messages, find_astray, queued_on
-from labctl.mailtest.waiting import wait_until
 from labctl.mailtest.watch import Watch
-from labctl.providers.base import Progress, Provider, silent
+from labctl.progress import Progress, silent
+from labctl.providers.base import Provider
 from labctl.results import Astray, StressPhase, StressResult
+from labctl.waiting import wait_until
 from provision.step import Target
 
 MESSAGES = 500

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from labctl.i18n import _
-from labctl.providers.base import Progress, silent
+from labctl.progress import Progress, silent
 from labctl.results import MailTestResult, StressResult
 from labctl.session import Session
 

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
+from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
 from labctl.home import name_option
 from labctl.i18n import _
+from labctl.lab import PackageSet
+from labctl.progress import Progress, silent
 from labctl.results import CheckpointInfo, HostState
-
-# Says in a few words what a provider is at: (host name or "" for the lab, what).
-Progress = Callable[[str, str], None]
-PackageSet = Literal["dns", "mail"]
-
-
-def silent(_host: str, _what: str) -> None:
-    """The Progress of who does not listen."""
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """How to reach a host over SSH; its host key stands in `known_hosts`, pinned.
-
-    `user` is root or may `sudo` without a password.
-    """
-
-    host: str
-    address: str
-    port: int
-    user: str
-    key: Path
-    known_hosts: Path
 
 
 def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:

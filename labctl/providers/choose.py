@@ -11,7 +11,7 @@ from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.providers.base import Provider
-from labctl.virtualbox import vboxmanage
+from labctl.providers.vagrant.virtualbox import vboxmanage
 
 PROVIDERS = ("vagrant", "nspawn")
 

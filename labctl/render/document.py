@@ -31,6 +31,6 @@ def print_json(command: str, data: Any, *, ok: bool = True) -> None:
 
 def print_json_error(error: LabError) -> None:
     """The error in place of the result, on one line."""
-    fields = {"message": error.message, "cause": error.cause, "hint": error.hint}
+    fields = {"message": error.message, "cause": error.cause, "hint": str(error.hint)}
     document = {"schema": JSON_SCHEMA, "ok": False, "exit_code": int(error.exit_code)}
     sys.stdout.write(json.dumps({**document, "error": fields}, ensure_ascii=False) + "\n")

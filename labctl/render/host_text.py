@@ -15,7 +15,7 @@ from labctl.render.screen import console
 
 if TYPE_CHECKING:
     from labctl.mailtest.logs import LogLine
-    from provision.managed import ManagedFile
+    from labctl.managed import ManagedFile
 
 _COLOURS = ("cyan", "magenta", "yellow")
 

@@ -52,7 +52,7 @@ def print_error(error: LabError, *, as_json: bool) -> None:
     for line in error.cause.splitlines():
         out.print(f"  {escape(line)}")
     if error.hint:
-        out.print(f"[bold]{next_heading}[/]: {escape(error.hint)}")
+        out.print(f"[bold]{next_heading}[/]: {escape(str(error.hint))}")
 
 
 def print_done(command: str, text: str, *, as_json: bool, data: Any = None) -> None:

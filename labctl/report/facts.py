@@ -16,11 +16,11 @@ from labctl.lab import Lab
 from labctl.mailtest.logs import newest_records
 from labctl.mailtest.memory import last_result
 from labctl.mailtest.trace import Trace, trace_records
-from labctl.providers.base import Progress, silent
+from labctl.managed import ManagedFile
+from labctl.progress import Progress, silent
 from labctl.report.diagram import Sequence, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
 from labctl.session import Session
-from provision.managed import ManagedFile
 from provision.step import Target
 
 _BACK = 20000

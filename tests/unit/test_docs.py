@@ -13,13 +13,14 @@ import pytest
 import typer.main
 
 from labctl.cli.app import build
+from labctl.diagnosis import Diagnosis
 from labctl.difference import Changed, Difference, FileChange, HostDifference
-from labctl.doctor.findings import Diagnosis
 from labctl.engine import UpResult, step_names
 from labctl.errors import ExitCode
 from labctl.lab import LabFile, editions, load_edition, load_lab
 from labctl.mailtest.logs import LogLine
 from labctl.mailtest.trace import Stage, Trace
+from labctl.managed import ManagedFile
 from labctl.reset import ResetResult
 from labctl.results import (
     Astray,
@@ -35,7 +36,6 @@ from labctl.results import (
     Trial,
 )
 from labctl.status import HostStatus, LabStatus
-from provision.managed import ManagedFile
 from provision.steps import STEPS
 from tests.unit.pages import ONE_LANGUAGE, ROOT, Page, labctl_words, pages
 

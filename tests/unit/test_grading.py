@@ -43,4 +43,4 @@ def test_steps_are_chosen_by_name_in_the_books_order() -> None:
     assert [step.name for step in chosen_steps(["aliases", "dns"])] == ["dns", "aliases"]
     with pytest.raises(WrongUsage) as error:
         chosen_steps(["nothing"])
-    assert "smtp-auth" in error.value.hint
+    assert "smtp-auth" in str(error.value.hint)

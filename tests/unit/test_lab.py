@@ -163,7 +163,7 @@ def test_every_edition_that_labctl_carries_is_right() -> None:
 def test_an_unknown_edition_is_answered_with_the_editions() -> None:
     with pytest.raises(WrongUsage, match="there is no edition 'x'") as wrong:
         load_edition("x")
-    assert "ubuntu-example" in wrong.value.hint
+    assert "ubuntu-example" in str(wrong.value.hint)
 
 
 def changed(*place: Any, to: Any) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def wrong_edition(path: Path, text: str) -> LabError:
         load_lab("default")
     assert str(path) in wrong.value.message
     assert wrong.value.cause
-    assert "packages" in wrong.value.hint
+    assert "packages" in str(wrong.value.hint)
     return wrong.value
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed
-from labctl.providers.base import Endpoint
 from labctl.quote import shell_line
 from labctl.run import run
 from labctl.shell import ssh_command

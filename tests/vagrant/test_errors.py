@@ -58,7 +58,7 @@ def test_no_virtualbox_in_vagrants_own_words(home: LabHome) -> None:
         vagrant(LAB, home).boot()
     assert caught.value.message == "VirtualBox cannot be used by Vagrant"
     assert "virtualbox" in caught.value.cause.lower()
-    assert caught.value.hint == "labctl doctor"
+    assert str(caught.value.hint) == "labctl doctor"
     assert "ProviderNotUsable" not in caught.value.cause
 
 
@@ -70,7 +70,7 @@ def test_the_box_is_not_there_and_cannot_be_fetched(
         VagrantProvider(LAB, home).create()
     assert "box" in caught.value.message
     assert LAB.edition.vagrant.box in caught.value.cause
-    assert "vagrant box add" in caught.value.hint
+    assert "vagrant box add" in str(caught.value.hint)
 
 
 def test_a_machine_that_does_not_boot_in_time(
@@ -80,7 +80,7 @@ def test_a_machine_that_does_not_boot_in_time(
     with pytest.raises(MachineLacks) as caught:
         VagrantProvider(LAB, home).create()
     assert caught.value.message == "a machine did not boot in time"
-    assert "labctl doctor" in caught.value.hint
+    assert "labctl doctor" in str(caught.value.hint)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_refused_range_is_known_before_anything_is_made(elsewhere: Lab, home: 
         VagrantProvider(elsewhere, home).ensure_usable()
     assert caught.value.exit_code is ExitCode.MACHINE
     assert "10.9.8.0/24" in caught.value.message
-    assert "networks.conf" in caught.value.hint
+    assert "networks.conf" in str(caught.value.hint)
 
 
 def test_a_refused_range_in_vagrants_own_words(elsewhere: Lab, home: LabHome) -> None:

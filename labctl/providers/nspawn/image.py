@@ -21,8 +21,8 @@ from filelock import FileLock, Timeout
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.i18n import _
-from labctl.lab import Edition
-from labctl.providers.base import PackageSet, Progress
+from labctl.lab import Edition, PackageSet
+from labctl.progress import Progress
 from labctl.providers.nspawn import users
 from labctl.providers.nspawn.apt import PATIENCE, AptSetup
 from labctl.providers.nspawn.cgroup import Cgroup

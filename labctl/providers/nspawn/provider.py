@@ -10,18 +10,13 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
+from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import N_, _
-from labctl.lab import Lab
-from labctl.providers.base import (
-    Endpoint,
-    PackageSet,
-    Progress,
-    never_made,
-    silent,
-    unknown_checkpoint,
-)
+from labctl.lab import Lab, PackageSet
+from labctl.progress import Progress, silent
+from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.keys import client_key
 from labctl.providers.nspawn import machine, users
 from labctl.providers.nspawn.apt import AptSetup, machine_setup

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from labctl.providers.base import Endpoint
+from labctl.endpoint import Endpoint
 from labctl.quote import shell_line
-from provision.remote import Remote
+from labctl.remote import Remote
 
 # The box's own host keys are public knowledge: every machine gets new ones.
 PREPARE = r"""

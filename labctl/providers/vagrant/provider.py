@@ -8,16 +8,18 @@ from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from labctl import virtualbox
 from labctl.doctor.examine import ensure_vagrant
-from labctl.doctor.machine import ThisMachine
+from labctl.endpoint import Endpoint
 from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.home import LabHome
 from labctl.i18n import N_, _
-from labctl.lab import Host, Lab
-from labctl.providers.base import Endpoint, PackageSet, Progress, silent, unknown_checkpoint
+from labctl.lab import Host, Lab, PackageSet
+from labctl.machine import ThisMachine
+from labctl.parallel import on_each
+from labctl.progress import Progress, silent
+from labctl.providers.base import unknown_checkpoint
 from labctl.providers.keys import client_key
-from labctl.providers.vagrant import guest
+from labctl.providers.vagrant import guest, virtualbox
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
 from labctl.providers.vagrant.book import Book, Machine, Saved, now, read_book, write_book
 from labctl.providers.vagrant.folder import (
@@ -26,7 +28,6 @@ from labctl.providers.vagrant.folder import (
     made_machines,
     write_folder,
 )
-from labctl.providers.vagrant.parallel import each
 from labctl.providers.vagrant.probe import answers
 from labctl.results import CheckpointInfo, HostState
 
@@ -81,7 +82,7 @@ class VagrantProvider:
         for host in self._names:
             progress(host, _("preparing"))
         login = client_key(self._home.key_file).strip()
-        prepared = each(self._lab.hosts, lambda host: self._prepare(host, login))
+        prepared = on_each(self._lab.hosts, lambda host: self._prepare(host, login))
         addresses = self._vagrant.ssh_addresses()
         book = self._pin(addresses, dict(zip(self._names, prepared, strict=True)))
         self._settle(book, clock=False)
@@ -124,13 +125,13 @@ class VagrantProvider:
         self._ensure_there()
         for host in silent_ones:
             progress(host, _("booting"))
-        each(silent_ones, self._vagrant.boot)
+        on_each(silent_ones, self._vagrant.boot)
         book = self._with_addresses(book)
-        each(self._endpoints(book).values(), guest.await_booted)
+        on_each(self._endpoints(book).values(), guest.await_booted)
         return True
 
     def _silent(self, book: Book) -> list[str]:
-        heard = each(self._names, lambda host: answers(book.machines[host]))
+        heard = on_each(self._names, lambda host: answers(book.machines[host]))
         return [host for host, does in zip(self._names, heard, strict=True) if not does]
 
     def _ensure_there(self) -> None:
@@ -165,7 +166,7 @@ class VagrantProvider:
 
     def _settle(self, book: Book, *, clock: bool) -> None:
         network = self._lab.network.cidr
-        each(
+        on_each(
             self._endpoints(book).values(),
             lambda endpoint: guest.settle(endpoint, network, book.net_open, clock=clock),
         )
@@ -213,11 +214,11 @@ class VagrantProvider:
         self._book()
         for host in self._names:
             progress(host, _("stopping"))
-        each(self._names, self._vagrant.halt)
+        on_each(self._names, self._vagrant.halt)
 
     def cut_power(self, hosts: Collection[str]) -> None:
         self._book()
-        each(hosts, lambda host: self._vagrant.halt(host, force=True))
+        on_each(hosts, lambda host: self._vagrant.halt(host, force=True))
 
     def destroy(self, progress: Progress = silent) -> None:
         if made_machines(self._home):
@@ -226,7 +227,7 @@ class VagrantProvider:
             self._vagrant.destroy()
         # A machine that Vagrant lost sight of still has the lab's name in VirtualBox.
         titles = {machine_title(self._lab, host) for host in self._names}
-        each(virtualbox.machines_called(titles).values(), virtualbox.remove_machine)
+        on_each(virtualbox.machines_called(titles).values(), virtualbox.remove_machine)
         shutil.rmtree(self._home.state, ignore_errors=True)
 
     # -- checkpoints ------------------------------------------------------------------------
@@ -235,7 +236,7 @@ class VagrantProvider:
         book = self._book()
         snapshot = f"labctl-{checkpoint}-{secrets.token_hex(3)}"
         try:
-            each(self._names, lambda host: self._vagrant.save_snapshot(host, snapshot))
+            on_each(self._names, lambda host: self._vagrant.save_snapshot(host, snapshot))
         except LabError:
             self._delete(snapshot)
             raise
@@ -258,7 +259,7 @@ class VagrantProvider:
                 return False
             return True
 
-        return all(each(self._names, delete))
+        return all(on_each(self._names, delete))
 
     def _sweep(self, book: Book) -> None:
         if book.stale:
@@ -275,14 +276,14 @@ class VagrantProvider:
             self.save(keep_as, origin="reset")
         for host in self._names:
             progress(host, _("going back to {name}", name=checkpoint))
-        each(self._names, lambda host: self._vagrant.restore_snapshot(host, saved.snapshot))
+        on_each(self._names, lambda host: self._vagrant.restore_snapshot(host, saved.snapshot))
         book = self._with_addresses(self._book())
         self._settle(book, clock=True)
 
     def _ensure_snapshot(self, saved: Saved) -> None:
         """All machines have it, or none is touched."""
         self._ensure_there()
-        found = each(self._names, self._vagrant.snapshots)
+        found = on_each(self._names, self._vagrant.snapshots)
         lack = [
             host
             for host, names in zip(self._names, found, strict=True)

@@ -8,8 +8,8 @@ import pytest
 
 from labctl.destroy import destroy_lab
 from labctl.home import lab_home
+from labctl.progress import Progress, silent
 from labctl.providers import choose, nspawn
-from labctl.providers.base import Progress, silent
 from labctl.providers.nspawn import NspawnProvider
 from labctl.providers.nspawn.store import Book, LayerStore, Stack
 from labctl.state import LabState, write_state

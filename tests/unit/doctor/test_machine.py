@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Interface
 
-from labctl.doctor.machine import linux_addresses, mac_addresses, windows_addresses
+from labctl.machine import linux_addresses, mac_addresses, windows_addresses
 
 LINUX = """\
 1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from labctl.diagnosis import Diagnosis, Health, Verdict
 from labctl.doctor.examine import ensure_vagrant, examine
-from labctl.doctor.findings import Diagnosis, Health, Verdict
-from labctl.doctor.machine import Machine
 from labctl.errors import ExitCode, MachineLacks
 from labctl.lab import Lab, load_edition
+from labctl.machine import Machine
 from tests.unit.doctor.other_machine import GIB, OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
@@ -186,7 +186,7 @@ def test_up_asks_only_the_quick_part_and_raises_what_is_missing() -> None:
     with pytest.raises(MachineLacks) as caught:
         ensure_vagrant(LAB, OtherMachine(programs=("vagrant",)))
     assert caught.value.exit_code is ExitCode.MACHINE
-    assert caught.value.hint == "https://www.virtualbox.org/wiki/Linux_Downloads"
+    assert str(caught.value.hint) == "https://www.virtualbox.org/wiki/Linux_Downloads"
 
 
 def test_containers_are_for_linux_only() -> None:

@@ -37,4 +37,4 @@ def test_a_random_drill_is_of_the_level_asked_for() -> None:
 def test_an_unknown_drill_is_told_with_the_names_there_are() -> None:
     with pytest.raises(WrongUsage) as error:
         find_drill("nothing")
-    assert "port-closed" in error.value.hint
+    assert "port-closed" in str(error.value.hint)

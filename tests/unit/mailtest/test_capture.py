@@ -64,7 +64,7 @@ def test_a_machine_that_cannot_capture_says_what_to_do(
         captured(IPv4Address("192.168.56.102"), tmp_path / "smtp.pcap"),
     ):
         pass
-    assert error.value.hint == hint
+    assert str(error.value.hint) == hint
 
 
 @pytest.mark.parametrize(("says", "cause"), [("", "exit 1"), ("echo no permission >&2", "no perm")])

@@ -74,10 +74,10 @@ def test_else_the_doctor_is_the_next_command(
     system(monkeypatch, name, uid)
     with pytest.raises(MachineLacks) as caught:
         choose(None, LAB, None)
-    assert caught.value.hint == "labctl doctor"
+    assert str(caught.value.hint) == "labctl doctor"
 
 
 def test_an_unknown_provider_is_told_the_known_ones() -> None:
     with pytest.raises(WrongUsage) as caught:
         choose("docker", LAB, None)
-    assert "vagrant, nspawn" in caught.value.hint
+    assert "vagrant, nspawn" in str(caught.value.hint)

@@ -10,10 +10,10 @@ import pytest
 
 from labctl.credentials import Credentials
 from labctl.lab import load_lab
+from labctl.remote import Remote
 from labctl.results import Finding, Outcome, StepReport
 from provision import grade as module
 from provision.grade import grade
-from provision.remote import Remote
 from provision.step import Scene, Step, Target
 
 Check = Callable[[Target], list[Finding]]

@@ -13,9 +13,9 @@ import pytest
 
 from labctl import resources
 from labctl.lab import Lab, LabFile, load_edition
+from labctl.managed import ManagedFile
 from provision import boot_order, dovecot, firewall, mail_command, postfix, smtp_auth
 from provision import dns as dns_step
-from provision.managed import ManagedFile
 from provision.render import render
 from provision.step import Scene
 from provision.steps import STEPS

@@ -6,7 +6,7 @@ import pytest
 
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, LabFile, load_edition
-from provision.managed import ManagedFile
+from labctl.managed import ManagedFile
 from provision.step import Scene, Step
 from provision.steps import BOOK, STEPS, find_step
 
@@ -68,7 +68,7 @@ def test_a_step_is_found_by_name() -> None:
 def test_an_unknown_step_is_answered_with_those_there_are() -> None:
     with pytest.raises(WrongUsage) as caught:
         find_step("smtp_auth")
-    assert "smtp-auth" in caught.value.hint
+    assert "smtp-auth" in str(caught.value.hint)
     assert caught.value.exit_code == 2
 
 

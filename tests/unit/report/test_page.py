@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from labctl import i18n
+from labctl.managed import ManagedFile
 from labctl.report.facts import deviations_in
 from labctl.report.page import page
-from provision.managed import ManagedFile
 from tests.unit.report.sample import NASTY, facts
 
 

@@ -32,4 +32,4 @@ def test_without_it_the_settings_can_be_typed(
     monkeypatch.delenv("PROGRAMFILES", raising=False)
     with pytest.raises(MachineLacks) as lacks:
         find_thunderbird()
-    assert "labctl thunderbird --print" in lacks.value.hint
+    assert "labctl thunderbird --print" in str(lacks.value.hint)

@@ -164,7 +164,7 @@ def test_a_machine_without_debian_sources_is_told_another_way(etc: Path) -> None
         sources(etc, one_line=lines)
         with pytest.raises(MachineLacks) as lacks:
             machine_setup()
-        assert "--provider vagrant" in lacks.value.hint
+        assert "--provider vagrant" in str(lacks.value.hint)
 
 
 PROXY = """APT "";

@@ -24,4 +24,4 @@ def test_what_is_no_number_of_seconds_is_wrong_usage(
     monkeypatch.setenv(BOOT_TIMEOUT, text)
     with pytest.raises(WrongUsage, match=BOOT_TIMEOUT) as caught:
         machines(LAB)
-    assert f"{BOOT_TIMEOUT}=600" in caught.value.hint
+    assert f"{BOOT_TIMEOUT}=600" in str(caught.value.hint)

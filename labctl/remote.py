@@ -20,12 +20,13 @@ import paramiko
 from fabric import Config, Connection
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed, WrongState
 from labctl.i18n import _
-from labctl.providers.base import Endpoint
+from labctl.managed import ManagedFile
 from labctl.quote import shell_line
 from labctl.run import Completed
-from provision.managed import ManagedFile
+from labctl.scripts import Script
 
 # What goes wrong is an exception here; paramiko would print it a second time.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -124,10 +125,27 @@ class Remote:
         return result
 
     def script(
-        self, text: str, *args: str, check: bool = True, timeout: float = PATIENCE
+        self,
+        script: Script | str,
+        *args: str,
+        stdin: str | bytes | None = None,
+        check: bool = True,
+        timeout: float = PATIENCE,
     ) -> Completed:
-        """Runs a constant POSIX shell script as root; values come as `args`, never in `text`."""
-        return self.run(["sh", "-euc", text, "sh", *args], check=check, timeout=timeout)
+        """Run a POSIX shell script as root. Values come as `args`, never in its text.
+
+        Raises what `run` raises; a CommandFailed names the script and never shows its text.
+        """
+        text = script.text if isinstance(script, Script) else script
+        try:
+            return self.run(
+                ["sh", "-euc", text, "sh", *args], stdin=stdin, check=check, timeout=timeout
+            )
+        except CommandFailed as error:
+            name = shell_line(["sh", str(script) if isinstance(script, Script) else "-"])
+            raise CommandFailed(
+                name, error.returncode, error.output, where=self.endpoint.host, hint=error.hint
+            ) from error
 
     def stream(self, argv: Sequence[str], *, user: str = "root") -> Iterator[str]:
         """The lines a command writes to standard output, each as it comes, until it ends.

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from labctl.errors import LabError
+from labctl.providers.vagrant.virtualbox import vboxmanage
 from labctl.run import run
-from labctl.virtualbox import vboxmanage
 
 _ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
 _MAC_BLOCK = re.compile(r"^(?P<name>\w+): .*?(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)

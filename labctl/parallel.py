@@ -1,4 +1,4 @@
-"""The same for several hosts at once; Vagrant and SSH mostly wait."""
+"""The same work for several hosts at once. SSH, Vagrant and Incus mostly wait."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(items: Iterable[Item], action: Callable[[Item], Result]) -> list[Result]:
-    """The results in the order of the items; the first error is raised when all are done."""
+def on_each(items: Iterable[Item], action: Callable[[Item], Result]) -> list[Result]:
+    """Run `action` on every item at once, each in a thread of its own.
+
+    Returns:
+        The results in the order of the items.
+
+    Raises:
+        The first error in the order of the items, after every action has ended.
+    """
     todo = list(items)
     if not todo:
         return []

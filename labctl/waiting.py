@@ -1,4 +1,4 @@
-"""Waiting for an answer: a question asked again and again until it is answered, or for a time."""
+"""Polling: ask a question until its answer is good, or until a deadline."""
 
 from __future__ import annotations
 
@@ -19,12 +19,27 @@ from labctl.errors import LabError
 T = TypeVar("T")
 
 
-def wait_until(seconds: float, ask: Callable[[], T], done: Callable[[T], object] = bool) -> T:
-    """Asks until `done`, or for so many seconds; the last answer, or the last LabError."""
+def wait_until(
+    seconds: float,
+    ask: Callable[[], T],
+    done: Callable[[T], object] = bool,
+    *,
+    every: float = 0.2,
+) -> T:
+    """Call `ask` until `done` accepts its answer, for at most `seconds`.
+
+    A LabError counts as "not yet". `every` is the pause between two calls, in seconds.
+
+    Returns:
+        The last answer, whether `done` accepts it or not.
+
+    Raises:
+        LabError: the last call raised it and no time is left.
+    """
     again = retry_if_result(lambda answer: not done(answer)) | retry_if_exception_type(LabError)
     return Retrying(
         stop=stop_after_delay(seconds),
-        wait=wait_fixed(0.2),
+        wait=wait_fixed(every),
         retry=again,
         retry_error_callback=_outcome,
     )(ask)

@@ -1,0 +1,38 @@
+"""Shell scripts that run on a host, kept in files that shellcheck reads.
+
+A package keeps its scripts in a folder `scripts/` beside its modules. A script is POSIX sh and
+takes every value as an argument. A line `. ./NAME.sh` is replaced by that file of the same
+folder when the script is loaded, so that what is sent to a host is one text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+_INCLUDE = re.compile(r"^\. \./(?P<name>[\w.-]+\.sh)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script by its package and file name. `str(script)` is what an error calls it."""
+
+    package: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        """The whole text with its includes, ready for `sh -euc`."""
+        return _load(self.package, self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def _load(package: str, name: str) -> str:
+    text = (resources.files(package) / "scripts" / name).read_text(encoding="utf-8")
+    # By a function: a replacement text would have its backslashes read.
+    return _INCLUDE.sub(lambda found: _load(package, found["name"]), text)
