@@ -1,0 +1,85 @@
+"""Japanese text separates Latin letters, digits and code from Japanese letters by one space.
+
+The titles of the textbook are exceptions: they are cited as printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from babel.messages.pofile import read_po
+
+from provision.steps import STEPS
+from tests.unit.pages import ROOT, Page, pages
+
+CATALOG = ROOT / "labctl" / "locale" / "ja" / "LC_MESSAGES" / "labctl.po"
+JAPANESE = r"[\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff々〆〇]"
+LATIN = r"[A-Za-z0-9{}]"
+TOUCHING = re.compile(f"{JAPANESE}(?={LATIN})|{LATIN}(?={JAPANESE})")
+JAPANESE_PAGES = [page for page in pages() if page.is_japanese]
+
+
+@cache
+def book_titles() -> list[str]:
+    """The titles that the editions and the steps cite, longest first."""
+    documents = [yaml.safe_load(path.read_text("utf-8")) for path in edition_files()]
+    cited = {text for document in documents for text in strings(document)}
+    cited |= {step.section for step in STEPS} | {"Linuxサーバー構築標準教科書"}
+    return sorted((text for text in cited if re.search(JAPANESE, text)), key=len, reverse=True)
+
+
+def edition_files() -> list[Path]:
+    return sorted((ROOT / "labctl" / "editions").glob("*.yaml"))
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every string in a YAML document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+
+
+def touching(text: str) -> list[str]:
+    """The places where a Latin and a Japanese letter touch, each with its neighbourhood."""
+    for title in book_titles():
+        text = text.replace(title, "、")
+    text = text.replace("`", "")
+    return [text[max(0, m.start() - 15) : m.end() + 15] for m in TOUCHING.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("ポート 25 を開きます", 0),
+        ("ポート 25を開きます", 1),
+        ("ポート25を開きます", 2),
+        ("`labctl up`を実行します", 1),
+        ("{name} は動いていません", 0),
+        ("（BIND、Postfix）が動きます", 0),
+        ("節「main.cfの設定」を読みます", 0),
+    ],
+)
+def test_touching_letters_are_found(text: str, count: int) -> None:
+    assert len(touching(text)) == count
+
+
+@pytest.mark.parametrize("page", JAPANESE_PAGES, ids=lambda page: page.name)
+def test_a_page_separates_latin_from_japanese(page: Page) -> None:
+    assert touching(page.text) == []
+
+
+def test_the_catalog_separates_latin_from_japanese() -> None:
+    with CATALOG.open("rb") as file:
+        entries = [entry for entry in read_po(file, locale="ja") if entry.id]
+    found = {str(entry.id): touching(str(entry.string)) for entry in entries}
+    assert {message: places for message, places in found.items() if places} == {}
