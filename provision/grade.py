@@ -12,9 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from labctl.mailtest.letters import new_run_id
-from labctl.mailtest.mailbox import boxes_kept
 from labctl.progress import Progress, silent
 from labctl.results import Outcome, StepReport
+from provision.mailbox import boxes_kept
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS
 

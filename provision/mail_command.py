@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from labctl.i18n import N_, _
-from labctl.mailtest.mailbox import find_messages
 from labctl.managed import ManagedFile
 from labctl.results import Change, Finding
 from provision.dialogue import smtp_send
 from provision.facts import Facts, ask
+from provision.mailbox import find_messages
 from provision.render import render
 from provision.services import host_script
 from provision.step import Scene, Step, Target

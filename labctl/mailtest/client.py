@@ -27,10 +27,10 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.mailtest.letters import Letter, new_run_id
-from labctl.mailtest.mailbox import boxes_kept
 from labctl.mailtest.watch import Watch
 from labctl.progress import Progress, silent
 from labctl.results import MailTestResult, Trial
+from provision.mailbox import boxes_kept
 from provision.step import Target
 
 # What goes wrong on the wire, from refusals to a host that is gone.

@@ -17,16 +17,16 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_none
 from labctl.i18n import _
 from labctl.mailtest.journey import Journey
 from labctl.mailtest.letters import Letter, first_letters, new_run_id
-from labctl.mailtest.mailbox import (
+from labctl.mailtest.mailcommand import read_by_mail, user_of, write_by_mail
+from labctl.mailtest.watch import Watch
+from labctl.progress import Progress, silent
+from labctl.results import MailTestResult
+from provision.mailbox import (
     MAILDROP,
     boxes_kept,
     find_messages,
     waits_for_postfix,
 )
-from labctl.mailtest.mailcommand import read_by_mail, user_of, write_by_mail
-from labctl.mailtest.watch import Watch
-from labctl.progress import Progress, silent
-from labctl.results import MailTestResult
 from provision.step import Target
 
 # Between two looks at the senders' logs; the mailboxes are watched on the hosts meanwhile.

@@ -13,10 +13,10 @@ from labctl.home import written_for_person
 from labctl.i18n import _
 from labctl.mailtest.capture import Spoken, captured, dialogues
 from labctl.mailtest.letters import first_letters, new_run_id
-from labctl.mailtest.mailbox import boxes_kept, find_messages
 from labctl.mailtest.mailcommand import read_by_mail, user_of, write_by_mail
 from labctl.mailtest.trace import Trace, trace_message
 from labctl.mailtest.watch import Watch
+from provision.mailbox import boxes_kept, find_messages
 from provision.step import Target
 
 

@@ -18,13 +18,13 @@ from labctl.i18n import _
 from labctl.lab import Host
 from labctl.mailtest.faults import host_off
 from labctl.mailtest.letters import Letter, first_letters, new_run_id
-from labctl.mailtest.mailbox import boxes_kept, find_messages
 from labctl.mailtest.mailcommand import read_by_mail, show_by_mail, user_of, write_by_mail
 from labctl.mailtest.watch import Watch
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import MailTestResult, Trial
 from labctl.waiting import wait_until
+from provision.mailbox import boxes_kept, find_messages
 from provision.step import Target
 
 _SECONDS = 10.0

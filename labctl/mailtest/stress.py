@@ -17,7 +17,6 @@ from tenacity import Retrying, retry_if_result, wait_fixed
 from labctl.i18n import _
 from labctl.mailtest.faults import host_off, join_network, network_cut, postfix_killed, power_cut
 from labctl.mailtest.letters import new_run_id
-from labctl.mailtest.mailbox import boxes_kept
 from labctl.mailtest.stream import Sent, Stream, streams
 from labctl.mailtest.tally import Tally, count_messages, find_astray, queued_on
 from labctl.mailtest.watch import Watch
@@ -25,6 +24,7 @@ from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import Astray, StressPhase, StressResult
 from labctl.waiting import wait_until
+from provision.mailbox import boxes_kept
 from provision.step import Target
 
 MESSAGES = 500

@@ -16,12 +16,12 @@ from datetime import datetime
 from itertools import pairwise
 
 from labctl.mailtest.journey import Visit, visits_of
-from labctl.mailtest.mailbox import START
 from labctl.mailtest.mailcommand import user_of
 from labctl.mailtest.postfixlog import Record
 from labctl.mailtest.stream import Sent
 from labctl.mailtest.watch import Watch
 from labctl.results import Astray
+from provision.mailbox import delivered_ids
 from provision.step import Target
 
 _STORY = 24
@@ -36,24 +36,6 @@ find maildrop incoming active deferred hold -type f -perm -100 \
   -exec grep -aHo 'Message-ID: <[^>]*>' {} + 2>/dev/null |
   awk -v run="<$1." -F : '!seen[$1]++ && index($3, run)'
 """
-# Not only behind an empty line, as elsewhere: a power cut may leave half a message in front.
-_DELIVERED = (
-    START
-    + r"""
-user=$1 run="Message-ID: <$2."
-home=$(getent passwd "$user" | cut -d: -f6)
-[ ! -f "/var/mail/$user" ] || awk -v start="$START" -v run="$run" '
-  $0 ~ start { header = 1; notice = $2 == "MAILER-DAEMON"; next }
-  $0 == "" { header = 0 }
-  header && !notice && index($0, run) == 1' "/var/mail/$user"
-for folder in "$home/Maildir/new" "$home/Maildir/cur"; do
-  [ ! -d "$folder" ] || find "$folder" -type f -exec awk -v run="$run" '
-    FNR == 1 { header = 1 }
-    $0 == "" { header = 0 }
-    header && index($0, run) == 1' {} +
-done
-"""
-)
 
 
 @dataclass(frozen=True)
@@ -71,7 +53,7 @@ def count_messages(watch: Watch) -> Tally:
     to the one that was looked at already.
     """
     queues = [watch.on_both(lambda target: queued_on(target, watch.run_id)) for _again in (1, 2)]
-    boxes = watch.on_both(lambda target: _delivered_on(target, watch.run_id))
+    boxes = watch.on_both(lambda t: delivered_ids(t.remote, user_of(t), watch.run_id))
     queued: Counter[str] = Counter()
     for look in queues:
         queued |= Counter(token for tokens in look.values() for token in tokens)
@@ -84,10 +66,6 @@ def count_messages(watch: Watch) -> Tally:
 def queued_on(target: Target, run_id: str) -> list[str]:
     """The tokens in a host's queues, one for each queue file."""
     return _tokens(target.remote.script(_QUEUED, run_id).stdout)
-
-
-def _delivered_on(target: Target, run_id: str) -> list[str]:
-    return _tokens(target.remote.script(_DELIVERED, user_of(target), run_id).stdout)
 
 
 def _tokens(output: str) -> list[str]:

@@ -1,0 +1,112 @@
+"""A host's mailboxes around a test or a check: keep, search, put back.
+
+A student's messages must survive a test byte for byte. The `mail` command alone rewrites a
+mailbox (it numbers the messages in it). So the box is kept as it was, and put back without the
+test's messages, under the dot lock that Postfix and Dovecot use too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl.errors import WrongState
+from labctl.hint import Hint
+from labctl.i18n import _
+from labctl.parallel import on_each
+from labctl.scripts import Script
+from provision.step import Target
+
+if TYPE_CHECKING:
+    # Importing SSH takes a fifth of a second, and a reset needs none.
+    from labctl.remote import Remote
+
+# Where sendmail(1) leaves a message for a Postfix that does not run.
+MAILDROP = "/var/spool/postfix/maildrop"
+
+_KEEP = Script("provision", "mailbox-keep.sh")
+_FIND = Script("provision", "mailbox-find.sh")
+_COUNT = Script("provision", "mailbox-count.sh")
+_PUT_BACK = Script("provision", "mailbox-put-back.sh")
+
+
+@dataclass(frozen=True)
+class KeptBoxes:
+    """The saved boxes of `user`. `folder` is on the host and readable by root alone."""
+
+    user: str
+    folder: str
+
+
+def keep_boxes(remote: Remote, user: str) -> KeptBoxes:
+    """Save the user's mailbox, ~/mbox and ~/dead.letter on the host, and note which are absent."""
+    return KeptBoxes(user, remote.script(_KEEP, user).stdout.strip())
+
+
+def find_messages(
+    remote: Remote, user: str, tokens: Iterable[str], seconds: float, *, notices: bool = False
+) -> dict[str, str]:
+    """Wait on the host until all messages are in the mailbox, for at most `seconds`.
+
+    Args:
+        tokens: words that identify one message each. They are in its header.
+        notices: look for bounces instead. They have the token in their text.
+
+    Returns:
+        For each token found, the number by which `mail` knows the message. It is `$`, the last
+        one, for a message in a Maildir.
+    """
+    slice_ms = str(max(0, round(seconds * 1000)))
+    done = remote.script(
+        _FIND, user, slice_ms, "1" if notices else "0", *tokens, timeout=seconds + 30
+    )
+    return dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
+
+
+def delivered_ids(remote: Remote, user: str, run_id: str) -> list[str]:
+    """The Message-IDs of a test run in the user's mailbox and Maildir, one for each copy."""
+    lines = remote.script(_COUNT, user, run_id).stdout.splitlines()
+    return [line.rpartition("<")[2].rstrip(">") for line in lines]
+
+
+def waits_for_postfix(remote: Remote, token: str) -> bool:
+    """Whether the message is in the maildrop queue because Postfix does not run.
+
+    Neither `mail` nor the log mentions it then.
+    """
+    return remote.run(["grep", "-rqsF", "--", token, MAILDROP], check=False).ok
+
+
+@contextmanager
+def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[None]:
+    """Keep the boxes of all hosts during a test, and put them back in any case."""
+    kept = on_each(targets, lambda target: keep_boxes(target.remote, target.host.account or ""))
+    try:
+        yield
+    finally:
+        on_each(
+            zip(targets, kept, strict=True),
+            lambda each: put_back(each[0].remote, each[1], token),
+        )
+
+
+def put_back(remote: Remote, kept: KeptBoxes, token: str) -> None:
+    """Remove every message with the token from queues and boxes, and the saved copies.
+
+    Messages from before the test are as they were. Messages that arrived meanwhile stay.
+
+    Raises:
+        WrongState: somebody holds the lock of a box for more than five seconds.
+    """
+    locked = remote.script(_PUT_BACK, kept.user, kept.folder, token).stdout.strip()
+    if locked:
+        raise WrongState(
+            _(
+                "{host}: {file} is locked; the test's messages are still in it",
+                host=remote.endpoint.host,
+                file=locked,
+            ),
+            hint=Hint(_("close the mail program that has it open")),
+        )

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Usage: mailbox-keep.sh USER
+# Copy the user's mailbox, ~/mbox and ~/dead.letter to a new folder, and note what is absent.
+# Print the folder.
+. ./mbox.sh
+
+kept=$(mktemp -d /var/tmp/labctl-mailtest.XXXXXXXX)
+home=$(home_of "$1")
+for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
+  if [ -f "$file" ] && [ ! -L "$file" ]; then
+    cp -p "$file" "$kept/${file##*/}"
+  else
+    : >"$kept/${file##*/}.absent"
+  fi
+done
+for folder in mail Maildir; do
+  if [ -n "$home" ] && [ ! -e "$home/$folder" ]; then
+    : >"$kept/$folder.absent"
+  fi
+done
+echo "$kept"

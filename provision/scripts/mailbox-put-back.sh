@@ -1,0 +1,120 @@
+#!/bin/sh
+# Usage: mailbox-put-back.sh USER FOLDER TOKEN
+# Remove every message with the token from the queues and the user's mailboxes. If a box then
+# begins with all that mailbox-keep.sh saved in FOLDER, restore the saved bytes and append the
+# messages that arrived in between. Print each file that is locked and was left as it is.
+. ./mbox.sh
+
+user=$1 kept=$2 token=$3
+home=$(home_of "$user")
+
+# drop FILE NOTE: the mbox without the messages that contain the token, and without the message
+# that begins with NOTE.
+drop() {
+  awk -v start="$START" -v token="$token" -v note="$2" '
+    function flush() { if (text != "" && !mine) printf "%s", text; text = ""; mine = 0 }
+    BEGIN { blank = 1 }
+    blank && $0 ~ start { flush() }
+    { text = text $0 "\n"; blank = $0 == "" }
+    index($0, token) || note != "" && index($0, note) == 1 { mine = 1 }
+    END { flush() }' "$1"
+}
+
+# plain FILE: the mbox without what `mail` and Dovecot add to messages by themselves.
+plain() {
+  sed '/^X-IMAPbase:/d; /^X-IMAP:/d; /^X-UID:/d; /^Status:/d; /^X-Status:/d; /^X-Keywords:/d
+    s/^>*From /From /; s/^\(From [^ ]*\)  */\1 /' "$1"
+}
+
+count() {
+  awk -v start="$START" '
+    BEGIN { blank = 1 }
+    blank && $0 ~ start { n++ }
+    { blank = $0 == "" }
+    END { print n + 0 }' "$1"
+}
+
+# after OLD NEW: the messages of NEW behind as many as OLD has.
+after() {
+  awk -v start="$START" -v skip="$(count "$1")" '
+    BEGIN { blank = 1 }
+    blank && $0 ~ start { n++ }
+    { blank = $0 == "" }
+    n > skip' "$2"
+}
+
+begins_with() {
+  head -c "$(stat -c %s "$2")" "$1" | cmp -s - "$2"
+}
+
+# Take the dot lock, as Postfix and Dovecot do. Wait for five seconds at most.
+locked() {
+  tries=0
+  # The lock file is empty, so that a full disk does not prevent it.
+  until (set -C; : >"$1.lock") 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || return 1
+    sleep 0.05
+  done
+}
+
+restore() {
+  file=$1 old=$kept/${1##*/}
+  if [ ! -f "$file" ] || [ -L "$file" ]; then return 0; fi
+  if [ -f "$old" ] && cmp -s "$old" "$file"; then return 0; fi
+  if ! locked "$file"; then
+    echo "$file"
+    return 0
+  fi
+  trap 'rm -f "$file.lock"' EXIT
+  # Dovecot puts this note into a box that it finds empty.
+  note="Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA"
+  if [ -f "$old" ] && grep -qaF -- "$note" "$old"; then note=''; fi
+  drop "$file" "$note" >"$kept/rest"
+  new=$kept/rest
+  if [ -f "$old" ]; then
+    plain "$old" >"$kept/old-plain"
+    plain "$kept/rest" >"$kept/rest-plain"
+    if begins_with "$kept/rest-plain" "$kept/old-plain"; then
+      after "$old" "$kept/rest" >"$kept/later"
+      cat "$old" "$kept/later" >"$kept/new"
+      new=$kept/new
+    fi
+  fi
+  if [ ! -s "$new" ] && [ -f "$old.absent" ]; then
+    rm -f "$file"
+  elif ! cmp -s "$new" "$file"; then
+    # In place, because a server that waits for the lock has already opened the file.
+    cat "$new" >"$file"
+    if cmp -s "$new" "$old"; then touch -r "$old" "$file"; fi
+  fi
+  rm -f "$file.lock"
+  trap - EXIT
+}
+
+queues() {
+  for queue in maildrop incoming active deferred hold; do
+    find "/var/spool/postfix/$queue" -type f -exec grep -lF -- "$token" {} + 2>/dev/null || :
+  done
+}
+
+queues | sed 's|.*/||' | postsuper -d - >/dev/null 2>&1 || :
+restore "/var/mail/$user"
+if [ -n "$home" ]; then
+  restore "$home/mbox"
+  restore "$home/dead.letter"
+  grep -rlsF -- "$token" "$home/Maildir/new" "$home/Maildir/cur" |
+    while IFS= read -r file; do rm -f -- "$file"; done
+  # Dovecot makes a new cache of headers when it needs one.
+  grep -rlsaF --include=dovecot.index.cache -- "$token" "$home/mail" |
+    while IFS= read -r file; do rm -f -- "$file"; done
+  # Dovecot keeps its index here from the first login on.
+  if [ -f "$kept/mail.absent" ] && [ -d "$home/mail" ]; then
+    rm -rf "$home/mail/.imap"
+    rmdir "$home/mail" 2>/dev/null || :
+  fi
+  if [ -f "$kept/Maildir.absent" ] && [ -d "$home/Maildir" ]; then
+    find "$home/Maildir" -type f ! -name 'dovecot*' | grep -q . || rm -rf "$home/Maildir"
+  fi
+fi
+rm -rf "$kept"

@@ -1,0 +1,13 @@
+# shellcheck shell=sh
+# Functions for mbox files (mbox(5)). Include this file; it does nothing by itself.
+
+# A message starts after an empty line with "From ", an address and a date. The C locale makes
+# awk and grep work on bytes, because a message may be in any encoding.
+export LC_ALL=C
+# shellcheck disable=SC2034  # used by the including script
+START='^From [^ ]+ +[A-Z][a-z][a-z] [A-Z][a-z][a-z] +[0-9]+ [0-9:]+ [0-9][0-9][0-9][0-9]'
+
+# home_of USER: print the home folder, or nothing if there is no such account.
+home_of() {
+  getent passwd "$1" | cut -d: -f6
+}
