@@ -1,27 +1,28 @@
-"""What the hosts looked like at each checkpoint, kept beside the lab's state.
+"""What the hosts looked like at each checkpoint, so that `labctl diff` can compare with it.
 
-Taken when a checkpoint is saved, or right after the first reset to it. In memory of where the
-lab last stood, so that `labctl diff` knows what to compare with.
+A baseline is taken when its checkpoint is saved, or right after the first reset to it. The
+checkpoint at which the lab last was is remembered too: `diff` compares with it by default.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.errors import WrongState
-from labctl.home import LabHome, name_option, write_atomically
+from labctl.hint import commands
+from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.manifest import Manifest, parse, take
+from labctl.parallel import on_each
 from provision.step import Target
 
 
 class _Places(BaseModel):
-    """`at` is where the lab last stood; `kept` the same for each state before a reset."""
+    """Where the lab was: `at` now, `kept` at the time of each state before a reset."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,47 +35,45 @@ class Baselines:
 
     def __init__(self, home: LabHome) -> None:
         self._folder = home.state / "baselines"
-        self._name = home.name
 
     def has(self, checkpoint: str, hosts: Iterable[str]) -> bool:
         return all(self._file(checkpoint, host).exists() for host in hosts)
 
     def take(self, checkpoint: str, targets: Mapping[str, Target]) -> None:
-        """Keeps what the hosts look like now, all at once; raises LabError."""
-        with ThreadPoolExecutor(len(targets)) as pool:
-            for host, text in zip(targets, pool.map(take, targets.values()), strict=True):
-                write_atomically(self._file(checkpoint, host), text, mode=0o600)
+        """Keep what the hosts look like now; raises LabError."""
+        for host, text in zip(targets, on_each(targets.values(), take), strict=True):
+            write_atomically(self._file(checkpoint, host), text, mode=0o600)
 
     def read(self, checkpoint: str, host: str) -> Manifest:
-        """The host at that checkpoint; WrongState where nothing was kept of it."""
+        """What the host looked like at that checkpoint; WrongState if that is not known."""
         try:
             text = self._file(checkpoint, host).read_text(encoding="utf-8")
         except (FileNotFoundError, UnicodeDecodeError) as error:
             raise WrongState(
-                _("nothing is kept of how {host} was at {name}", host=host, name=checkpoint),
-                hint=f"labctl reset --to {checkpoint}" + name_option(self._name),
+                _("it is not known what {host} looked like at {name}", host=host, name=checkpoint),
+                hint=commands(["labctl", "reset", "--to", checkpoint]),
             ) from error
         return parse(text)
 
     @property
     def at(self) -> str:
-        """The checkpoint the lab last stood at; "" before the first."""
+        """The checkpoint at which the lab last was; "" before the first."""
         return self._places().at
 
     def stand_at(self, checkpoint: str) -> None:
-        """Remembers that an `up` ended at the checkpoint."""
+        """Remember that an `up` ended at the checkpoint."""
         places = self._places()
         if places.at != checkpoint:
             self._write(places.model_copy(update={"at": checkpoint}))
 
     def went_back(self, checkpoint: str, kept_as: str) -> None:
-        """Remembers a reset; one that was undone leads back to where the lab stood before."""
+        """Remember a reset. Undoing one leads back to where the lab was before it."""
         places = self._places()
         at = places.kept.get(checkpoint, checkpoint)
         self._write(_Places(at=at, kept={**places.kept, kept_as: places.at}))
 
     def forget(self, checkpoint: str) -> None:
-        """Removes what was kept of a checkpoint that is no more."""
+        """Remove the baseline of a checkpoint that was dropped."""
         places = self._places()
         kept = {name: at for name, at in places.kept.items() if name != checkpoint}
         if kept != places.kept:
@@ -88,7 +87,7 @@ class Baselines:
         try:
             return _Places.model_validate_json((self._folder / "places.json").read_bytes())
         except (OSError, ValidationError):
-            # Only a default is lost; --since still takes every checkpoint.
+            # Only the default of `diff` is lost: --since still takes every checkpoint.
             return _Places()
 
     def _write(self, places: _Places) -> None:

@@ -1,21 +1,25 @@
 """Brings a lab up: hosts from a provider, then the steps in the book's order.
 
-Both hosts go through the steps in parallel; they meet only where a checkpoint is saved, for
-that is of the whole lab. An interrupted run is continued by the next: every part is idempotent.
+The steps run in segments. A segment ends where a checkpoint may be saved, because a checkpoint
+is of the whole lab; within a segment the hosts work in parallel. Every part is idempotent, so
+the next `up` continues a run that was interrupted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from labctl.baselines import Baselines
 from labctl.errors import LabError, WrongState, WrongUsage
-from labctl.home import name_option
+from labctl.hint import Hint, commands
 from labctl.i18n import _
+from labctl.lab import PackageSet
 from labctl.progress import Progress
 from labctl.results import StepReport
 from labctl.session import Session
@@ -50,97 +54,54 @@ class UpResult:
         return all(step.extra for step in STEPS[step_names().index(self.until) :])
 
 
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive steps after which a checkpoint may be saved. `is_last` ends the run."""
+
+    steps: tuple[Step, ...]
+    is_last: bool
+
+    @property
+    def packages(self) -> tuple[PackageSet, ...]:
+        """The package sets that its steps install, in order."""
+        return tuple(step.packages for step in self.steps if step.packages is not None)
+
+    @property
+    def checkpoint(self) -> str:
+        """The name under which the state after it is kept."""
+        return checkpoint_of(self.steps[-1])
+
+    def is_due(self, saved: Collection[str], reports: Sequence[StepReport]) -> bool:
+        """Whether the state after this segment is to be saved now.
+
+        If no step changed anything, the lab may be far beyond the segment, and its state no
+        longer exists. The checkpoint of a step that has one is saved all the same.
+        """
+        if self.checkpoint in saved:
+            return False
+        changed = any(report.changes for report in reports)
+        return changed or self.is_last or self.steps[-1].checkpoint is not None
+
+
 def step_names() -> list[str]:
     """What `--until` takes: `os`, then every step."""
     return [OS, *(step.name for step in STEPS)]
 
 
 def steps_until(until: str | None) -> tuple[Step, ...]:
-    """The steps up to and with `until`, all by default; WrongUsage with the names there are."""
+    """The steps up to and including `until`; all steps for None.
+
+    Raises:
+        WrongUsage: there is no step of that name.
+    """
     if until is None:
         return STEPS
     if until not in step_names():
         raise WrongUsage(
             _("there is no step {name}", name=repr(until)),
-            hint=_("steps: {names}", names=", ".join(step_names())),
+            hint=Hint(_("steps: {names}", names=", ".join(step_names()))),
         )
     return STEPS[: step_names().index(until)]
-
-
-def bring_up(
-    session: Session, progress: Progress, until: str | None = None, *, every: bool = False
-) -> UpResult:
-    """Makes, starts and configures the lab as far as `until`.
-
-    With `every`, a checkpoint is saved after each step that changed anything, under the step's
-    name. Raises LabError; what was done until then stays, and the next call goes on from there.
-    """
-    begun = time.monotonic()
-    steps = steps_until(until)
-    provider = session.provider
-    provider.ensure_usable()
-    _remember(session, session.state.complete if session.state else "")
-    made = provider.create(progress)
-    saved = {info.name for info in provider.checkpoints()}
-    reports: list[StepReport] = []
-    new: list[str] = []
-    started, to_start = False, True
-    hosts = _Connected(session)
-    baselines = Baselines(session.home)
-    for segment in _segments(steps, every):
-        for packages in (step.packages for step in segment if step.packages is not None):
-            to_start |= provider.preinstall(packages, progress)
-        booted = to_start and provider.start(progress)
-        to_start = False
-        started |= booted
-        applied = _apply(hosts.targets(anew=booted), segment, progress)
-        reports += applied
-        last = segment[-1]
-        checkpoint = checkpoint_of(last)
-        # A step that found all done may be far behind the lab: its state is long gone.
-        is_its_state = last.checkpoint is not None or any(one.changes for one in applied)
-        if checkpoint not in saved and (is_its_state or last is steps[-1]):
-            progress("", _("saving the checkpoint {name}", name=checkpoint))
-            baselines.take(checkpoint, hosts.targets(anew=False))
-            provider.save(checkpoint)
-            new.append(checkpoint)
-    hosts.close()
-    if to_start:
-        # No step was asked for: the bare hosts are to run all the same.
-        started = provider.start(progress)
-    complete = checkpoint_of(steps[-1]) if steps else OS
-    _remember(session, complete)
-    baselines.stand_at(complete)
-    return UpResult(
-        lab=session.lab.name,
-        provider=provider.name,
-        reason=session.choice.reason,
-        until=steps[-1].name if steps else OS,
-        made=made,
-        started=started,
-        reports=tuple(reports),
-        saved=tuple(new),
-        seconds=time.monotonic() - begun,
-    )
-
-
-class _Connected:
-    """The hosts' connections, kept from segment to segment until a host was restarted."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._open = ExitStack()
-        self._targets: Mapping[str, Target] | None = None
-
-    def targets(self, *, anew: bool) -> Mapping[str, Target]:
-        if anew or self._targets is None:
-            self.close()
-            self._targets = self._open.enter_context(self._session.targets())
-        return self._targets
-
-    def close(self) -> None:
-        self._open.close()
-        self._targets = None
 
 
 def checkpoint_of(step: Step) -> str:
@@ -148,22 +109,130 @@ def checkpoint_of(step: Step) -> str:
     return step.checkpoint or step.name
 
 
-def _segments(steps: Sequence[Step], every: bool) -> list[list[Step]]:
-    """The steps cut after each one that is to be saved; the last one always is."""
-    segments: list[list[Step]] = [[]]
-    for step in steps:
-        segments[-1].append(step)
-        if every or step.checkpoint is not None:
-            segments.append([])
-    return [segment for segment in segments if segment]
+def plan(steps: Sequence[Step], *, every: bool = False) -> tuple[Segment, ...]:
+    """Cut the steps after each one that has a checkpoint, or after each one if `every`."""
+    cuts = [
+        number
+        for number, step in enumerate(steps, 1)
+        if every or step.checkpoint is not None or number == len(steps)
+    ]
+    return tuple(
+        Segment(tuple(steps[begin:end]), is_last=end == len(steps))
+        for begin, end in zip([0, *cuts], cuts, strict=False)
+    )
+
+
+def bring_up(
+    session: Session, progress: Progress, until: str | None = None, *, every: bool = False
+) -> UpResult:
+    """Make, start and configure the lab up to and including the step `until`.
+
+    Args:
+        every: Save a checkpoint after each step that changed anything, under the step's name.
+
+    Raises:
+        LabError: something failed. What was done stays, and the next call continues from there.
+    """
+    begun = time.monotonic()
+    steps = steps_until(until)
+    session.provider.ensure_usable()
+    _remember(session, session.state.complete if session.state else "")
+    with _Run(session, progress) as run:
+        run.create()
+        for segment in plan(steps, every=every):
+            run.do(segment)
+        run.ensure_started()
+    complete = checkpoint_of(steps[-1]) if steps else OS
+    _remember(session, complete)
+    Baselines(session.home).stand_at(complete)
+    return UpResult(
+        lab=session.lab.name,
+        provider=session.provider.name,
+        reason=session.choice.reason,
+        until=steps[-1].name if steps else OS,
+        made=run.made,
+        started=run.started,
+        reports=tuple(run.reports),
+        saved=tuple(run.saved),
+        seconds=time.monotonic() - begun,
+    )
+
+
+class _Run:
+    """One run of `up`: what it has done so far, and the connections it keeps open."""
+
+    def __init__(self, session: Session, progress: Progress) -> None:
+        self._session = session
+        self._provider = session.provider
+        self._progress = progress
+        self._connections = ExitStack()
+        self._targets: Mapping[str, Target] | None = None
+        self._kept: set[str] = set()
+        self._may_be_down = True
+        self.made = False
+        self.started = False
+        self.reports: list[StepReport] = []
+        self.saved: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._disconnect()
+
+    def create(self) -> None:
+        """Make the hosts if there are none."""
+        self.made = self._provider.create(self._progress)
+        self._kept = {info.name for info in self._provider.checkpoints()}
+
+    def do(self, segment: Segment) -> None:
+        """Apply the steps of a segment on all hosts, then save its checkpoint if it is due."""
+        for packages in segment.packages:
+            self._may_be_down |= self._provider.preinstall(packages, self._progress)
+        self.ensure_started()
+        reports = _apply(self._connected(), segment.steps, self._progress)
+        self.reports += reports
+        if segment.is_due(self._kept, reports):
+            self._save(segment.checkpoint)
+
+    def ensure_started(self) -> None:
+        """Start the hosts, unless this run has done so since they may have gone down."""
+        if not self._may_be_down:
+            return
+        if self._provider.start(self._progress):
+            self.started = True
+            self._disconnect()
+        self._may_be_down = False
+
+    def _save(self, checkpoint: str) -> None:
+        self._progress("", _("saving the checkpoint {name}", name=checkpoint))
+        Baselines(self._session.home).take(checkpoint, self._connected())
+        self._provider.save(checkpoint)
+        self.saved.append(checkpoint)
+
+    def _connected(self) -> Mapping[str, Target]:
+        """The hosts with connections that stay open until a host is restarted."""
+        if self._targets is None:
+            self._targets = self._connections.enter_context(self._session.targets())
+        return self._targets
+
+    def _disconnect(self) -> None:
+        self._connections.close()
+        self._targets = None
 
 
 def _remember(session: Session, complete: str) -> None:
+    """Write the lab's state file; refuse a lab file that changed since the lab was made."""
     lab, before = session.lab, session.state
     if before is not None and before.fingerprint != lab.fingerprint:
         raise WrongState(
-            _("the lab file says another lab than {name} was made from", name=lab.name),
-            hint=_("labctl destroy{name}, then labctl up{name}", name=name_option(lab.name)),
+            _("the lab file does not match lab {name}", name=lab.name),
+            hint=commands("labctl destroy", "labctl up"),
         )
     state = LabState(
         provider=session.provider.name,
@@ -178,21 +247,17 @@ def _remember(session: Session, complete: str) -> None:
 def _apply(
     targets: Mapping[str, Target], steps: Sequence[Step], progress: Progress
 ) -> tuple[StepReport, ...]:
-    """The steps on every host, hosts in parallel; reports in the book's order."""
+    """Apply the steps on every host, hosts in parallel; return the reports in the book's order."""
     with ThreadPoolExecutor(len(targets)) as pool:
         running = [pool.submit(_apply_on, target, steps, progress) for target in targets.values()]
         try:
             found = [report for done in running for report in done.result()]
         except BaseException:
-            # Cut the connections, so that no thread goes on with the lab after we have left.
-            _close(targets)
+            # Cut the connections, so that no thread continues to change the lab.
+            for target in targets.values():
+                target.remote.abandon()
             raise
     return in_book_order(found)
-
-
-def _close(targets: Mapping[str, Target]) -> None:
-    for target in targets.values():
-        target.remote.abandon()
 
 
 def _apply_on(target: Target, steps: Sequence[Step], progress: Progress) -> list[StepReport]:

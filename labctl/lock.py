@@ -1,4 +1,4 @@
-"""One labctl at a time changes a lab; the second is told who is at it."""
+"""Per-lab lock: one labctl at a time changes a lab. A second one fails and names the holder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from contextlib import contextmanager, suppress
 from filelock import FileLock, Timeout
 
 from labctl.errors import WrongState
+from labctl.hint import Hint
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 
 
 @contextmanager
 def locked(home: LabHome) -> Iterator[None]:
-    """Holds the lab's lock; raises WrongState naming the holder where another has it.
+    """Hold the lab's lock; raises WrongState with the holder if another process has it.
 
-    The lock is the kernel's: it ends with the process that holds it, however that dies.
+    The kernel releases the lock when the process ends, however it ends.
     """
-    # The hosts' files lie below: among them programs that run as root, whoever starts them.
+    # Nobody else may enter: the folder contains the hosts' set-user-ID programs.
     home.lock_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(home.lock_file, blocking=False)
     try:
@@ -30,7 +31,7 @@ def locked(home: LabHome) -> Iterator[None]:
         raise WrongState(
             _("another labctl is working on the lab {name}", name=home.name),
             cause=_holder(home),
-            hint=_("wait until it ends, then try again"),
+            hint=Hint(_("wait until it ends, then try again")),
         ) from error
     holder = home.lock_file.with_suffix(".holder")
     try:

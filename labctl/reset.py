@@ -1,7 +1,4 @@
-"""Back to a checkpoint, and never losing silently what was there before.
-
-The state before a reset is kept as a checkpoint of its own; the newest three are.
-"""
+"""Going back to a checkpoint. The state before a reset is kept as a checkpoint of its own."""
 
 from __future__ import annotations
 
@@ -10,18 +7,20 @@ from dataclasses import dataclass
 
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.progress import Progress
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.session import Session
 
+# How many states before a reset are kept; older ones are removed.
 KEPT_BEFORE_RESET = 3
 _BEFORE = "before-reset-"
 
 
 @dataclass(frozen=True)
 class ResetResult:
-    """Where the lab went back to, and the name under which the state before is kept."""
+    """The checkpoint that was restored. The state before it is kept as `kept_as`."""
 
     checkpoint: str
     kept_as: str
@@ -29,9 +28,14 @@ class ResetResult:
 
 
 def target_of_reset(session: Session, asked: str | None) -> str:
-    """The checkpoint to go back to: the asked one, else where the last complete `up` ended.
+    """The checkpoint to restore: `asked`, or by default where the last complete `up` ended.
 
-    Raises WrongUsage for a name that is not there, WrongState before the first complete `up`.
+    Args:
+        asked: The name of a checkpoint, or of a step after which one was saved.
+
+    Raises:
+        WrongUsage: there is no such checkpoint.
+        WrongState: the lab was never made, or no `up` has completed and none is asked for.
     """
     names = [info.name for info in session.provider.checkpoints()]
     if not names:
@@ -39,8 +43,12 @@ def target_of_reset(session: Session, asked: str | None) -> str:
     wanted = asked or (session.state.complete if session.state is not None else "")
     if not wanted:
         raise WrongState(
-            _("no labctl up has come to its end yet"),
-            hint=_("labctl up, or labctl reset --to {names}", names="|".join(names)),
+            _("no labctl up has completed yet"),
+            hint=commands(
+                "labctl up",
+                "labctl reset --to CHECKPOINT",
+                text=_("checkpoints: {names}", names=", ".join(names)),
+            ),
         )
     if wanted in names:
         return wanted
@@ -48,8 +56,8 @@ def target_of_reset(session: Session, asked: str | None) -> str:
 
 
 def _of_step(wanted: str, names: list[str]) -> str:
-    """The checkpoint kept after the step of that name; the last step's is called `ready`."""
-    # The steps take a tenth of a second to import, and the checkpoints most go back to need none.
+    """The checkpoint saved after the step of that name; the last step's is called `ready`."""
+    # Importing the steps takes a tenth of a second, and most resets do not need them.
     from labctl.engine import checkpoint_of
     from provision.steps import STEPS
 
@@ -58,15 +66,15 @@ def _of_step(wanted: str, names: list[str]) -> str:
         raise unknown_checkpoint(wanted, names)
     if checkpoint_of(step) not in names:
         raise WrongUsage(
-            _("no checkpoint was kept after the step {name}", name=wanted),
+            _("no checkpoint was saved after the step {name}", name=wanted),
             cause=_("checkpoints: {names}", names=", ".join(names)),
-            hint=_("labctl destroy, then labctl up --checkpoints every"),
+            hint=commands("labctl destroy", "labctl up --checkpoints every"),
         )
     return checkpoint_of(step)
 
 
 def newest_before_reset(session: Session) -> str:
-    """The state before the last reset; WrongState where none is kept."""
+    """The checkpoint of the state before the last reset; WrongState if there is none."""
     kept = _kept(session)
     if not kept:
         raise WrongState(_("there is no reset to undo"))
@@ -74,12 +82,15 @@ def newest_before_reset(session: Session) -> str:
 
 
 def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResult:
-    """Restores the checkpoint on all hosts and keeps the state before."""
+    """Restore the checkpoint on all hosts and keep the state before.
+
+    An undo uses its checkpoint up: the state before a reset is dropped once it is restored.
+    """
     begun = time.monotonic()
     session.provider.ensure_usable()
     kept_as = _BEFORE + time.strftime("%Y%m%d-%H%M%S")
     session.provider.restore(checkpoint, progress, keep_as=kept_as)
-    # After a reset no drill is on.
+    # A reset ends the running drill.
     session.home.drill_file.unlink(missing_ok=True)
     baselines = Baselines(session.home)
     baselines.went_back(checkpoint, kept_as)
@@ -99,6 +110,9 @@ def _drop(session: Session, baselines: Baselines, checkpoint: str) -> None:
 
 
 def _kept(session: Session) -> list[str]:
-    """Oldest first, as the provider lists them: the clock in the names may have been set back."""
+    """The states before a reset, oldest first.
+
+    The order is the provider's. The times in the names are wrong if the clock was set back.
+    """
     names = (info.name for info in session.provider.checkpoints())
     return [name for name in names if name.startswith(_BEFORE)]
