@@ -84,24 +84,33 @@ class Segment:
 
 
 def step_names() -> list[str]:
-    """What `--until` takes: `os`, then every step."""
+    """`os`, then every step in order."""
     return [OS, *(step.name for step in STEPS)]
 
 
+def stop_names() -> list[str]:
+    """What `--until` takes: the steps in order, then the checkpoints with names of their own."""
+    steps = step_names()
+    return [*steps, *(checkpoint_of(step) for step in STEPS if checkpoint_of(step) not in steps)]
+
+
 def steps_until(until: str | None) -> tuple[Step, ...]:
-    """The steps up to and including `until`; all steps for None.
+    """The steps up to and including `until`, a step or a checkpoint; all steps for None.
 
     Raises:
-        WrongUsage: there is no step of that name.
+        WrongUsage: there is no step or checkpoint of that name.
     """
     if until is None:
         return STEPS
-    if until not in step_names():
+    if until not in stop_names():
         raise WrongUsage(
             _("there is no step {name}", name=repr(until)),
-            hint=Hint(_("steps: {names}", names=", ".join(step_names()))),
+            hint=Hint(_("steps: {names}", names=", ".join(stop_names()))),
         )
-    return STEPS[: step_names().index(until)]
+    for number, step in enumerate(STEPS, 1):
+        if until in (step.name, step.checkpoint):
+            return STEPS[:number]
+    return ()
 
 
 def checkpoint_of(step: Step) -> str:

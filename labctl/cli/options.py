@@ -36,9 +36,9 @@ def complete_hosts(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_steps(incomplete: str) -> list[str]:
-    from labctl.engine import step_names
+    from labctl.engine import stop_names
 
-    return [name for name in step_names() if name.startswith(incomplete)]
+    return [name for name in stop_names() if name.startswith(incomplete)]
 
 
 def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -77,7 +77,7 @@ OptionalHost = Annotated[
 Until = Annotated[
     str | None,
     typer.Option(
-        "--until", help=_("Stop after this step."), autocompletion=complete_steps, metavar="STEP"
+        "--until", help=_("Stop after this step, or at this checkpoint."), autocompletion=complete_steps, metavar="STEP"
     ),
 ]
 DEFAULT_NAME = "default"

@@ -15,7 +15,7 @@ import typer.main
 from labctl.cli.app import build
 from labctl.diagnosis import Diagnosis
 from labctl.difference import Changed, Difference, FileChange, HostDifference
-from labctl.engine import UpResult, step_names
+from labctl.engine import UpResult, step_names, stop_names
 from labctl.errors import ExitCode
 from labctl.lab import LabFile, editions, load_edition, load_lab
 from labctl.mailtest.logs import LogLine
@@ -90,7 +90,7 @@ def test_every_command_line_is_one_that_labctl_understands(page: Page) -> None:
 @each_page
 def test_steps_and_checkpoints_on_command_lines_exist(page: Page) -> None:
     for words in page.labctl_lines:
-        assert option(words, "--until") in {None, *step_names()}, words
+        assert option(words, "--until") in {None, *stop_names()}, words
         assert option(words, "--to") in {None, *CHECKPOINTS} or "render" in words, words
 
 
