@@ -77,7 +77,10 @@ OptionalHost = Annotated[
 Until = Annotated[
     str | None,
     typer.Option(
-        "--until", help=_("Stop after this step, or at this checkpoint."), autocompletion=complete_steps, metavar="STEP"
+        "--until",
+        help=_("Stop after this step, or at this checkpoint."),
+        autocompletion=complete_steps,
+        metavar="STEP",
     ),
 ]
 DEFAULT_NAME = "default"
