@@ -8,15 +8,10 @@ from labctl.errors import LabError
 from labctl.home import LabHome, lab_home
 from labctl.lab import DEFAULT_EDITION, Lab, load_edition, load_lab
 from labctl.progress import Progress
-from labctl.providers.choose import PROVIDERS, make_provider
+from labctl.providers.choose import make_provider
+from labctl.providers.registry import provider_class, provider_names
 from labctl.session import open_session
 from labctl.state import read_state
-
-# What a provider keeps in the lab's folder from its first step on.
-_TRACES = {
-    "vagrant": ("vagrant.json", "vagrant"),
-    "nspawn": ("nspawn.json", "layers", "hosts"),
-}
 
 
 def destroy_lab(name: str, progress: Progress) -> None:
@@ -39,8 +34,8 @@ def destroy_lab(name: str, progress: Progress) -> None:
 
 def _by_traces(home: LabHome, progress: Progress) -> None:
     lab = as_far_as_known(home)
-    for name in PROVIDERS:
-        if any((home.state / trace).exists() for trace in _TRACES[name]):
+    for name in provider_names():
+        if any((home.state / trace).exists() for trace in provider_class(name).traces):
             make_provider(name, lab, home).destroy(progress)
 
 

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from labctl.hint import Hint
 from labctl.i18n import N_
 
 
 class Verdict(StrEnum):
-    """`warning`: a lab will run, but slowly or perhaps not."""
+    """`warning`: a lab will run, but slowly or perhaps not. `unknown`: it could not be asked."""
 
     OK = N_("ok")
     WARNING = N_("warning")
     LACKING = N_("lacking")
+    UNKNOWN = N_("unknown")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """One thing looked at.
 
-    `code` names it for machines and tests, `what` for people with what was found; `why` says
-    what the lab needs it for, `mend` is the command to type or the page to open.
+    `code` names it for machines and tests, `what` for people with what was found. `why` says
+    what the lab needs it for, or what was measured; `mend` is the command to type or the page
+    to open.
     """
 
     code: str
     verdict: Verdict
     what: str
     why: str = ""
-    mend: str = ""
+    mend: Hint = field(default_factory=Hint)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class ProviderHealth:
 
 @dataclass(frozen=True)
 class Health:
-    """All that the doctor found; well where one provider can be used."""
+    """All that the doctor found. It is well if one provider can be used."""
 
     system: str
     providers: tuple[ProviderHealth, ...]
@@ -56,12 +59,24 @@ class Health:
 
 
 def found(code: str, what: str) -> Diagnosis:
+    """The machine has it."""
     return Diagnosis(code, Verdict.OK, what)
 
 
-def lacking(code: str, what: str, why: str, mend: str) -> Diagnosis:
-    return Diagnosis(code, Verdict.LACKING, what, why, mend)
+def lacking(code: str, what: str, why: str, mend: Hint | str) -> Diagnosis:
+    """The machine lacks it: no lab without it."""
+    return Diagnosis(code, Verdict.LACKING, what, why, _hint(mend))
 
 
-def warning(code: str, what: str, why: str, mend: str) -> Diagnosis:
-    return Diagnosis(code, Verdict.WARNING, what, why, mend)
+def warning(code: str, what: str, why: str, mend: Hint | str) -> Diagnosis:
+    """A lab will run without it, but slowly or perhaps not."""
+    return Diagnosis(code, Verdict.WARNING, what, why, _hint(mend))
+
+
+def unknown(code: str, what: str, why: str = "", mend: Hint | str = "") -> Diagnosis:
+    """It could not be asked; `what` says why not."""
+    return Diagnosis(code, Verdict.UNKNOWN, what, why, _hint(mend))
+
+
+def _hint(mend: Hint | str) -> Hint:
+    return Hint(mend) if isinstance(mend, str) else mend

@@ -1,4 +1,4 @@
-"""The machine as the doctor asks it. Whatever cannot be known is empty or zero, never an error."""
+"""The machine, as checks ask it. What cannot be known is empty or zero, never an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 from labctl.errors import LabError
-from labctl.providers.vagrant.virtualbox import vboxmanage
 from labctl.run import run
 
 _ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
@@ -41,23 +40,30 @@ class Machine(Protocol):
     def home(self) -> Path:
         """The user's home folder."""
 
+    @property
+    def is_root(self) -> bool:
+        """Whether labctl runs as root; never on Windows."""
+
     def program(self, name: str) -> str | None:
-        """The path of an installed program."""
+        """The path of an installed program; None if it is not on PATH."""
 
     def ask(self, *argv: str) -> str:
-        """What a command printed; empty where it failed."""
+        """What a command printed; empty if it failed."""
 
     def read(self, path: str) -> str | None:
-        """A file's text; None where there is no such file."""
+        """A file's text; None if it cannot be read."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a folder of that name."""
 
     def environment(self, name: str) -> str:
-        """A variable of the environment."""
+        """A variable of the environment; empty if it is not set."""
 
     def free_disk(self, folder: Path) -> int:
-        """Bytes free where the folder is or will be."""
+        """Bytes free on the disk where the folder is or will be."""
 
     def free_memory(self) -> int:
-        """Bytes of memory that programs can still have."""
+        """Bytes of memory that programs can still have; 0 if it is not known."""
 
     def addresses(self) -> list[tuple[str, IPv4Interface]]:
         """Each network interface with its IPv4 address and network."""
@@ -86,8 +92,12 @@ class ThisMachine:
     def home(self) -> Path:
         return Path.home()
 
+    @property
+    def is_root(self) -> bool:
+        return hasattr(os, "geteuid") and os.geteuid() == 0
+
     def program(self, name: str) -> str | None:
-        return vboxmanage() if name == "VBoxManage" else shutil.which(name)
+        return shutil.which(name)
 
     def ask(self, *argv: str) -> str:
         try:
@@ -101,6 +111,9 @@ class ThisMachine:
             return Path(path).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return None
+
+    def exists(self, path: str) -> bool:
+        return Path(path).exists()
 
     def environment(self, name: str) -> str:
         return os.environ.get(name, "")

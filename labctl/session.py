@@ -75,17 +75,44 @@ class Session:
             }
 
 
-def open_session(name: str, lab_file: Path | None = None, provider: str | None = None) -> Session:
-    """Opens the lab called `name`.
+@dataclass(frozen=True)
+class OpenedLab:
+    """A lab as its files describe it, whatever provider it has."""
 
-    The lab file is the given one, else the one the lab was made with, else `./labctl.toml`.
-    Raises WrongUsage or WrongState for what cannot be read, MachineLacks where no provider fits.
+    lab: Lab
+    home: LabHome
+    state: LabState | None
+    lab_file: Path | None
+
+
+def open_lab(name: str, lab_file: Path | None = None) -> OpenedLab:
+    """Read the state and the lab file of the lab called `name`, and take its language.
+
+    The lab file is the given one, else the one the lab was made with, else `./labctl.toml`. This
+    is decided here for every command.
+
+    Raises:
+        WrongUsage: The name or the lab file is wrong.
+        WrongState: The lab's state cannot be read.
     """
     home = lab_home(name)
     state = read_state(home)
     chosen_file = lab_file or (state.lab_file if state is not None else None) or _file_here()
     lab = load_lab(name, chosen_file)
     prefer_language(lab.choices.lang)
+    return OpenedLab(lab, home, state, chosen_file)
+
+
+def open_session(name: str, lab_file: Path | None = None, provider: str | None = None) -> Session:
+    """Open the lab called `name` with its provider; see open_lab for which lab file counts.
+
+    Raises:
+        WrongUsage: The name, the lab file or the provider's name is wrong.
+        WrongState: The lab's state cannot be read, or another provider made the lab.
+        MachineLacks: No provider suits this machine.
+    """
+    opened = open_lab(name, lab_file)
+    lab, home, state = opened.lab, opened.home, opened.state
     choice = choose(provider, lab, state.provider if state is not None else None)
     if state is not None and state.provider != choice.name:
         raise WrongState(
@@ -93,7 +120,7 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
             hint="labctl destroy" + name_option(name),
         )
     made = make_provider(choice.name, lab, home)
-    return Session(lab, home, choice, made, state, chosen_file)
+    return Session(lab, home, choice, made, state, opened.lab_file)
 
 
 def _file_here() -> Path | None:

@@ -1,17 +1,19 @@
-"""What a provider must be able to do. Nothing above this line of code knows which it is."""
+"""What a provider must be able to do. Nothing outside of its package knows which one it is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
-from labctl.home import name_option
+from labctl.home import LabHome, name_option
 from labctl.i18n import _
-from labctl.lab import PackageSet
+from labctl.lab import Lab, PackageSet
+from labctl.machine import Machine
 from labctl.progress import Progress, silent
+from labctl.providers.checks import Check
 from labctl.results import CheckpointInfo, HostState
 
 
@@ -38,10 +40,13 @@ class Provider(Protocol):
 
     name: str
 
-    def ensure_usable(self) -> None:
-        """Raises MachineLacks, with the command that mends it, where this machine can't do it.
+    def checks(self) -> tuple[Check, ...]:
+        """All that this lab needs of a machine, in the order in which to mend it."""
 
-        Quick (under a second): `up` calls it first each time.
+    def ensure_usable(self) -> None:
+        """Run the quick checks on this machine; raises MachineLacks with what mends it.
+
+        Takes under a second: `up` calls it first each time.
         """
 
     def create(self, progress: Progress = silent) -> bool:
@@ -102,3 +107,22 @@ class Provider(Protocol):
 
     def folders(self) -> Mapping[str, Path]:
         """Where this provider keeps things, for `labctl status`: title to folder."""
+
+
+class ProviderClass(Protocol):
+    """A provider before it is bound to a lab: what the registry holds.
+
+    Binding it to a lab (calling it) is cheap, changes nothing and works on every system, so that
+    `labctl doctor` can ask any provider for its checks.
+
+    `traces` are the names that the provider keeps in the lab's state folder from its first step
+    on: `destroy` finds by them who made a lab whose state is gone.
+    """
+
+    name: ClassVar[str]
+    traces: ClassVar[tuple[str, ...]]
+
+    def __call__(self, lab: Lab, home: LabHome) -> Provider: ...
+
+    def suits(self, machine: Machine) -> str | None:
+        """Why this provider is the default on that machine; None if it is not."""

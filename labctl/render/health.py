@@ -1,4 +1,4 @@
-"""How the doctor's findings look: worst first to the eye, one line each, what mends it below."""
+"""How the doctor's findings look: one line each, with what mends it below."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from rich.markup import escape
 
 from labctl.diagnosis import Diagnosis, Health, Verdict
 from labctl.i18n import _
+from labctl.quote import shell_line
 from labctl.render.document import print_json
 from labctl.render.screen import console
 
-_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.LACKING: "red"}
+_COLOURS = {
+    Verdict.OK: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.LACKING: "red",
+    Verdict.UNKNOWN: "yellow",
+}
 
 
 def print_health(health: Health, *, as_json: bool) -> None:
@@ -21,7 +27,7 @@ def print_health(health: Health, *, as_json: bool) -> None:
                 {
                     "provider": each.provider,
                     "usable": each.usable,
-                    "diagnoses": list(each.diagnoses),
+                    "diagnoses": [_as_data(diagnosis) for diagnosis in each.diagnoses],
                 }
                 for each in health.providers
             ],
@@ -40,7 +46,23 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
     width = max(cell_len(_(verdict)) for verdict in Verdict)
     mark = set_cell_size(_(diagnosis.verdict), width)
     out.print(f"  [{_COLOURS[diagnosis.verdict]}]{mark}[/] {escape(diagnosis.what)}")
-    if diagnosis.verdict is not Verdict.OK:
-        indent = " " * (width + 3)
+    indent = " " * (width + 3)
+    if diagnosis.why:
         out.print(f"{indent}{escape(diagnosis.why)}", style="dim")
-        out.print(f"{indent}[bold]" + _("next") + f"[/]: {escape(diagnosis.mend)}")
+    if diagnosis.mend.text:
+        out.print(f"{indent}[bold]" + _("next") + f"[/]: {escape(diagnosis.mend.text)}")
+    elif diagnosis.mend:
+        out.print(f"{indent}[bold]" + _("next") + "[/]:")
+    for command in diagnosis.mend.commands:
+        out.print(f"{indent}  {escape(shell_line(command))}")
+
+
+def _as_data(diagnosis: Diagnosis) -> dict[str, object]:
+    return {
+        "code": diagnosis.code,
+        "verdict": diagnosis.verdict,
+        "what": diagnosis.what,
+        "why": diagnosis.why,
+        "mend": str(diagnosis.mend),
+        "commands": diagnosis.mend.commands,
+    }

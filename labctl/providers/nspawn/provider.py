@@ -9,16 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.home import LabHome, name_option, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab, PackageSet
+from labctl.machine import Machine, ThisMachine
 from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
-from labctl.providers.nspawn import machine, users
+from labctl.providers.nspawn import checks, users
 from labctl.providers.nspawn.apt import AptSetup, machine_setup
 from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
@@ -43,7 +46,8 @@ _HIDES_PACKAGES = ("var/lib/dpkg/status", "etc/passwd", "etc/group")
 class NspawnProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
-    name = "nspawn"
+    name: ClassVar[str] = "nspawn"
+    traces: ClassVar[tuple[str, ...]] = ("nspawn.json", "layers", "hosts")
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
         self._lab = lab
@@ -78,14 +82,20 @@ class NspawnProvider:
     def _names(self) -> tuple[str, ...]:
         return tuple(host.name for host in self._lab.hosts)
 
+    @classmethod
+    def suits(cls, machine: Machine) -> str | None:
+        if machine.system == "linux" and machine.is_root:
+            return _("labctl runs as root on Linux")
+        return None
+
+    def checks(self) -> tuple[Check, ...]:
+        return checks.checks(self._home.state, self._network, self._to_start)
+
     def ensure_usable(self) -> None:
-        machine.ensure_linux_root()
-        machine.ensure_programs()
-        machine.ensure_kernel()
-        users.ensure_free()
-        machine.ensure_disk(self._home.state)
-        self._network.ensure_free()
-        machine.ensure_inotify(sum(not each.running for each in self._containers))
+        ensure(self.checks(), ThisMachine())
+
+    def _to_start(self) -> int:
+        return sum(not each.running for each in self._containers)
 
     def upstream_resolvers(self) -> tuple[str, ...]:
         return machine_resolvers()

@@ -7,19 +7,21 @@ import shutil
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
-from labctl.doctor.examine import ensure_vagrant
 from labctl.endpoint import Endpoint
-from labctl.errors import LabError, MachineLacks, WrongState
+from labctl.errors import LabError, WrongState
 from labctl.home import LabHome
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab, PackageSet
+from labctl.machine import Machine as LocalMachine
 from labctl.machine import ThisMachine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.providers.base import unknown_checkpoint
+from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
-from labctl.providers.vagrant import guest, virtualbox
+from labctl.providers.vagrant import checks, guest, virtualbox
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
 from labctl.providers.vagrant.book import Book, Machine, Saved, now, read_book, write_book
 from labctl.providers.vagrant.folder import (
@@ -37,7 +39,8 @@ _RUNNING = {"running", "restoring"}
 class VagrantProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
-    name = "vagrant"
+    name: ClassVar[str] = "vagrant"
+    traces: ClassVar[tuple[str, ...]] = ("vagrant.json", "vagrant")
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
         self._lab = lab
@@ -57,11 +60,15 @@ class VagrantProvider:
         folder = write_folder(self._lab, self._home)
         return Vagrant(folder, self._hypervisor, self._home.logs)
 
+    @classmethod
+    def suits(cls, machine: LocalMachine) -> str | None:
+        return _("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
+
+    def checks(self) -> tuple[Check, ...]:
+        return checks.checks(self._lab, self._hypervisor)
+
     def ensure_usable(self) -> None:
-        if self._hypervisor == "virtualbox":
-            ensure_vagrant(self._lab, ThisMachine())
-        elif shutil.which("vagrant") is None:
-            raise MachineLacks(_("Vagrant is not installed"), hint="labctl doctor")
+        ensure(self.checks(), ThisMachine())
 
     def upstream_resolvers(self) -> tuple[str, ...]:
         book = read_book(self._home)

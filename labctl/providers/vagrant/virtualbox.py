@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import sys
-from pathlib import Path
+from pathlib import PureWindowsPath
 
+from labctl.machine import Machine, ThisMachine
 from labctl.run import run
 
 _MACHINE = re.compile(r'^"(?P<name>.+)" \{(?P<uuid>[0-9a-f-]+)\}$', re.MULTILINE)
 
 
-def vboxmanage() -> str | None:
+def vboxmanage(machine: Machine | None = None) -> str | None:
     """Path of VBoxManage, found as Vagrant finds it: on PATH, then where Windows installs it."""
-    found = shutil.which("VBoxManage")
-    if found is not None or sys.platform != "win32":
+    machine = machine or ThisMachine()
+    found = machine.program("VBoxManage")
+    if found is not None or machine.system != "win32":
         return found
+    programs = machine.environment("PROGRAMFILES") or "C:/Program Files"
     folders = [
-        *os.environ.get("VBOX_MSI_INSTALL_PATH", "").split(";"),
-        *os.environ.get("VBOX_INSTALL_PATH", "").split(";"),
-        str(Path(os.environ.get("PROGRAMFILES", "C:/Program Files")) / "Oracle" / "VirtualBox"),
+        *machine.environment("VBOX_MSI_INSTALL_PATH").split(";"),
+        *machine.environment("VBOX_INSTALL_PATH").split(";"),
+        f"{programs}/Oracle/VirtualBox",
     ]
-    candidates = (Path(folder) / "VBoxManage.exe" for folder in folders if folder)
-    return next((str(path) for path in candidates if path.is_file()), None)
+    candidates = (str(PureWindowsPath(folder) / "VBoxManage.exe") for folder in folders if folder)
+    return next((path for path in candidates if machine.exists(path)), None)
 
 
 def machines_called(titles: set[str]) -> dict[str, str]:

@@ -9,9 +9,10 @@ import pytest
 from labctl.destroy import destroy_lab
 from labctl.home import lab_home
 from labctl.progress import Progress, silent
-from labctl.providers import choose, nspawn
+from labctl.providers import nspawn
 from labctl.providers.nspawn import NspawnProvider
 from labctl.providers.nspawn.store import Book, LayerStore, Stack
+from labctl.providers.vagrant import VagrantProvider
 from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl
 
@@ -52,7 +53,7 @@ def test_a_lab_whose_state_is_gone_is_removed_by_the_provider_that_left_traces(
 
     monkeypatch.setattr(nspawn, "NspawnProvider", Provider)
     # VirtualBox was installed since.
-    monkeypatch.setattr(choose, "vboxmanage", lambda: "/usr/bin/VBoxManage")
+    monkeypatch.setattr(VagrantProvider, "suits", lambda _machine: "VirtualBox is installed")
     home = lab_home("default")
     LayerStore(home.state).new_layer(("host1", "host2"))
     destroy_lab("default", silent)

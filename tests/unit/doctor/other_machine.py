@@ -1,4 +1,4 @@
-"""A machine that the tests describe, for the doctor to examine."""
+"""A machine that a test describes, for the checks of a provider."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class OtherMachine:
-    """By default a Debian PC with everything a VirtualBox lab needs."""
+    """By default a Debian PC with everything that a VirtualBox lab needs.
+
+    `answers` are what commands print, by a part of their last word or by the program's name.
+    """
 
     system: str = "linux"
     distribution: str = "debian"
     architecture: str = "x86_64"
     home: Path = Path("/home/taro")
+    is_root: bool = False
     programs: tuple[str, ...] = ("VBoxManage", "vagrant")
     virtualbox: str = "7.0.20r163906\n"
     vagrant: str = "Vagrant 2.3.4\n"
@@ -32,13 +36,18 @@ class OtherMachine:
         return name if name in self.programs else None
 
     def ask(self, *argv: str) -> str:
-        """The answer to the last word, or to the program's version."""
-        if argv[1:] == ("--version",):
+        """The answer to the command, or the program's version."""
+        if argv[1:] == ("--version",) and argv[0] not in self.answers:
             return {"VBoxManage": self.virtualbox, "vagrant": self.vagrant}[argv[0]]
-        return next((said for key, said in self.answers.items() if key in argv[-1]), "")
+        words = (argv[0], argv[-1])
+        found = (said for key, said in self.answers.items() if any(key in word for word in words))
+        return next(found, "")
 
     def read(self, path: str) -> str | None:
         return self.files.get(path)
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
 
     def environment(self, name: str) -> str:
         return self.variables.get(name, "")

@@ -2,82 +2,61 @@
 
 from __future__ import annotations
 
-import os
-import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from labctl.errors import MachineLacks, WrongUsage
+from labctl.home import LabHome
 from labctl.lab import Lab, LabFile, load_edition
-from labctl.providers import choose as module
-from labctl.providers.choose import choose
+from labctl.providers.choose import choose, make_provider
+from tests.unit.doctor.other_machine import OtherMachine
 
 EDITION = load_edition("ubuntu-example")
+HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowhere/cache"))
 LAB = Lab(name="default", edition=EDITION)
 SAYS_NSPAWN = Lab(name="default", edition=EDITION, choices=LabFile(provider="nspawn"))
 
 
-@pytest.fixture
-def virtualbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "vboxmanage", lambda: "/usr/bin/VBoxManage")
+WITH_VIRTUALBOX = OtherMachine()
+NOTHING = OtherMachine(programs=())
 
 
-@pytest.fixture
-def no_virtualbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "vboxmanage", lambda: None)
-
-
-def system(monkeypatch: pytest.MonkeyPatch, name: str, uid: int | None) -> None:
-    monkeypatch.setattr(sys, "platform", name)
-    if uid is None:
-        monkeypatch.delattr(os, "geteuid", raising=False)
-    else:
-        monkeypatch.setattr(os, "geteuid", lambda: uid, raising=False)
-
-
-@pytest.mark.usefixtures("virtualbox")
 def test_the_command_line_comes_first() -> None:
-    choice = choose("vagrant", SAYS_NSPAWN, "nspawn")
+    choice = choose("vagrant", SAYS_NSPAWN, "nspawn", WITH_VIRTUALBOX)
     assert (choice.name, choice.reason) == ("vagrant", "asked for by --provider")
 
 
-@pytest.mark.usefixtures("virtualbox")
 def test_then_the_lab_file() -> None:
-    choice = choose(None, SAYS_NSPAWN, "vagrant")
+    choice = choose(None, SAYS_NSPAWN, "vagrant", WITH_VIRTUALBOX)
     assert (choice.name, choice.reason) == ("nspawn", "the lab file says so")
 
 
-@pytest.mark.usefixtures("virtualbox")
 def test_then_what_the_lab_was_made_with() -> None:
-    assert choose(None, LAB, "nspawn").name == "nspawn"
+    assert choose(None, LAB, "nspawn", WITH_VIRTUALBOX).name == "nspawn"
 
 
-@pytest.mark.usefixtures("virtualbox")
-@pytest.mark.parametrize("name", ["linux", "darwin", "win32"])
-def test_then_virtualbox_where_it_is_installed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    system(monkeypatch, name, 0 if name == "linux" else None)
-    choice = choose(None, LAB, None)
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_then_virtualbox_if_it_is_installed(system: str) -> None:
+    machine = replace(WITH_VIRTUALBOX, system=system, is_root=system == "linux")
+    choice = choose(None, LAB, None, machine)
     assert (choice.name, choice.reason) == ("vagrant", "VirtualBox is installed")
 
 
-@pytest.mark.usefixtures("no_virtualbox")
-def test_then_containers_on_linux_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    system(monkeypatch, "linux", 0)
-    assert choose(None, LAB, None).name == "nspawn"
+def test_then_containers_on_linux_as_root() -> None:
+    assert choose(None, LAB, None, replace(NOTHING, is_root=True)).name == "nspawn"
 
 
-@pytest.mark.usefixtures("no_virtualbox")
-@pytest.mark.parametrize(("name", "uid"), [("linux", 1000), ("darwin", 501), ("win32", None)])
-def test_else_the_doctor_is_the_next_command(
-    monkeypatch: pytest.MonkeyPatch, name: str, uid: int | None
-) -> None:
-    system(monkeypatch, name, uid)
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_else_the_doctor_is_the_next_command(system: str) -> None:
     with pytest.raises(MachineLacks) as caught:
-        choose(None, LAB, None)
+        choose(None, LAB, None, replace(NOTHING, system=system))
     assert str(caught.value.hint) == "labctl doctor"
 
 
 def test_an_unknown_provider_is_told_the_known_ones() -> None:
-    with pytest.raises(WrongUsage) as caught:
-        choose("docker", LAB, None)
-    assert "vagrant, nspawn" in str(caught.value.hint)
+    for ask in (lambda: choose("docker", LAB, None), lambda: make_provider("docker", LAB, HOME)):
+        with pytest.raises(WrongUsage) as caught:
+            ask()
+        assert "vagrant, nspawn" in str(caught.value.hint)

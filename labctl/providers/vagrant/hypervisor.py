@@ -1,10 +1,10 @@
-"""Is the processor's virtualization VirtualBox's to use, and is the home folder fit for it?"""
+"""Whether VirtualBox can use the processor's virtualization, and Vagrant the home folder."""
 
 from __future__ import annotations
 
 from labctl.diagnosis import Diagnosis, found, lacking, warning
+from labctl.hint import commands
 from labctl.i18n import _
-from labctl.lab import Lab
 from labctl.machine import Machine
 
 _ASK_WINDOWS = (
@@ -15,7 +15,7 @@ _ASK_WINDOWS = (
 _FIRMWARE = "https://www.virtualbox.org/manual/ch10.html#hwvirt"
 
 
-def virtualization(machine: Machine, _lab: Lab) -> Diagnosis:
+def virtualization(machine: Machine) -> Diagnosis:
     """VT-x or AMD-V on, and no other hypervisor in the way."""
     systems = {"linux": _on_linux, "darwin": _on_mac, "win32": _on_windows}
     check = systems.get(machine.system)
@@ -37,7 +37,7 @@ def _on_linux(machine: Machine) -> Diagnosis:
             "virtualization",
             _("VirtualBox for Linux runs on x86-64 only, this is {cpu}", cpu=machine.architecture),
             _("VirtualBox runs the machines"),
-            _("use containers: sudo labctl up --provider nspawn"),
+            commands("labctl doctor", text=_("use a provider that works on this machine")),
         )
     flags = (machine.read("/proc/cpuinfo") or "").split()
     if "vmx" in flags or "svm" in flags:
@@ -60,15 +60,18 @@ def _on_windows(machine: Machine) -> Diagnosis:
             "virtualization",
             _("Hyper-V or WSL 2 is in the way: Windows itself runs on a hypervisor"),
             _("VirtualBox then runs slowly, or its machines do not boot in time"),
-            _("as administrator: bcdedit /set hypervisorlaunchtype off, then restart Windows"),
+            commands(
+                "bcdedit /set hypervisorlaunchtype off",
+                text=_("type this as administrator, then restart Windows"),
+            ),
         )
     if firmware == "False":
         return _off(_("virtualization is off in the firmware"))
     return found("virtualization", _("virtualization is on"))
 
 
-def home_folder(machine: Machine, _lab: Lab) -> Diagnosis:
-    """Vagrant on Windows trips over a home folder with letters outside ASCII."""
+def home_folder(machine: Machine) -> Diagnosis:
+    """Vagrant on Windows fails in a home folder with letters outside ASCII."""
     folder = machine.environment("VAGRANT_HOME") or str(machine.home)
     if machine.system != "win32" or folder.isascii():
         return found("home", _("Vagrant keeps its boxes below {folder}", folder=folder))
@@ -76,5 +79,5 @@ def home_folder(machine: Machine, _lab: Lab) -> Diagnosis:
         "home",
         _("the folder {folder} has letters outside ASCII", folder=folder),
         _("Vagrant on Windows cannot work there"),
-        r"setx VAGRANT_HOME C:\vagrant  " + _("(then open a new window)"),
+        commands(r"setx VAGRANT_HOME C:\vagrant", text=_("then open a new window")),
     )

@@ -1,20 +1,21 @@
-"""Can VirtualBox and Vagrant bring the lab up here?"""
+"""What this machine needs so that Vagrant can make the lab's hosts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from labctl.diagnosis import Diagnosis, found, lacking, warning
-from labctl.doctor.hypervisor import home_folder, virtualization
+from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.hint import Command, Hint
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.machine import Machine
-
-Check = Callable[[Machine, Lab], Diagnosis]
+from labctl.providers.checks import Check
+from labctl.providers.vagrant.hypervisor import home_folder, virtualization
+from labctl.providers.vagrant.virtualbox import vboxmanage
 
 VAGRANT_PAGE = "https://developer.hashicorp.com/vagrant/install"
 VIRTUALBOX_PAGE = "https://www.virtualbox.org/wiki/Downloads"
@@ -31,22 +32,44 @@ _NETWORKS_CONF = "/etc/vbox/networks.conf"
 _BOX_BYTES = 3 * 1024**3
 _HOST_BYTES = 3 * 1024**3 // 2
 
-_INSTALL_VAGRANT = {
-    "debian": "sudo apt install vagrant",
-    "ubuntu": VAGRANT_PAGE,
-    "darwin": "brew install hashicorp/tap/hashicorp-vagrant",
-    "win32": "winget install Hashicorp.Vagrant",
+# How each system installs it; the others get the page.
+_INSTALL_VAGRANT: dict[str, Command] = {
+    "debian": ("sudo", "apt", "install", "vagrant"),
+    "darwin": ("brew", "install", "hashicorp/tap/hashicorp-vagrant"),
+    "win32": ("winget", "install", "Hashicorp.Vagrant"),
 }
-_INSTALL_VIRTUALBOX = {
-    "debian": "https://www.virtualbox.org/wiki/Linux_Downloads",
-    "ubuntu": "sudo apt install virtualbox",
-    "darwin": "brew install --cask virtualbox",
-    "win32": "winget install Oracle.VirtualBox",
+_INSTALL_VIRTUALBOX: dict[str, Command] = {
+    "ubuntu": ("sudo", "apt", "install", "virtualbox"),
+    "darwin": ("brew", "install", "--cask", "virtualbox"),
+    "win32": ("winget", "install", "Oracle.VirtualBox"),
 }
+_LINUX_PAGE = "https://www.virtualbox.org/wiki/Linux_Downloads"
 
 
-def _install(table: dict[str, str], machine: Machine, page: str) -> str:
-    return table.get(machine.distribution or machine.system, page)
+def checks(lab: Lab, hypervisor: str) -> tuple[Check, ...]:
+    """The checks for that hypervisor, in the order in which to mend what is lacking."""
+    if hypervisor != "virtualbox":
+        return (
+            Check("vagrant", vagrant_there),
+            Check("disk", partial(disk_enough, lab)),
+            Check("memory", partial(memory_enough, lab), quick=False),
+        )
+    return (
+        Check("virtualbox", virtualbox_there),
+        Check("vagrant", vagrant_there),
+        Check("fit", they_fit),
+        Check("range-allowed", partial(range_allowed, lab)),
+        Check("disk", partial(disk_enough, lab)),
+        Check("range-free", partial(range_free, lab), quick=False),
+        Check("memory", partial(memory_enough, lab), quick=False),
+        Check("virtualization", virtualization, quick=False),
+        Check("home", home_folder, quick=False),
+    )
+
+
+def _install(table: dict[str, Command], machine: Machine, page: str) -> Hint:
+    command = table.get(machine.distribution or machine.system)
+    return Hint(commands=(command,)) if command is not None else Hint(page)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -58,16 +81,19 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def virtualbox_there(machine: Machine, _lab: Lab) -> Diagnosis:
-    program = machine.program("VBoxManage")
+def virtualbox_there(machine: Machine) -> Diagnosis:
+    program = vboxmanage(machine)
     why = _("it runs the lab's machines")
     if program is None:
-        mend = _install(_INSTALL_VIRTUALBOX, machine, VIRTUALBOX_PAGE)
+        page = _LINUX_PAGE if machine.system == "linux" else VIRTUALBOX_PAGE
+        mend = _install(_INSTALL_VIRTUALBOX, machine, page)
         return lacking("virtualbox", _("VirtualBox is not installed"), why, mend)
     said = machine.ask(program, "--version")
     version = _version(said)
     if "kernel module is not loaded" in said or not version:
-        mend = "sudo /sbin/vboxconfig" if machine.system == "linux" else VIRTUALBOX_PAGE
+        mend = Hint(VIRTUALBOX_PAGE)
+        if machine.system == "linux":
+            mend = Hint(commands=(("sudo", "/sbin/vboxconfig"),))
         return lacking("virtualbox", _("VirtualBox is installed but does not start"), why, mend)
     if version < _OLDEST_VIRTUALBOX:
         text = _("VirtualBox {version} is too old", version=_dotted(version))
@@ -75,7 +101,7 @@ def virtualbox_there(machine: Machine, _lab: Lab) -> Diagnosis:
     return found("virtualbox", f"VirtualBox {_dotted(version)}")
 
 
-def vagrant_there(machine: Machine, _lab: Lab) -> Diagnosis:
+def vagrant_there(machine: Machine) -> Diagnosis:
     program = machine.program("vagrant")
     if program is None:
         return lacking(
@@ -87,13 +113,15 @@ def vagrant_there(machine: Machine, _lab: Lab) -> Diagnosis:
     return found("vagrant", f"Vagrant {_dotted(_version(machine.ask(program, '--version')))}")
 
 
-def they_fit(machine: Machine, _lab: Lab) -> Diagnosis:
+def they_fit(machine: Machine) -> Diagnosis:
     """VirtualBox 7.2 needs Vagrant 2.4.9 or newer, and so on."""
-    virtualbox, vagrant = machine.program("VBoxManage"), machine.program("vagrant")
-    if virtualbox is None or vagrant is None:
-        return found("fit", _("nothing to compare"))
-    box = _version(machine.ask(virtualbox, "--version"))
-    have = _version(machine.ask(vagrant, "--version"))
+    virtualbox, vagrant = vboxmanage(machine), machine.program("vagrant")
+    box = _version(machine.ask(virtualbox, "--version")) if virtualbox is not None else ()
+    have = _version(machine.ask(vagrant, "--version")) if vagrant is not None else ()
+    if not box or not have:
+        return unknown(
+            "fit", _("whether VirtualBox and Vagrant fit: one does not tell its version")
+        )
     newest = max(_FIRST_VAGRANT)
     need = _FIRST_VAGRANT.get(box[:2])
     both = _(
@@ -113,7 +141,7 @@ def they_fit(machine: Machine, _lab: Lab) -> Diagnosis:
     return found("fit", both)
 
 
-def range_allowed(machine: Machine, lab: Lab) -> Diagnosis:
+def range_allowed(lab: Lab, machine: Machine) -> Diagnosis:
     network = lab.network.cidr
     text = machine.read(_NETWORKS_CONF) if machine.system != "win32" else None
     allowed = [_ALLOWED] if text is None else _networks(text)
@@ -123,8 +151,14 @@ def range_allowed(machine: Machine, lab: Lab) -> Diagnosis:
         "range-allowed",
         _("VirtualBox does not allow the host-only range {network}", network=network),
         _("the hosts' addresses are fixed by the textbook"),
-        f"echo '* {network}' | sudo tee -a {_NETWORKS_CONF}",
+        _allow(network),
     )
+
+
+def _allow(network: IPv4Network) -> Hint:
+    folder = _NETWORKS_CONF.rpartition("/")[0]
+    script = f'mkdir -p {folder} && echo "* {network}" >>{_NETWORKS_CONF}'
+    return Hint(commands=(("sudo", "sh", "-c", script),))
 
 
 def _networks(text: str) -> list[IPv4Network]:
@@ -139,9 +173,9 @@ def _networks(text: str) -> list[IPv4Network]:
     return found
 
 
-def range_free(machine: Machine, lab: Lab) -> Diagnosis:
+def range_free(lab: Lab, machine: Machine) -> Diagnosis:
     network = lab.network.cidr
-    program = machine.program("VBoxManage")
+    program = vboxmanage(machine)
     own = machine.ask(program, "list", "hostonlyifs") if program else ""
     for name, interface in machine.addresses():
         if interface.network.overlaps(network) and not _is_virtualbox(name, interface, own):
@@ -162,7 +196,7 @@ def _is_virtualbox(name: str, interface: object, hostonlyifs: str) -> bool:
     return name.startswith(("vboxnet", "VirtualBox", "bridge10"))
 
 
-def disk_enough(machine: Machine, lab: Lab) -> Diagnosis:
+def disk_enough(lab: Lab, machine: Machine) -> Diagnosis:
     need = _BOX_BYTES + _HOST_BYTES * len(lab.hosts)
     folder = Path(machine.environment("VAGRANT_HOME") or machine.home)
     free = machine.free_disk(folder)
@@ -177,7 +211,7 @@ def disk_enough(machine: Machine, lab: Lab) -> Diagnosis:
     )
 
 
-def memory_enough(machine: Machine, lab: Lab) -> Diagnosis:
+def memory_enough(lab: Lab, machine: Machine) -> Diagnosis:
     each = lab.choices.memory or lab.edition.vagrant.memory
     need = each * len(lab.hosts) * 1024**2
     free = machine.free_memory()
@@ -186,7 +220,3 @@ def memory_enough(machine: Machine, lab: Lab) -> Diagnosis:
         return found("memory", text)
     why = _("the machines take {need} MiB", need=need // 1024**2)
     return warning("memory", text, why, _("close programs, or set memory in labctl.toml"))
-
-
-QUICK: tuple[Check, ...] = (virtualbox_there, vagrant_there, they_fit, range_allowed, disk_enough)
-ALL: tuple[Check, ...] = (*QUICK, range_free, memory_enough, virtualization, home_folder)

@@ -1,4 +1,4 @@
-"""What the doctor says of machines that shall run VirtualBox."""
+"""What the Vagrant provider says of machines of all kinds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Health, Verdict
-from labctl.doctor.examine import ensure_vagrant, examine
+from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import ExitCode, MachineLacks
+from labctl.home import LabHome
 from labctl.lab import Lab, load_edition
 from labctl.machine import Machine
+from labctl.providers.checks import Check, ensure, run_checks
+from labctl.providers.vagrant import VagrantProvider
 from tests.unit.doctor.other_machine import GIB, OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
@@ -37,16 +39,20 @@ WINDOWS = OtherMachine(
 )
 
 
+HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowhere/cache"))
+
+
+def checks() -> tuple[Check, ...]:
+    return VagrantProvider(LAB, HOME).checks()
+
+
 def diagnosed(machine: Machine, code: str) -> Diagnosis:
-    health = examine(LAB, machine, only="vagrant").providers[0]
-    return next(each for each in health.diagnoses if each.code == code)
+    return next(each for each in run_checks(checks(), machine) if each.code == code)
 
 
 @pytest.mark.parametrize("machine", [OtherMachine(), MAC, WINDOWS])
 def test_a_machine_that_has_everything_is_usable(machine: OtherMachine) -> None:
-    health = examine(LAB, machine, only="vagrant")
-    assert health.ok
-    assert {each.verdict for each in health.providers[0].diagnoses} == {Verdict.OK}
+    assert {each.verdict for each in run_checks(checks(), machine)} == {Verdict.OK}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_a_machine_that_has_everything_is_usable(machine: OtherMachine) -> None:
 )
 def test_without_vagrant_it_says_how_this_system_gets_it(machine: OtherMachine, mend: str) -> None:
     said = diagnosed(machine, "vagrant")
-    assert (said.verdict, said.mend) == (Verdict.LACKING, mend)
+    assert (said.verdict, str(said.mend)) == (Verdict.LACKING, mend)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +103,7 @@ def test_a_vagrant_that_is_too_old_is_told_which_one_fits() -> None:
 def test_a_kernel_module_that_is_not_loaded_is_no_virtualbox() -> None:
     machine = OtherMachine(virtualbox="WARNING: The vboxdrv kernel module is not loaded.\n7.0.20r1")
     said = diagnosed(machine, "virtualbox")
-    assert (said.verdict, said.mend) == (Verdict.LACKING, "sudo /sbin/vboxconfig")
+    assert (said.verdict, str(said.mend)) == (Verdict.LACKING, "sudo /sbin/vboxconfig")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,9 @@ def test_networks_conf_must_allow_the_labs_range(conf: str | None, verdict: Verd
     said = diagnosed(OtherMachine(files=files), "range-allowed")
     assert said.verdict is verdict
     if verdict is Verdict.LACKING:
-        assert said.mend == "echo '* 192.168.56.0/24' | sudo tee -a /etc/vbox/networks.conf"
+        ((*sudo, script),) = said.mend.commands
+        assert sudo == ["sudo", "sh", "-c"]
+        assert 'echo "* 192.168.56.0/24" >>/etc/vbox/networks.conf' in script
 
 
 def test_an_interface_with_an_address_of_the_lab_is_named() -> None:
@@ -158,7 +166,7 @@ def test_windows_virtualization_off_or_taken_by_hyper_v(said: str, verdict: Verd
     found = diagnosed(machine, "virtualization")
     assert found.verdict is verdict
     if verdict is Verdict.WARNING:
-        assert "bcdedit /set hypervisorlaunchtype off" in found.mend
+        assert "bcdedit /set hypervisorlaunchtype off" in str(found.mend)
 
 
 def test_linux_without_virtualization_or_on_arm() -> None:
@@ -172,7 +180,7 @@ def test_a_home_with_letters_outside_ascii_is_trouble_on_windows_only() -> None:
     home = Path("C:/Users/太郎")
     said = diagnosed(OtherMachine(system="win32", home=home), "home")
     assert said.verdict is Verdict.LACKING
-    assert "VAGRANT_HOME" in said.mend
+    assert "VAGRANT_HOME" in str(said.mend)
     moved = {"VAGRANT_HOME": r"C:\vagrant"}
     at_peace = OtherMachine(system="win32", home=home, variables=moved)
     assert diagnosed(at_peace, "home").verdict is Verdict.OK
@@ -181,15 +189,30 @@ def test_a_home_with_letters_outside_ascii_is_trouble_on_windows_only() -> None:
 
 def test_up_asks_only_the_quick_part_and_raises_what_is_missing() -> None:
     begun = time.monotonic()
-    ensure_vagrant(LAB, OtherMachine())
+    ensure(checks(), OtherMachine())
     assert time.monotonic() - begun < 1
     with pytest.raises(MachineLacks) as caught:
-        ensure_vagrant(LAB, OtherMachine(programs=("vagrant",)))
+        ensure(checks(), OtherMachine(programs=("vagrant",)))
     assert caught.value.exit_code is ExitCode.MACHINE
     assert str(caught.value.hint) == "https://www.virtualbox.org/wiki/Linux_Downloads"
 
 
-def test_containers_are_for_linux_only() -> None:
-    health: Health = examine(LAB, WINDOWS, only="nspawn")
-    assert not health.ok
-    assert [each.code for each in health.providers[0].diagnoses] == ["linux-root"]
+def test_versions_that_cannot_be_read_are_not_compared() -> None:
+    assert diagnosed(OtherMachine(vagrant=""), "fit").verdict is Verdict.UNKNOWN
+    assert diagnosed(OtherMachine(programs=()), "fit").verdict is Verdict.UNKNOWN
+
+
+def test_virtualbox_is_found_where_windows_installs_it() -> None:
+    path = "C:\\Program Files\\Oracle\\VirtualBox\\VBoxManage.exe"
+    machine = OtherMachine(
+        system="win32",
+        distribution="",
+        programs=("vagrant",),
+        files={path: ""},
+        variables={"PROGRAMFILES": "C:\\Program Files"},
+        answers={path: "7.1.4r165100\n"},
+        vagrant="Vagrant 2.4.3\n",
+    )
+    assert diagnosed(machine, "virtualbox").verdict is Verdict.OK
+    assert VagrantProvider.suits(machine) == "VirtualBox is installed"
+    assert VagrantProvider.suits(OtherMachine(programs=("vagrant",))) is None

@@ -1,0 +1,157 @@
+"""What this machine needs so that the lab's hosts can be containers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from labctl.diagnosis import Diagnosis, found, lacking, unknown
+from labctl.errors import LabError
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.machine import Machine
+from labctl.providers.checks import Check
+from labctl.providers.nspawn import users
+from labctl.providers.nspawn.network import LabNetwork
+
+PROGRAMS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "nsenter": "util-linux",
+}
+_LINUX = ("linux",)
+# A container with systemd and the mail services holds about this many inotify instances.
+_INOTIFY_A_HOST = 12
+_INOTIFY_LIMIT = "/proc/sys/fs/inotify/max_user_instances"
+_NEEDED_BYTES = 300 * 1024**2
+
+
+def checks(
+    state: Path, network: LabNetwork, hosts_to_start: Callable[[], int]
+) -> tuple[Check, ...]:
+    """The checks, in the order in which to mend what is lacking.
+
+    Args:
+        state: The lab's own folder, where its layers are kept.
+        network: The lab's network.
+        hosts_to_start: Counts the hosts that do not run yet.
+    """
+    return (
+        Check("linux-root", linux_and_root),
+        Check("programs", programs_there, systems=_LINUX),
+        Check("kernel", kernel_fits, systems=_LINUX),
+        Check("user-ids", user_ids_free, systems=_LINUX),
+        Check("disk", partial(disk_enough, state), systems=_LINUX),
+        Check("range-free", partial(range_free, network), systems=_LINUX),
+        Check("inotify", lambda machine: inotify_enough(hosts_to_start(), machine), systems=_LINUX),
+    )
+
+
+def linux_and_root(machine: Machine) -> Diagnosis:
+    why = _("only root on Linux can make containers")
+    if machine.system != "linux":
+        mend = commands("labctl doctor", text=_("use a provider that works on this machine"))
+        return lacking("linux-root", _("containers need Linux"), why, mend)
+    if not machine.is_root:
+        return lacking("linux-root", _("containers need root"), why, commands("sudo labctl up"))
+    return found("linux-root", _("Linux, and root"))
+
+
+def programs_there(machine: Machine) -> Diagnosis:
+    missing = sorted({pkg for name, pkg in PROGRAMS.items() if machine.program(name) is None})
+    if not missing:
+        return found("programs", ", ".join(PROGRAMS))
+    return lacking(
+        "programs",
+        _("programs are missing for the lab's containers"),
+        ", ".join(missing),
+        commands(["sudo", "apt-get", "install", *missing]),
+    )
+
+
+def kernel_fits(machine: Machine) -> Diagnosis:
+    why = _("a host is a container on layers of files")
+    for kind in ("user", "mnt", "net", "pid", "uts", "ipc"):
+        if not machine.exists(f"/proc/self/ns/{kind}"):
+            mend = _("boot a kernel that has them")
+            return lacking("kernel", _("the kernel has no {kind} namespaces", kind=kind), why, mend)
+    if not _has_overlay(machine):
+        # Nothing has mounted one since the machine booted: the module is not loaded yet.
+        machine.ask("modprobe", "overlay")
+    if not _has_overlay(machine):
+        load = commands("sudo modprobe overlay")
+        return lacking("kernel", _("the kernel has no overlayfs"), why, load)
+    return found("kernel", _("namespaces and overlayfs"))
+
+
+def _has_overlay(machine: Machine) -> bool:
+    return "\toverlay\n" in (machine.read("/proc/filesystems") or "")
+
+
+def user_ids_free(_machine: Machine) -> Diagnosis:
+    return _tried("user-ids", _("the hosts' user ids are free"), users.ensure_free)
+
+
+def disk_enough(state: Path, machine: Machine) -> Diagnosis:
+    free = machine.free_disk(state)
+    if free >= _NEEDED_BYTES:
+        text = _("{free:.1f} GiB free in {folder}", free=free / 1024**3, folder=state)
+        return found("disk", text)
+    return lacking(
+        "disk",
+        _("the disk is too full for a lab"),
+        f"{state}: {free // 1024**2} MiB < {_NEEDED_BYTES // 1024**2} MiB",
+        _("free some space, or set XDG_STATE_HOME to a larger disk"),
+    )
+
+
+def range_free(network: LabNetwork, machine: Machine) -> Diagnosis:
+    if machine.program("ip") is None:
+        return unknown("range-free", _("which addresses are in use: there is no program ip"))
+    text = _("{network} is free", network=network.network.cidr)
+    return _tried("range-free", text, network.ensure_free)
+
+
+def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
+    """The per-user limit stops the last container without a word, so it is counted before."""
+    if not machine.is_root:
+        return unknown(
+            "inotify", _("how many inotify instances are in use: only root can see them")
+        )
+    limit = int(machine.read(_INOTIFY_LIMIT) or 0)
+    used = inotify_in_use()
+    text = _("fs.inotify.max_user_instances = {limit}, {used} in use", limit=limit, used=used)
+    if used + hosts_to_start * _INOTIFY_A_HOST <= limit:
+        return found("inotify", text)
+    return lacking(
+        "inotify",
+        _("too few inotify instances for {count} more hosts", count=hosts_to_start),
+        text,
+        commands("sudo sysctl fs.inotify.max_user_instances=1024"),
+    )
+
+
+def inotify_in_use() -> int:
+    """Instances that the kernel counts as root's: its own, and those of all hosts' users."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            owner = process.stat().st_uid
+            if owner == 0 or owner in users.RANGE:
+                links = (str(entry.readlink()) for entry in (process / "fd").iterdir())
+                count += sum(link == "anon_inode:inotify" for link in links)
+        except OSError:
+            continue
+    return count
+
+
+def _tried(code: str, what: str, ensure: Callable[[], None]) -> Diagnosis:
+    try:
+        ensure()
+    except LabError as error:
+        return lacking(code, error.message, error.cause, error.hint)
+    return found(code, what)

@@ -1,0 +1,108 @@
+"""What the nspawn provider says of machines of all kinds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labctl.diagnosis import Diagnosis, Verdict
+from labctl.errors import MachineLacks
+from labctl.lab import load_edition
+from labctl.providers.checks import run_checks
+from labctl.providers.nspawn import NspawnProvider, checks, users
+from labctl.providers.nspawn.network import LabNetwork
+from tests.unit.doctor.other_machine import OtherMachine
+
+NETWORK = LabNetwork("00000000", load_edition("ubuntu-example").network)
+NAMESPACES = {f"/proc/self/ns/{kind}": "" for kind in ("user", "mnt", "net", "pid", "uts", "ipc")}
+FILES = {
+    **NAMESPACES,
+    "/proc/filesystems": "nodev\tproc\nnodev\toverlay\n",
+    "/proc/sys/fs/inotify/max_user_instances": "128\n",
+}
+FIT = OtherMachine(is_root=True, programs=tuple(checks.PROGRAMS), files=FILES)
+
+
+@pytest.fixture(autouse=True)
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else on this machine has inotify instances, ids or addresses of the lab."""
+    monkeypatch.setattr(checks, "inotify_in_use", lambda: 20)
+    monkeypatch.setattr(users, "ensure_free", lambda: None)
+    monkeypatch.setattr(LabNetwork, "ensure_free", lambda _self: None)
+
+
+def diagnosed(machine: OtherMachine, code: str, hosts: int = 2) -> Diagnosis:
+    every = checks.checks(Path("/state"), NETWORK, lambda: hosts)
+    return next(each for each in run_checks(every, machine) if each.code == code)
+
+
+def test_a_machine_that_has_everything() -> None:
+    every = checks.checks(Path("/state"), NETWORK, lambda: 2)
+    assert {each.verdict for each in run_checks(every, FIT)} == {Verdict.OK}
+    assert all(check.quick for check in every)
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_other_systems_are_told_only_that_they_are_not_linux(system: str) -> None:
+    every = checks.checks(Path("/state"), NETWORK, lambda: 2)
+    (said,) = run_checks(every, replace(FIT, system=system))
+    assert (said.code, said.verdict, said.what) == (
+        "linux-root", Verdict.LACKING, "containers need Linux",
+    )  # fmt: skip
+    assert NspawnProvider.suits(replace(FIT, system=system)) is None
+
+
+def test_without_root_it_says_how_to_get_it_and_what_cannot_be_known() -> None:
+    machine = replace(FIT, is_root=False)
+    said = diagnosed(machine, "linux-root")
+    assert (said.verdict, str(said.mend)) == (Verdict.LACKING, "sudo labctl up")
+    assert diagnosed(machine, "inotify").verdict is Verdict.UNKNOWN
+    assert NspawnProvider.suits(machine) is None
+    assert NspawnProvider.suits(FIT)
+
+
+def test_missing_programs_are_told_with_the_command_that_installs_them() -> None:
+    said = diagnosed(replace(FIT, programs=("ip", "ssh", "nsenter", "nft")), "programs")
+    assert said.verdict is Verdict.LACKING
+    assert said.mend.commands == (
+        ("sudo", "apt-get", "install", "mmdebstrap", "systemd-container"),
+    )
+
+
+@pytest.mark.parametrize("gone", ["/proc/self/ns/user", "/proc/filesystems"])
+def test_a_kernel_without_namespaces_or_overlayfs(gone: str) -> None:
+    files = {name: text for name, text in FILES.items() if name != gone}
+    assert diagnosed(replace(FIT, files=files), "kernel").verdict is Verdict.LACKING
+
+
+def test_too_little_disk() -> None:
+    assert diagnosed(replace(FIT, disk=100), "disk").verdict is Verdict.LACKING
+
+
+@pytest.mark.parametrize(
+    ("hosts", "verdict"), [(2, Verdict.OK), (9, Verdict.OK), (10, Verdict.LACKING)]
+)
+def test_inotify_instances_are_counted_for_the_hosts_to_come(hosts: int, verdict: Verdict) -> None:
+    assert diagnosed(FIT, "inotify", hosts).verdict is verdict
+
+
+def taken(*_self: object) -> None:
+    raise MachineLacks("in use", cause="eth7", hint="remove it")
+
+
+@pytest.mark.parametrize("code", ["user-ids", "range-free"])
+def test_what_somebody_else_has_is_told_by_doctor_and_up_alike(
+    monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    owner = {"user-ids": users, "range-free": LabNetwork}[code]
+    monkeypatch.setattr(owner, "ensure_free", taken)
+    said = diagnosed(FIT, code)
+    assert (said.verdict, said.what, said.why) == (Verdict.LACKING, "in use", "eth7")
+    assert str(said.mend) == "remove it"
+
+
+def test_without_ip_nobody_knows_which_addresses_are_taken() -> None:
+    programs = tuple(name for name in checks.PROGRAMS if name != "ip")
+    assert diagnosed(replace(FIT, programs=programs), "range-free").verdict is Verdict.UNKNOWN
