@@ -27,6 +27,7 @@ from labctl.managed import ManagedFile
 from labctl.quote import shell_line
 from labctl.run import Completed
 from labctl.scripts import Script
+from labctl.tunnel import Tunnel
 
 # What goes wrong is an exception here; paramiko would print it a second time.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -58,6 +59,7 @@ class Remote:
         self.endpoint = endpoint
         self._opening = threading.Lock()
         self._abandoned = False
+        self._tunnel: Tunnel | None = None
         self._connection = Connection(
             host=endpoint.address,
             user=endpoint.user,
@@ -86,6 +88,7 @@ class Remote:
     def close(self) -> None:
         """Cuts the connection; the next command makes a new one."""
         self._connection.close()
+        self._close_tunnel()
 
     def abandon(self) -> None:
         """Cuts the connection for good: what another thread still wants to do there fails."""
@@ -196,12 +199,31 @@ class Remote:
             if self._abandoned:
                 raise EOFError(_("the connection was lost"))
             if not self._connection.is_connected:
+                self._open_tunnel()
                 try:
                     self._connection.open()
                 except TimeoutError as error:
                     # No answer at all, unlike a command that has begun and does not end.
                     raise ConnectionError(str(error)) from error
+                except paramiko.BadHostKeyException:
+                    raise
+                except (paramiko.SSHException, OSError, EOFError) as error:
+                    # The proxy command knows why: the host does not run, the server is gone.
+                    if said := self._close_tunnel():
+                        raise ConnectionError(said) from error
+                    raise
                 _tune(self._connection.transport.sock)
+
+    def _open_tunnel(self) -> None:
+        self._close_tunnel()
+        if self.endpoint.proxy_command:
+            self._tunnel = Tunnel(self.endpoint.proxy_command)
+            self._connection.connect_kwargs["sock"] = self._tunnel.socket
+
+    def _close_tunnel(self) -> str:
+        """Ends the proxy command, if there is one; returns what it wrote to standard error."""
+        tunnel, self._tunnel = self._tunnel, None
+        return tunnel.close() if tunnel is not None else ""
 
     def _begin(
         self,
@@ -307,6 +329,9 @@ class Remote:
 
 
 def _tune(connection: socket.socket) -> None:
+    if connection.family not in (socket.AF_INET, socket.AF_INET6):
+        # A proxy command's end; the command looks after its own connection.
+        return
     # Nagle's algorithm against delayed acknowledgements cost 40 ms for every command.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

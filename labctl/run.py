@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from labctl.errors import CommandFailed, MachineLacks
 from labctl.i18n import _
@@ -123,6 +125,33 @@ def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
     # The child is not ours to wait for: it goes on when labctl ends.
     process.returncode = 0
     return process.pid
+
+
+def attach(
+    argv: Sequence[str],
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: BinaryIO,
+) -> subprocess.Popen[bytes]:
+    """Start a command on the given file descriptors (or PIPE); the caller ends it and waits for it.
+
+    Ctrl-C in the terminal does not reach it: labctl may still need it to clean up.
+
+    Raises:
+        MachineLacks: the program is not installed.
+    """
+    if shutil.which(argv[0]) is None:
+        raise _not_installed(argv[0])
+    return subprocess.Popen(
+        argv,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        process_group=0 if sys.platform != "win32" else None,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
 
 
 def interactive(argv: Sequence[str]) -> int:

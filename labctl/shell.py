@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import list2cmdline
 
 from labctl.endpoint import Endpoint
 from labctl.quote import shell_line
@@ -28,10 +30,20 @@ def ssh_command(
         "-o", "GlobalKnownHostsFile=/dev/null", "-F", "none",
         # A host that is gone without a word is missed after 40 s.
         "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3",
-        *(["-t"] if terminal else ["-T"]),
+        *(["-t"] if terminal else ["-T"]), *_proxy(endpoint),
         f"{endpoint.user}@{endpoint.address}",
     ]  # fmt: skip
     return [*argv, "--", shell_line(_as_user(user, command))]
+
+
+def _proxy(endpoint: Endpoint) -> list[str]:
+    """OpenSSH's ProxyCommand: a shell reads it here, on Windows the program itself does."""
+    words = list(endpoint.proxy_command)
+    if not words:
+        return []
+    line = list2cmdline(words) if sys.platform == "win32" else shell_line(words)
+    # A lone % would be a token of ssh_config(5).
+    return ["-o", "ProxyCommand=" + line.replace("%", "%%")]
 
 
 def _one_word(path: Path) -> str:
