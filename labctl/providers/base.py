@@ -38,7 +38,7 @@ class Provider(Protocol):
     A checkpoint is of the whole lab: all hosts or none.
     """
 
-    name: str
+    name: ClassVar[str]
 
     def checks(self) -> tuple[Check, ...]:
         """All that this lab needs of a machine, in the order in which to mend it."""

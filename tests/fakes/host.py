@@ -105,12 +105,18 @@ class FakeRemote(Remote):
         self.endpoint = endpoint or host.endpoint()
         self.host = host
         self._abandoned = False
+        self.is_open = False
 
     def close(self) -> None:
-        pass
+        self.is_open = False
 
     def abandon(self) -> None:
         self._abandoned = True
+        self.close()
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self._abandoned
 
     def run(
         self,
@@ -170,6 +176,7 @@ class FakeRemote(Remote):
     def _ensure_reachable(self) -> None:
         if self._abandoned or not self.host.running or self.host.frozen:
             raise WrongState(f"{self.host.name} does not answer over SSH")
+        self.is_open = True
 
 
 def _text(stdin: str | bytes | None) -> str:

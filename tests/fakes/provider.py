@@ -6,14 +6,17 @@ import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.home import LabHome
 from labctl.lab import Lab, PackageSet
+from labctl.machine import Machine
 from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.checks import Check
 from labctl.results import CheckpointInfo, HostState
 from tests.fakes.host import FakeHost, FakeRemote
 
@@ -41,6 +44,7 @@ class World:
     preinstalls: tuple[PackageSet, ...] = ()
     preinstalled: list[PackageSet] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
+    remotes: list[FakeRemote] = field(default_factory=list)
     set_up: Callable[[FakeHost], None] = lambda _host: None
     _faults: dict[str, BaseException] = field(default_factory=dict)
     _ends_after: int | None = None
@@ -64,8 +68,9 @@ class World:
             raise self._faults.pop(what)
 
     def connect(self, endpoint: Endpoint) -> FakeRemote:
-        """What stands for `Remote`."""
-        return FakeRemote(self.hosts[endpoint.host], endpoint)
+        """Stand in for `Remote`. `remotes` keeps what was made."""
+        self.remotes.append(FakeRemote(self.hosts[endpoint.host], endpoint))
+        return self.remotes[-1]
 
     def disks(self) -> dict[str, Disk]:
         """A copy of what is on the hosts' disks now."""
@@ -75,12 +80,21 @@ class World:
 class FakeProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
-    name = "fake"
+    name: ClassVar[str] = "fake"
 
     def __init__(self, lab: Lab, home: LabHome, world: World) -> None:
         self._lab = lab
         self._home = home
         self._world = world
+
+    traces: ClassVar[tuple[str, ...]] = ("fake.json",)
+
+    @classmethod
+    def suits(cls, machine: Machine) -> str | None:
+        return "a test"
+
+    def checks(self) -> tuple[Check, ...]:
+        return ()
 
     def ensure_usable(self) -> None:
         self._world.tick("ensure_usable")
@@ -95,6 +109,7 @@ class FakeProvider:
             self._world.hosts[host.name] = made
             self._world.tick(f"make {host.name}")
         self._home.state.mkdir(parents=True, exist_ok=True)
+        (self._home.state / "fake.json").touch()
         self._keep("os", "up")
         return True
 
