@@ -6,18 +6,18 @@ import shutil
 
 from labctl.errors import LabError
 from labctl.home import LabHome, lab_home
-from labctl.lab import DEFAULT_EDITION, Lab, load_edition, load_lab
+from labctl.lab import DEFAULT_EDITION, Lab, load_edition
 from labctl.progress import Progress
 from labctl.providers.choose import make_provider
 from labctl.providers.registry import provider_class, provider_names
-from labctl.session import open_session
-from labctl.state import read_state
+from labctl.session import open_lab, open_session
 
 
 def destroy_lab(name: str, progress: Progress) -> None:
-    """Removes hosts, network, checkpoints, keys and passwords of the lab; idempotent.
+    """Remove hosts, network, checkpoints, keys and passwords of the lab; idempotent.
 
-    Where state or lab file cannot be read or are gone, every provider that left traces is asked.
+    If the state or the lab file is gone or cannot be read, every provider that left traces
+    removes what is its own.
     """
     home = lab_home(name)
     try:
@@ -26,7 +26,7 @@ def destroy_lab(name: str, progress: Progress) -> None:
         _by_traces(home, progress)
     else:
         if session.state is None:
-            # What the lab was made with is forgotten: today's choice may be another provider.
+            # Nobody knows what made the lab: today's choice may be another provider.
             _by_traces(home, progress)
         session.provider.destroy(progress)
     shutil.rmtree(home.state, ignore_errors=True)
@@ -40,9 +40,11 @@ def _by_traces(home: LabHome, progress: Progress) -> None:
 
 
 def as_far_as_known(home: LabHome) -> Lab:
-    """Names and addresses are enough to find the hosts; without a lab file, the default's."""
+    """The lab as its files describe it; if they cannot be read, the default edition's.
+
+    Names and addresses are enough to find the hosts.
+    """
     try:
-        state = read_state(home)
-        return load_lab(home.name, state.lab_file if state is not None else None)
+        return open_lab(home.name).lab
     except LabError:
         return Lab(name=home.name, edition=load_edition(DEFAULT_EDITION))

@@ -36,10 +36,14 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class ProviderHealth:
-    """One provider and all that was looked at for it."""
+    """One provider and all that was looked at for it.
+
+    `ignored` are the keys of the lab file that only other providers know.
+    """
 
     provider: str
     diagnoses: tuple[Diagnosis, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:

@@ -1,7 +1,8 @@
 """A lab is data: an edition of the textbook plus what the user's lab file changes.
 
 Everything here is frozen. An edition says what the book fixes (names, addresses, packages);
-the lab file `labctl.toml` says what a user may choose (passwords, memory, provider, language).
+the lab file `labctl.toml` says what a user may choose (passwords, provider, language). What
+either says to a provider is kept here as it is: labctl.providers.options reads it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Self
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -29,6 +29,7 @@ from pydantic import (
 
 from labctl import resources
 from labctl.errors import WrongUsage
+from labctl.hint import commands
 from labctl.i18n import _
 
 DEFAULT_EDITION = "ubuntu-example"
@@ -56,16 +57,6 @@ def _password(value: SecretStr) -> SecretStr:
     # chpasswd reads one `name:password` a line; PAM and IMAP take printable ASCII alike.
     if not 1 <= len(text) <= 128 or not all(" " <= char <= "~" for char in text):
         raise ValueError(_("1 to 128 printable ASCII characters"))
-    return value
-
-
-def _mirror(value: str) -> str:
-    """A package mirror's address: it becomes a word of a sources.list and a firewall's port."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError(_("an address like http://mirror.example/debian"))
-    if not re.fullmatch(r"[!-~]+", value) or set(value) & set("\"'`\\[]#<>"):
-        raise ValueError(_("printable ASCII without quotes, brackets and #"))
     return value
 
 
@@ -129,15 +120,6 @@ class Packages(_Frozen):
         return {"dns": self.dns, "mail": (*self.mail, *self.extra)}
 
 
-class VagrantBox(_Frozen):
-    """What the Vagrantfile needs; memory in MiB."""
-
-    memory: int = Field(ge=256, le=65536)
-    cpus: int = Field(ge=1, le=64)
-    box: str
-    version: str
-
-
 class Edition(_Frozen):
     """One edition of the textbook (labctl/editions/*.yaml)."""
 
@@ -148,7 +130,8 @@ class Edition(_Frozen):
     hosts: tuple[Host, ...] = Field(min_length=2, max_length=2)
     parent: Host
     packages: Packages
-    vagrant: VagrantBox
+    # Defaults of providers' options, by the provider's name.
+    providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _addresses_fit(self) -> Self:
@@ -171,26 +154,37 @@ class Edition(_Frozen):
 
 
 class LabFile(_Frozen):
-    """What `labctl.toml` may say; every key is optional."""
+    """What `labctl.toml` may say; every key is optional.
+
+    Other keys are options of providers; see `settings`.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     edition: str = DEFAULT_EDITION
-    provider: Literal["vagrant", "nspawn"] | None = None
-    hypervisor: Literal["virtualbox", "libvirt"] | None = None
+    provider: str | None = None
     lang: Literal["ja", "en"] | None = None
     dns: Literal["peers", "parent"] = "peers"
     passwords: dict[str, Password] = Field(default_factory=dict)
-    memory: int | None = Field(default=None, ge=256, le=65536)
-    cpus: int | None = Field(default=None, ge=1, le=64)
-    mirror: Annotated[str, AfterValidator(_mirror)] | None = None
     extras: tuple[Literal["thunderbird"], ...] = ()
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The keys that are not labctl's own: options of providers, or mistakes."""
+        return self.model_extra or {}
 
 
 class Lab(_Frozen):
-    """One lab: its name, its edition and the user's choices."""
+    """One lab: its name, its edition and the user's choices.
+
+    `options` are the options of the provider that the lab was opened with, as plain data; empty
+    if it was opened without one.
+    """
 
     name: str
     edition: Edition
     choices: LabFile = LabFile()
+    options: dict[str, Any] = Field(default_factory=dict)
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
@@ -224,8 +218,12 @@ class Lab(_Frozen):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes whenever the definition of the lab does; what `up` can add later is left out."""
-        text = self.model_dump_json(exclude={"choices": {"passwords", "lang", "extras"}})
+        """Changes whenever the definition of the lab does; what `up` can add later is left out.
+
+        Of the options of providers, those of the lab's own provider count.
+        """
+        later = {"passwords", "lang", "extras", *self.choices.settings}
+        text = self.model_dump_json(exclude={"edition": {"providers"}, "choices": later})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -254,16 +252,19 @@ def load_edition(name: str) -> Edition:
 
 
 def load_lab(name: str, lab_file: Path | None = None) -> Lab:
-    """The lab of that name, from `lab_file` or, where none is given, `./labctl.toml` if present.
+    """The lab of that name, from `lab_file` or else from `./labctl.toml` if it exists.
 
-    Raises WrongUsage naming the file, the key and what is allowed.
+    What the file says to providers is not checked here; labctl.session.open_lab does.
+
+    Raises:
+        WrongUsage: The file is wrong; it names the file, the key and what is allowed.
     """
     path = lab_file if lab_file is not None else Path(LAB_FILE)
     choices = _read_lab_file(path, needed=lab_file is not None)
     if choices.edition not in editions():
-        raise WrongUsage(
-            _("wrong lab file {path}", path=path),
-            cause="edition: " + _("there is no edition {name}", name=repr(choices.edition)),
+        raise wrong_lab_file(
+            path,
+            "edition: " + _("there is no edition {name}", name=repr(choices.edition)),
             hint=_("editions: {names}", names=", ".join(editions())),
         )
     return _checked(Lab(name=name, edition=load_edition(choices.edition), choices=choices), path)
@@ -289,7 +290,10 @@ def _unreadable(path: Path, error: OSError) -> WrongUsage:
     return WrongUsage(
         _("the lab file {path} cannot be read", path=path),
         cause=error.strerror or "",
-        hint=_("put it back, name another with --lab, or remove the lab: labctl destroy"),
+        hint=commands(
+            "labctl destroy",
+            text=_("put it back, name another one with --lab, or remove the lab"),
+        ),
     )
 
 
@@ -297,20 +301,27 @@ def _checked(lab: Lab, path: Path) -> Lab:
     accounts = [host.account for host in lab.mail_hosts]
     for account in lab.choices.passwords:
         if account not in accounts:
-            raise WrongUsage(
-                _("wrong lab file {path}", path=path),
-                cause=f"passwords.{account}: " + _("there is no such account"),
+            raise wrong_lab_file(
+                path,
+                f"passwords.{account}: " + _("there is no such account"),
                 hint=_("accounts: {names}", names=", ".join(str(name) for name in accounts)),
             )
     return lab
 
 
 def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
-    raise WrongUsage(
+    raise wrong_lab_file(path, _causes(error), LabFile.model_fields) from error
+
+
+def wrong_lab_file(
+    path: Path | None, cause: str, keys: Iterable[str] = (), *, hint: str = ""
+) -> WrongUsage:
+    """The error for a lab file that says something impossible, with the keys there are."""
+    return WrongUsage(
         _("wrong lab file {path}", path=path),
-        cause=_causes(error),
-        hint=_("keys: {names}", names=", ".join(LabFile.model_fields)),
-    ) from error
+        cause=cause,
+        hint=hint or _("keys: {names}", names=", ".join(keys)),
+    )
 
 
 def _causes(error: Exception) -> str:
@@ -318,9 +329,10 @@ def _causes(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     details = error.errors(include_url=False, include_input=False)
-    return "\n".join(_one_error(detail) for detail in details)
+    return "\n".join(one_error(detail) for detail in details)
 
 
-def _one_error(detail: Any) -> str:
+def one_error(detail: Any) -> str:
+    """One error of pydantic as `key: what is allowed`."""
     key = ".".join(str(part) for part in detail["loc"]) or "-"
     return f"{key}: {detail['msg'].removeprefix('Value error, ')}"

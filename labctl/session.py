@@ -14,6 +14,7 @@ from labctl.i18n import _, prefer_language
 from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.providers.base import Provider, never_made
 from labctl.providers.choose import Choice, choose, make_provider
+from labctl.providers.settings import check_settings, ignored_keys
 from labctl.results import HostState
 from labctl.state import LabState, read_state
 from provision.step import Scene, Target
@@ -32,6 +33,11 @@ class Session:
     provider: Provider
     state: LabState | None
     lab_file: Path | None
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The keys of the lab file that only other providers know."""
+        return ignored_keys(self.choice.name, self.lab)
 
     @property
     def credentials(self) -> Credentials:
@@ -99,6 +105,7 @@ def open_lab(name: str, lab_file: Path | None = None) -> OpenedLab:
     state = read_state(home)
     chosen_file = lab_file or (state.lab_file if state is not None else None) or _file_here()
     lab = load_lab(name, chosen_file)
+    check_settings(lab, chosen_file)
     prefer_language(lab.choices.lang)
     return OpenedLab(lab, home, state, chosen_file)
 
@@ -120,6 +127,12 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
             hint="labctl destroy" + name_option(name),
         )
     made = make_provider(choice.name, lab, home)
+    lab = Lab(
+        name=lab.name,
+        edition=lab.edition,
+        choices=lab.choices,
+        options=made.options.model_dump(mode="json"),
+    )
     return Session(lab, home, choice, made, state, opened.lab_file)
 
 

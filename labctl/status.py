@@ -1,4 +1,4 @@
-"""What is really there of a lab, gathered for `labctl status`."""
+"""What exists of a lab, gathered for `labctl status`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class HostStatus:
 
 @dataclass(frozen=True)
 class LabStatus:
-    """One lab. `complete` is where the last complete `up` ended, "" before the first.
+    """One lab.
 
-    `problem` says why nothing else is known of it, "" where it is.
+    `complete` is where the last complete `up` ended, or "". `ignored` are the keys of the lab file
+    that only other providers know. `problem` says why nothing else is known of the lab, or is "".
     """
 
     name: str
@@ -38,6 +39,7 @@ class LabStatus:
     checkpoints: tuple[CheckpointInfo, ...] = ()
     folders: Mapping[str, Path] = field(default_factory=dict)
     problem: str = ""
+    ignored: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -45,7 +47,7 @@ class LabStatus:
 
 
 def look_at_all(names: Iterable[str]) -> list[LabStatus]:
-    """Each of these labs; one whose files cannot be read does not hide the others."""
+    """Look at each of these labs; one whose files cannot be read does not hide the others."""
     found = []
     for name in names:
         try:
@@ -56,7 +58,7 @@ def look_at_all(names: Iterable[str]) -> list[LabStatus]:
 
 
 def look(name: str) -> LabStatus:
-    """Asks the provider; raises LabError only where the lab's files cannot be read."""
+    """Ask the provider; raises LabError only if the lab's files cannot be read."""
     session = open_session(name)
     states = session.provider.status()
     home = session.home
@@ -85,4 +87,5 @@ def look(name: str) -> LabStatus:
             N_("cache"): home.cache,
             **session.provider.folders(),
         },
+        ignored=session.ignored,
     )

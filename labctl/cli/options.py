@@ -22,17 +22,19 @@ def _labs(incomplete: str) -> list[str]:
 def complete_hosts(context: typer.Context, incomplete: str) -> list[str]:
     """Completes a host of the lab that the command line names so far."""
     from labctl.errors import LabError
-    from labctl.home import lab_home
-    from labctl.lab import load_lab
-    from labctl.state import read_state
+    from labctl.session import open_lab
 
-    name = context.params.get("name") or DEFAULT_NAME
     try:
-        state = read_state(lab_home(name))
-        hosts = load_lab(name, state.lab_file if state is not None else None).hosts
+        hosts = open_lab(context.params.get("name") or DEFAULT_NAME).lab.hosts
     except LabError:
         return []
     return [host.name for host in hosts if host.name.startswith(incomplete)]
+
+
+def _providers(incomplete: str) -> list[str]:
+    from labctl.providers.registry import provider_names
+
+    return [name for name in provider_names() if name.startswith(incomplete)]
 
 
 def complete_steps(incomplete: str) -> list[str]:
@@ -65,7 +67,13 @@ LabFile = Annotated[
     Path | None, typer.Option("--lab", help=_("The lab file (default: ./labctl.toml if there)."))
 ]
 ProviderName = Annotated[
-    str | None, typer.Option("--provider", help=_("vagrant or nspawn (default: what fits)."))
+    str | None,
+    typer.Option(
+        "--provider",
+        help=_("What makes the hosts (default: what fits this machine)."),
+        autocompletion=_providers,
+        metavar="NAME",
+    ),
 ]
 HostArgument = Annotated[
     str, typer.Argument(help=_("host1 or host2."), autocompletion=complete_hosts)

@@ -29,6 +29,7 @@ def up(
     from labctl.lock import locked
     from labctl.render.lab import print_picture, print_up
     from labctl.render.live import Live
+    from labctl.render.screen import ignored_keys
     from labctl.session import open_session
 
     if checkpoints not in ("default", "every"):
@@ -40,10 +41,12 @@ def up(
             live.note(
                 _("{name} ({reason})", name=session.provider.name, reason=session.choice.reason)
             )
+            if session.ignored:
+                live.note(ignored_keys(session.provider.name, session.ignored))
         result = bring_up(session, live.progress, until, every=checkpoints == "every")
     if not (test and as_json):
         # One document: what went well is in the mail test's, what did not is an error.
-        print_up(result, as_json=as_json)
+        print_up(result, session.ignored, as_json=as_json)
     try:
         if test:
             test_mail(name=name, as_json=as_json)

@@ -14,6 +14,7 @@ from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine
 from labctl.progress import Progress, silent
 from labctl.providers.checks import Check
+from labctl.providers.options import ProviderOptions
 from labctl.results import CheckpointInfo, HostState
 
 
@@ -35,10 +36,15 @@ def never_made(lab: str) -> WrongState:
 class Provider(Protocol):
     """The life of one lab's hosts. Every method is idempotent and raises LabError.
 
-    A checkpoint is of the whole lab: all hosts or none.
+    A checkpoint is of the whole lab: all hosts or none. `options` raises WrongUsage if the
+    edition lacks something that the provider needs.
     """
 
     name: ClassVar[str]
+
+    @property
+    def options(self) -> ProviderOptions:
+        """What the edition and the lab file say to this provider."""
 
     def checks(self) -> tuple[Check, ...]:
         """All that this lab needs of a machine, in the order in which to mend it."""
@@ -115,11 +121,13 @@ class ProviderClass(Protocol):
     Binding it to a lab (calling it) is cheap, changes nothing and works on every system, so that
     `labctl doctor` can ask any provider for its checks.
 
-    `traces` are the names that the provider keeps in the lab's state folder from its first step
-    on: `destroy` finds by them who made a lab whose state is gone.
+    `Options` are its options in an edition and a lab file, see labctl.providers.options. `traces`
+    are the names that it keeps in the lab's state folder from its first step on: `destroy` finds
+    by them who made a lab whose state is gone.
     """
 
     name: ClassVar[str]
+    Options: ClassVar[type[ProviderOptions]]
     traces: ClassVar[tuple[str, ...]]
 
     def __call__(self, lab: Lab, home: LabHome) -> Provider: ...

@@ -10,6 +10,7 @@ from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import run_checks
 from labctl.providers.registry import provider_class, provider_names
+from labctl.providers.settings import ignored_keys
 
 
 def examine(lab: Lab, home: LabHome, machine: Machine, only: str | None = None) -> Health:
@@ -30,4 +31,4 @@ def _of_one(name: str, lab: Lab, home: LabHome, machine: Machine) -> ProviderHea
         # The edition or the lab file has nothing that this provider can work with.
         why = _("the provider cannot work with this lab")
         return ProviderHealth(name, (lacking("options", str(error), why, error.hint),))
-    return ProviderHealth(name, run_checks(checks, machine))
+    return ProviderHealth(name, run_checks(checks, machine), ignored_keys(name, lab))

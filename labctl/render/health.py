@@ -9,7 +9,7 @@ from labctl.diagnosis import Diagnosis, Health, Verdict
 from labctl.i18n import _
 from labctl.quote import shell_line
 from labctl.render.document import print_json
-from labctl.render.screen import console
+from labctl.render.screen import console, ignored_keys
 
 _COLOURS = {
     Verdict.OK: "green",
@@ -27,6 +27,7 @@ def print_health(health: Health, *, as_json: bool) -> None:
                 {
                     "provider": each.provider,
                     "usable": each.usable,
+                    "ignored": each.ignored,
                     "diagnoses": [_as_data(diagnosis) for diagnosis in each.diagnoses],
                 }
                 for each in health.providers
@@ -39,6 +40,10 @@ def print_health(health: Health, *, as_json: bool) -> None:
         console().print(f"[bold]{each.provider}[/]  {word}")
         for diagnosis in each.diagnoses:
             _print_diagnosis(diagnosis)
+        if each.ignored:
+            console().print(
+                "  " + escape(ignored_keys(each.provider, each.ignored)), style="yellow"
+            )
 
 
 def _print_diagnosis(diagnosis: Diagnosis) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 _LISTED = 14
 
 
-def print_up(result: UpResult, *, as_json: bool) -> None:
+def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None:
+    """What `up` did; `ignored` are the keys of the lab file that only other providers know."""
     if as_json:
-        print_json("up", {**plain(result), "changed": result.changed})
+        print_json("up", {**plain(result), "changed": result.changed, "ignored": list(ignored)})
         return
     out = console()
     changes = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -53,6 +54,15 @@ def print_error(error: LabError, *, as_json: bool) -> None:
         out.print(f"  {escape(line)}")
     if error.hint:
         out.print(f"[bold]{next_heading}[/]: {escape(str(error.hint))}")
+
+
+def ignored_keys(provider: str, keys: Sequence[str]) -> str:
+    """What is said of keys of the lab file that only other providers know."""
+    return _(
+        "the provider {name} does not use these keys of the lab file: {keys}",
+        name=provider,
+        keys=", ".join(keys),
+    )
 
 
 def print_done(command: str, text: str, *, as_json: bool, data: Any = None) -> None:

@@ -13,7 +13,7 @@ from labctl.home import name_option
 from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.lists import checkpoint_table
-from labctl.render.screen import console, print_table
+from labctl.render.screen import console, ignored_keys, print_table
 from labctl.results import HostState
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def _print_lab_status(lab: LabStatus) -> None:
     else:
         stage = _("brought up as far as {name}", name=lab.complete)
     out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {stage}")
+    if lab.ignored:
+        out.print(escape(ignored_keys(lab.provider, lab.ignored)), style="yellow")
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for title in (_("host"), _("address"), _("mailbox"), _("state")):
         table.add_column(title)

@@ -17,6 +17,7 @@ from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check
+from labctl.providers.options import ProviderOptions
 from labctl.results import CheckpointInfo, HostState
 from tests.fakes.host import FakeHost, FakeRemote
 
@@ -81,13 +82,17 @@ class FakeProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
     name: ClassVar[str] = "fake"
+    Options: ClassVar[type[ProviderOptions]] = ProviderOptions
+    traces: ClassVar[tuple[str, ...]] = ("fake.json",)
 
     def __init__(self, lab: Lab, home: LabHome, world: World) -> None:
         self._lab = lab
         self._home = home
         self._world = world
 
-    traces: ClassVar[tuple[str, ...]] = ("fake.json",)
+    @property
+    def options(self) -> ProviderOptions:
+        return ProviderOptions()
 
     @classmethod
     def suits(cls, machine: Machine) -> str | None:

@@ -85,9 +85,18 @@ def packages(edition: Edition) -> list[str]:
 def ensure_box(edition: Edition) -> Box:
     """The box for an edition, built where the cache has none of this recipe. Needs root."""
     recipe = "\n".join(
-        [SUITE, DISK_SIZE, _SETUP, _DEBCONF, *packages(edition), edition.vagrant.box]
+        [
+            SUITE,
+            DISK_SIZE,
+            _SETUP,
+            _DEBCONF,
+            *packages(edition),
+            edition.providers["vagrant"]["box"],
+        ]
     )
-    digest = hashlib.sha256(f"{recipe}{edition.vagrant.version}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        f"{recipe}{edition.providers['vagrant']['version']}".encode()
+    ).hexdigest()[:16]
     cache = platformdirs.user_cache_path("labctl") / "test-box"
     folder = cache / digest
     box = Box(home=folder / "vagrant-home", image=folder / "test.box")
@@ -159,10 +168,10 @@ def _debootstrap(root: Path, wanted: list[str]) -> None:
 def _add(box: Box, edition: Edition) -> None:
     """Adds the box under the pinned name, as from a catalogue of boxes."""
     catalogue = {
-        "name": edition.vagrant.box,
+        "name": edition.providers["vagrant"]["box"],
         "versions": [
             {
-                "version": edition.vagrant.version,
+                "version": edition.providers["vagrant"]["version"],
                 "providers": [{"name": "virtualbox", "url": box.image.as_uri()}],
             }
         ],

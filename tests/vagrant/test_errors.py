@@ -11,13 +11,19 @@ import pytest
 from labctl.errors import ExitCode, MachineLacks
 from labctl.home import LabHome, lab_home
 from labctl.lab import Lab, LabFile, load_edition
+from labctl.providers.options import read_options
 from labctl.providers.vagrant import VagrantProvider
 from labctl.providers.vagrant.adapter import Vagrant
 from labctl.providers.vagrant.folder import write_folder
+from labctl.providers.vagrant.options import VagrantOptions
 from tests.vagrant.double.registry import Store
 from tests.vagrant.lab import labctl, write_lab_file
 
-LAB = Lab(name="errors", edition=load_edition("ubuntu-example"), choices=LabFile(memory=512))
+LAB = Lab(
+    name="errors",
+    edition=load_edition("ubuntu-example"),
+    choices=LabFile.model_validate({"memory": 512}),
+)
 
 
 @pytest.fixture
@@ -35,7 +41,8 @@ def _clean(store: Store, place: Path) -> Iterator[None]:
 
 def vagrant(lab: Lab, home: LabHome) -> Vagrant:
     """Vagrant as the provider uses it, without the doctor's questions before."""
-    return Vagrant(write_folder(lab, home), "virtualbox", home.logs)
+    options = read_options("vagrant", VagrantOptions, lab)
+    return Vagrant(write_folder(lab, options, home), "virtualbox", home.logs)
 
 
 @pytest.mark.usefixtures("no_vagrant")
@@ -69,7 +76,7 @@ def test_the_box_is_not_there_and_cannot_be_fetched(
     with pytest.raises(MachineLacks) as caught:
         VagrantProvider(LAB, home).create()
     assert "box" in caught.value.message
-    assert LAB.edition.vagrant.box in caught.value.cause
+    assert LAB.edition.providers["vagrant"]["box"] in caught.value.cause
     assert "vagrant box add" in str(caught.value.hint)
 
 

@@ -12,7 +12,9 @@ import pytest
 from labctl import resources
 from labctl.home import LabHome
 from labctl.lab import Lab, load_edition
+from labctl.providers.options import read_options
 from labctl.providers.vagrant.folder import machines, write_folder
+from labctl.providers.vagrant.options import VagrantOptions
 from tests.vagrant.conftest import ROOT
 
 EDITIONS = sorted(path.stem for path in resources.editions().glob("*.yaml"))
@@ -34,6 +36,10 @@ puts JSON.generate(env.machine_names.to_h { |name|
            folders: vm.synced_folders.reject { |_, folder| folder[:disabled] }.keys }]
 })
 """
+
+
+def options(lab: Lab) -> VagrantOptions:
+    return read_options("vagrant", VagrantOptions, lab)
 
 
 def shown(folder: Path, data: Path, edition: str) -> dict[str, dict[str, object]]:
@@ -66,7 +72,7 @@ def test_vagrant_validates_it_in_a_checkout_and_in_a_lab(edition: str, tmp_path:
     lab = Lab(name="default", edition=load_edition(edition))
     validate(ROOT, tmp_path / "data", edition)
     home = LabHome(name="default", state=tmp_path / "state", cache=tmp_path / "cache")
-    validate(write_folder(lab, home), tmp_path / "data", edition)
+    validate(write_folder(lab, options(lab), home), tmp_path / "data", edition)
 
 
 @pytest.mark.parametrize("edition", EDITIONS)
@@ -74,14 +80,14 @@ def test_plain_vagrant_makes_the_machines_that_labctl_makes(edition: str, tmp_pa
     lab = Lab(name="checkout", edition=load_edition(edition))
     home = LabHome(name="checkout", state=tmp_path / "state", cache=tmp_path / "cache")
     plain = shown(ROOT, tmp_path / "data", edition)
-    made = shown(write_folder(lab, home), tmp_path / "data2", edition)
+    made = shown(write_folder(lab, options(lab), home), tmp_path / "data2", edition)
     assert plain == made
     assert list(plain) == [host.name for host in lab.hosts]
     for host in lab.hosts:
         assert plain[host.name] == {
             "hostname": host.fqdn,
-            "box": lab.edition.vagrant.box,
-            "version": lab.edition.vagrant.version,
+            "box": lab.edition.providers["vagrant"]["box"],
+            "version": lab.edition.providers["vagrant"]["version"],
             "network": [
                 {
                     "ip": str(host.address),
@@ -90,8 +96,8 @@ def test_plain_vagrant_makes_the_machines_that_labctl_makes(edition: str, tmp_pa
                 }
             ],
             "customized": {
-                "--memory": str(lab.edition.vagrant.memory),
-                "--cpus": lab.edition.vagrant.cpus,
+                "--memory": str(lab.edition.providers["vagrant"]["memory"]),
+                "--cpus": lab.edition.providers["vagrant"]["cpus"],
             },
             "linked": True,
             "title": f"labctl-checkout-{host.name}",
@@ -104,7 +110,7 @@ def test_the_labs_own_choices_come_first() -> None:
     lab = Lab.model_validate(
         {"name": "big", "edition": edition, "choices": {"memory": 2048, "dns": "parent"}}
     )
-    made = machines(lab)
+    made = machines(lab, options(lab))
     assert made["memory"] == 2048
     assert isinstance(made["hosts"], list)
     assert [host["name"] for host in made["hosts"]] == ["host0", "host1", "host2"]

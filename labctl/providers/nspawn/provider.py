@@ -35,7 +35,9 @@ from labctl.providers.nspawn.network import (
     machine_resolvers,
     taking,
 )
+from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
+from labctl.providers.options import ProviderOptions, read_options
 from labctl.results import CheckpointInfo, HostState
 from labctl.run import run
 
@@ -47,6 +49,7 @@ class NspawnProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
     name: ClassVar[str] = "nspawn"
+    Options: ClassVar[type[ProviderOptions]] = NspawnOptions
     traces: ClassVar[tuple[str, ...]] = ("nspawn.json", "layers", "hosts")
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
@@ -70,8 +73,12 @@ class NspawnProvider:
     # -- what it stands on ------------------------------------------------------------------
 
     @cached_property
+    def options(self) -> NspawnOptions:
+        return read_options(self.name, NspawnOptions, self._lab)
+
+    @cached_property
     def _apt(self) -> AptSetup:
-        return machine_setup(self._lab.choices.mirror)
+        return machine_setup(self.options.mirror)
 
     @cached_property
     def _image(self) -> Image:

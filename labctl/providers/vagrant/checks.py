@@ -15,6 +15,7 @@ from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.vagrant.hypervisor import home_folder, virtualization
+from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.virtualbox import vboxmanage
 
 VAGRANT_PAGE = "https://developer.hashicorp.com/vagrant/install"
@@ -46,13 +47,13 @@ _INSTALL_VIRTUALBOX: dict[str, Command] = {
 _LINUX_PAGE = "https://www.virtualbox.org/wiki/Linux_Downloads"
 
 
-def checks(lab: Lab, hypervisor: str) -> tuple[Check, ...]:
+def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, ...]:
     """The checks for that hypervisor, in the order in which to mend what is lacking."""
     if hypervisor != "virtualbox":
         return (
             Check("vagrant", vagrant_there),
             Check("disk", partial(disk_enough, lab)),
-            Check("memory", partial(memory_enough, lab), quick=False),
+            Check("memory", partial(memory_enough, len(lab.hosts), options.memory), quick=False),
         )
     return (
         Check("virtualbox", virtualbox_there),
@@ -61,7 +62,7 @@ def checks(lab: Lab, hypervisor: str) -> tuple[Check, ...]:
         Check("range-allowed", partial(range_allowed, lab)),
         Check("disk", partial(disk_enough, lab)),
         Check("range-free", partial(range_free, lab), quick=False),
-        Check("memory", partial(memory_enough, lab), quick=False),
+        Check("memory", partial(memory_enough, len(lab.hosts), options.memory), quick=False),
         Check("virtualization", virtualization, quick=False),
         Check("home", home_folder, quick=False),
     )
@@ -211,9 +212,8 @@ def disk_enough(lab: Lab, machine: Machine) -> Diagnosis:
     )
 
 
-def memory_enough(lab: Lab, machine: Machine) -> Diagnosis:
-    each = lab.choices.memory or lab.edition.vagrant.memory
-    need = each * len(lab.hosts) * 1024**2
+def memory_enough(hosts: int, each: int, machine: Machine) -> Diagnosis:
+    need = each * hosts * 1024**2
     free = machine.free_memory()
     text = _("{free} MiB of memory free", free=free // 1024**2)
     if free >= need:

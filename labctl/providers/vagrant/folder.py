@@ -15,6 +15,7 @@ from labctl.errors import WrongUsage
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
+from labctl.providers.vagrant.options import VagrantOptions
 
 # Seconds until Vagrant gives up on a machine that boots; for slow computers.
 BOOT_TIMEOUT = "LABCTL_BOOT_TIMEOUT"
@@ -29,28 +30,27 @@ def machines_folder(home: LabHome) -> Path:
     return home.state / "vagrant"
 
 
-def write_folder(lab: Lab, home: LabHome) -> Path:
+def write_folder(lab: Lab, options: VagrantOptions, home: LabHome) -> Path:
     """Writes the Vagrantfile and lab.json; returns the folder."""
     folder = machines_folder(home)
     vagrantfile = resources.vagrantfile().read_text(encoding="utf-8")
     write_atomically(folder / "Vagrantfile", vagrantfile)
-    write_atomically(folder / "lab.json", json.dumps(machines(lab), indent=1) + "\n")
+    write_atomically(folder / "lab.json", json.dumps(machines(lab, options), indent=1) + "\n")
     return folder
 
 
-def machines(lab: Lab) -> dict[str, object]:
+def machines(lab: Lab, options: VagrantOptions) -> dict[str, object]:
     """What the Vagrantfile makes of a lab, as it reads it from lab.json.
 
     Raises WrongUsage where the environment says no number of seconds.
     """
-    box, choices = lab.edition.vagrant, lab.choices
     return {
         "name": lab.name,
         "netmask": str(lab.network.cidr.netmask),
-        "box": box.box,
-        "version": box.version,
-        "memory": choices.memory or box.memory,
-        "cpus": choices.cpus or box.cpus,
+        "box": options.box,
+        "version": options.version,
+        "memory": options.memory,
+        "cpus": options.cpus,
         "boot_timeout": _boot_timeout(),
         "hosts": [
             {"name": host.name, "address": str(host.address), "fqdn": host.fqdn}

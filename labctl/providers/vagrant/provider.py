@@ -21,6 +21,7 @@ from labctl.progress import Progress, silent
 from labctl.providers.base import unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
+from labctl.providers.options import ProviderOptions, read_options
 from labctl.providers.vagrant import checks, guest, virtualbox
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
 from labctl.providers.vagrant.book import Book, Machine, Saved, now, read_book, write_book
@@ -30,6 +31,7 @@ from labctl.providers.vagrant.folder import (
     made_machines,
     write_folder,
 )
+from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.probe import answers
 from labctl.results import CheckpointInfo, HostState
 
@@ -40,6 +42,7 @@ class VagrantProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
     name: ClassVar[str] = "vagrant"
+    Options: ClassVar[type[ProviderOptions]] = VagrantOptions
     traces: ClassVar[tuple[str, ...]] = ("vagrant.json", "vagrant")
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
@@ -48,16 +51,21 @@ class VagrantProvider:
         self._names = tuple(host.name for host in lab.hosts)
 
     @cached_property
+    def options(self) -> VagrantOptions:
+        return read_options(self.name, VagrantOptions, self._lab)
+
+    @cached_property
     def _hypervisor(self) -> str:
-        """Vagrant's name for it: what the lab was made with, else as the lab file says, else
-        VirtualBox. It is named to Vagrant at every call; left alone, it may pick another.
+        """Vagrant's name for it: what the lab was made with, else the option.
+
+        Every call to Vagrant names it: else Vagrant may pick another one.
         """
         book = read_book(self._home)
-        return book.hypervisor if book is not None else self._lab.choices.hypervisor or "virtualbox"
+        return book.hypervisor if book is not None else self.options.hypervisor
 
     @cached_property
     def _vagrant(self) -> Vagrant:
-        folder = write_folder(self._lab, self._home)
+        folder = write_folder(self._lab, self.options, self._home)
         return Vagrant(folder, self._hypervisor, self._home.logs)
 
     @classmethod
@@ -65,7 +73,7 @@ class VagrantProvider:
         return _("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
 
     def checks(self) -> tuple[Check, ...]:
-        return checks.checks(self._lab, self._hypervisor)
+        return checks.checks(self._lab, self.options, self._hypervisor)
 
     def ensure_usable(self) -> None:
         ensure(self.checks(), ThisMachine())

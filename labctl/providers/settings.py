@@ -1,0 +1,74 @@
+"""What a lab file says to providers, held against the options that providers know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from labctl.i18n import _
+from labctl.lab import Lab, LabFile, one_error, wrong_lab_file
+from labctl.providers.options import ProviderOptions, accepts, errors_in
+from labctl.providers.registry import provider_class, provider_names
+
+
+def check_settings(lab: Lab, path: Path | None) -> None:
+    """Check what the lab file at `path` says to providers.
+
+    Raises:
+        WrongUsage: No provider knows a key, or none that knows it accepts its value; it names the
+            file, the key and what is allowed.
+    """
+    settings = lab.choices.settings
+    if not settings and lab.choices.provider is None:
+        return
+    names = provider_names()
+    wrong = []
+    if lab.choices.provider not in (None, *names):
+        text = _("there is no provider {name}", name=repr(lab.choices.provider))
+        wrong.append(f"provider: {text}")
+    for key, value in settings.items():
+        wrong += _table_errors(key, value) if key in names else _key_errors(key, value)
+    if wrong:
+        raise wrong_lab_file(path, "\n".join(wrong), known_keys())
+
+
+def known_keys() -> tuple[str, ...]:
+    """Every key that may be at the top of a lab file: labctl's own, options, tables."""
+    keys = dict.fromkeys(LabFile.model_fields)
+    for name in provider_names():
+        keys |= dict.fromkeys(provider_class(name).Options.model_fields)
+    return (*keys, *provider_names())
+
+
+def ignored_keys(provider: str, lab: Lab) -> tuple[str, ...]:
+    """The keys at the top of the lab file that say nothing to this provider, but to another."""
+    model = provider_class(provider).Options
+    return tuple(
+        key
+        for key, value in lab.choices.settings.items()
+        if key not in provider_names() and not accepts(model, key, value)
+    )
+
+
+def _key_errors(key: str, value: object) -> list[str]:
+    models = [provider_class(name).Options for name in provider_names()]
+    knowing = [model for model in models if key in model.model_fields]
+    if not knowing:
+        return [f"{key}: " + _("no such key")]
+    each = [errors_in(model, {key: value}) for model in knowing]
+    return [one_error(detail) for detail in each[0]] if all(each) else []
+
+
+def _table_errors(provider: str, table: object) -> list[str]:
+    if not isinstance(table, Mapping):
+        return [f"{provider}: " + _("must be a table: [{name}]", name=provider)]
+    model = provider_class(provider).Options
+    return [f"{provider}.{_one_error(each, model)}" for each in errors_in(model, table)]
+
+
+def _one_error(detail: Any, model: type[ProviderOptions]) -> str:
+    if detail["type"] == "extra_forbidden":
+        names = ", ".join(model.model_fields)
+        return f"{detail['loc'][0]}: " + _("no such key; there are: {names}", names=names)
+    return one_error(detail)

@@ -1,0 +1,143 @@
+"""What a lab file says to providers: who takes it, and how a mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.errors import ExitCode, LabError, WrongUsage
+from labctl.lab import Lab, LabFile, load_edition
+from labctl.providers.nspawn.options import NspawnOptions
+from labctl.providers.options import read_options
+from labctl.providers.registry import provider_names
+from labctl.providers.settings import check_settings, ignored_keys, known_keys
+from labctl.providers.vagrant.options import VagrantOptions
+from labctl.session import open_lab, open_session
+
+EDITION = load_edition("ubuntu-example")
+
+
+def says(**settings: Any) -> Lab:
+    """A lab whose lab file has these keys."""
+    return Lab(name="default", edition=EDITION, choices=LabFile.model_validate(settings))
+
+
+def vagrant(lab: Lab) -> VagrantOptions:
+    return read_options("vagrant", VagrantOptions, lab)
+
+
+def refused(lab: Lab) -> LabError:
+    with pytest.raises(WrongUsage) as wrong:
+        check_settings(lab, Path("labctl.toml"))
+    assert "labctl.toml" in wrong.value.message
+    assert wrong.value.exit_code is ExitCode.USAGE
+    assert "memory" in str(wrong.value.hint)
+    return wrong.value
+
+
+def test_without_a_lab_file_the_edition_decides() -> None:
+    options = vagrant(says())
+    assert (options.box, options.memory, options.cpus) == ("bento/ubuntu-24.04", 1024, 1)
+    assert options.hypervisor == "virtualbox"
+    assert read_options("nspawn", NspawnOptions, says()).mirror is None
+
+
+def test_a_key_at_the_top_comes_before_the_edition_and_a_table_before_both() -> None:
+    assert vagrant(says(memory=2048)).memory == 2048
+    lab = says(memory=2048, vagrant={"memory": 4096, "version": "1"})
+    assert (vagrant(lab).memory, vagrant(lab).version, vagrant(lab).cpus) == (4096, "1", 1)
+
+
+def test_a_key_that_only_another_provider_knows_is_reported() -> None:
+    lab = says(memory=2048, hypervisor="libvirt", mirror="http://mirror.example/debian")
+    assert ignored_keys("nspawn", lab) == ("memory", "hypervisor")
+    assert ignored_keys("vagrant", lab) == ("mirror",)
+    assert read_options("nspawn", NspawnOptions, lab).mirror == "http://mirror.example/debian"
+
+
+def test_the_table_of_another_provider_is_no_mistake() -> None:
+    lab = says(vagrant={"memory": 4096}, nspawn={"mirror": "http://mirror.example/debian"})
+    check_settings(lab, None)
+    for name in provider_names():
+        assert ignored_keys(name, lab) == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"memory": 1}, "memory: "),
+        ({"memory": "much"}, "memory: "),
+        ({"hosts": 3}, "hosts: no such key"),
+        ({"settings": {}}, "settings: no such key"),
+        ({"provider": "docker"}, "provider: there is no provider 'docker'"),
+        ({"hypervisor": "bhyve"}, "hypervisor: Input should be 'virtualbox' or 'libvirt'"),
+        ({"mirror": "ftp://mirror"}, "mirror: an address like"),
+        ({"mirror": "http://mirror:99999/"}, "mirror: "),
+        ({"mirror": "http://mirror/ main [trusted=yes]"}, "mirror: printable ASCII"),
+        ({"vagrant": 1}, "vagrant: must be a table"),
+        ({"vagrant": {"memory": 1}}, "vagrant.memory: "),
+        ({"vagrant": {"mirror": "http://m/"}}, "vagrant.mirror: no such key; there are: box,"),
+        ({"nspawn": {"memory": 512}}, "nspawn.memory: no such key; there are: mirror"),
+    ],
+)
+def test_a_mistake_is_told_with_its_key_whatever_the_provider(
+    settings: dict[str, Any], said: str
+) -> None:
+    for provider in (None, *provider_names()):
+        assert said in refused(says(**{"provider": provider, **settings})).cause
+
+
+def test_two_mistakes_are_told_together() -> None:
+    assert refused(says(memory=1, nowhere=2)).cause.count("\n") == 1
+
+
+def test_an_edition_that_lacks_what_a_provider_needs_is_told() -> None:
+    edition = EDITION.model_copy(update={"providers": {}})
+    with pytest.raises(WrongUsage) as wrong:
+        vagrant(Lab(name="default", edition=edition))
+    assert "ubuntu-example" in wrong.value.message
+    assert "providers.vagrant.box: " in wrong.value.cause
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([1])
+
+
+@given(st.dictionaries(st.sampled_from([*known_keys(), "x"]), VALUES | st.just({"box": 1})))
+def test_whatever_the_values_they_are_taken_or_refused_with_a_key(values: dict[str, Any]) -> None:
+    own = {key: values[key] for key in values if key not in LabFile.model_fields}
+    lab = says(**own)
+    try:
+        check_settings(lab, None)
+    except WrongUsage as error:
+        assert any(error.cause.startswith(key) for key in own)
+    else:
+        for name in provider_names():
+            ignored_keys(name, lab)
+
+
+@pytest.fixture
+def class_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "labctl.toml"
+
+
+def test_opening_a_lab_checks_what_its_file_says_to_providers(class_file: Path) -> None:
+    class_file.write_text("memory = 1\n")
+    with pytest.raises(WrongUsage, match=str(class_file)):
+        open_lab("default")
+
+
+def test_only_the_options_of_the_labs_own_provider_make_another_lab(class_file: Path) -> None:
+    def fingerprint(text: str) -> str:
+        class_file.write_text(f'provider = "nspawn"\n{text}')
+        return open_session("default").lab.fingerprint
+
+    plain = fingerprint("")
+    assert fingerprint("[vagrant]\nmemory = 4096") == plain
+    assert fingerprint("memory = 4096") == plain
+    assert fingerprint('mirror = "http://mirror.example/debian"') != plain
+    assert fingerprint('[nspawn]\nmirror = "http://mirror.example/debian"') != plain
