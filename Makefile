@@ -4,7 +4,7 @@
 # make test-faults   faults on the real lab: labctl killed 66 times, full disk, bad mirror, spoilt image
 # make test-faults-short  every kind of fault, labctl killed 6 times: a quarter of an hour, for CI
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
-# make check  the fast ones: ruff, mypy, licences, unit tests
+# make check  the fast ones: ruff, mypy, import contracts, shellcheck, licences, unit tests
 # make audit  known vulnerabilities of the pinned Python packages, asked of PyPI
 # make bench  how long labctl takes, beside the bare work, Ansible and a shell script
 # make messages  bring the Japanese catalog in line with the sources, for translating
@@ -36,6 +36,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	git ls-files '*.sh' | xargs --no-run-if-empty $(BIN)/shellcheck --shell=sh --external-sources --source-path=SCRIPTDIR
 	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only='$(LICENCES)' >/dev/null
 	$(BIN)/pytest tests/unit
 
