@@ -12,7 +12,8 @@ class Endpoint:
 
     `user` is root or may `sudo` without a password. With a `proxy_command` (a list of words),
     SSH speaks to that command's standard input and output instead of to `address` and `port`;
-    the address is then only the name under which the host key is pinned.
+    the address is then only the name under which the host key is pinned. With `netns`, the
+    lab's addresses exist in that network namespace of this machine only: see labctl.dial.
     """
 
     host: str
@@ -22,3 +23,4 @@ class Endpoint:
     key: Path
     known_hosts: Path
     proxy_command: tuple[str, ...] = ()
+    netns: Path | None = None

@@ -20,6 +20,7 @@ import paramiko
 from fabric import Config, Connection
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from labctl import dial
 from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed, WrongState
 from labctl.i18n import _
@@ -45,6 +46,7 @@ done
 
 # Seconds. On an old computer's virtual machine a service takes more than a minute to restart.
 PATIENCE = 240.0
+_CONNECT_SECONDS = 10
 
 # A host that is gone without a word is missed after 40 s; each system knows some of these.
 _MISSED = {
@@ -64,7 +66,7 @@ class Remote:
             host=endpoint.address,
             user=endpoint.user,
             port=endpoint.port,
-            connect_timeout=10,
+            connect_timeout=_CONNECT_SECONDS,
             # An empty ssh_config: the user's own must not change how the lab is reached.
             config=Config(ssh_config=paramiko.SSHConfig(), lazy=True),
             connect_kwargs={
@@ -199,8 +201,8 @@ class Remote:
             if self._abandoned:
                 raise EOFError(_("the connection was lost"))
             if not self._connection.is_connected:
-                self._open_tunnel()
                 try:
+                    self._open_way()
                     self._connection.open()
                 except TimeoutError as error:
                     # No answer at all, unlike a command that has begun and does not end.
@@ -214,11 +216,16 @@ class Remote:
                     raise
                 _tune(self._connection.transport.sock)
 
-    def _open_tunnel(self) -> None:
+    def _open_way(self) -> None:
+        """Give paramiko a socket, unless it can make the connection itself."""
         self._close_tunnel()
-        if self.endpoint.proxy_command:
-            self._tunnel = Tunnel(self.endpoint.proxy_command)
+        endpoint = self.endpoint
+        if endpoint.proxy_command:
+            self._tunnel = Tunnel(endpoint.proxy_command)
             self._connection.connect_kwargs["sock"] = self._tunnel.socket
+        elif endpoint.netns is not None:
+            plug = dial.tcp(endpoint, endpoint.address, endpoint.port, _CONNECT_SECONDS)
+            self._connection.connect_kwargs["sock"] = plug
 
     def _close_tunnel(self) -> str:
         """Ends the proxy command, if there is one; returns what it wrote to standard error."""

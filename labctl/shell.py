@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from subprocess import list2cmdline
 
+from labctl import dial
 from labctl.endpoint import Endpoint
 from labctl.quote import shell_line
 
@@ -33,7 +34,7 @@ def ssh_command(
         *(["-t"] if terminal else ["-T"]), *_proxy(endpoint),
         f"{endpoint.user}@{endpoint.address}",
     ]  # fmt: skip
-    return [*argv, "--", shell_line(_as_user(user, command))]
+    return dial.inside(endpoint.netns, [*argv, "--", shell_line(_as_user(user, command))])
 
 
 def _proxy(endpoint: Endpoint) -> list[str]:
