@@ -91,5 +91,3 @@ def enter(netns: Path) -> None:
 def inside(netns: Path | None, argv: Sequence[str]) -> list[str]:
     """The command line that runs a command in the network namespace (nsenter(1))."""
     return list(argv) if netns is None else ["nsenter", f"--net={netns}", "--", *argv]
-
-
