@@ -212,6 +212,27 @@ def test_every_step_and_checkpoint_is_documented(ending: str) -> None:
         assert step.section in page.text
 
 
+def glossary(ending: str) -> list[list[str]]:
+    """The rows of the glossary, cell by cell."""
+    lines = reference("glossary", ending).text.splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    return [row for row in rows if row[0] not in {"term", "用語"} and "---" not in row[0]]
+
+
+def test_the_glossary_has_the_same_terms_in_both_languages() -> None:
+    english = [(row[0], row[1]) for row in glossary("md")]
+    assert english == [(row[1], row[0]) for row in glossary("ja.md")]
+    assert len(english) == len(set(english)) > 30
+
+
+def test_each_term_of_the_glossary_is_used_somewhere_else() -> None:
+    pages_but_it = [page for page in PAGES if page.is_japanese and "glossary" not in page.name]
+    catalog = (ROOT / "labctl" / "locale" / "ja" / "LC_MESSAGES" / "labctl.po").read_text("utf-8")
+    text = "\n".join([catalog, *(page.text for page in pages_but_it)])
+    unused = [term for row in glossary("ja.md") for term in row[0].split("、") if term not in text]
+    assert unused == []
+
+
 def test_messages_in_troubleshooting_are_messages_of_the_program() -> None:
     """A heading there is a message as the source has it, its `{fields}` included."""
     sources = [path.read_text() for part in ("labctl", "provision") for path in _python(part)]

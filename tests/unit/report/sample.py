@@ -37,7 +37,7 @@ def facts() -> Facts:
     return Facts(
         lab=load_lab("class-a"),
         made=datetime(2026, 11, 25, 1, 30, tzinfo=UTC),
-        labctl_version="0.1.0",
+        labctl_version="0.2.0",
         test=test,
         ways=tuple(ways),
         checks=(
