@@ -1,51 +1,99 @@
 """Postfix's log lines as data: which queue file, what happened to it.
 
-Syslog is the only place where Postfix says what became of a message, so these lines are
-parsed by hand. The words follow Postfix's own source and postconf(5); the stamps are those
-rsyslog (RFC 3164 or RFC 3339) and `journalctl -o short-iso-precise` write.
+Postfix reports the fate of a message in its log only, so the lines are parsed here.
+
+Source: Postfix 3.7 to 3.11, src/global/log_adhoc.c, src/qmgr/qmgr_active.c,
+src/cleanup/cleanup_message.c, src/cleanup/cleanup_milter.c, src/bounce/, src/postsuper/. Time
+stamps are those of rsyslog (RFC 3164, RFC 3339, RFC 5424), of `journalctl -o short-iso-precise`
+and of postlogd(8).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
-_LINE = re.compile(
+_STAMP = (
     r"(?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d))"
-    r" (?P<host>\S+) (?P<tag>[^\s\[:]+)(?:\[(?P<pid>\d+)\])?: (?P<text>.*)"
 )
-# A short id is hexadecimal; a long one is base 52, a `z`, base 51: no vowels, so no word.
-_QUEUE_ID = r"[0-9A-F]{6,16}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,24}"
+_LINE = re.compile(
+    rf"(?:<\d+>)?{_STAMP} (?P<host>\S+) (?P<tag>[^\s\[:]+)(?:\[(?P<pid>\d+)\])?: (?P<text>.*)"
+)
+# RFC 5424: version, stamp, host, program, process, message id, structured data, text.
+_LINE_5424 = re.compile(
+    rf"(?:<\d+>)?1 {_STAMP} (?P<host>\S+) (?P<tag>\S+) (?:(?P<pid>\d+)|-) \S+ "
+    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+) (?:\ufeff)?(?P<text>.*)'
+)
+# rsyslog's $RepeatedMsgReduction. The lines it leaves out carry no stamps of their own.
+_REPEATED = re.compile(r"message repeated (?P<count>\d+) times: \[ ?(?P<text>.*)\]")
+# `Q: text`. A short id is hexadecimal; a long one is base 52, a `z`, base 51, without vowels.
+_QUEUE_ID = r"[0-9A-F]{6,16}|(?=\w*z)[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,24}"
 _QUEUED = re.compile(rf"(?P<queue_id>{_QUEUE_ID}): (?P<text>.*)")
+# An address in angle brackets. A quoted local part may hold any character.
+_ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^">])*'
 _ATTEMPT = re.compile(
-    r"to=<(?P<to>[^>]*)>, (?:orig_to=<(?P<orig_to>[^>]*)>, )?relay=(?P<relay>[^,]+), "
+    rf"to=<(?P<to>{_ADDRESS})>, (?:orig_to=<(?P<orig_to>{_ADDRESS})>, )?relay=(?P<relay>[^,]+), "
     r"(?:conn_use=\d+, )?delay=(?P<delay>[\d.]+), delays=(?P<delays>[\d./]+), "
+    r"(?:tls=[^,]*, )?"
     r"dsn=(?P<dsn>[\d.]+), status=(?P<status>[\w-]+)(?: \((?P<detail>.*)\))?"
 )
-_PICKED_UP = re.compile(r"uid=(?P<uid>\d+) from=<(?P<sender>[^>]*)>")
+_PICKED_UP = re.compile(
+    rf"uid=(?P<uid>\d+) from=<(?P<sender>{_ADDRESS})>(?: orig_id=(?P<original>\w+))?"
+)
 _ACCEPTED = re.compile(
     r"client=(?P<client>[^,]+)(?:, sasl_method=(?P<method>[^,]+))?"
     r"(?:, sasl_username=(?P<user>[^,]+))?"
 )
-_IDENTIFIED = re.compile(r"(?:resent-)?message-id=(?P<id>.*)")
-_ACTIVATED = re.compile(r"from=<(?P<sender>[^>]*)>, size=(?P<size>\d+), nrcpt=(?P<count>\d+)")
-_NOTIFIED = re.compile(rf"sender (?P<kind>[\w -]+) notification: (?P<queue_id>{_QUEUE_ID})")
-_QUEUED_AS = re.compile(rf"queued as (?P<queue_id>{_QUEUE_ID})")
-_COMPLAINTS = ("warning:", "error:", "fatal:", "panic:", "connect to ", "reject:")
+_IDENTIFIED = re.compile(r"(?P<resent>resent-)?message-id=(?P<id>.*)")
+_ACTIVATED = re.compile(rf"from=<(?P<sender>{_ADDRESS})>, size=(?P<size>\d+), nrcpt=(?P<count>\d+)")
+_EXPIRED = re.compile(
+    rf"from=<(?P<sender>{_ADDRESS})>, status=(?P<status>(?:force-)?expired), returned to sender"
+)
+_NOTIFIED = re.compile(
+    rf"(?P<reader>sender|postmaster) (?P<kind>[\w -]+) notification: (?P<queue_id>{_QUEUE_ID})"
+)
+# `reject: RCPT from`, `milter-reject: END-OF-MESSAGE from`, `milter-header-hold: header`.
+_INSPECTED = re.compile(
+    r"(?:milter-(?:(?:header|body|content)-)?)?(?P<action>reject|discard|hold): (?P<where>\S+)"
+)
+_QUEUED_AS = re.compile(rf"\b(?:queued|forwarded) as (?P<queue_id>{_QUEUE_ID})\b")
+_COMPLAINTS = ("warning:", "error:", "fatal:", "panic:", "connect to ")
+# What header_checks(5) and body_checks(5) log for a WARN rule is no failure.
+_WARN_RULE = re.compile(r"warning: (?:header|body|content) ")
+# What a client asks for one recipient; every other refusal is of the whole message.
+_FOR_ONE = ("RCPT", "VRFY", "ETRN")
+_NETWORK_RELAY = re.compile(r"(?P<name>[^\[\s]+)\[(?P<address>[^\]]+)\](?::\d+)?")
+# The programs that syslog names `SYSLOG_NAME/PROGRAM`, whatever $syslog_name is (postconf(5)).
+_PROGRAMS = frozenset(
+    {
+        "anvil", "bounce", "cleanup", "discard", "dnsblog", "error", "flush", "lmtp", "local",
+        "master", "nqmgr", "oqmgr", "pickup", "pipe", "postalias", "postcat", "postconf",
+        "postdrop", "postfix", "postfix-script", "postfix-tls-script", "postkick", "postlock",
+        "postlog", "postlogd", "postmap", "postmulti", "postqueue", "postscreen", "postsuper",
+        "proxymap", "qmgr", "qmqpd", "scache", "sendmail", "showq", "smtp", "smtpd", "spawn",
+        "tlsmgr", "tlsproxy", "trivial-rewrite", "verify", "virtual",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PickedUp:
-    """pickup(8) took a message that a local user gave to sendmail(1)."""
+    """pickup(8) took a message that a local user gave to sendmail(1).
+
+    `original_id` is the queue id before `postsuper -r`, or "".
+    """
 
     uid: int
     sender: str
+    original_id: str = ""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """smtpd(8) took a message from `client`, `name[address]`; SASL names are empty without."""
+    """smtpd(8) took a message from `client`, `name[address]`. SASL names are "" without AUTH."""
 
     client: str
     sasl_method: str
@@ -54,9 +102,13 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Identified:
-    """cleanup(8) read the Message-ID header, given without its angle brackets."""
+    """cleanup(8) read the Message-ID header, given without its angle brackets.
+
+    With `resent` it was the Resent-Message-ID, which a message may have too (RFC 5322, 3.6.6).
+    """
 
     message_id: str
+    resent: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +124,14 @@ class Activated:
 class Attempt:
     """One try to deliver to one recipient.
 
-    `delay` and `delays` are seconds; the four are: before the queue manager, in the queue,
-    connecting, sending (postconf(5), delay_logging_resolution_limit). `status` is Postfix's
-    word: sent, deferred, bounced, expired, undeliverable.
+    `agent` is the program that tried: smtp, lmtp, local, virtual, pipe, error, discard, or
+    whatever gave the recipient up before. `delay` and `delays` are in seconds; the four are:
+    before the queue manager, in the queue, connecting, sending (postconf(5),
+    delay_logging_resolution_limit). `status` is Postfix's word: sent, deferred, bounced,
+    SOFTBOUNCE, deliverable, undeliverable.
     """
 
+    agent: str
     recipient: str
     original_recipient: str
     relay: str
@@ -88,39 +143,135 @@ class Attempt:
 
     @property
     def next_queue_id(self) -> str:
-        """The id the next server gave the message in its answer; empty where it gave none."""
+        """The queue id that the message has next: given by the server, or by local(8).
+
+        It is "" if there is none. Only a delivery has one: any reply may hold these words.
+        """
         found = _QUEUED_AS.search(self.detail) if self.status == "sent" else None
         return found["queue_id"] if found else ""
 
     @property
+    def server(self) -> tuple[str, str] | None:
+        """Name and address of the server that it was handed to over the network.
+
+        None for a program, a local socket (`relay=host[private/dovecot-lmtp]`) or no relay.
+        """
+        found = _NETWORK_RELAY.fullmatch(self.relay)
+        if found is None or not _is_address(found["address"]):
+            return None
+        return found["name"], found["address"]
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only verified the address (`sendmail -bv`, verify(8)): nothing was sent."""
+        return self.status in ("deliverable", "undeliverable")
+
+    @property
     def is_final(self) -> bool:
         """Whether this recipient is settled: a deferred message is tried again."""
-        return self.status != "deferred"
+        return self.status not in ("deferred", "SOFTBOUNCE")
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the recipient did not get the message in this try."""
+        return self.status != "sent" and not self.is_probe
+
+    @property
+    def is_relay(self) -> bool:
+        """Whether the message was handed to another server, which now answers for it."""
+        if self.status != "sent" or self.server is None:
+            return False
+        # LMTP (RFC 2033) is spoken to a final delivery agent, or to a filter with a queue.
+        return self.agent != "lmtp" or bool(self.next_queue_id)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the message is in a mailbox now, or with a program that delivers."""
+        if self.status != "sent" or self.is_relay or self.next_queue_id:
+            return False
+        return self.agent not in ("discard", "error")
+
+
+@dataclass(frozen=True)
+class Expired:
+    """qmgr(8) gave the message up, too old or by `postsuper -f`, and returned it to the sender."""
+
+    sender: str
+    status: str
 
 
 @dataclass(frozen=True)
 class Notified:
-    """bounce(8) wrote a notice to the sender: another message, with a queue id of its own."""
+    """bounce(8) wrote a notice: another message, with a queue id of its own.
 
+    `reader` is sender or postmaster, `kind` non-delivery, delay or delivery status.
+    """
+
+    reader: str
     kind: str
     queue_id: str
 
 
 @dataclass(frozen=True)
+class Inspected:
+    """An access rule, a content rule or a milter stopped a message or one recipient.
+
+    `action` is reject, discard or hold. `where` is the SMTP command or the part of the message.
+    """
+
+    action: str
+    where: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it decides about the whole message, not about one recipient."""
+        return self.action != "reject" or self.where not in _FOR_ONE
+
+    @property
+    def ends(self) -> bool:
+        """Whether the queue file is gone with it; a held message stays."""
+        return self.is_whole and self.action != "hold"
+
+
+@dataclass(frozen=True)
+class Held:
+    """postsuper(1) put the message on hold, or released it."""
+
+    released: bool
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """postsuper(1) gave the message back to pickup(8), which gives it another queue id."""
+
+
+@dataclass(frozen=True)
 class Removed:
-    """qmgr(8) removed the queue file: nothing is left to do for it on this host."""
+    """The queue file is gone: nothing is left to do for it on this host."""
 
 
-Event = PickedUp | Accepted | Identified | Activated | Attempt | Notified | Removed
+Event = (
+    PickedUp
+    | Accepted
+    | Identified
+    | Activated
+    | Attempt
+    | Expired
+    | Notified
+    | Inspected
+    | Held
+    | Requeued
+    | Removed
+)
 
 
 @dataclass(frozen=True)
 class Record:
     """One log line. `event` is None for a line that is no station of a message's way.
 
-    `host` is the name in the line; who reads a lab's logs puts the lab's name there.
-    `program` is the daemon's short name (`smtp`, `qmgr`, `dovecot`), `queue_id` is empty for
-    a line about no queue file, `text` is what the program said.
+    `host` is the name in the line; whoever reads a lab's logs replaces it by the lab's name.
+    `program` is the daemon's short name (`smtp`, `qmgr`, `dovecot`), `queue_id` is "" for a
+    line about no queue file, `text` is what the program said.
     """
 
     time: datetime
@@ -135,8 +286,10 @@ class Record:
     def is_complaint(self) -> bool:
         """Whether the line may explain a failure."""
         if isinstance(self.event, Attempt):
-            return self.event.status != "sent"
-        return self.text.startswith(_COMPLAINTS)
+            return self.event.is_failure
+        if isinstance(self.event, Expired) or _INSPECTED.match(self.text):
+            return True
+        return self.text.startswith(_COMPLAINTS) and not _WARN_RULE.match(self.text)
 
     def __str__(self) -> str:
         parts = (f"{self.program}[{self.pid}]" if self.pid else self.program, self.queue_id)
@@ -144,66 +297,114 @@ class Record:
 
 
 def parse_line(line: str, now: datetime) -> Record | None:
-    """One syslog line as a Record; None for a line that is none (a cut one, a journal remark).
+    """One line of a mail log as a Record; None for anything else (a cut line, a journal remark).
 
-    `now` is the host's own time with its offset from UTC: an RFC 3164 stamp has neither year
-    nor offset, and takes both from it.
+    Args:
+        line: the line. If it stands for several equal ones, the Record is one of them.
+        now: the host's own time with its offset from UTC. An RFC 3164 stamp has neither year
+            nor offset, and takes both from it.
     """
-    found = _LINE.fullmatch(line.rstrip("\n"))
+    return next(parse_lines(line, now), None)
+
+
+def parse_lines(line: str, now: datetime) -> Iterator[Record]:
+    """The Records of one line: several for `message repeated N times`. See parse_line."""
+    text = line.rstrip("\n")
+    found = _LINE.fullmatch(text) or _LINE_5424.fullmatch(text)
     time = _time(found["stamp"], now) if found else None
     if found is None or time is None:
-        return None
-    program, text, queue_id = found["tag"], found["text"], ""
-    event: Event | None = None
-    if program.startswith("postfix"):
-        # `postfix/submission/smtpd`, `postfix-out/smtp`: the daemon is the last part.
-        program = program.rsplit("/", 1)[-1]
+        return
+    said, count = found["text"], 1
+    if repeated := _REPEATED.fullmatch(said):
+        said, count = repeated["text"], int(repeated["count"])
+    pid = int(found["pid"] or 0)
+    record = _record(time, found["host"], found["tag"], pid, said)
+    for _number in range(count):
+        yield record
+
+
+def _record(time: datetime, host: str, tag: str, pid: int, text: str) -> Record:
+    queue_id, event = "", None
+    program = tag.rsplit("/", 1)[-1]
+    # `postfix/submission/smtpd`, `postfix-out/smtp`, `mta/qmgr`: the daemon is the last part.
+    if tag.startswith("postfix") or ("/" in tag and program in _PROGRAMS):
         if queued := _QUEUED.fullmatch(text):
             queue_id, text = queued["queue_id"], queued["text"]
-            event = _event(text)
+            event = _event(program, text)
         elif text.startswith("NOQUEUE: "):
             text = text.removeprefix("NOQUEUE: ")
-    return Record(time, found["host"], program, int(found["pid"] or 0), queue_id, text, event)
+    else:
+        program = tag
+    return Record(time, host, program, pid, queue_id, text, event)
 
 
-def _event(text: str) -> Event | None:
-    if text == "removed":
-        return Removed()
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _event(program: str, text: str) -> Event | None:
+    if whole := _WHOLE_LINES.get(text):
+        return whole
+    if found := _ATTEMPT.fullmatch(text):
+        return _attempt(program, found)
     for pattern, make in _READERS:
         if found := pattern.match(text):
             return make(found)
     return None
 
 
-def _attempt(found: re.Match[str]) -> Event | None:
-    four = tuple(float(part) for part in found["delays"].split("/"))
-    if len(four) != 4:
+def _attempt(program: str, found: re.Match[str]) -> Event | None:
+    try:
+        before, queued, connecting, sending = (float(part) for part in found["delays"].split("/"))
+        delay = float(found["delay"])
+    except ValueError:
         return None
     return Attempt(
+        agent=program,
         recipient=found["to"],
         original_recipient=found["orig_to"] or "",
         relay=found["relay"],
-        delay=float(found["delay"]),
-        delays=four,
+        delay=delay,
+        delays=(before, queued, connecting, sending),
         dsn=found["dsn"],
         status=found["status"],
         detail=found["detail"] or "",
     )
 
 
+_WHOLE_LINES: dict[str, Event] = {
+    "removed": Removed(),
+    "requeued": Requeued(),
+    "placed on hold": Held(released=False),
+    "released from hold": Held(released=True),
+}
 _READERS = (
-    (_ATTEMPT, _attempt),
-    (_PICKED_UP, lambda found: PickedUp(int(found["uid"]), found["sender"])),
+    (
+        _PICKED_UP,
+        lambda found: PickedUp(int(found["uid"]), found["sender"], found["original"] or ""),
+    ),
     (
         _ACCEPTED,
         lambda found: Accepted(found["client"], found["method"] or "", found["user"] or ""),
     ),
-    (_IDENTIFIED, lambda found: Identified(found["id"].strip().strip("<>"))),
+    (
+        _IDENTIFIED,
+        lambda found: Identified(found["id"].strip().strip("<>"), bool(found["resent"])),
+    ),
     (
         _ACTIVATED,
         lambda found: Activated(found["sender"], int(found["size"]), int(found["count"])),
     ),
-    (_NOTIFIED, lambda found: Notified(found["kind"], found["queue_id"])),
+    (_EXPIRED, lambda found: Expired(found["sender"], found["status"])),
+    (
+        _NOTIFIED,
+        lambda found: Notified(found["reader"], found["kind"], found["queue_id"]),
+    ),
+    (_INSPECTED, lambda found: Inspected(found["action"], found["where"])),
 )
 
 
@@ -211,7 +412,7 @@ def _time(stamp: str, now: datetime) -> datetime | None:
     try:
         if stamp[0].isdigit():
             return datetime.fromisoformat(stamp)
-        # With the year in front, for February 29 exists only in some.
+        # With the year in front, because February 29 exists only in some.
         time = datetime.strptime(f"{now.year} {stamp}", "%Y %b %d %H:%M:%S")
         time = time.replace(tzinfo=now.tzinfo)
         # A line of December read in January; a day's grace for a clock that runs ahead.

@@ -1,61 +1,135 @@
-"""One message's way as stages a class can follow: who spoke, in which role, and what was done.
+"""One message's way as stages that a class can follow: who spoke, in which role, what was done.
 
-The roles and terms are the chapter's: MUA (mail client), MTA (relay, queue), MDA (local
-delivery). Each stage stands on a log line; the name lookup, which Postfix does not log, on
-the relay's name and address in the line of the delivery.
+The roles are the chapter's: MUA (mail client), MTA (relay, queue), MDA (local delivery). Every
+stage comes from a log line. Postfix does not log the name lookup: that stage comes from the
+relay's name and address in the line of the delivery. A stage is data; `wording` has the
+sentences.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from labctl.errors import WrongUsage
+from labctl.hint import commands
 from labctl.i18n import _
-from labctl.mailtest.journey import Journey, Visit, follow, follow_file
+from labctl.mailtest.journey import Journey, Visit, follow, follow_file, visits_of
 from labctl.mailtest.logs import newest_records
 from labctl.mailtest.postfixlog import (
     Accepted,
     Activated,
     Attempt,
+    Event,
+    Expired,
+    Held,
     Identified,
+    Inspected,
     Notified,
     PickedUp,
     Record,
     Removed,
+    Requeued,
 )
 from provision.step import Target
 
 LAST = "last"
 # How many lines back a message is looked for, on each host.
 _BACK = 20000
-_RELAY = re.compile(r"(?P<name>[^\[\s]+)\[(?P<address>[^\]]+)\](?::\d+)?")
-# Dovecot's summary at the end of a session, when it handed out a message at all.
+# Dovecot's summary at the end of a session, if it handed out a message at all.
 _FETCHED = re.compile(
     r"(?P<protocol>imap|pop3)\((?P<user>[^)]+)\)<.*?"
     r"(?:body_count=(?P<bodies>\d+)|retr=(?P<retrieved>\d+)/)"
 )
+_NON_DELIVERY = "non-delivery"
+
+
+class StageKind(StrEnum):
+    """What happens in a stage. The comment names the fields of Stage.facts."""
+
+    SUBMITTED = "submitted"
+    SUBMITTED_AUTH = "submitted-auth"  # user
+    RECEIVED = "received"  # client
+    CLEANED = "cleaned"
+    QUEUED = "queued"  # sender, size (bytes), count (of recipients)
+    LOOKED_UP = "looked-up"  # domain, name, address
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    RELAYED = "relayed"  # to, relay, seconds, next_queue_id
+    DELIVERED = "delivered"  # to, relay, seconds
+    FORWARDED = "forwarded"  # to, next_queue_id
+    DISCARDED = "discarded"  # to, or action and where
+    VERIFIED = "verified"  # to, status
+    DEFERRED = "deferred"  # to, status
+    BOUNCED = "bounced"  # to, status
+    EXPIRED = "expired"  # sender, status
+    REFUSED = "refused"  # action, where
+    HELD = "held"
+    RELEASED = "released"
+    REQUEUED = "requeued"
+    NON_DELIVERY_NOTICE = "non-delivery-notice"  # reader, notice_id
+    NOTICE = "notice"  # reader, notice, notice_id
+    REMOVED = "removed"
+    FETCHED = "fetched"  # user, protocol
+    OTHER = "other"
+
+    @property
+    def role(self) -> str:
+        """MUA, MTA, MDA or DNS."""
+        return _ROLES.get(self, "MTA")
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether the message did not get on here."""
+        return self in _TROUBLE
+
+
+_ROLES = {
+    StageKind.SUBMITTED: "MUA",
+    StageKind.SUBMITTED_AUTH: "MUA",
+    StageKind.FETCHED: "MUA",
+    StageKind.LOOKED_UP: "DNS",
+    StageKind.DELIVERED: "MDA",
+}
+_TROUBLE = frozenset(
+    {
+        StageKind.DEFERRED,
+        StageKind.BOUNCED,
+        StageKind.EXPIRED,
+        StageKind.REFUSED,
+        StageKind.DISCARDED,
+        StageKind.HELD,
+        StageKind.NON_DELIVERY_NOTICE,
+    }
+)
+
+Facts = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One station. `role` is MUA, MTA, MDA or DNS; `term` the chapter's word for what is done.
+    """One station of a message's way.
 
-    `time` is by the labctl machine's clock; `detail` is the log's own text. `reader` is the
-    account that fetched the message, empty for every other stage.
+    `time` is by the clock of labctl's machine, `detail` is the log's own text. `facts` are the
+    values of the kind. `reader` is the account that fetched the message, "" for other kinds.
     """
 
     time: datetime
     host: str
     program: str
     queue_id: str
-    role: str
-    term: str
-    what: str
+    kind: StageKind
     detail: str
+    facts: Facts = field(default_factory=dict)
     reader: str = ""
+
+    @property
+    def role(self) -> str:
+        """MUA, MTA, MDA or DNS."""
+        return self.kind.role
 
 
 @dataclass(frozen=True)
@@ -72,7 +146,8 @@ class Trace:
 def trace_message(targets: Mapping[str, Target], wanted: str = LAST) -> Trace:
     """The way of the message with that Message-ID or queue id, or of the last one.
 
-    Raises WrongUsage where no log names it.
+    Raises:
+        WrongUsage: no log names it.
     """
     return trace_records(newest_records(targets, _BACK), wanted)
 
@@ -95,15 +170,29 @@ def trace_records(records: Sequence[Record], wanted: str = LAST) -> Trace:
 def _find(records: Sequence[Record], wanted: str) -> Journey:
     name = wanted.strip().strip("<>")
     if name == LAST:
-        named = [record for record in records if isinstance(record.event, Identified)]
-        name = max(named, key=lambda record: record.time).queue_id if named else ""
+        name = _last_queue_id(records)
     for journey in (follow(name, records), follow_file(name, records)):
         if journey.visits:
             return journey
     raise WrongUsage(
         _("no mail log names the message {name}", name=repr(wanted)),
-        hint=_("labctl test-mail sends some; labctl logs shows their ids"),
+        hint=commands(
+            "labctl test-mail",
+            "labctl logs",
+            text=_("the first sends some messages, the second shows their ids"),
+        ),
     )
+
+
+def _last_queue_id(records: Sequence[Record]) -> str:
+    """The queue id of the newest message, or "". Verifying an address sends none."""
+    probes = {(v.host, v.queue_id) for v in visits_of(records) if v.is_probe}
+    named = [
+        record
+        for record in records
+        if isinstance(record.event, Identified) and (record.host, record.queue_id) not in probes
+    ]
+    return max(named, key=lambda record: record.time).queue_id if named else ""
 
 
 def _stages(journey: Journey, records: Sequence[Record]) -> Iterator[Stage]:
@@ -121,92 +210,116 @@ def _stages(journey: Journey, records: Sequence[Record]) -> Iterator[Stage]:
 
 
 def _stage(record: Record) -> Stage:
-    role, term, what = _meaning(record)
+    kind, facts = _meaning(record)
     return Stage(
-        record.time, record.host, record.program, record.queue_id, role, term, what, record.text
+        record.time, record.host, record.program, record.queue_id, kind, record.text, facts
     )
 
 
-def _meaning(record: Record) -> tuple[str, str, str]:
-    """Role, term and sentence of a line about a queue file."""
-    said: tuple[str, str, str]
+def _meaning(record: Record) -> tuple[StageKind, Facts]:
+    """Kind and facts of a line about a queue file."""
+    meaning: tuple[StageKind, Facts]
     match record.event:
         case PickedUp():
-            what = _("the mail command gave it to sendmail; pickup took it from the maildrop")
-            said = ("MUA", _("submission"), what)
+            meaning = StageKind.SUBMITTED, {}
         case Accepted(sasl_username=user) if user:
-            what = _("a mail client gave it over SMTP, with SMTP AUTH as {user}", user=user)
-            said = ("MUA", _("submission"), what)
+            meaning = StageKind.SUBMITTED_AUTH, {"user": user}
         case Accepted(client=client):
-            what = _("the server took it from {client}", client=client)
-            said = ("MTA", _("reception"), what)
+            meaning = StageKind.RECEIVED, {"client": client}
         case Identified():
-            said = ("MTA", _("cleanup"), _("headers completed, written to the queue"))
+            meaning = StageKind.CLEANED, {}
         case Activated(sender=sender, size=size, recipients=count):
-            what = _(
-                "from {sender}, {size} bytes, recipients: {count}; ready to be delivered",
-                sender=sender or "<>",
-                size=size,
-                count=count,
-            )
-            said = ("MTA", _("queue"), what)
+            meaning = StageKind.QUEUED, {"sender": sender, "size": size, "count": count}
         case Attempt() as attempt:
-            said = _delivered(attempt)
-        case Notified():
-            said = ("MTA", _("bounce"), _("the sender is told that it could not be delivered"))
+            meaning = _tried(attempt)
+        case Notified() as notice:
+            meaning = _notified(notice)
         case Removed():
-            said = ("MTA", _("queue"), _("done; removed from the queue"))
-        case None:
-            said = ("MTA", record.program, record.text)
-    return said
+            meaning = StageKind.REMOVED, {}
+        case event:
+            meaning = _intervention(event)
+    return meaning
 
 
-def _delivered(attempt: Attempt) -> tuple[str, str, str]:
-    fields = {"to": attempt.recipient, "relay": attempt.relay, "seconds": f"{attempt.delay:g}"}
-    if attempt.status == "deferred":
-        return "MTA", _("deferred"), _("not delivered to {to} now; it is tried again", **fields)
-    if attempt.status != "sent":
-        return "MTA", _("bounce"), _("given up for {to}", **fields)
-    if _RELAY.match(attempt.relay):
-        return "MTA", _("relay"), _("handed to {relay} for {to}, {seconds} s in all", **fields)
-    return "MDA", _("local delivery"), _("put into the mailbox of {to}", **fields)
+def _intervention(event: Event | None) -> tuple[StageKind, Facts]:
+    """What a rule, the administrator or the queue manager's patience did to the message."""
+    match event:
+        case Inspected(action=action, where=where):
+            return _INSPECTIONS[action], {"action": action, "where": where}
+        case Expired(sender=sender, status=status):
+            return StageKind.EXPIRED, {"sender": sender, "status": status}
+        case Held(released=released):
+            return StageKind.RELEASED if released else StageKind.HELD, {}
+        case Requeued():
+            return StageKind.REQUEUED, {}
+    return StageKind.OTHER, {}
+
+
+def _notified(notice: Notified) -> tuple[StageKind, Facts]:
+    is_bounce = notice.kind == _NON_DELIVERY and notice.reader == "sender"
+    kind = StageKind.NON_DELIVERY_NOTICE if is_bounce else StageKind.NOTICE
+    return kind, {"reader": notice.reader, "notice": notice.kind, "notice_id": notice.queue_id}
+
+
+_INSPECTIONS = {
+    "reject": StageKind.REFUSED,
+    "discard": StageKind.DISCARDED,
+    "hold": StageKind.HELD,
+}
+
+
+def _tried(attempt: Attempt) -> tuple[StageKind, Facts]:
+    facts: dict[str, str | int | float] = {
+        "to": attempt.recipient,
+        "relay": attempt.relay,
+        "seconds": attempt.delay,
+        "status": attempt.status,
+    }
+    if attempt.next_queue_id:
+        facts["next_queue_id"] = attempt.next_queue_id
+    if attempt.is_probe:
+        kind = StageKind.VERIFIED
+    elif not attempt.is_final:
+        kind = StageKind.DEFERRED
+    elif attempt.is_failure:
+        kind = StageKind.BOUNCED
+    elif attempt.is_relay:
+        kind = StageKind.RELAYED
+    elif attempt.is_local:
+        kind = StageKind.DELIVERED
+    else:
+        kind = StageKind.FORWARDED if attempt.next_queue_id else StageKind.DISCARDED
+    return kind, facts
 
 
 def _looked_up(
     record: Record, attempt: Attempt, following: Sequence[Sequence[Record]], active: datetime
 ) -> Iterator[Stage]:
-    """The name lookup before a relay: when the connecting began, and what it gave.
+    """The name lookup before a relay: when connecting began, and its result.
 
-    Not before the message was `active`: an open connection may have begun for another one.
+    It is not before the message was `active`: an open connection may have begun for another.
     """
-    relay = _RELAY.match(attempt.relay)
-    if relay is None:
+    if attempt.server is None or attempt.agent == "lmtp":
         return
+    name, address = attempt.server
     begun = record.time - timedelta(seconds=attempt.delays[2] + attempt.delays[3])
-    # The log's figures are rounded; the lookup was before the next server was spoken to.
+    # The log's figures are rounded. The lookup was before the next server was spoken to.
     spoken = [session[0].time for session in following if session]
     begun = max(active, min([begun, *(time - timedelta(microseconds=1) for time in spoken)]))
     domain = attempt.recipient.rpartition("@")[2]
-    what = _(
-        "the mail server of {domain} is {name} at {address}",
-        domain=domain,
-        name=relay["name"],
-        address=relay["address"],
-    )
     yield Stage(
         begun,
         record.host,
         record.program,
         record.queue_id,
-        "DNS",
-        _("name resolution"),
-        what,
+        StageKind.LOOKED_UP,
         f"relay={attempt.relay}",
+        {"domain": domain, "name": name, "address": address},
     )
 
 
 def _session(visit: Visit, records: Sequence[Record]) -> tuple[Record, ...]:
-    """The log lines of beginning and end of the SMTP session in which the message came."""
+    """The lines that begin and end the SMTP session in which the message came."""
     accepted = next((r for r in visit.records if isinstance(r.event, Accepted)), None)
     if accepted is None:
         return ()
@@ -224,37 +337,28 @@ def _session(visit: Visit, records: Sequence[Record]) -> tuple[Record, ...]:
 def _dialogue(session: Sequence[Record]) -> Iterator[Stage]:
     for r in session:
         begins = r.text.startswith("connect")
-        what = _("the SMTP dialogue begins") if begins else _("the SMTP dialogue ends")
-        yield Stage(r.time, r.host, r.program, "", "MTA", "SMTP", what, r.text)
+        kind = StageKind.CONNECTED if begins else StageKind.DISCONNECTED
+        yield Stage(r.time, r.host, r.program, "", kind, r.text)
 
 
 def _fetched(visit: Visit, records: Sequence[Record]) -> Iterator[Stage]:
-    """The first IMAP or POP3 session after the delivery that handed a message out."""
-    delivered = [
-        (record.time, record.event.recipient.partition("@")[0])
-        for record in visit.records
-        if isinstance(record.event, Attempt)
-        and record.event.status == "sent"
-        and not _RELAY.match(record.event.relay)
-    ]
-    for time, user in delivered:
-        for record in records:
-            found = _FETCHED.search(record.text) if record.program == "dovecot" else None
-            if found is None or record.host != visit.host or record.time < time:
-                continue
-            if found["user"] == user and int(found["bodies"] or found["retrieved"] or 0) > 0:
-                protocol = found["protocol"].upper()
-                what = _("{user} fetched mail over {protocol}", user=user, protocol=protocol)
-                term = _("reception by the mail client")
-                yield Stage(
-                    record.time,
-                    record.host,
-                    record.program,
-                    "",
-                    "MUA",
-                    term,
-                    what,
-                    record.text,
-                    reader=user,
-                )
-                break
+    """The first IMAP or POP3 session after each local delivery that handed a message out."""
+    for delivered in visit.records:
+        attempt = delivered.event
+        if not isinstance(attempt, Attempt) or not attempt.is_local:
+            continue
+        user = attempt.recipient.partition("@")[0]
+        later = (r for r in records if r.host == visit.host and r.time >= delivered.time)
+        first = next((r for r in later if _fetch_of(r, user)), None)
+        if first is not None:
+            facts = {"user": user, "protocol": _fetch_of(first, user)}
+            kind = StageKind.FETCHED
+            yield Stage(first.time, first.host, first.program, "", kind, first.text, facts, user)
+
+
+def _fetch_of(record: Record, user: str) -> str:
+    """The protocol by which the user fetched a message in the session that the line ends."""
+    found = _FETCHED.search(record.text) if record.program == "dovecot" else None
+    if found is None or found["user"] != user:
+        return ""
+    return found["protocol"].upper() if int(found["bodies"] or found["retrieved"] or 0) else ""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from labctl.i18n import _
-from labctl.mailtest.trace import Stage, Trace
+from labctl.mailtest.trace import Stage, StageKind, Trace
+from labctl.mailtest.wording import wording_of
 
 WIDTH = 960
 _TIME_WIDTH = 66
@@ -83,7 +84,8 @@ def sequence_of(trace: Trace) -> Sequence:
     rows: list[Row] = []
     y = _HEAD + 20
     for step in steps:
-        lines = _broken(step.stage.what)
+        words = wording_of(step.stage)
+        lines = _broken(words.what)
         seconds = (step.stage.time - steps[0].stage.time).total_seconds()
         rows.append(
             Row(
@@ -92,8 +94,8 @@ def sequence_of(trace: Trace) -> Sequence:
                 start=at[step.start],
                 end=at[step.end],
                 is_answer=step.is_answer,
-                is_trouble=step.stage.term in (_("bounce"), _("deferred")),
-                term=step.stage.term,
+                is_trouble=step.stage.kind.is_trouble,
+                term=words.term,
                 lines=lines,
             )
         )
@@ -107,32 +109,33 @@ def sequence_of(trace: Trace) -> Sequence:
 
 
 def _steps(trace: Trace) -> Iterator[_Step]:
-    """Each stage as a movement between two places, or at one."""
+    """Each stage as a movement between two places, or as an event at one."""
     writer = ("MUA", trace.sender)
     before: Place = writer
     for stage in trace.stages:
         server = ("MTA", stage.host)
-        if stage.reader:
-            mailbox = (to for to in trace.recipients if to.partition("@")[0] == stage.reader)
-            yield _Step(stage, ("MDA", stage.host), ("MUA", next(mailbox, stage.reader)))
-        elif stage.role == "MUA":
-            yield _Step(stage, writer, server)
-            before = server
-        elif stage.role == "MDA":
-            yield _Step(stage, server, ("MDA", stage.host))
-        elif stage.program == "smtpd" and not stage.queue_id and "connect" in stage.detail[:7]:
-            yield _Step(stage, before, server)
-        elif stage.program == "smtp" and stage.term == _("relay"):
-            # The line stands on the next server's answer.
-            yield _Step(stage, _answering(stage, trace), server, is_answer=True)
-        else:
-            yield _Step(stage, server, server)
+        match stage.kind:
+            case StageKind.FETCHED:
+                mailbox = (to for to in trace.recipients if to.partition("@")[0] == stage.reader)
+                yield _Step(stage, ("MDA", stage.host), ("MUA", next(mailbox, stage.reader)))
+            case StageKind.SUBMITTED | StageKind.SUBMITTED_AUTH:
+                yield _Step(stage, writer, server)
+                before = server
+            case StageKind.DELIVERED:
+                yield _Step(stage, server, ("MDA", stage.host))
+            case StageKind.CONNECTED:
+                yield _Step(stage, before, server)
+            case StageKind.RELAYED:
+                # The line was written after the next server's answer.
+                yield _Step(stage, _answering(stage, trace), server, is_answer=True)
+            case _:
+                yield _Step(stage, server, server)
 
 
 def _answering(stage: Stage, trace: Trace) -> Place:
-    """The server whose queue id stands in the answer; the sender's own where none is known."""
+    """The server that gave the queue id in the answer, or the sender's own if none is known."""
     for other in trace.stages:
-        if other.host != stage.host and other.queue_id and other.queue_id in stage.detail:
+        if other.host != stage.host and other.queue_id == stage.facts.get("next_queue_id"):
             return ("MTA", other.host)
     return ("MTA", stage.host)
 

@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from labctl.home import lab_home
 from labctl.mailtest.mailcommand import user_of
-from labctl.mailtest.trace import trace_records
+from labctl.mailtest.trace import StageKind, trace_records
 from labctl.mailtest.watch import Watch
 from provision.step import Target
 from tests.lab import marionette
@@ -139,7 +139,8 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
 
     def fetched() -> bool:
         stages = trace_records(watch.logs(), sent.queue_id).stages
-        return "user1 fetched mail over IMAP" in [stage.what for stage in stages]
+        fetches = [stage.facts for stage in stages if stage.kind is StageKind.FETCHED]
+        return {"user": "user1", "protocol": "IMAP"} in fetches
 
     until(fetched)
 

@@ -61,6 +61,7 @@ def test_all_figures_of_a_delivery() -> None:
     assert (record.host, record.program, record.pid) == ("host3", "smtp", 410)
     assert record.queue_id == "0D33C22840E"
     assert record.event == Attempt(
+        agent="smtp",
         recipient="user1@example1.jp",
         original_recipient="",
         relay="mail.example1.jp[192.168.56.101]:25",

@@ -6,7 +6,8 @@ import pytest
 
 from labctl.errors import ExitCode, WrongUsage
 from labctl.mailtest.postfixlog import Record
-from labctl.mailtest.trace import Trace, trace_records
+from labctl.mailtest.trace import StageKind, Trace, trace_records
+from labctl.mailtest.wording import wording_of
 from tests.unit.mailtest.recorded import records
 
 PAIRS = (
@@ -53,7 +54,12 @@ def sorted_tail(trace: Trace) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_name_lookup_tells_server_and_address(pair: tuple[str, str, str]) -> None:
     (lookup,) = [stage for stage in traced(pair).stages if stage.role == "DNS"]
-    assert "example1.jp is mail.example1.jp at 192.168.56.101" in lookup.what
+    assert lookup.facts == {
+        "domain": "example1.jp",
+        "name": "mail.example1.jp",
+        "address": "192.168.56.101",
+    }
+    assert "example1.jp is mail.example1.jp at 192.168.56.101" in wording_of(lookup).what
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -68,7 +74,8 @@ def test_a_fetch_after_the_delivery_ends_the_way(protocol: str) -> None:
     later = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
     fetch = Record(later, "host1", "dovecot", 0, "", FETCH[protocol])
     last = traced(PAIRS[0], fetch).stages[-1]
-    assert (last.role, last.what) == ("MUA", f"user1 fetched mail over {protocol}")
+    assert (last.role, last.kind, last.reader) == ("MUA", StageKind.FETCHED, "user1")
+    assert wording_of(last).what == f"user1 fetched mail over {protocol}"
 
 
 def test_a_fetch_before_the_delivery_or_of_nothing_or_of_another_is_none() -> None:
@@ -103,7 +110,8 @@ def test_a_message_no_log_names_is_wrong_usage(found: list[Record]) -> None:
 def test_a_deferred_message_is_still_held() -> None:
     trace = trace_records(records("postfix-3.7.log"), "A563F228A92")
     assert not trace.settled
-    assert "tried again" in trace.stages[-1].what
+    assert trace.stages[-1].kind is StageKind.DEFERRED
+    assert "tried again" in wording_of(trace.stages[-1]).what
 
 
 def test_a_message_without_message_id_is_followed_by_its_queue_ids() -> None:
@@ -113,6 +121,7 @@ def test_a_message_without_message_id_is_followed_by_its_queue_ids() -> None:
     assert {stage.queue_id for stage in trace.stages} == {"", "CCB1824A36F", "CFBB324A370"}
     assert trace.recipients == ("user1@example1.jp", "user2@example2.jp")
     submitted = trace.stages[1]
-    assert (submitted.role, submitted.what[-5:]) == ("MUA", "user1")
+    assert submitted.kind is StageKind.SUBMITTED_AUTH
+    assert submitted.facts == {"user": "user1"}
     last = trace.stages[-1]
-    assert (last.host, last.what) == ("host2", "user2 fetched mail over POP3")
+    assert (last.host, last.facts) == ("host2", {"user": "user2", "protocol": "POP3"})
