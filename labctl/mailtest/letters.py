@@ -88,7 +88,7 @@ def id_from_logs(letter: Letter, logs: Sequence[Record], run_id: str) -> str:
         events = [record.event for record in visit.records]
         ours = any(isinstance(e, PickedUp) and e.sender == letter.sender.mailbox for e in events)
         ids = [e.message_id for e in events if isinstance(e, Identified)]
-        if ours and ids and not ids[0].startswith(run_id):
+        if ours and ids and not ids[0].startswith(run_id) and not visit.is_probe:
             to = {attempt.recipient for attempt in visit.attempts}
             found.append((to != {letter.recipient.mailbox}, ids[0]))
     return min(found, key=lambda each: each[0], default=(True, ""))[1]

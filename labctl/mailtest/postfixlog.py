@@ -22,10 +22,11 @@ _STAMP = (
 _LINE = re.compile(
     rf"(?:<\d+>)?{_STAMP} (?P<host>\S+) (?P<tag>[^\s\[:]+)(?:\[(?P<pid>\d+)\])?: (?P<text>.*)"
 )
-# RFC 5424: version, stamp, host, program, process, message id, structured data, text.
+# RFC 5424: version, stamp, host, program, process, message id, structured data, text. rsyslog
+# cuts `postfix/smtp` down to `postfix`.
 _LINE_5424 = re.compile(
     rf"(?:<\d+>)?1 {_STAMP} (?P<host>\S+) (?P<tag>\S+) (?:(?P<pid>\d+)|-) \S+ "
-    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+) (?:\ufeff)?(?P<text>.*)'
+    r'(?:-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+) \ufeff? ?(?P<text>.*)'
 )
 # rsyslog's $RepeatedMsgReduction. The lines it leaves out carry no stamps of their own.
 _REPEATED = re.compile(r"message repeated (?P<count>\d+) times: \[ ?(?P<text>.*)\]")
@@ -72,7 +73,7 @@ _PROGRAMS = frozenset(
         "anvil", "bounce", "cleanup", "discard", "dnsblog", "error", "flush", "lmtp", "local",
         "master", "nqmgr", "oqmgr", "pickup", "pipe", "postalias", "postcat", "postconf",
         "postdrop", "postfix", "postfix-script", "postfix-tls-script", "postkick", "postlock",
-        "postlog", "postlogd", "postmap", "postmulti", "postqueue", "postscreen", "postsuper",
+        "postlog", "postlogd", "postmap", "postmulti", "postmulti-script", "postqueue", "postscreen", "postsuper",
         "proxymap", "qmgr", "qmqpd", "scache", "sendmail", "showq", "smtp", "smtpd", "spawn",
         "tlsmgr", "tlsproxy", "trivial-rewrite", "verify", "virtual",
     }
@@ -189,7 +190,7 @@ class Attempt:
         """Whether the message is in a mailbox now, or with a program that delivers."""
         if self.status != "sent" or self.is_relay or self.next_queue_id:
             return False
-        return self.agent not in ("discard", "error")
+        return self.relay != "none" and self.agent != "discard"
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,16 @@ file format. `stress-*.log` are of a stress test on Debian 12: `REPEATED` was ha
 for an answer of host2 did not reach host1 before its Postfix was killed; the others once.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labctl.mailtest.postfixlog import Record, parse_line
+from labctl.lab import load_edition
+from labctl.mailtest.letters import answer_to, first_letters
+from labctl.mailtest.postfixlog import Record, parse_lines
 
 DATA = Path(__file__).parent / "data"
-NOW = datetime(2026, 11, 25, 1, 30, tzinfo=UTC)
+NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 STRESS = ("stress-host1.log", "stress-host2.log")
 REPEATED = "labctl.1727e6d1eb41caad.quiet.1@example1.jp"
 KILLED = "labctl.1727e6d1eb41caad.postfix-killed.5@example1.jp"
@@ -26,5 +29,12 @@ def lines(name: str) -> list[str]:
 
 
 def records(*names: str) -> list[Record]:
-    parsed = [parse_line(line, NOW) for name in names for line in lines(name)]
-    return [record for record in parsed if record is not None]
+    return parsed(line for name in names for line in lines(name))
+
+
+def parsed(some: Iterable[str]) -> list[Record]:
+    return [record for line in some for record in parse_lines(line, NOW)]
+
+
+# An answer that user1 would give to a message of his own.
+LOCAL_ANSWER = answer_to(first_letters(load_edition("ubuntu-example").hosts, "t")[1])

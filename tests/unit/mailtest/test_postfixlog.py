@@ -37,8 +37,10 @@ def test_every_recorded_line_is_understood(path: Path) -> None:
         record = one(line)
         assert record.text and bool(record.pid) == (record.program != "dovecot")
         assert record.queue_id or record.event is None
-        # A line about a queue file always says something known about it.
-        assert (record.event is not None) == bool(record.queue_id)
+        # A line about a queue file says something known about it, but for a rule that only
+        # warns and for postsuper's mark before the queue manager acts.
+        known = bool(record.queue_id) and not record.text.startswith(("warning: header", "expired"))
+        assert (record.event is not None) == known
 
 
 @pytest.mark.parametrize("name", SENDERS)
