@@ -232,7 +232,9 @@ def test_a_program_that_is_not_postfix_has_no_queue_ids() -> None:
 
 
 def test_repeated_lines_are_unpacked() -> None:
-    assert any("message repeated 3 times: [ 8F2C1212144:" in x for x in lines("postfix-3.7-fates.log"))
+    assert any(
+        "message repeated 3 times: [ 8F2C1212144:" in x for x in lines("postfix-3.7-fates.log")
+    )
     repeated = [r for r in FATES if r.queue_id == "8F2C1212144"]
     assert len(repeated) == 4
     assert all(isinstance(r.event, Attempt) and r.event.status == "deferred" for r in repeated)
