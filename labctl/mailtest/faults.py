@@ -1,6 +1,6 @@
-"""What can befall a mail server, done to a running lab and mended again.
+"""Faults of a mail server, caused on a running lab and repaired again.
 
-Each is a context: on entry the fault is there, at the end the lab is whole, whatever happened
+Each is a context manager: the fault is there on entry, and repaired at the end, whatever happened
 in between.
 """
 
@@ -14,35 +14,24 @@ from labctl.i18n import _
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import HostState
+from labctl.scripts import Script
 from labctl.waiting import wait_until
 from provision.step import Target
 
-# How long a host may take to go off, in seconds.
+# Seconds that a host may take to switch off.
 _OFF = 60.0
 
-# Stopped first, so that the master starts no other child meanwhile; a child may end by itself.
-_KILL_POSTFIX = """
-master=$(tr -d ' ' </var/spool/postfix/pid/master.pid)
-kill -STOP "$master"
-kill -KILL "$master" $(pgrep -P "$master") || :
-"""
-# In both directions; in front of ufw's own rules, which let established connections through.
-_CUT = """
-iptables -w -I INPUT -s "$1" -j DROP
-iptables -w -I OUTPUT -d "$1" -j DROP
-"""
-_JOIN = """
-while iptables -w -D INPUT -s "$1" -j DROP 2>/dev/null; do :; done
-while iptables -w -D OUTPUT -d "$1" -j DROP 2>/dev/null; do :; done
-"""
+_KILL = Script("labctl.mailtest", "postfix-kill.sh")
+_CUT = Script("labctl.mailtest", "network-cut.sh")
+_JOIN = Script("labctl.mailtest", "network-join.sh")
 
 
 @contextmanager
 def postfix_killed(target: Target, progress: Progress = silent) -> Iterator[None]:
-    """Postfix's master and all its children ended by SIGKILL; then restarted by its admin."""
+    """Kill Postfix's master and all its children, then restart it as an administrator would."""
     progress(target.host.name, _("killing Postfix"))
     try:
-        target.remote.script(_KILL_POSTFIX)
+        target.remote.script(_KILL)
         yield
     finally:
         progress(target.host.name, _("starting Postfix again"))
@@ -51,7 +40,7 @@ def postfix_killed(target: Target, progress: Progress = silent) -> Iterator[None
 
 @contextmanager
 def network_cut(target: Target, progress: Progress = silent) -> Iterator[None]:
-    """Nothing passes between the host and the other mail server; all others reach both."""
+    """Drop all packets between the host and the other mail server. All others reach both."""
     progress(target.host.name, _("cutting the network"))
     try:
         target.remote.script(_CUT, str(target.peer.address))
@@ -62,17 +51,21 @@ def network_cut(target: Target, progress: Progress = silent) -> Iterator[None]:
 
 
 def join_network(target: Target) -> None:
-    """Takes away what `network_cut` put there, also where a killed labctl left it."""
+    """Remove the rules of `network_cut`, also those that a killed labctl left behind."""
     target.remote.script(_JOIN, str(target.peer.address))
 
 
 @contextmanager
 def host_off(target: Target, provider: Provider, progress: Progress = silent) -> Iterator[None]:
-    """The host shut down by its own poweroff; then booted. Raises LabError as the provider does."""
+    """Shut the host down by its own poweroff, then boot it.
+
+    Raises:
+        LabError: what the provider raises.
+    """
     name = target.host.name
     progress(name, _("switching off"))
     try:
-        # The answer may be cut off with the host.
+        # The connection may end before the answer.
         with suppress(LabError):
             target.remote.run(["systemctl", "--no-block", "poweroff"])
         target.remote.close()
@@ -87,7 +80,7 @@ def host_off(target: Target, provider: Provider, progress: Progress = silent) ->
 def power_cut(
     targets: Sequence[Target], provider: Provider, progress: Progress = silent
 ) -> Iterator[None]:
-    """The hosts without power from one moment to the next; then booted."""
+    """Cut the power of the hosts at once, then boot them."""
     for target in targets:
         progress(target.host.name, _("cutting the power"))
     try:

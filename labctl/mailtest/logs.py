@@ -1,8 +1,8 @@
 """The mail logs of the lab's hosts: from a mark on, the newest lines, or as they come.
 
-They are read from /var/log/mail.log where rsyslog runs, else from the journal (facility
-mail). Lines of several hosts are merged by time, each host's clock set right by what it
-showed when the reading began.
+Postfix may write a file of its own ($maillog_file); everything else goes to the file of a syslog
+daemon, or to the journal (facility mail). Lines of several hosts are merged by time. Each host's
+clock is corrected by what it showed when the reading began.
 """
 
 from __future__ import annotations
@@ -16,60 +16,56 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from labctl.errors import LabError
-from labctl.mailtest.postfixlog import Record, parse_line
+from labctl.mailtest.postfixlog import Record, parse_lines
+from labctl.parallel import on_each
+from labctl.scripts import Script
 from provision.step import Target
 
 if TYPE_CHECKING:
     from labctl.remote import Remote
 
-LOG_FILE = "/var/log/mail.log"
-
-_MARK = f"""
-date --iso-8601=ns
-if [ -f {LOG_FILE} ] && systemctl is-active --quiet rsyslog; then
-  echo file
-  stat -c '%i %s' {LOG_FILE}
-else
-  echo journal
-  journalctl --quiet --lines 0 --show-cursor SYSLOG_FACILITY=2 | sed -n 's/^-- cursor: //p'
-fi
-"""
-# A rotated log goes on under its old inode: its rest first, then the new file.
-_SINCE_FILE = f"""
-set -- "${{1%% *}}" "${{1#* }}"
-if [ "$(stat -c %i {LOG_FILE} 2>/dev/null)" = "$1" ]; then
-  tail -c "+$(($2 + 1))" {LOG_FILE}
-else
-  old=$(find /var/log -maxdepth 1 -name 'mail.log*' ! -name '*.gz' -inum "$1")
-  [ -z "$old" ] || tail -c "+$(($2 + 1))" "$old"
-  [ ! -f {LOG_FILE} ] || cat {LOG_FILE}
-fi
-"""
-_NEWEST_FILE = f"""
-place=$(stat -c '%i %s' {LOG_FILE})
-head -c "${{place#* }}" {LOG_FILE} | tail -n "$1"
-echo "-- cursor: $place"
-"""
+_PLACES = Script("labctl.mailtest", "log-places.sh")
+_SINCE = Script("labctl.mailtest", "log-since.sh")
+_NEWEST = Script("labctl.mailtest", "log-newest.sh")
+_PLACE = "-- place: "
 _CURSOR = "-- cursor: "
 _JOURNAL = ["journalctl", "--quiet", "--output", "short-iso-precise", "SYSLOG_FACILITY=2"]
 
 
 @dataclass(frozen=True)
-class LogMark:
-    """A place in a host's mail log. `now` was the host's clock, `ahead` how much it was fast.
+class LogFile:
+    """A place in a log file: how long it was, and which file it was."""
 
-    `position` is inode and size of the log file, or the journal's cursor.
+    path: str
+    inode: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A place in the journal. `cursor` is "" if the journal had no line of the mail system."""
+
+    cursor: str
+
+
+Place = LogFile | Journal
+
+
+@dataclass(frozen=True)
+class LogMark:
+    """The ends of a host's mail logs at one moment.
+
+    `now` was the host's clock, `ahead` is how much it was fast.
     """
 
     now: datetime
     ahead: timedelta
-    source: str
-    position: str
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a host's mail log; `time` by the labctl machine's clock, `text` without it."""
+    """A line of a host's mail log. `time` is by the clock of labctl's machine."""
 
     host: str
     time: datetime
@@ -77,67 +73,73 @@ class LogLine:
 
 
 def mark_log(remote: Remote) -> LogMark:
-    """The end of the host's mail log as it is now."""
+    """The ends of the host's mail logs as they are now."""
     before = datetime.now(UTC)
-    lines = remote.script(_MARK).stdout.splitlines()
+    clock, *places = remote.script(_PLACES).stdout.splitlines()
     after = datetime.now(UTC)
-    now = datetime.fromisoformat(lines[0])
-    # The host looked at its clock somewhere in between; a smaller difference is none.
+    now = datetime.fromisoformat(clock)
+    # The host looked at its clock somewhere in between, so a smaller difference means nothing.
     ahead = now - after if now > after else min(now - before, timedelta())
-    return LogMark(now, ahead, lines[1], lines[2] if len(lines) > 2 else "")
+    return LogMark(now, ahead, tuple(_place(line) for line in places))
 
 
 def records_since(target: Target, mark: LogMark) -> tuple[Record, ...]:
-    """What was logged after the mark, in the log's order, under the lab's name of the host."""
-    if mark.source == "file":
-        text = target.remote.script(_SINCE_FILE, mark.position).stdout
-    else:
-        after = [f"--after-cursor={mark.position}"] if mark.position else []
-        text = target.remote.run([*_JOURNAL, *after]).stdout
-    parsed = (parse_line(line, mark.now) for line in text.splitlines())
-    return tuple(replace(record, host=target.host.name) for record in parsed if record)
+    """What was logged after the mark, in the order of each log, under the lab's host name."""
+    lines = (line for place in mark.places for line in _since(target.remote, place))
+    return tuple(
+        replace(record, host=target.host.name)
+        for line in lines
+        for record in parse_lines(line, mark.now)
+    )
 
 
 def newest_lines(targets: Mapping[str, Target], count: int) -> tuple[LogLine, ...]:
     """The last `count` lines of each host's mail log, merged by time."""
-    return merge([_as_lines(_newest(target, count)[1]) for target in targets.values()])
+    found = on_each(targets.values(), lambda target: _newest(target, count))
+    return merge([_as_lines(log.records) for logs in found for log in logs])
 
 
 def newest_records(targets: Mapping[str, Target], count: int) -> tuple[Record, ...]:
     """The last `count` lines of each host's mail log as records, host after host.
 
-    They bear the lab's names, and times by the labctl machine's clock.
+    They have the lab's host names, and times by the clock of labctl's machine.
     """
-    return tuple(record for target in targets.values() for record in _newest(target, count)[1])
+    found = on_each(targets.values(), lambda target: _newest(target, count))
+    return tuple(record for logs in found for log in logs for record in log.records)
 
 
 def merge(each: Sequence[Sequence[LogLine]]) -> tuple[LogLine, ...]:
-    """The lines of several hosts by time; lines of one host keep their order."""
+    """Merge the lines of several logs by time. Lines of one log keep their order."""
     return tuple(heapq.merge(*each, key=lambda line: line.time))
 
 
 def follow_lines(targets: Mapping[str, Target], count: int) -> Iterator[LogLine]:
     """The last `count` lines of each host merged, then every new one as it comes.
 
-    Ends when all hosts stopped answering, with the error of the first that did.
+    Ends when no host answers any more.
+
+    Raises:
+        LabError: the error of the first host that stopped answering, at the end.
     """
     arrived: queue.Queue[LogLine | LabError | None] = queue.Queue()
 
-    def pump(target: Target, mark: LogMark) -> None:
+    def pump(target: Target, log: _Log) -> None:
         try:
-            stream = target.remote.stream(_following(mark))
-            for record in _records(target, mark, stream):
+            stream = target.remote.stream(_following(log.place))
+            for record in _records(target, log.mark, stream):
                 arrived.put(_as_line(record))
             arrived.put(None)
         except LabError as error:
             arrived.put(error)
 
-    newest = {name: _newest(target, count) for name, target in targets.items()}
-    yield from merge([_as_lines(records) for _mark, records in newest.values()])
-    for name, target in targets.items():
-        threading.Thread(target=pump, args=(target, newest[name][0]), daemon=True).start()
+    hosts = list(targets.values())
+    found = on_each(hosts, lambda target: _newest(target, count))
+    yield from merge([_as_lines(log.records) for logs in found for log in logs])
+    pumps = [(target, log) for target, logs in zip(hosts, found, strict=True) for log in logs]
+    for each in pumps:
+        threading.Thread(target=pump, args=each, daemon=True).start()
     failure: LabError | None = None
-    open_streams = len(targets)
+    open_streams = len(pumps)
     while open_streams:
         item = arrived.get()
         if isinstance(item, LogLine):
@@ -149,30 +151,67 @@ def follow_lines(targets: Mapping[str, Target], count: int) -> Iterator[LogLine]
         raise failure
 
 
-def _newest(target: Target, count: int) -> tuple[LogMark, tuple[Record, ...]]:
-    """The host's last lines, and the place right behind them."""
+@dataclass(frozen=True)
+class _Log:
+    """The newest lines of one log, and the place behind them."""
+
+    mark: LogMark
+    place: Place
+    records: tuple[Record, ...]
+
+
+def _newest(target: Target, count: int) -> list[_Log]:
+    """The last lines of each of the host's logs."""
     mark = mark_log(target.remote)
-    if mark.source == "file":
-        done = target.remote.script(_NEWEST_FILE, str(count))
-    else:
-        done = target.remote.run([*_JOURNAL, "--show-cursor", "--lines", str(count)])
-    lines = done.stdout.splitlines()
+    found = []
+    for place in mark.places:
+        lines, behind = _tail(target.remote, place, count)
+        found.append(_Log(mark, behind, tuple(_records(target, mark, lines))))
+    return found
+
+
+def _tail(remote: Remote, place: Place, count: int) -> tuple[list[str], Place]:
+    """The last lines of a log, and the place behind them."""
+    if isinstance(place, LogFile):
+        *lines, last = remote.script(_NEWEST, place.path, str(count)).stdout.splitlines()
+        inode, size = last.removeprefix(_PLACE).split()
+        return lines, LogFile(place.path, inode, int(size))
+    lines = remote.run([*_JOURNAL, "--show-cursor", "--lines", str(count)]).stdout.splitlines()
     if lines and lines[-1].startswith(_CURSOR):
-        mark = replace(mark, position=lines.pop().removeprefix(_CURSOR))
-    return mark, tuple(_records(target, mark, lines))
+        return lines, Journal(lines.pop().removeprefix(_CURSOR))
+    return lines, place
 
 
-def _following(mark: LogMark) -> list[str]:
-    if mark.source == "file":
-        start = int(mark.position.split()[1]) + 1
-        return ["tail", "--follow=name", "--retry", "--bytes", f"+{start}", LOG_FILE]
-    after = [f"--after-cursor={mark.position}"] if mark.position else []
-    return [*_JOURNAL, "--follow", "--no-tail", *after]
+def _since(remote: Remote, place: Place) -> list[str]:
+    if isinstance(place, LogFile):
+        done = remote.script(_SINCE, place.path, place.inode, str(place.size))
+    else:
+        done = remote.run([*_JOURNAL, *_after(place)])
+    return done.stdout.splitlines()
+
+
+def _following(place: Place) -> list[str]:
+    if isinstance(place, LogFile):
+        return ["tail", "--follow=name", "--retry", "--bytes", f"+{place.size + 1}", place.path]
+    return [*_JOURNAL, "--follow", "--no-tail", *_after(place)]
+
+
+def _after(place: Journal) -> list[str]:
+    return [f"--after-cursor={place.cursor}"] if place.cursor else []
+
+
+def _place(line: str) -> Place:
+    """A line of log-places.sh as data."""
+    kind, _blank, rest = line.partition(" ")
+    if kind == "journal":
+        return Journal(rest)
+    inode, size, path = rest.split(" ", 2)
+    return LogFile(path, inode, int(size))
 
 
 def _records(target: Target, mark: LogMark, lines: Iterable[str]) -> Iterator[Record]:
     for line in lines:
-        if record := parse_line(line, mark.now):
+        for record in parse_lines(line, mark.now):
             yield replace(record, host=target.host.name, time=record.time - mark.ahead)
 
 

@@ -73,7 +73,8 @@ _PROGRAMS = frozenset(
         "anvil", "bounce", "cleanup", "discard", "dnsblog", "error", "flush", "lmtp", "local",
         "master", "nqmgr", "oqmgr", "pickup", "pipe", "postalias", "postcat", "postconf",
         "postdrop", "postfix", "postfix-script", "postfix-tls-script", "postkick", "postlock",
-        "postlog", "postlogd", "postmap", "postmulti", "postmulti-script", "postqueue", "postscreen", "postsuper",
+        "postlog", "postlogd", "postmap", "postmulti", "postmulti-script", "postqueue",
+        "postscreen", "postsuper",
         "proxymap", "qmgr", "qmqpd", "scache", "sendmail", "showq", "smtp", "smtpd", "spawn",
         "tlsmgr", "tlsproxy", "trivial-rewrite", "verify", "virtual",
     }

@@ -1,8 +1,8 @@
 """A stream of messages that a host sends by itself, and its own record of what was accepted.
 
-It runs as a unit of systemd on the host, so it goes on while labctl is busy with a fault. What
-sendmail(1) said of each message is on the host's disk before the next one is sent: neither a
-lost connection nor a power cut makes the record forget one.
+The stream is a systemd unit on the host, so it continues while labctl causes a fault. The answer
+of sendmail(1) to each message is on the host's disk before the next one is sent. So neither a
+lost connection nor a power cut removes one from the record.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Literal
 from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.mailtest.mailcommand import user_of
+from labctl.scripts import Script
 from labctl.waiting import wait_until
 from provision.step import Target
 
@@ -24,56 +25,13 @@ Answer = Literal["accepted", "refused", "unanswered"]
 _UNIT = "labctl-mailtest-stream"
 # Seconds between two messages of a host.
 _PACE = "0.1"
-# How long the stream may take, in seconds: as a whole, and for each message.
+# Seconds that the stream may take: in any case, and for each message.
 _PATIENCE, _PATIENCE_EACH = 60.0, 2.0
 
-# Arguments: the record, the last number, what stands before and behind a token's number, from, to.
-# It goes on behind the last number that was begun, for a message whose answer nobody has seen
-# may have been accepted.
-_SEND = """\
-record=$1 last=$2 before=$3 behind=$4 from=$5 to=$6
-number=$(grep -c '^begin ' "$record") || :
-[ "$number" = 0 ] || grep -q "^end $number " "$record" || echo "end $number unanswered" >>"$record"
-while [ "$number" -lt "$last" ]; do
-  number=$((number + 1))
-  echo "begin $number" >>"$record"
-  sync "$record"
-  code=0
-  words=$(/usr/sbin/sendmail -i -f "$from" "$to" 2>&1 <<MESSAGE
-From: $from
-To: $to
-Subject: Stress test, message $number
-Message-ID: <$before$number$behind>
-
-This is message $number of the stress test.
-MESSAGE
-  ) || code=$?
-  echo "end $number $code $(printf %s "$words" | tr '\\n' ' ')" >>"$record"
-  sync "$record"
-  sleep "$7"
-done
-"""
-_PREPARE = """
-systemctl stop "$2-*" 2>/dev/null || :
-rm -rf /var/tmp/labctl-mailtest-stream.*
-folder=$(mktemp -d /var/tmp/labctl-mailtest-stream.XXXXXXXX)
-cat >"$folder/send"
-chown -R "$1:" "$folder"
-# What the test stands on must outlive a power cut; its messages are Postfix's care.
-sync
-echo "$folder"
-"""
-_START = """
-record=$1 user=$2 unit=$3 script=$4; shift 4
-[ -e "$record" ] || install -o "$user" -m 644 /dev/null "$record"
-# One that has sent its last message may still be ending.
-grep -q "^end $1 " "$record" || systemctl is-active --quiet "$unit" ||
-  systemd-run --quiet --collect --unit "$unit" --uid "$user" sh "$script" "$record" "$@"
-"""
-_REMOVE = """
-systemctl stop "$1-*" 2>/dev/null || :
-rm -rf "$2"
-"""
+_SEND = Script("labctl.mailtest", "stream-send.sh")
+_PREPARE = Script("labctl.mailtest", "stream-prepare.sh")
+_START = Script("labctl.mailtest", "stream-start.sh")
+_REMOVE = Script("labctl.mailtest", "stream-remove.sh")
 _LINE = re.compile(
     r"(?P<what>begin|end) (?P<number>\d+)(?: (?P<code>\d+) (?P<words>.*)| unanswered)?"
 )
@@ -81,10 +39,10 @@ _LINE = re.compile(
 
 @dataclass(frozen=True)
 class Sent:
-    """A message of the stream, known by its `token`, and how sendmail answered on `host`.
+    """A message of the stream, identified by its `token`, and how sendmail answered on `host`.
 
-    `unanswered` is one that was being handed over when the host lost its power: nobody was
-    told that it was accepted. `words` is what sendmail said.
+    `unanswered` means that the host lost its power during the submission: nobody was told that
+    the message was accepted. `words` is what sendmail said.
     """
 
     token: str
@@ -95,7 +53,7 @@ class Sent:
 
 
 class Stream:
-    """The stream of one host to the other. `phase` names a part of it, of so many messages."""
+    """The stream of one host to the other. A phase is a part of it, with a number of messages."""
 
     def __init__(self, target: Target, run_id: str, folder: str) -> None:
         self._target = target
@@ -107,7 +65,7 @@ class Stream:
         return self._target.host.name
 
     def start(self, phase: str, last: int) -> None:
-        """Lets the stream go on up to message `last` of the phase, where it does not run yet."""
+        """Let the stream run up to message `last` of the phase, unless it runs already."""
         host, peer = self._target.host, self._target.peer
         before, behind = self._around(phase)
         self._target.remote.script(
@@ -117,9 +75,10 @@ class Stream:
         )
 
     def wait(self, phase: str, number: int) -> None:
-        """Waits until so many messages of the phase were answered or given up.
+        """Wait until message `number` of the phase was answered.
 
-        Raises WrongState where the stream stands still.
+        Raises:
+            WrongState: the stream has stopped.
         """
         seconds = _PATIENCE + _PATIENCE_EACH * number
 
@@ -148,12 +107,12 @@ class Stream:
 
 
 def _unit(phase: str) -> str:
-    # One for each phase: the last one may still be ending when the next begins.
+    # One for each phase, because the last one may still be ending when the next begins.
     return f"{_UNIT}-{phase}"
 
 
 def read_record(text: str, host: str, phase: str, before: str, behind: str) -> tuple[Sent, ...]:
-    """A record's lines as messages; a line that a power cut left half written says nothing."""
+    """A record's lines as messages. A line that a power cut left half written does not count."""
     answers: dict[str, tuple[Answer, str]] = {}
     for line in text.splitlines():
         found = _LINE.fullmatch(line)
@@ -172,7 +131,7 @@ def read_record(text: str, host: str, phase: str, before: str, behind: str) -> t
 
 @contextmanager
 def streams(targets: Sequence[Target], run_id: str) -> Iterator[Mapping[str, Stream]]:
-    """A stream for each host, by name; ended and removed from the hosts at the end."""
+    """A stream for each host, by name. They are stopped and removed at the end."""
     folders = {target.host.name: _prepare(target) for target in targets}
     try:
         yield {
@@ -185,5 +144,5 @@ def streams(targets: Sequence[Target], run_id: str) -> Iterator[Mapping[str, Str
 
 
 def _prepare(target: Target) -> str:
-    argv = ["sh", "-euc", _PREPARE, "sh", user_of(target), _UNIT]
-    return target.remote.run(argv, stdin=_SEND).stdout.strip()
+    done = target.remote.script(_PREPARE, user_of(target), _UNIT, stdin=_SEND.text)
+    return done.stdout.strip()

@@ -23,6 +23,7 @@ from labctl.mailtest.watch import Watch
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import Astray, StressPhase, StressResult
+from labctl.scripts import Script
 from labctl.waiting import wait_until
 from provision.mailbox import boxes_kept
 from provision.step import Target
@@ -30,12 +31,7 @@ from provision.step import Target
 MESSAGES = 500
 # How long our messages may take to leave the queues once they are deleted there, in seconds.
 _EMPTYING = 60.0
-_DELETE = """
-find /var/spool/postfix/maildrop /var/spool/postfix/incoming /var/spool/postfix/active \
-  /var/spool/postfix/deferred /var/spool/postfix/hold -type f \
-  -exec grep -lF -- "Message-ID: <$1." {} + 2>/dev/null |
-  sed 's|.*/||' | postsuper -d - >/dev/null 2>&1 || :
-"""
+_DELETE = Script("labctl.mailtest", "queue-delete.sh")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """Where the messages of a stream are: counted by their tokens in queues and mailboxes.
 
-What Postfix promises: a message that was accepted is not lost, and is delivered once but for
-one case. Whoever takes a message over writes it to disk, says so, and only then does the other
-side forget it. Where the answer is lost, by a crash or a broken connection, the message is
-handed over once more (RFC 5321, section 4.5.3.2.6; RFC 1047). The logs tell such a second copy
-from one that must not be.
+Postfix promises that an accepted message is not lost, and is delivered once, with one exception.
+The side that takes a message writes it to disk and says so; only then the other side deletes it.
+If this answer is lost, by a crash or a broken connection, the message is sent again (RFC 5321,
+section 4.5.3.2.6; RFC 1047). The logs distinguish such a second copy from a wrong one.
 """
 
 from __future__ import annotations
@@ -21,21 +20,15 @@ from labctl.mailtest.postfixlog import Record
 from labctl.mailtest.stream import Sent
 from labctl.mailtest.watch import Watch
 from labctl.results import Astray
+from labctl.scripts import Script
 from provision.mailbox import delivered_ids
 from provision.step import Target
 
 _STORY = 24
-# Postfix's own words where the answer to a message's last line did not come.
+# What Postfix logs if the answer to the end of a message did not come.
 _AMBIGUOUS = "may be sent more than once"
 
-# A queue file is whole once its owner may execute it (mail_queue.h); one that is not is none:
-# nobody was told yet that it was accepted. A notice carries the token behind an id of its own.
-_QUEUED = """
-cd /var/spool/postfix
-find maildrop incoming active deferred hold -type f -perm -100 \
-  -exec grep -aHo 'Message-ID: <[^>]*>' {} + 2>/dev/null |
-  awk -v run="<$1." -F : '!seen[$1]++ && index($3, run)'
-"""
+_QUEUE_IDS = Script("labctl.mailtest", "queue-ids.sh")
 
 
 @dataclass(frozen=True)
@@ -47,10 +40,10 @@ class Tally:
 
 
 def count_messages(watch: Watch) -> Tally:
-    """Looks through both hosts, on the way the mail goes: queues first, then mailboxes.
+    """Count on both hosts, in the direction of the mail: queues first, then mailboxes.
 
-    Both queues are looked at twice, for a message may go from the one that is looked at later
-    to the one that was looked at already.
+    The queues are read twice, because a message may move from the queue that is read second to
+    the one that was read first.
     """
     queues = [watch.on_both(lambda target: queued_on(target, watch.run_id)) for _again in (1, 2)]
     boxes = watch.on_both(lambda t: delivered_ids(t.remote, user_of(t), watch.run_id))
@@ -65,7 +58,7 @@ def count_messages(watch: Watch) -> Tally:
 
 def queued_on(target: Target, run_id: str) -> list[str]:
     """The tokens in a host's queues, one for each queue file."""
-    return _tokens(target.remote.script(_QUEUED, run_id).stdout)
+    return _tokens(target.remote.script(_QUEUE_IDS, run_id).stdout)
 
 
 def _tokens(output: str) -> list[str]:
@@ -75,9 +68,10 @@ def _tokens(output: str) -> list[str]:
 def find_astray(
     sent: Sequence[Sent], tally: Tally, logs: Sequence[Record], peers: Mapping[str, str]
 ) -> tuple[Astray, ...]:
-    """The messages that are lost, or that came more than once, with what the logs tell of them.
+    """The messages that are lost or came more than once, with what the logs say about them.
 
-    `peers` is the receiving host by the sending one.
+    Args:
+        peers: the receiving host by the sending one.
     """
     files: dict[str, list[Visit]] = defaultdict(list)
     for visit in visits_of(logs):
@@ -108,7 +102,7 @@ def find_astray(
 
 
 def postfix_starts(logs: Iterable[Record]) -> Mapping[str, Sequence[datetime]]:
-    """When Postfix was started, by host, each by the host's own clock."""
+    """The times at which Postfix was started on each host, by the host's own clock."""
     starts: dict[str, list[datetime]] = defaultdict(list)
     for record in logs:
         if _is_start(record):
@@ -128,10 +122,11 @@ def repeated_at(
 ) -> str:
     """Where a message was handed over twice because the first answer was lost.
 
-    `submission` (pickup had the message in the queue, and not yet removed from the maildrop),
-    `smtp` (the receiver had it, the sender did not know), `local` (it was in the mailbox, and
-    the queue did not know); empty where the logs show no crash and no broken connection
-    for as many copies as there are.
+    Returns:
+        `submission` (pickup had the message in the queue, but not yet removed it from the
+        maildrop), `smtp` (the receiver had it, but the sender did not know), or `local` (it was
+        in the mailbox, but the queue did not know). It is "" if the logs do not show a crash or
+        a broken connection for each surplus copy.
     """
     own = [visit for visit in visits if visit.host == sender]
     theirs = [visit for visit in visits if visit.host != sender]
@@ -158,7 +153,7 @@ def _first(visit: Visit) -> datetime:
 
 
 def _restarts(visit: Visit, starts: Mapping[str, Sequence[datetime]]) -> int:
-    """How often Postfix was started while it had this queue file."""
+    """The number of times that Postfix was started while it had this queue file."""
     last = visit.records[-1].time
     return sum(_first(visit) <= time <= last for time in starts.get(visit.host, ()))
 
@@ -168,7 +163,7 @@ def _unsure(visit: Visit) -> int:
 
 
 def _story(message: Sent, visits: Sequence[Visit], logs: Sequence[Record]) -> tuple[str, ...]:
-    """What both hosts logged of the message, with Postfix's starts in between, host by host."""
+    """What the hosts logged about the message, and Postfix's starts meanwhile, host by host."""
     first = f"{message.host}: sendmail: {message.answer}"
     lines = [f"{first}: {message.words}" if message.words else first]
     for host in dict.fromkeys(visit.host for visit in visits):

@@ -20,6 +20,7 @@ from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent
 from labctl.report.diagram import Sequence, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
+from labctl.scripts import Script
 from labctl.session import Session
 from provision.step import Target
 
@@ -28,10 +29,8 @@ _DEVIATION = {
     "en": re.compile(r"\bDeviation: (?P<text>.+?)\s*$", re.MULTILINE),
     "ja": re.compile(r"逸脱: (?P<text>.+?)\s*$", re.MULTILINE),
 }
-_VERSIONS = r"""
-. /etc/os-release; echo "OS $PRETTY_NAME"
-dpkg-query -W -f '${Package} ${Version}\n' bind9 postfix sasl2-bin dovecot-imapd mailutils ufw
-"""
+_VERSIONS = Script("labctl.report", "versions.sh")
+_PACKAGES = ("bind9", "postfix", "sasl2-bin", "dovecot-imapd", "mailutils", "ufw")
 
 
 @dataclass(frozen=True)
@@ -109,5 +108,5 @@ def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
 
 
 def _versions(target: Target) -> dict[str, str]:
-    lines = target.remote.script(_VERSIONS, check=False).stdout.splitlines()
+    lines = target.remote.script(_VERSIONS, *_PACKAGES, check=False).stdout.splitlines()
     return dict(line.split(" ", 1) for line in lines if " " in line)

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from labctl.mailtest.conversation import run_mail_test
-from labctl.mailtest.logs import follow_lines, mark_log, newest_lines, records_since
+from labctl.mailtest.logs import (
+    Journal,
+    LogFile,
+    follow_lines,
+    mark_log,
+    newest_lines,
+    records_since,
+)
 from labctl.mailtest.trace import trace_message
 from labctl.results import Delivery, MailTestResult
 from provision.step import Target
@@ -246,8 +253,7 @@ def test_a_log_rotated_during_the_test_is_read_whole(targets: Targets) -> None:
     write = ["logger", "-p", "mail.info", "-t", "postfix/test[1]"]
     target.remote.run([*write, "before"])
     mark = mark_log(target.remote)
-    if mark.source != "file":
-        pytest.fail("the lab's hosts have rsyslog: the log must be a file")
+    assert [type(place) for place in mark.places] == [LogFile], "rsyslog runs on the lab's hosts"
     target.remote.run([*write, "in the old file"])
     target.remote.script(
         "until grep -q 'in the old file' /var/log/mail.log; do sleep 0.05; done; "
@@ -262,9 +268,22 @@ def test_a_log_rotated_during_the_test_is_read_whole(targets: Targets) -> None:
 def test_without_rsyslog_the_journal_tells_the_way(targets: Targets) -> None:
     stop = "systemctl stop rsyslog syslog.socket"
     with broken(targets["host1"], stop, "systemctl start rsyslog"):
-        assert mark_log(targets["host1"].remote).source == "journal"
+        places = mark_log(targets["host1"].remote).places
+        assert [type(place) for place in places] == [Journal]
         result = run_mail_test(targets)
         assert newest_lines({"host1": targets["host1"]}, 5)
+    assert result.ok
+    assert [hop.host for hop in by_way(result)["message", "user1"].hops] == ["host1", "host2"]
+
+
+def test_postfixs_own_log_file_tells_the_way(targets: Targets) -> None:
+    there = "/var/log/postfix.log"
+    begin = f"postconf -e maillog_file={there}; postfix stop; postfix start"
+    end = f"postfix stop; postconf -X maillog_file; rm {there}; systemctl restart postfix"
+    with broken(targets["host1"], begin, end):
+        places = mark_log(targets["host1"].remote).places
+        assert [getattr(place, "path", "") for place in places] == [there, "/var/log/mail.log"]
+        result = run_mail_test(targets)
     assert result.ok
     assert [hop.host for hop in by_way(result)["message", "user1"].hops] == ["host1", "host2"]
 

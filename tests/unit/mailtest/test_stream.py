@@ -47,7 +47,7 @@ def test_a_refusal_whose_text_looks_like_an_answer_is_one_message() -> None:
 
 def send(record: Path, last: int, sendmail: str) -> str:
     """Runs the host's own script up to message `last`, with another program for sendmail."""
-    script = _SEND.replace("/usr/sbin/sendmail", f"sh -c '{sendmail}' sh")
+    script = _SEND.text.replace("/usr/sbin/sendmail", f"sh -c '{sendmail}' sh")
     words = [str(record), str(last), *AROUND, "user1@example1.jp", "user2@example2.jp", "0"]
     subprocess.run(["sh", "-c", script, "sh", *words], check=True)
     return record.read_text(encoding="utf-8")
