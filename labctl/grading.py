@@ -1,17 +1,25 @@
-"""Grades a lab that a person set up: every section on every host, hosts in parallel."""
+"""Grades a lab that a person set up: every section on every host, hosts in parallel.
+
+One wrong thing gives one failure. A step whose precondition failed is not checked; it is
+`blocked` and names that precondition. Checks mostly wait (a refused password takes two seconds),
+so those that are independent run together.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from labctl.errors import WrongUsage
 from labctl.i18n import _
 from labctl.junit import Case
+from labctl.mailtest.letters import new_run_id
+from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
-from provision.grade import grade
+from provision.mailbox import boxes_kept
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS, find_step, in_book_order
 
@@ -28,7 +36,11 @@ class Grades:
 
 
 def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
-    """The steps of these names, in order; by default the book's. WrongUsage for no step."""
+    """The steps of these names, in the book's order; by default the steps of the book.
+
+    Raises:
+        WrongUsage: there is no step of that name.
+    """
     if not names:
         return BOOK
     wanted = {find_step(name).name for name in names}
@@ -42,9 +54,15 @@ def grade_hosts(
     *,
     sends: bool = True,
 ) -> Grades:
-    """Checks the steps on all hosts at once; `sends` as in provision.grade.
+    """Check the steps on all hosts at once. It only reads.
 
-    Only reads; tells `progress` each section as it begins. Raises LabError where a host is gone.
+    Args:
+        progress: is called when a section begins.
+        sends: as in `grade`.
+
+    Raises:
+        WrongUsage: there is no host, or none of the steps is in this lab.
+        LabError: a host does not answer.
     """
     if not targets:
         raise WrongUsage(_("no host to check"))
@@ -57,12 +75,77 @@ def grade_hosts(
             ),
             hint=_("labctl check --list names the sections; `extras` in labctl.toml adds some"),
         )
-    with ThreadPoolExecutor(len(targets)) as pool:
-        begun = [
-            pool.submit(grade, target, steps, progress, sends=sends) for target in targets.values()
-        ]
-        each = [graded.result() for graded in begun]
+    each = on_each(targets.values(), lambda target: grade(target, steps, progress, sends=sends))
     return Grades(in_book_order(report for reports in each for report in reports))
+
+
+def grade(
+    target: Target,
+    chosen: Sequence[Step] = BOOK,
+    progress: Progress = silent,
+    *,
+    sends: bool = True,
+) -> tuple[StepReport, ...]:
+    """Check the chosen steps and those that they require on one host.
+
+    It only reads, and puts the account's mailbox back as it was.
+
+    Args:
+        sends: send a message to the account, to try the delivery.
+
+    Returns:
+        The reports of the chosen steps, in their order.
+
+    Raises:
+        WrongState: the host does not answer, or the mailbox stays locked.
+    """
+    wanted = [step for step in chosen if step.applies_to(target.scene)]
+    if not any(step.opens_mailbox for step in wanted):
+        return _graded(target, wanted, progress)
+    mark = new_run_id()
+    with boxes_kept([target], mark):
+        return _graded(replace(target, letter=mark if sends else ""), wanted, progress)
+
+
+def _graded(target: Target, wanted: Sequence[Step], progress: Progress) -> tuple[StepReport, ...]:
+    begun: dict[str, Future[StepReport]] = {}
+    # Each step has its own thread, so one that waits for its preconditions delays no other.
+    with ThreadPoolExecutor(len(STEPS)) as pool:
+        for step in wanted:
+            _begin(pool, target, step, begun, progress)
+        return tuple(begun[step.name].result() for step in wanted)
+
+
+def _begin(
+    pool: ThreadPoolExecutor,
+    target: Target,
+    step: Step,
+    begun: dict[str, Future[StepReport]],
+    progress: Progress,
+) -> Future[StepReport]:
+    if step.name not in begun:
+        # A precondition may come later in the book: AUTH needs the account of a later section.
+        needed = [
+            _begin(pool, target, other, begun, progress)
+            for other in STEPS
+            if other.name in step.requires
+        ]
+        begun[step.name] = pool.submit(_grade_one, target, step, needed, progress)
+    return begun[step.name]
+
+
+def _grade_one(
+    target: Target, step: Step, needed: Sequence[Future[StepReport]], progress: Progress
+) -> StepReport:
+    for before in (future.result() for future in needed):
+        if before.outcome is not Outcome.OK:
+            cause = before.blocked_by or before.step
+            return StepReport(step.name, step.section, target.host.name, 0, blocked_by=cause)
+    progress(target.host.name, step.section)
+    begun = time.monotonic()
+    findings = tuple(step.check(target))
+    seconds = time.monotonic() - begun
+    return StepReport(step.name, step.section, target.host.name, seconds, findings=findings)
 
 
 def junit_cases(grades: Grades) -> list[Case]:
@@ -80,7 +163,7 @@ def junit_cases(grades: Grades) -> list[Case]:
 
 
 def wrong(report: StepReport) -> list[Finding]:
-    """The findings that are not as they should be."""
+    """The findings that are not right."""
     return [finding for finding in report.findings if not finding.ok]
 
 

@@ -16,14 +16,37 @@ class Outcome(StrEnum):
     BLOCKED = "blocked"
 
 
+class ChangeKind(StrEnum):
+    """What a step can do to a host. A script on a host prints these words."""
+
+    WROTE = "wrote"
+    INSTALLED = "installed"
+    ENABLED = "enabled"
+    STARTED = "started"
+    RESTARTED = "restarted"
+    RELOADED = "reloaded"
+    BUILT = "built"
+    MADE = "made"
+    MADE_PASSABLE = "made-passable"
+    SET_OWNER = "set-owner"
+    SET_PASSWORD = "set-password"
+    ENDED_EXPIRY = "ended-expiry"
+    GAVE_SHELL = "gave-shell"
+    ADDED_ACCOUNT = "added-account"
+    ADDED_GROUP = "added-group"
+    ADDED_POSTFIX_TO_GROUP = "added-postfix-to-group"
+    ADDED_STATOVERRIDE = "added-statoverride"
+    CHROOTED = "chrooted"
+    CLEARED_MAIL = "cleared-mail"
+    CLEARED_SETTINGS = "cleared-settings"
+
+
 @dataclass(frozen=True)
 class Change:
-    """One thing a step changed on a host, in a few words: `wrote /etc/postfix/main.cf`.
+    """One thing that a step changed on a host. `subject` is a path, unit, package or account."""
 
-    In English, as the scripts on the hosts say it; provision.changes has it in other languages.
-    """
-
-    what: str
+    kind: ChangeKind
+    subject: str
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+# Seconds that a script may take. In a virtual machine on an old computer a service takes more
+# than a minute to restart.
+PATIENCE = 240.0
+
 _INCLUDE = re.compile(r"^\. \./(?P<name>[\w.-]+\.sh)$", re.MULTILINE)
 
 

@@ -12,12 +12,13 @@ from labctl.errors import WrongState
 from labctl.home import LabHome, lab_home, name_option
 from labctl.i18n import _, prefer_language
 from labctl.lab import LAB_FILE, Lab, load_lab
+from labctl.parallel import on_each
 from labctl.providers.base import Provider, never_made
 from labctl.providers.choose import Choice, choose, make_provider
 from labctl.providers.settings import check_settings, ignored_keys
 from labctl.results import HostState
 from labctl.state import LabState, read_state
-from provision.step import Scene, Target
+from provision.step import Scene, Target, target_on
 
 # The checkpoint of a lab that has all steps.
 WHOLE = "ready"
@@ -66,19 +67,22 @@ class Session:
 
     @contextmanager
     def targets(self, hosts: list[str] | None = None) -> Iterator[Mapping[str, Target]]:
-        """The running hosts, connected at first use; closed at the end."""
+        """The running hosts by name. Their connections are closed at the end.
+
+        Raises:
+            WrongState: a host does not answer.
+        """
         from labctl.remote import Remote
 
         endpoints = self.provider.endpoints()
         names = hosts if hosts is not None else [host.name for host in self.lab.hosts]
         credentials = self.credentials
         with ExitStack() as stack:
-            yield {
-                name: Target(
-                    self.scene(name), stack.enter_context(Remote(endpoints[name])), credentials
-                )
-                for name in names
-            }
+            remotes = {name: stack.enter_context(Remote(endpoints[name])) for name in names}
+            opened = on_each(
+                names, lambda name: target_on(self.scene(name), remotes[name], credentials)
+            )
+            yield dict(zip(names, opened, strict=True))
 
 
 @dataclass(frozen=True)

@@ -4,100 +4,27 @@ from __future__ import annotations
 
 from labctl.i18n import N_, _
 from labctl.results import Change, Finding
+from labctl.scripts import Script
+from provision.changes import host_script
 from provision.facts import Facts, ask
 from provision.step import Step, Target
 
-# Perl is in every Debian; crypt(3) compares, so that a right password is not set again.
-HAS_PASSWORD = r"""
-has_password() {
-  printf '%s' "$2" | perl -e '
-    my $hash = (getpwnam $ARGV[0])[1] // "";
-    my $password = do { local $/; <STDIN> };
-    exit !(length $hash > 1 && (crypt($password, $hash) // "") eq $hash);
-  ' "$1"
-}
-"""
-
-_ACCOUNT = (
-    HAS_PASSWORD
-    + r"""
-name=$1
-IFS= read -r password
-if ! getent passwd "$name" >/dev/null; then
-  group=
-  if getent group "$name" >/dev/null; then group="-g $name"; fi
-  useradd -m -s /bin/bash $group "$name" 2>/dev/null
-  echo "added account $name"
-  # Postfix's local delivery remembers the number of an account that had this name.
-  if pgrep -x local >/dev/null; then postfix reload 2>/dev/null; echo "reloaded postfix"; fi
-fi
-entry=$(getent passwd "$name")
-home=$(echo "$entry" | cut -d: -f6)
-case ${entry##*:} in
-  */nologin|*/false|'') usermod -s /bin/bash "$name"; echo "gave $name a shell" ;;
-esac
-if [ -n "$(getent shadow "$name" | cut -d: -f8)" ]; then
-  chage -E -1 "$name"; echo "ended the expiry of $name"
-fi
-if ! has_password "$name" "$password"; then
-  printf '%s:%s\n' "$name" "$password" | chpasswd
-  echo "set the password of $name"
-fi
-owner="$name $(id -gn "$name")"
-if [ ! -d "$home" ]; then
-  cp -r /etc/skel "$home"; chown -R "$name:${owner#* }" "$home"; chmod 750 "$home"
-  echo "made $home"
-elif [ "$(stat -c '%a %U' "$home")" != "750 $name" ]; then
-  chown "$name:${owner#* }" "$home"; chmod 750 "$home"
-  echo "set owner and mode of $home"
-fi
-if [ "$(stat -L -c '%a %U %G' /var/mail)" != "2775 root mail" ]; then
-  chown root:mail /var/mail/; chmod 2775 /var/mail/
-  echo "set owner and mode of /var/mail"
-fi
-box=/var/mail/$name
-if [ -f "$box" ]; then
-  case $(stat -c '%a %U %G' "$box") in
-    "600 $name mail"|"660 $name mail") ;;
-    *) chown "$name:mail" "$box"; chmod 660 "$box"; echo "set owner and mode of $box" ;;
-  esac
-fi
-"""
-)
+_ACCOUNT = Script("provision", "account.sh")
+_CHECK = Script("provision", "account-check.sh")
 
 
 def apply(target: Target) -> list[Change]:
-    """Adds the account where it is missing; mends password, home and mailbox where wrong."""
+    """Add the account if it is missing; correct its password, home folder and mailbox."""
     name = str(target.host.account)
-    done = target.remote.run(
-        ["sh", "-euc", _ACCOUNT, "sh", name],
-        stdin=target.credentials.password(name) + "\n",
-    )
-    return [Change(line) for line in done.stdout.splitlines()]
-
-
-_ASK = (
-    HAS_PASSWORD
-    + r"""
-name=$1 other=$2
-IFS= read -r password
-say entry getent passwd "$name"
-say other getent passwd "$other"
-if has_password "$name" "$password"; then say password echo yes; fi
-say state passwd -S "$name"
-home=$(getent passwd "$name" | cut -d: -f6)
-say home stat -c '%U' "$home"
-say spool stat -L -c '%a %U %G' /var/mail
-say box stat -c '%U %a' "/var/mail/$name"
-"""
-)
+    password = target.credentials.password(name)
+    return host_script(target, _ACCOUNT, name, stdin=password + "\n")
 
 
 def check(target: Target) -> list[Finding]:
-    """The account exists with the lab's password, a home, and a mailbox it may use."""
+    """The account exists with the lab's password, a home folder, and a mailbox it may use."""
     name = str(target.host.account)
     password = target.credentials.password(name)
-    facts = ask(target, _ASK, name, str(target.peer.account), stdin=password + "\n")
+    facts = ask(target, _CHECK, name, str(target.peer.account), stdin=password + "\n")
     exists = _exists(target, facts)
     return [exists] if not exists.ok else [exists, *_owned(name, facts)]
 

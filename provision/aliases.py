@@ -4,45 +4,23 @@ from __future__ import annotations
 
 from labctl.i18n import N_, _
 from labctl.results import Change, Finding
+from labctl.scripts import Script
+from provision.changes import host_script
 from provision.facts import ask
-from provision.services import host_script
 from provision.step import Step, Target
 
-_BUILT = r"""
-if [ ! -e /etc/aliases ]; then
-  printf '# See man 5 aliases for format\npostmaster:    root\n' >/etc/aliases
-  echo "wrote /etc/aliases"
-fi
-if [ ! -s /etc/aliases.db ] || [ /etc/aliases -nt /etc/aliases.db ]; then
-  newaliases
-  echo "built /etc/aliases.db"
-fi
-"""
+_BUILD = Script("provision", "aliases.sh")
+_CHECK = Script("provision", "aliases-check.sh")
 
 
 def apply(target: Target) -> list[Change]:
-    """Runs newaliases where the database is missing or old; the aliases stay as they are."""
-    return host_script(target, _BUILT)
-
-
-_ASK = r"""
-for map in $(postconf -hx alias_database 2>/dev/null || echo hash:/etc/aliases); do
-  source=${map#*:}
-  case $map in
-    hash:*|btree:*) database=$source.db ;;
-    lmdb:*) database=$source.lmdb ;;
-    *) continue ;;
-  esac
-  say source echo "$source"
-  if [ -s "$database" ]; then say built echo "$source"; fi
-  if [ "$source" -nt "$database" ]; then say old echo "$source"; fi
-done
-"""
+    """Run newaliases if the database is missing or old. The aliases stay as they are."""
+    return host_script(target, _BUILD)
 
 
 def check(target: Target) -> list[Finding]:
-    """Every database that Postfix's alias_database names is built, and newer than its text."""
-    facts = ask(target, _ASK)
+    """Every database that alias_database names is built, and newer than its text."""
+    facts = ask(target, _CHECK)
     return [
         _database(path, path in facts.lines("built"), path in facts.lines("old"))
         for path in facts.lines("source")

@@ -1,4 +1,4 @@
-"""Is Thunderbird told the book's settings? The page is fetched from outside, as it would."""
+"""Does Thunderbird get the book's settings? The page is fetched from outside, as it does."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from xml.etree import ElementTree
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
-from labctl.thunderbird.settings import settings_of
+from labctl.scripts import Script
 from provision.facts import ask
 from provision.services import starts_at_boot
 from provision.step import Target
 
-# Where Thunderbird looks on `autoconfig.DOMAIN`, and on the domain itself (which the lab's
+UNIT = "autoconfig"
+# Where Thunderbird looks on `autoconfig.DOMAIN`, and on the domain itself (to which the lab's
 # zones give no address: see the zone file).
 PATHS = ("/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml")
 _SECONDS = 2.0
 _LONGEST = 65536
+_CHECK = Script("provision", "autoconfig-check.sh")
 
 
 @dataclass(frozen=True)
@@ -41,27 +43,20 @@ class Server:
 
 
 def servers_of(host: Host) -> tuple[Server, ...]:
-    """The chapter's servers for the host's account, the one Thunderbird shall take first."""
-    settings = settings_of(host)
+    """The chapter's servers for the host's account, the preferred one first."""
     return (
-        Server("incomingServer", "imap", settings.imap_server, settings.imap_port),
-        Server("incomingServer", "pop3", settings.imap_server, 110),
-        Server("outgoingServer", "smtp", settings.smtp_server, settings.smtp_port),
+        Server("incomingServer", "imap", host.mail_name, 143),
+        Server("incomingServer", "pop3", host.mail_name, 110),
+        Server("outgoingServer", "smtp", host.mail_name, 25),
     )
 
 
-_ASK = r"""
-say address dig +norecurse +short +time=1 +tries=1 @"$1" "autoconfig.$2" A
-say enabled systemctl is-enabled autoconfig
-"""
-
-
 def check(target: Target) -> list[Finding]:
-    """The name has its address, both paths give the book's settings, and so after a reboot."""
+    """The name has its address, both paths have the book's settings, also after a reboot."""
     host = target.host
     with ThreadPoolExecutor(len(PATHS)) as pool:
-        fetched = [pool.submit(_told, host, path) for path in PATHS]
-        facts = ask(target, _ASK, str(host.address), host.domain)
+        fetched = [pool.submit(_fetched, host, path) for path in PATHS]
+        facts = ask(target, _CHECK, str(host.address), host.domain, UNIT)
         pages = [
             _page(host, path, page.result()) for path, page in zip(PATHS, fetched, strict=True)
         ]
@@ -82,28 +77,28 @@ def check(target: Target) -> list[Finding]:
         starts_at_boot(
             "autoconfig.boot",
             _("the automatic set-up starts at boot"),
-            "autoconfig",
+            UNIT,
             facts["enabled"],
         ),
     ]
 
 
-def _page(host: Host, path: str, told: str) -> Finding:
+def _page(host: Host, path: str, page: str) -> Finding:
     expected = [server.line for server in servers_of(host)]
-    ok = set(expected) <= set(told.splitlines())
+    ok = set(expected) <= set(page.splitlines())
     return Finding(
         code=f"autoconfig.page{path}",
         ok=ok,
         what=f"http://autoconfig.{host.domain}{path}",
-        found=told or _("no server"),
+        found=page or _("no server"),
         expected="\n".join(expected),
         hint=_("journalctl -u autoconfig shows who asked, and for what."),
         solution="systemctl restart autoconfig",
     )
 
 
-def _told(host: Host, path: str) -> str:
-    """The servers on the page, a line each; else what went wrong with it."""
+def _fetched(host: Host, path: str) -> str:
+    """The servers on the page, one on each line, or what is wrong with the page."""
     import http.client
 
     connection = http.client.HTTPConnection(str(host.address), 80, timeout=_SECONDS)

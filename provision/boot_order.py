@@ -1,44 +1,41 @@
-"""「Postfixの起動順の設定」: Postfix starts once the address it listens on is there."""
+"""「Postfixの起動順の設定」: Postfix starts when the host has the address it listens on."""
 
 from __future__ import annotations
 
 from labctl.i18n import N_, _
 from labctl.managed import ManagedFile
 from labctl.results import Change, Finding
+from labctl.scripts import Script
 from provision.facts import ask
 from provision.render import render
 from provision.step import Scene, Step, Target
 
 _TEMPLATE = "/etc/systemd/system/network-online.conf"
-_UNITS = ("postfix.service", "postfix@.service")
+_TARGET = "network-online.target"
+_CHECK = Script("provision", "boot-order-check.sh")
 
 
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
-    """A drop-in for Debian's wrapper unit and for the unit that starts Postfix."""
+    """A drop-in for each unit that starts Postfix."""
     return tuple(
         render(scene, f"/etc/systemd/system/{unit}.d/network-online.conf", template=_TEMPLATE)
-        for unit in _UNITS
+        for unit in scene.family.postfix.drop_ins
     )
 
 
 def apply(target: Target) -> list[Change]:
-    """Writes the drop-ins; they count from the next boot, so nothing is restarted."""
+    """Write the drop-ins. They count from the next boot on, so nothing is restarted."""
     written = target.install(files(target.scene))
     if written:
         target.remote.run(["systemctl", "daemon-reload"])
     return written
 
 
-_ASK = r"""
-say after systemctl show --value -p After postfix.service postfix@-.service
-say wants systemctl show --value -p Wants -p Requires postfix.service postfix@-.service
-"""
-_TARGET = "network-online.target"
-
-
 def check(target: Target) -> list[Finding]:
-    """systemd itself orders Postfix after the network, through whichever of its units."""
-    facts = ask(target, _ASK)
+    """systemd itself starts Postfix after the network, whichever of its units says so."""
+    postfix = target.family.postfix
+    units = dict.fromkeys((f"{postfix.unit}.service", f"{postfix.running_unit}.service"))
+    facts = ask(target, _CHECK, *units)
     is_ordered = _TARGET in facts["after"].split()
     return [
         Finding(

@@ -1,50 +1,64 @@
-"""What a step changed, in the user's language: the steps' scripts say it in English.
-
-A script on a host knows no catalog, so its lines are kept as they are (and stand so in JSON);
-here is the sentence each of them is.
-"""
+"""Runs the script of a step, and reads the changes and the failure that it reports."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
+from collections.abc import Collection, Iterable
 
-from labctl.i18n import N_, _
-
-# The more telling one first: `made {path} passable` is also a `made {path}`.
-SENTENCES = (
-    N_("wrote {path}"),
-    N_("installed {package}"),
-    N_("enabled {unit}"),
-    N_("started {unit}"),
-    N_("restarted {unit}"),
-    N_("reloaded {unit}"),
-    N_("built {path}"),
-    N_("made {path} passable"),
-    N_("made {path}"),
-    N_("set owner and mode of {path}"),
-    N_("set the password of {account}"),
-    N_("ended the expiry of {account}"),
-    N_("gave {account} a shell"),
-    N_("added account {account}"),
-    N_("added group {group}"),
-    N_("added {account} to group {group}"),
-    N_("took MAIL out of {path}"),
-    N_("put smtpd back into its chroot"),
-    N_("added dpkg-statoverride for {path}"),
-    N_("took the book's settings out of {path}"),
-)
-_FIELD = re.compile(r"\\\{(\w+)\\\}")
+from labctl.errors import CommandFailed, LabError
+from labctl.i18n import _
+from labctl.results import Change, ChangeKind
+from labctl.scripts import PATIENCE, Script
+from provision.failures import failure_of
+from provision.step import Target
 
 
-def told(change: str) -> str:
-    """The English line in the user's language; as it is where it is no sentence known here."""
-    for sentence in SENTENCES:
-        if found := _pattern(sentence).fullmatch(change):
-            return _(sentence, **found.groupdict())
-    return change
+def host_script(
+    target: Target,
+    script: Script,
+    *args: str,
+    stdin: str | None = None,
+    timeout: float = PATIENCE,
+) -> list[Change]:
+    """Run a step's script on the host.
+
+    Args:
+        stdin: what is secret; everything else goes into `args`.
+        timeout: seconds.
+
+    Returns:
+        The changes, in the order in which the script reported them.
+
+    Raises:
+        LabError: the script failed. The error says what failed in the system's own words.
+    """
+    try:
+        done = target.remote.script(script, *args, stdin=stdin, timeout=timeout)
+    except CommandFailed as error:
+        raise failure_of(error, target.host.name) from error
+    return parse_changes(done.stdout)
 
 
-@cache
-def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile(_FIELD.sub(r"(?P<\1>.+)", re.escape(sentence)))
+def parse_changes(output: str) -> list[Change]:
+    """The changes in a script's output: `changed KIND SUBJECT`, separated by tabs.
+
+    Raises:
+        LabError: a line is not a change, or labctl does not know its kind.
+    """
+    return [_parse_line(line) for line in output.splitlines()]
+
+
+def _parse_line(line: str) -> Change:
+    match line.split("\t"):
+        case ["changed", kind, subject] if kind in [*ChangeKind]:
+            return Change(ChangeKind(kind), subject)
+    raise LabError(_("a script on a host reported an unknown change"), cause=line)
+
+
+def wrote_any(changes: Iterable[Change], paths: Collection[str]) -> bool:
+    """Whether one of the files was written."""
+    return any(change.kind is ChangeKind.WROTE and change.subject in paths for change in changes)
+
+
+def flag(value: object) -> str:
+    """A truth value as an argument of a script: "yes" or ""."""
+    return "yes" if value else ""

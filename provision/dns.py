@@ -1,20 +1,20 @@
-"""Chapter 5, which chapter 6 needs: BIND for the host's own zone, and who resolves names."""
+"""Chapter 5, which chapter 6 needs: BIND for the host's own zone, and a resolver."""
 
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 from labctl.i18n import N_
 from labctl.lab import Host
 from labctl.managed import ManagedFile
 from labctl.results import Change
-from provision.apt import install_packages
+from provision.changes import wrote_any
 from provision.dns_check import check
 from provision.render import render
 from provision.services import keep_running
 from provision.step import Scene, Step, Target
 
-_PID_FILE = "/run/named/named.pid"
 _RESOLV_CONF = "/etc/resolv.conf"
 
 
@@ -24,44 +24,34 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
 
 
 def _bind_files(scene: Scene) -> tuple[ManagedFile, ...]:
+    bind = scene.family.bind
     is_parent = scene.host.account is None
     with_parent = scene.lab.choices.dns == "parent"
+
+    def file(path: str, template: str, **values: Any) -> ManagedFile:
+        return render(scene, path, template=f"/etc/bind/{template}", group=bind.group, **values)
+
+    def zone(serial: int) -> ManagedFile:
+        path = bind.zone_file(scene.host.domain)
+        return file(path, "db.domain", is_parent=is_parent, serial=serial)
+
+    # In the form of a date with a counter, as the book writes it, and below 2**32 (RFC 1035).
+    serial = 2_000_000_000 + zlib.crc32(zone(0).content.encode()) % 2_000_000_000
     return (
-        render(scene, "/etc/bind/named.conf", group="bind"),
-        render(
-            scene,
-            "/etc/bind/named.conf.options",
-            group="bind",
-            recursion=is_parent or not with_parent,
-        ),
-        render(
-            scene,
-            "/etc/bind/named.conf.local",
-            group="bind",
+        file(bind.main, "named.conf"),
+        file(bind.options, "named.conf.options", recursion=is_parent or not with_parent),
+        file(
+            bind.zones,
+            "named.conf.local",
             is_parent=is_parent,
             peer=None if with_parent else scene.peer,
         ),
-        _zone(scene, is_parent),
+        zone(serial),
     )
 
 
-def _zone(scene: Scene, is_parent: bool) -> ManagedFile:
-    def zone(serial: int) -> ManagedFile:
-        return render(
-            scene,
-            f"/etc/bind/db.{scene.host.domain}",
-            template="/etc/bind/db.domain",
-            group="bind",
-            is_parent=is_parent,
-            serial=serial,
-        )
-
-    # In the form of a date with a counter, as the book writes it, and below 2**32 (RFC 1035).
-    return zone(2_000_000_000 + zlib.crc32(zone(0).content.encode()) % 2_000_000_000)
-
-
 def resolver(scene: Scene) -> Host:
-    """The host whose BIND this host asks: the book's host0, or itself where there is none."""
+    """The host whose BIND this host asks: the book's host0, or itself without a host0."""
     return scene.lab.edition.parent if scene.lab.choices.dns == "parent" else scene.host
 
 
@@ -70,15 +60,16 @@ def _resolv_conf(scene: Scene) -> ManagedFile:
 
 
 def apply(target: Target) -> list[Change]:
-    """Installs BIND, writes its files and the zone, has it run, and then asks it for names."""
-    installed = install_packages(target, target.lab.edition.packages.dns)
+    """Install BIND, write its files and the zone, run it, and then use it for names."""
+    family = target.family
+    installed = family.packages.install(target, target.lab.edition.packages.dns)
     bind, resolving = _bind_files(target.scene), [_resolv_conf(target.scene)]
-    # Until a new BIND runs, apt and others need the resolver that was there.
+    # Until a new BIND runs, apt and other programs need the resolver that was there.
     early, late = (bind, resolving) if installed else ((*bind, *resolving), [])
     written = target.install(early)
     paths = [file.path for file in bind]
-    changed = {change.what.removeprefix("wrote ") for change in written} & set(paths)
-    running = keep_running(target, "named", _PID_FILE, paths, changed=bool(changed))
+    changed = wrote_any(written, paths)
+    running = keep_running(target, family.bind.unit, family.bind.pid_file, paths, changed=changed)
     return [*installed, *written, *running, *target.install(late)]
 
 

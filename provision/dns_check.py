@@ -1,55 +1,18 @@
-"""Is chapter 5 done? BIND is asked for the zone, and the host's resolver for both domains."""
+"""Is chapter 5 done? BIND answers for the zone, and the host's resolver for both domains."""
 
 from __future__ import annotations
 
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
+from labctl.scripts import Script
 from provision.facts import Facts, ask
 from provision.step import Target
 
-# `own` and `peer` ask one server without recursion; `found` asks as every program on the host
-# does. One dig asks many questions; an answer names its question.
-_ASK = r"""
-address=$1 domain=$2 host=$3 peer_address=$4 peer=$5
-say active systemctl is-active named
-say enabled systemctl is-enabled named
-{ named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
-answers() {
-  key=$1 seconds=$2; shift 2
-  { dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
-    sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
-\([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
-}
-answers own 1 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
-  "$host.$domain" A "www.$domain" A "mail.$domain" A
-answers found 2 +authority "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A
-answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A
-status=$(rndc zonestatus "$domain" 2>/dev/null || :)
-file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
-loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
-if [ -n "$loaded" ] && [ -e "$file" ]; then
-  say loaded date -d "$loaded" +%s
-  say written stat -c %Y "$file"
-  say file echo "$file"
-fi
-copy() { rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
-say copy copy
-say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
-"""
+_CHECK = Script("provision", "dns-check.sh")
+_CHECK_PARENT = Script("provision", "dns-check-parent.sh")
 
-_ASK_PARENT = r"""
-address=$1; shift
-say active systemctl is-active named
-say enabled systemctl is-enabled named
-for domain do
-  say "$domain" dig +norecurse +noall +authority +additional +time=1 +tries=1 \
-    @"$address" "$domain" NS
-  say "found.$domain" dig +short +time=2 +tries=1 @"$address" "$domain" MX
-done
-"""
-
-# Seconds. What is forgotten within a minute mends itself; a day-old answer is worth a word.
+# Seconds. What is forgotten within a minute corrects itself; a day-old answer does not.
 _SHORT = 60
 
 
@@ -60,14 +23,15 @@ def check(target: Target) -> list[Finding]:
     host, peer = target.host, target.peer
     facts = ask(
         target,
-        _ASK,
+        _CHECK,
+        target.family.bind.unit,
         str(host.address),
         host.domain,
         host.name,
         str(peer.address),
         peer.domain,
     )
-    running = _running(facts, answers=facts["active"] == "active")
+    running = _running(target, facts, answers=facts["active"] == "active")
     files = _files(host, facts)
     if not files.ok:
         return [files, *(finding for finding in running if finding.ok)]
@@ -77,7 +41,7 @@ def check(target: Target) -> list[Finding]:
     return [*zone, _loaded(host, facts), *_resolver(target, facts)]
 
 
-def _running(facts: Facts, *, answers: bool) -> list[Finding]:
+def _running(target: Target, facts: Facts, *, answers: bool) -> list[Finding]:
     return [
         Finding(
             code="dns.named",
@@ -86,7 +50,7 @@ def _running(facts: Facts, *, answers: bool) -> list[Finding]:
             found=facts["active"] or _("not installed"),
             expected="active",
             hint=_("systemctl status named and journalctl -u named say why it does not."),
-            solution="named-checkconf -z; systemctl restart named",
+            solution=f"named-checkconf -z; systemctl restart {target.family.bind.unit}",
         ),
         Finding(
             code="dns.enabled",
@@ -95,13 +59,13 @@ def _running(facts: Facts, *, answers: bool) -> list[Finding]:
             found=facts["enabled"],
             expected="enabled",
             hint=_("A running service is not yet one that starts with the server."),
-            solution="systemctl enable named",
+            solution=f"systemctl enable {target.family.bind.unit}",
         ),
     ]
 
 
 def _files(host: Host, facts: Facts) -> Finding:
-    """BIND refuses a zone file with a fault and goes on with what it had, or with none."""
+    """BIND refuses a wrong zone file and goes on with the zone that it had, or with none."""
     errors = facts.lines("error")
     is_wrong = bool(errors) and errors[-1].startswith("exit ")
     is_doubled = f".{host.domain}.{host.domain}" in facts["error"]
@@ -212,7 +176,7 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
             ),
             solution=f"rndc flush; rndc retransfer {peer.domain}"
             if is_old
-            else f'/etc/bind/named.conf.local: zone "{peer.domain}" '
+            else f'{target.family.bind.zones}: zone "{peer.domain}" '
             f"{{ type forward; forward only; forwarders {{ {peer.address}; }}; }};",
         ),
     ]
@@ -248,8 +212,10 @@ def _line(answers: list[str]) -> str:
 
 def _check_parent(target: Target) -> list[Finding]:
     hosts = target.lab.mail_hosts
-    facts = ask(target, _ASK_PARENT, str(target.host.address), *(host.domain for host in hosts))
-    running = _running(facts, answers=facts["active"] == "active")
+    domains = [host.domain for host in hosts]
+    unit = target.family.bind.unit
+    facts = ask(target, _CHECK_PARENT, unit, str(target.host.address), *domains)
+    running = _running(target, facts, answers=facts["active"] == "active")
     if not running[0].ok:
         return running
     return [*running, *(_delegation(host, facts) for host in hosts)]

@@ -1,4 +1,4 @@
-"""Does Dovecot give the mailbox over IMAP and POP3? Logged in to, then its settings read."""
+"""Does Dovecot serve the mailbox over IMAP and POP3? A login tells, then its settings."""
 
 from __future__ import annotations
 
@@ -7,24 +7,32 @@ from concurrent.futures import ThreadPoolExecutor
 
 from labctl.i18n import _
 from labctl.results import Finding
+from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
 from provision.facts import Facts, ask
 from provision.services import starts_at_boot
 from provision.step import Target
 
-# doveconf reads what Dovecot would read, from whichever of its files. The socket `config` is
-# made anew by a reload as well as by a restart.
-_ASK = r"""
-name=$1
-{ doveconf mail_location mail_privileged_group mail_access_groups disable_plaintext_auth ssl \
-  2>/dev/null || :; } | sed 's/ = */\t/'
-{ doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
-say enabled systemctl is-enabled dovecot
-say active systemctl is-active dovecot
-say home-mailbox postconf -hx home_mailbox
-newer() { find /etc/dovecot -type f -newer /run/dovecot/config; }
-say newer newer
-"""
+_CHECK = Script("provision", "dovecot-check.sh")
+# What the book sets, by the syntax of the version (Dovecot's upgrade guide from 2.3 to 2.4).
+SETTINGS = {
+    "2.3": (
+        "mail_location",
+        "mail_privileged_group",
+        "mail_access_groups",
+        "disable_plaintext_auth",
+        "ssl",
+    ),
+    "2.4": (
+        "mail_driver",
+        "mail_path",
+        "mail_inbox_path",
+        "mail_privileged_group",
+        "mail_access_groups",
+        "auth_allow_cleartext",
+        "ssl",
+    ),
+}
 
 
 def check(target: Target) -> list[Finding]:
@@ -34,15 +42,17 @@ def check(target: Target) -> list[Finding]:
     with ThreadPoolExecutor(2) as pool:
         imap = pool.submit(imap_login, target, name, password)
         pop3 = pool.submit(pop3_login, target, name, password)
-        facts = ask(target, _ASK, name)
+        dovecot = target.family.dovecot
+        settings = SETTINGS[dovecot.syntax]
+        facts = ask(target, _CHECK, dovecot.unit, dovecot.folder, dovecot.marker, *settings)
         answers = {"imap": imap.result(), "pop3": pop3.result()}
     service = [_running(facts), _enabled(facts)]
-    settings = _settings(target, facts)
-    if not service[0].ok or not all(finding.ok for finding in settings):
-        return [*service, *settings]
+    found = _settings(target, facts)
+    if not service[0].ok or not all(finding.ok for finding in found):
+        return [*service, *found]
     fresh = _fresh(facts)
     if not fresh.ok:
-        return [*service, *settings, fresh]
+        return [*service, *found, fresh]
     logins = [
         Finding(
             code=f"dovecot.{protocol}",
@@ -50,12 +60,15 @@ def check(target: Target) -> list[Finding]:
             what=_("{protocol} login and inbox", protocol=protocol.upper()),
             found=answer.text,
             expected=_("logged in"),
-            hint=_("Dovecot writes each refused login to /var/log/mail.log, with the reason."),
+            hint=_(
+                "Dovecot writes each refused login to {log}, with the reason.",
+                log=target.family.mail_log,
+            ),
             solution="doveconf -n; systemctl restart dovecot",
         )
         for protocol, answer in answers.items()
     ]
-    return [*service, *settings, fresh, *logins]
+    return [*service, *found, fresh, *logins]
 
 
 def _running(facts: Facts) -> Finding:

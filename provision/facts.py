@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from labctl.scripts import Script
 from provision.step import Target
-
-# `say KEY COMMAND...` gives each line of a command's output under a key; a command that fails
-# or is not there gives none. One process for the command and no other: a check runs a hundred.
-_SAY = r"""
-say() {
-  key=$1; shift
-  said=$("$@" 2>/dev/null) || :
-  [ -z "$said" ] || while IFS= read -r line; do printf '%s\t%s\n' "$key" "$line"; done <<END
-$said
-END
-}
-"""
 
 
 class Facts:
-    """Text by key: the lines said under a key, in order; none for a key nobody said."""
+    """Text by key: the lines reported under a key, in order; none for an unknown key."""
 
     def __init__(self, lines: Mapping[str, list[str]]) -> None:
         self._lines = lines
@@ -32,16 +21,20 @@ class Facts:
         return "\n".join(self.lines(key))
 
     def number(self, key: str) -> int:
-        """The number said under the key; 0 where none was."""
+        """The number reported under the key, or 0 if there is none."""
         text = self[key].strip()
         return int(text) if text.isdigit() else 0
 
 
-def ask(target: Target, script: str, *args: str, stdin: str | None = None) -> Facts:
-    """Runs a script of `say` lines on the host; it must only read. `stdin` as in Remote.run."""
-    done = target.remote.run(["sh", "-euc", _SAY + script, "sh", *args], stdin=stdin)
+def ask(target: Target, script: Script, *args: str, stdin: str | None = None) -> Facts:
+    """Run a script of `say` lines (scripts/say.sh) on the host. It must only read."""
+    return parse_facts(target.remote.script(script, *args, stdin=stdin).stdout)
+
+
+def parse_facts(output: str) -> Facts:
+    """The facts in a script's output: a key, a tab and a value on each line."""
     found: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
+    for line in output.splitlines():
         key, _tab, value = line.partition("\t")
         found.setdefault(key, []).append(value)
     return Facts(found)

@@ -1,6 +1,6 @@
-"""Is a port open? It is knocked at from outside, as a mail client or the other server would.
+"""Is a port open? A connection from outside tells, as a mail client or the other server makes one.
 
-A port where no server listens answers too (with a refusal), unless a firewall swallows it.
+A port without a server answers too (with a refusal), unless a firewall drops the packet.
 """
 
 from __future__ import annotations
@@ -11,37 +11,33 @@ from concurrent.futures import ThreadPoolExecutor
 
 from labctl.i18n import _
 from labctl.results import Finding
+from labctl.scripts import Script
 from provision.facts import Facts, ask
+from provision.families.base import Firewall
 from provision.step import Target
 
 # Port and its protocols, in the order of the book.
 RULES = ((22, ("tcp",)), (25, ("tcp",)), (53, ("tcp", "udp")), (110, ("tcp",)), (143, ("tcp",)))
-# Not in the book: Thunderbird's automatic set-up is asked for over HTTP.
+# Not in the book: Thunderbird's automatic set-up uses HTTP.
 EXTRA_RULES = ((80, ("tcp",)),)
 _SECONDS = 1.5
 # A rule of nft without a condition.
 _FOR_ALL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
 
-_ASK = r"""
-say ufw sed -n 's/^ENABLED=//p' /etc/ufw/ufw.conf
-say boot systemctl is-enabled ufw
-say boot-nft systemctl is-enabled nftables
-say policy iptables -S INPUT
-say nft nft list ruleset
-say tcp ss -ltnH
-say udp ss -lunH
-"""
+_CHECK = Script("provision", "firewall-check.sh")
 
 
 def check(target: Target) -> list[Finding]:
-    """A filter is on and starts at boot; each port of the lab answers from outside."""
+    """A filter is on and starts at boot. Each port of the lab answers from outside."""
     doors = [(port, protocol) for port, protocols in RULES for protocol in protocols]
     with ThreadPoolExecutor(len(doors)) as pool:
         knocks = [pool.submit(_knock, target, *door) for door in doors]
-        facts = ask(target, _ASK)
-        heard = [knock.result() for knock in knocks]
-    ports = [_port(facts, target, *door, answer) for door, answer in zip(doors, heard, strict=True)]
-    return [_active(facts), *ports]
+        facts = ask(target, _CHECK)
+        answers = [knock.result() for knock in knocks]
+    ports = [
+        _port(facts, target, *door, answer) for door, answer in zip(doors, answers, strict=True)
+    ]
+    return [_active(target.family.firewall, facts), *ports]
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:
@@ -65,8 +61,8 @@ def _knock(target: Target, port: int, protocol: str) -> str:
 
 def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -> Finding:
     listening = _listens(facts, target, port, protocol)
-    # Nobody listens: a refusal then comes from the host itself, past its filter; and UDP,
-    # where nobody listens, cannot be told from outside.
+    # Without a server, a refusal comes from the host itself, so the filter let the packet in. For
+    # UDP without a server nothing can be seen from outside.
     ok = answer == "open" or (not listening and (answer == "refused" or protocol == "udp"))
     return Finding(
         code=f"firewall.port-{port}-{protocol}",
@@ -75,7 +71,7 @@ def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -
         found=_("open") if ok else _("closed"),
         expected=_("open"),
         hint=_("What does the firewall let in? ufw status, or nft list ruleset"),
-        solution=f"ufw allow {port}/{protocol}",
+        solution=target.family.firewall.opening(port, protocol),
     )
 
 
@@ -86,7 +82,7 @@ def _listens(facts: Facts, target: Target, port: int, protocol: str) -> bool:
 
 
 def _input_chains(ruleset: str) -> list[list[str]]:
-    """The lines of each chain that sees what comes to the host itself (nft list ruleset)."""
+    """The lines of each chain for packets to the host itself (nft list ruleset)."""
     chains: list[list[str]] = []
     for line in map(str.strip, ruleset.splitlines()):
         if line.startswith("chain "):
@@ -97,16 +93,17 @@ def _input_chains(ruleset: str) -> list[list[str]]:
 
 
 def _ends_in_no(chain: list[str]) -> bool:
-    """By its policy, or by a rule for all that the rules before did not let in."""
+    """Whether the policy, or a last rule without a condition, drops the rest."""
     return any("policy drop" in line or _FOR_ALL.fullmatch(line) for line in chain)
 
 
-def _active(facts: Facts) -> Finding:
+def _active(firewall: Firewall, facts: Facts) -> Finding:
     filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or any(
         line.startswith(("-P INPUT DROP", "-A INPUT -j DROP", "-A INPUT -j REJECT"))
         for line in facts.lines("policy")
     )
-    boots = (facts["ufw"] == "yes" and facts["boot"] == "enabled") or facts["boot-nft"] == "enabled"
+    # Somebody may use nftables in place of the firewall that the book has.
+    boots = firewall.starts_at_boot(facts) or facts["boot-nft"] == "enabled"
     return Finding(
         code="firewall.active",
         ok=filters and boots,
@@ -118,5 +115,5 @@ def _active(facts: Facts) -> Finding:
         else _("on, but not after a reboot"),
         expected=_("on"),
         hint=_("ufw status tells whether it is on; systemctl is-enabled, whether it will be."),
-        solution="ufw enable; systemctl enable ufw",
+        solution=firewall.enabling,
     )

@@ -5,86 +5,37 @@ from __future__ import annotations
 from labctl.i18n import N_, _
 from labctl.managed import ManagedFile
 from labctl.results import Change, Finding
+from labctl.scripts import Script
+from provision.changes import host_script
 from provision.dialogue import smtp_send
 from provision.facts import Facts, ask
 from provision.mailbox import find_messages
 from provision.render import render
-from provision.services import host_script
 from provision.step import Scene, Step, Target
 
 
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
-    """What mailutils and other programs take for the mail domain."""
+    """The files from which mailutils and other programs take the mail domain."""
     return (render(scene, "/etc/mailutils.conf"), render(scene, "/etc/mailname"))
 
 
-# With MAIL set, `mail` reads another mailbox than Postfix fills.
-_NO_MAIL_VARIABLE = r"""
-home=$(getent passwd "$1" | cut -d: -f6) || exit 0
-setting='^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}MAIL='
-for file in "$home/.profile" "$home/.bash_profile" "$home/.bashrc"; do
-  if grep -q "$setting" "$file" 2>/dev/null; then
-    sed -i "s/$setting/# labctl: &/" "$file"
-    echo "took MAIL out of $file"
-  fi
-done
-"""
-
-
-def apply(target: Target) -> list[Change]:
-    """Writes both files, which `mail` reads at each start, and takes back a MAIL of one's own."""
-    written = target.install(files(target.scene))
-    return [*written, *host_script(target, _NO_MAIL_VARIABLE, str(target.host.account))]
-
-
-# `mail` hands a message to a script of ours in place of sendmail, which keeps the sender: nothing
-# is sent. Another `mail` than mailutils leaves the sender's domain to Postfix.
-_ASK = r"""
-name=$1
-if command -v mail >/dev/null; then say mail echo yes; fi
-if mail --version 2>/dev/null | grep -qi mailutils; then
-  folder=$(mktemp -d)
-  trap 'rm -rf "$folder"' EXIT
-  cat >"$folder/sendmail" <<'END'
-#!/bin/sh
-cat >/dev/null
-while [ $# -gt 0 ]; do [ "$1" != -f ] || echo "$2"; shift; done >"${0%/*}/seen"
-END
-  chmod 755 "$folder/sendmail"
-  chown -R "$name" "$folder"
-  echo test | runuser -l "$name" -c \
-    "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
-  say from cat "$folder/seen"
-fi
-say origin postconf -hx myorigin
-say box runuser -l "$name" -c 'printenv MAIL'
-say home-mailbox postconf -hx home_mailbox
-home=$(getent passwd "$name" | cut -d: -f6)
-elsewhere() {
-  { cat "$home/.forward"; postalias -q "$name" $(postconf -hx alias_maps); } | grep -vxF "$name"
-}
-say elsewhere elsewhere
-queued() { find /var/spool/postfix/deferred /var/spool/postfix/hold -type f; }
-say queue queued
-say reason sed -n 's/.*status=\(deferred.*\)/\1/p' /var/log/mail.log
-free() { df -k --output=avail,target /var/spool/postfix /var/mail; }
-say free free
-say size postconf -hx message_size_limit
-"""
-
-
-# What the log says of the message, by its queue id.
-_WHY = r"""
-log=/var/log/mail.log
-queue_id=$(sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p" $log | tail -n 1)
-say status sed -n "s/.* $queue_id: .*status=//p" $log
-"""
+_CLEAR = Script("provision", "mail-command.sh")
+_CHECK = Script("provision", "mail-command-check.sh")
+_WHY = Script("provision", "mail-command-why.sh")
+# How long a message may take.
 _DELIVERY_SECONDS = 10.0
 
 
+def apply(target: Target) -> list[Change]:
+    """Write both files, which `mail` reads at each start, and comment out a person's MAIL."""
+    written = target.install(files(target.scene))
+    return [*written, *host_script(target, _CLEAR, str(target.host.account))]
+
+
 def check(target: Target) -> list[Finding]:
-    """What `mail` would write as sender and read as mailbox; the queue, and room for mail."""
-    facts = ask(target, _ASK, str(target.host.account))
+    """The sender that `mail` writes, the mailbox that it reads, the queue, and room for mail."""
+    family = target.family
+    facts = ask(target, _CHECK, str(target.host.account), family.mail_log, family.postfix.spool)
     there = Finding(
         code="mail-command.mail",
         ok=bool(facts["mail"]),
@@ -92,7 +43,7 @@ def check(target: Target) -> list[Finding]:
         found=_("there") if facts["mail"] else _("missing"),
         expected=_("there"),
         hint=_("Which package gives the command mail?"),
-        solution="apt install mailutils",
+        solution=family.packages.command(family.mail_command.package),
     )
     if not there.ok:
         return [there]
@@ -177,10 +128,13 @@ def _delivery(target: Target, facts: Facts) -> Finding:
         what=_("a message to {address} arrives in the mailbox", address=target.host.mailbox),
         found=told or _("arrived"),
         expected=_("arrived"),
-        hint=_("Follow a message of your own: which server said what of it? /var/log/mail.log"),
+        hint=_(
+            "Follow a message of your own: which server said what of it? {log}",
+            log=target.family.mail_log,
+        ),
         solution=f"rm ~{target.host.account}/.forward"
         if facts["elsewhere"]
-        else "mailq; journalctl -u postfix@-",
+        else f"mailq; journalctl -u {target.family.postfix.running_unit}",
     )
 
 
@@ -198,7 +152,9 @@ def _undelivered(target: Target, facts: Facts) -> str:
     waited = _DELIVERY_SECONDS
     if find_messages(target.remote, account, [target.letter], waited, notices=True):
         return ""
-    return ask(target, _WHY, target.letter)["status"] or _("not in the mailbox")
+    return ask(target, _WHY, target.letter, target.family.mail_log)["status"] or _(
+        "not in the mailbox"
+    )
 
 
 STEP = Step(

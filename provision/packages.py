@@ -6,42 +6,46 @@ from collections.abc import Sequence
 
 from labctl.i18n import N_, _
 from labctl.results import Change, Finding
-from provision.apt import install_packages, missing_packages
+from labctl.scripts import Script
+from provision.facts import ask
 from provision.step import Step, Target
 
 
 def apply(target: Target) -> list[Change]:
-    """Installs what is missing of the edition's mail packages and of labctl's own beside them."""
-    return install_packages(target, target.lab.edition.packages.sets["mail"])
+    """Install what is missing of the edition's mail packages and of labctl's own."""
+    return target.family.packages.install(target, target.lab.edition.packages.sets["mail"])
 
 
-# Another package may give the same: what counts is the program.
+# Another package may bring the same program, and the program counts.
+_WHICH = Script("provision", "programs.sh")
 _PROGRAMS = {"mailutils": "mail", "ufw": "nft"}
 
 
 def check(target: Target) -> list[Finding]:
-    """Each package is there, or another that gives its program."""
+    """Each package is installed, or another one that brings its program."""
     names = target.lab.edition.packages.mail
-    missing = missing_packages(target, names)
+    missing = target.family.packages.missing(target, names)
     programs = [_PROGRAMS[name] for name in missing if name in _PROGRAMS]
     have = _programs(target, programs) if programs else []
-    return [_package(name, name not in missing or _PROGRAMS.get(name) in have) for name in names]
+    return [
+        _package(target, name, name not in missing or _PROGRAMS.get(name) in have) for name in names
+    ]
 
 
 def _programs(target: Target, names: Sequence[str]) -> list[str]:
-    text = 'for name do command -v "$name" >/dev/null && echo "$name"; done; :'
-    return target.remote.script(text, *names).stdout.split()
+    facts = ask(target, _WHICH, *names)
+    return [name for name in names if facts[name]]
 
 
-def _package(name: str, is_there: bool) -> Finding:
+def _package(target: Target, name: str, is_there: bool) -> Finding:
     return Finding(
         code=f"packages.{name}",
         ok=is_there,
         what=_("package {name}", name=name),
         found=_("installed") if is_there else _("not installed"),
         expected=_("installed"),
-        hint=_("dpkg -l shows what is installed. Is the package's name right for this system?"),
-        solution=f"apt install {name}",
+        hint=target.family.packages.hint,
+        solution=target.family.packages.command(name),
     )
 
 

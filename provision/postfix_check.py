@@ -8,60 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
+from labctl.scripts import Script
 from provision.dialogue import smtp_greeting
 from provision.facts import Facts, ask
 from provision.services import starts_at_boot
 from provision.step import Target
 
-# Values come unexpanded, so that a wrong mydomain is one fault and not two. postconf refuses to
-# speak at all where inet_interfaces names an address of another host, unless told another; it then
-# counts as set, so main.cf itself is asked whether it is.
-# `postfix check` makes the folders of a Postfix that never ran, so it is asked only of one
-# that did. A difference between the chroot's resolv.conf and the host's is no fault of main.cf,
-# and a misspelt name is told by the parameter that is then missing. It speaks to a terminal only,
-# which script(1) is for it.
-_ASK = r"""
-cf=/etc/postfix/main.cf
-if [ ! -e $cf ]; then say no-file echo yes; fi
-{ postconf -o inet_interfaces= myhostname mydomain mydestination smtpd_sasl_auth_enable \
-  smtpd_recipient_restrictions 2>/dev/null || :; } | sed 's/ = */\t/'
-interfaces() {
-  postconf -h inet_interfaces || sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' $cf
-}
-say inet_interfaces interfaces
-{ postconf -n -o inet_interfaces= 2>&1 || :; } |
-  sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
-say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' $cf
-say enabled systemctl is-enabled postfix
-say active systemctl is-active postfix@-
-say listens ss -ltnH 'sport = :25'
-say written stat -c %Y $cf
-qmgr=$(pgrep -o -x qmgr || :)
-if [ -n "$qmgr" ]; then
-  age=$(ps -o etimes= -p "$qmgr")
-  say started echo $(($(date +%s) - age))
-fi
-"""
-
-# As long as all the rest of it.
-_ASK_SILENT = r"""
-if [ -e /var/spool/postfix/pid/master.pid ]; then
-  { script -qec 'postfix check' /dev/null </dev/null 2>&1 || echo "exit $?"; } |
-    tr -d '\r' | sed '/ differ$/d; /unused parameter/d; s/^/check\t/'
-fi
-"""
+_CHECK = Script("provision", "postfix-check.sh")
+# It takes as long as all the rest.
+_SILENT = Script("provision", "postfix-silent.sh")
 
 
 def check(target: Target) -> list[Finding]:
     """The six parameters as Postfix reads them, `postfix check`, and the running Postfix."""
     with ThreadPoolExecutor(1) as pool:
-        silent = pool.submit(ask, target, _ASK_SILENT)
-        facts = ask(target, _ASK)
+        postfix = target.family.postfix
+        silent = pool.submit(ask, target, _SILENT, postfix.spool)
+        facts = ask(target, _CHECK, postfix.main_cf, postfix.unit, postfix.running_unit)
     settings = _settings(target, facts)
     findings = [*settings, _enabled(facts)]
-    # With a wrong setting Postfix may not run or be silent; that setting is then the cause.
+    # A wrong setting is the cause if Postfix does not run or is not silent.
     if all(finding.ok for finding in settings):
-        running = _running(facts)
+        running = _running(target, facts)
         findings += [_silent(silent.result()), running]
         if running.ok:
             findings.append(_in_force(target, facts))
@@ -75,7 +43,7 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
         return set(_words(_expanded(host, facts[name])))
 
     if facts["no-file"]:
-        return [_no_file()]
+        return [_no_file(target)]
     own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
     interfaces, destinations = words("inet_interfaces"), words("mydestination")
     return [
@@ -120,24 +88,25 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
     ]
 
 
-def _no_file() -> Finding:
+def _no_file(target: Target) -> Finding:
+    postfix = target.family.postfix
     return Finding(
         code="postfix.main-cf",
         ok=False,
-        what="/etc/postfix/main.cf",
+        what=postfix.main_cf,
         found=_("missing"),
         expected=_("there"),
         hint=_(
             "Debian's postfix brings an example to begin with: dpkg -L postfix lists its files."
         ),
-        solution="cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf",
+        solution=f"cp {postfix.main_example} {postfix.main_cf}",
     )
 
 
 def _expanded(host: Host, value: str) -> str:
-    """The value with the names a student may use in it, at what they should stand for.
+    """The value with the parameters that a student may use in it replaced by their right values.
 
-    In lower case: host and domain names are the same in any letters (RFC 4343).
+    It is in lower case, because host and domain names are case-insensitive (RFC 4343).
     """
     for name, meant in (("mydomain", host.domain), ("myhostname", host.mail_name)):
         value = re.sub(rf"\$({name}\b|\{{{name}\}}|\({name}\))", meant, value)
@@ -145,7 +114,7 @@ def _expanded(host: Host, value: str) -> str:
 
 
 def _relays_rightly(words: list[str]) -> bool:
-    """Both permits stand before the rejection; other restrictions may stand among them."""
+    """Whether both permits are before the rejection. Other restrictions may be among them."""
     places = [
         words.index(word) if word in words else -1
         for word in ("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination")
@@ -155,7 +124,7 @@ def _relays_rightly(words: list[str]) -> bool:
 
 def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
     unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
-    # Right by Postfix's own default is not yet set: the section is about main.cf.
+    # A right default is not enough: the section is about main.cf.
     is_set = name in facts.lines("set")
     if unused and not is_set:
         hint = _("Postfix knows no parameter {names}: is a name misspelt?", names=unused)
@@ -189,14 +158,18 @@ def _silent(facts: Facts) -> Finding:
     )
 
 
-def _running(facts: Facts) -> Finding:
+def _running(target: Target, facts: Facts) -> Finding:
     return Finding(
         code="postfix.running",
         ok=facts["active"] == "active",
         what=_("Postfix runs"),
         found=facts["active"] or "inactive",
         expected="active",
-        hint=_("systemctl status postfix@- and the end of /var/log/mail.log say why not."),
+        hint=_(
+            "systemctl status {unit} and the end of {log} say why not.",
+            unit=target.family.postfix.running_unit,
+            log=target.family.mail_log,
+        ),
         solution="systemctl restart postfix",
     )
 
@@ -207,7 +180,7 @@ def _enabled(facts: Facts) -> Finding:
 
 
 def _in_force(target: Target, facts: Facts) -> Finding:
-    """main.cf is right; is it what runs? Asked of the running server, then of the clock."""
+    """main.cf is right. Whether it is in force tell the running server, then the clock."""
     addresses = {line.split()[3].rpartition(":")[0].strip("[]") for line in facts.lines("listens")}
     everywhere = bool({"0.0.0.0", "*", "::"} & addresses)
     told = ""
@@ -236,7 +209,7 @@ def _greeting(target: Target) -> str:
         return str(error)
     if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
-    # Without saslauthd's smtpd.conf other mechanisms are offered; none at all is main.cf's doing.
+    # Without saslauthd's smtpd.conf Postfix offers other mechanisms. main.cf alone removes all.
     return "" if mechanisms else _("it offers no AUTH")
 
 

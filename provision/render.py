@@ -1,6 +1,6 @@
-"""The only place that renders Jinja2: a target path and a scene in, a whole file out.
+"""The only place that renders Jinja2: a path and a scene in, a whole file out.
 
-A template lies where its file lies on the target, with `.j2` added.
+A template has the path of its file on the host, with `.j2` added.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    # Configuration files, not HTML: nothing is to be escaped. The lab model admits no value
-    # that could end a line or a quoted word.
+    # These are configuration files and not HTML, so nothing is escaped. The lab model accepts no
+    # value that could end a line or a quoted word.
     return Environment(
         loader=FileSystemLoader(resources.templates()),
         undefined=StrictUndefined,
@@ -41,15 +41,24 @@ def render(
     group: str = "root",
     **values: object,
 ) -> ManagedFile:
-    """The file `path` as it shall be on the scene's host.
+    """The file `path` as the scene's host should have it.
 
-    The template sees `lab`, `host`, `upstream`, `path` and `values`. `template` names one that
-    lies elsewhere than its file (a zone file's name holds the domain). Raises
-    jinja2.UndefinedError for a name the template uses and nobody gave.
+    The template sees `lab`, `host`, `upstream`, `family`, `path` and `values`. `template` is the
+    path of the template if it is another one (the name of a zone file has the domain in it).
+
+    Raises:
+        jinja2.UndefinedError: the template uses a name that nobody gave.
     """
     text = (
         _environment()
         .get_template((template or path).lstrip("/") + ".j2")
-        .render(lab=scene.lab, host=scene.host, upstream=scene.upstream, path=path, **values)
+        .render(
+            lab=scene.lab,
+            host=scene.host,
+            upstream=scene.upstream,
+            family=scene.family,
+            path=path,
+            **values,
+        )
     )
     return ManagedFile(path, text, mode=mode, group=group)

@@ -1,43 +1,62 @@
-"""What a step is: one section of the book as data and two functions.
+"""A step: one section of the book as data and two functions.
 
-`apply` is idempotent and says what it changed. `check` only reads, and asks the running
-system, not the text of a file.
+`apply` is idempotent and returns what it changed. `check` only reads. It asks the running
+system and not the text of a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labctl.credentials import Credentials
 from labctl.lab import Host, Lab, PackageSet
 from labctl.managed import ManagedFile
-from labctl.results import Change, Finding
+from labctl.results import Change, ChangeKind, Finding
+from labctl.system import DEBIAN_12, System, parse_os_release
 
 if TYPE_CHECKING:
-    # SSH costs a fifth of a second to import, and most commands need none.
+    # Importing SSH takes a fifth of a second, and most commands need none.
     from labctl.remote import Remote
+    from provision.families.base import Family
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that decides what a host's files say; known before any host runs."""
+    """Everything that decides the contents of a host's files.
+
+    `upstream` are the resolvers for names outside the lab. `system` is what the host runs. A
+    scene without a host has the system that its lab names.
+    """
 
     lab: Lab
     host: Host
     upstream: tuple[str, ...]
+    system: System = DEBIAN_12
 
     @property
     def peer(self) -> Host:
         return self.lab.peer(self.host)
 
+    @property
+    def family(self) -> Family:
+        """The paths, units and tools of the host's system.
+
+        Raises:
+            WrongState: labctl does not know the system.
+        """
+        from provision.families import family_of
+
+        return family_of(self.system)
+
 
 @dataclass(frozen=True)
 class Target:
-    """A host that runs, and all a step may know about it.
+    """A running host and everything that a step may know about it.
 
-    `letter` marks the message by which a check tries the delivery; with none, it sends none.
+    `letter` marks the message by which a check tries the delivery. If it is "", the check sends
+    no message.
     """
 
     scene: Scene
@@ -57,9 +76,23 @@ class Target:
     def peer(self) -> Host:
         return self.scene.peer
 
+    @property
+    def family(self) -> Family:
+        return self.scene.family
+
     def install(self, files: Sequence[ManagedFile]) -> list[Change]:
-        """Makes the files as given and says which it wrote."""
-        return [Change(f"wrote {path}") for path in self.remote.install(files)]
+        """Write those of the files that differ on the host."""
+        return [Change(ChangeKind.WROTE, path) for path in self.remote.install(files)]
+
+
+def target_on(scene: Scene, remote: Remote, credentials: Credentials) -> Target:
+    """A target whose scene has the system that the host itself names in /etc/os-release.
+
+    Raises:
+        WrongState: the host does not answer.
+    """
+    found = parse_os_release(remote.run(["cat", "/etc/os-release"], check=False).stdout)
+    return Target(replace(scene, system=found or scene.system), remote, credentials)
 
 
 def _no_files(_scene: Scene) -> tuple[ManagedFile, ...]:
@@ -70,13 +103,12 @@ def _no_files(_scene: Scene) -> tuple[ManagedFile, ...]:
 class Step:
     """One section of chapter 6, or of chapter 5, which chapter 6 needs.
 
-    `section` is the book's title of it, `summary` says in one line what is
-    done, in English, marked for translation.
-    `files` are the whole files the step writes. `requires` names the steps without which its
-    check says nothing. A step with a `checkpoint` is saved under that name once all hosts
-    have it; `packages` is the package set it installs. Nobody who did the chapter by hand is
-    graded on an `extra` step unless asked. An optional step has `wanted`, which says where.
-    A check that `opens_mailbox` leaves its traces there: the mailbox is kept and put back.
+    `section` is its title in the book. `summary` says in one line what it does, in English,
+    marked for translation. `files` are the files that it writes as a whole. `requires` names
+    the steps without which its check means nothing. After a step with a `checkpoint`, the lab is
+    saved under that name. `packages` is the package set that it installs. An `extra` step is not
+    in the book and is graded only on request. `wanted` says on which hosts an optional step
+    applies. If a check `opens_mailbox`, the mailbox is kept before it and put back after it.
     """
 
     name: str
@@ -94,6 +126,6 @@ class Step:
     wanted: Callable[[Scene], bool] | None = None
 
     def applies_to(self, scene: Scene) -> bool:
-        """The parent host has no mail: only steps marked for it run there."""
+        """Whether the step is for this host. The parent has no mail, so few steps are for it."""
         has_place = scene.host.account is not None or self.on_parent
         return has_place and (self.wanted is None or self.wanted(scene))

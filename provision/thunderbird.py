@@ -1,50 +1,46 @@
-"""「Thunderbird」: the book's mail client on the first host, for who follows it to the letter.
+"""「Thunderbird」: the book's mail client on the first host.
 
-Optional: with its fonts it is larger than the rest of the host, and needs a way out for apt.
-It is shown on the reader's own screen, over `ssh -X`.
+It is optional: with its fonts it is larger than the rest of the host, and apt needs the way out.
+It appears on the reader's own screen, over `ssh -X`.
 """
 
 from __future__ import annotations
 
 from labctl.i18n import N_, _
 from labctl.results import Change, Finding
-from provision.apt import install_packages
+from labctl.scripts import Script
 from provision.facts import ask
 from provision.step import Scene, Step, Target
 
 _NAME = "thunderbird"
+_PROGRAMS = ("thunderbird", "xauth")
+_WHICH = Script("provision", "programs.sh")
 
 
 def wanted(scene: Scene) -> bool:
-    """On the first host, where the lab file asks for it."""
+    """Whether this is the first host, and the lab file asks for it."""
     return _NAME in scene.lab.choices.extras and scene.host == scene.lab.mail_hosts[0]
 
 
 def apply(target: Target) -> list[Change]:
-    """Installs Thunderbird, xauth and a Japanese font; the account is left to the reader."""
-    return install_packages(target, target.lab.edition.packages.thunderbird)
-
-
-_ASK = r"""
-say program command -v thunderbird
-say xauth command -v xauth
-"""
+    """Install Thunderbird, xauth and a Japanese font. The reader sets up the account."""
+    return target.family.packages.install(target, target.lab.edition.packages.thunderbird)
 
 
 def check(target: Target) -> list[Finding]:
-    """The program is there, and what `ssh -X` needs to show it."""
-    facts = ask(target, _ASK)
+    """The program is installed, and what `ssh -X` needs to show it."""
+    facts = ask(target, _WHICH, *_PROGRAMS)
     return [
         Finding(
             code=f"thunderbird.{program}",
-            ok=bool(facts[key]),
+            ok=bool(facts[program]),
             what=_("program {name}", name=program),
-            found=facts[key] or _("missing"),
+            found=facts[program] or _("missing"),
             expected=_("installed"),
-            hint=_("dpkg -l shows what is installed. Is the package's name right for this system?"),
-            solution=f"apt install {program}",
+            hint=target.family.packages.hint,
+            solution=target.family.packages.command(program),
         )
-        for key, program in (("program", "thunderbird"), ("xauth", "xauth"))
+        for program in _PROGRAMS
     ]
 
 

@@ -8,12 +8,17 @@ import sys
 from typing import Any
 
 from labctl.errors import LabError
+from labctl.render.changes import in_english
+from labctl.results import Change
 
 # Raised when a field changes its meaning or goes away (docs/reference/json.md).
 JSON_SCHEMA = 1
 
 
 def plain(value: Any) -> Any:
+    """The value in the types that JSON has."""
+    if isinstance(value, Change):
+        return {"what": in_english(value), "kind": value.kind, "subject": value.subject}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):

@@ -11,9 +11,9 @@ from rich.table import Table
 from labctl.home import name_option
 from labctl.i18n import _
 from labctl.lab import Lab
+from labctl.render.changes import told
 from labctl.render.document import plain, print_json
 from labctl.render.screen import console, lines_of, print_done, print_table
-from provision.changes import told
 
 if TYPE_CHECKING:
     from labctl.engine import UpResult
@@ -30,7 +30,7 @@ def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None
         return
     out = console()
     changes = [
-        f"{report.host}  {report.step}: {told(change.what)}"
+        f"{report.host}  {report.step}: {told(change)}"
         for report in result.reports
         for change in report.changes
     ]

@@ -14,8 +14,8 @@ from typing import TypeVar
 import pytest
 
 from labctl.drills.breakages import BREAKAGES, DNS, RIGHT_WAYS, Breakage, RightWay, perform
+from labctl.grading import grade
 from labctl.results import Change, Outcome, StepReport
-from provision.grade import grade
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS, find_step
 

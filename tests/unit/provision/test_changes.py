@@ -1,4 +1,4 @@
-"""What the steps' scripts say they changed has a sentence in the user's language."""
+"""What the scripts of the steps report is a change that labctl knows, or a failure."""
 
 from __future__ import annotations
 
@@ -7,37 +7,84 @@ from pathlib import Path
 
 import pytest
 
-from provision.changes import SENTENCES, _pattern, told
+import provision
+from labctl.errors import CommandFailed, LabError
+from labctl.results import Change, ChangeKind
+from provision.changes import parse_changes
+from provision.failures import FailureKind, failure_of
 
-_SAID = re.compile(r'^(?!.*\bsay\b).*\becho "([a-z][^"]+ [^"]+)"(?! >&2)', re.MULTILINE)
-_PROVISION = Path(__file__).parents[3] / "provision"
-
-
-def said() -> list[str]:
-    """The lines that scripts print, with their shell variables."""
-    found = {
-        line for path in _PROVISION.glob("*.py") for line in _SAID.findall(path.read_text("utf-8"))
-    }
-    return sorted(line for line in found if not line.startswith("exit "))
+SCRIPTS = sorted((Path(provision.__file__).parent / "scripts").glob("*.sh"))
+# A call, not a definition: the kind is a plain word.
+CHANGED = re.compile(r"^[^#\n]*\bchanged ([a-z-]+) ", re.MULTILINE)
+FAILED = re.compile(r"^[^#\n]*\bfail ([a-z-]+) ", re.MULTILINE)
 
 
-def test_the_scripts_say_something() -> None:
-    assert len(said()) > 15
+def kinds(pattern: re.Pattern[str]) -> set[str]:
+    """The kinds that all scripts together report."""
+    texts = (path.read_text("utf-8") for path in SCRIPTS if path.name != "change.sh")
+    return {kind for text in texts for kind in pattern.findall(text)}
 
 
-@pytest.mark.parametrize("line", said())
-def test_every_line_of_a_script_is_a_known_sentence(line: str) -> None:
-    assert any(_pattern(sentence).fullmatch(line) for sentence in SENTENCES)
+def test_every_change_that_a_script_reports_is_known_and_none_is_unused() -> None:
+    by_python = {ChangeKind.INSTALLED}
+    assert kinds(CHANGED) | by_python == set(ChangeKind)
 
 
-def test_in_japanese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABCTL_LANG", "ja")
-    assert told("restarted postfix") == "postfix を再起動"
-    assert told("added postfix to group sasl") == "postfix をグループ sasl に追加"
-    assert told("made /var/spool passable") == "/var/spool に入れるようにパーミッションを変更"
+def test_every_failure_that_a_script_reports_is_known_and_none_is_unused() -> None:
+    by_must = {FailureKind.RUN}
+    assert kinds(FAILED) | by_must == set(FailureKind)
 
 
-def test_in_english_it_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABCTL_LANG", "en")
-    for line in ("wrote /etc/postfix/main.cf", "did something else"):
-        assert told(line) == line
+def test_changes_are_read_in_order() -> None:
+    assert parse_changes("changed\tenabled\tnamed\nchanged\tset-owner\t/var/mail\n") == [
+        Change(ChangeKind.ENABLED, "named"),
+        Change(ChangeKind.SET_OWNER, "/var/mail"),
+    ]
+    assert parse_changes("") == []
+
+
+@pytest.mark.parametrize("line", ["changed\tpolished\tnamed", "enabled named", "changed\twrote"])
+def test_a_line_that_is_no_known_change_is_refused(line: str) -> None:
+    with pytest.raises(LabError) as caught:
+        parse_changes(f"changed\tenabled\tnamed\n{line}\n")
+    assert caught.value.cause == line
+
+
+def failed(output: str) -> LabError:
+    return failure_of(CommandFailed("sh step.sh", 1, output, where="host1"), "host1")
+
+
+def test_a_unit_that_does_not_start_is_told_with_its_own_words() -> None:
+    error = failed(
+        "changed\tenabled\tnamed\nfailed\tstart\tnamed\n"
+        "because\t/etc/bind/named.conf.options:17: missing ';' before '}'\n"
+    )
+    assert error.message == "named cannot be started on host1"
+    assert error.cause == "/etc/bind/named.conf.options:17: missing ';' before '}'"
+    assert ("labctl", "ssh", "host1", "--", "sudo", "journalctl", "-u", "named") in (
+        error.hint.commands
+    )
+
+
+def test_a_mirror_that_cannot_be_reached_is_told_with_apts_lines() -> None:
+    error = failed("failed\treach-mirror\tbind9\nbecause\tE: Could not resolve 'deb.example'\n")
+    assert error.message == "host1 can't reach its package mirror"
+    assert error.cause == "E: Could not resolve 'deb.example'"
+    assert error.hint.commands[0] == ("labctl", "net", "open")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "failed\trun\tnewaliases\nbecause\tpostalias: fatal: No space left on device\n",
+        "changed\tmade\t/home/user1\ncp: /etc/skel: No space left on device\n",
+    ],
+)
+def test_a_full_disk_is_named_whatever_failed(output: str) -> None:
+    assert failed(output).hint.text == "the disk is full: free some space"
+
+
+def test_any_other_failure_is_told_by_the_last_lines_of_the_output() -> None:
+    error = failed("changed\tmade\t/home/user1\nusermod: user user1 is currently used\n")
+    assert error.message == "sh step.sh failed on host1"
+    assert error.cause == "usermod: user user1 is currently used"

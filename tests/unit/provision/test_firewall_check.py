@@ -6,6 +6,7 @@ import pytest
 
 from provision.facts import Facts
 from provision.firewall_check import _active
+from provision.ufw import Ufw
 
 
 def chain(hook: str, *rules: str, policy: str = "accept") -> str:
@@ -17,7 +18,7 @@ def chain(hook: str, *rules: str, policy: str = "accept") -> str:
 
 def on(nft: str = "", policy: str = "-P INPUT ACCEPT") -> bool:
     said = {"nft": nft, "policy": policy, "ufw": "no", "boot": "disabled", "boot-nft": "enabled"}
-    return _active(Facts({key: text.splitlines() for key, text in said.items()})).ok
+    return _active(Ufw(), Facts({key: text.splitlines() for key, text in said.items()})).ok
 
 
 @pytest.mark.parametrize(

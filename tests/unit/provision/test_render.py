@@ -247,4 +247,4 @@ def test_every_template_is_used() -> None:
 
 def test_a_name_that_nobody_gave_is_an_error() -> None:
     with pytest.raises(jinja2.UndefinedError):
-        render(scene("host1"), "/etc/default/saslauthd")
+        render(scene("host1"), "/etc/ufw/user.rules")

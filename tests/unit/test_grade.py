@@ -8,12 +8,12 @@ from typing import cast
 
 import pytest
 
+from labctl import grading as module
 from labctl.credentials import Credentials
+from labctl.grading import grade
 from labctl.lab import load_lab
 from labctl.remote import Remote
 from labctl.results import Finding, Outcome, StepReport
-from provision import grade as module
-from provision.grade import grade
 from provision.step import Scene, Step, Target
 
 Check = Callable[[Target], list[Finding]]

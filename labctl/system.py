@@ -1,0 +1,46 @@
+"""Which operating system a host runs, by the two names that os-release(5) gives it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class System:
+    """A release of an operating system: `ID` and `VERSION_ID` of os-release(5)."""
+
+    id: str
+    version: str
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The version as numbers, for comparing. Empty if it is not made of numbers."""
+        parts = self.version.split(".")
+        return tuple(int(part) for part in parts) if all(map(str.isdigit, parts)) else ()
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.version}"
+
+
+DEBIAN_12 = System("debian", "12")
+DEBIAN_13 = System("debian", "13")
+UBUNTU_24_04 = System("ubuntu", "24.04")
+
+
+def parse_os_release(text: str) -> System | None:
+    """The system that an os-release file names, or None if it names none."""
+    found = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals and key in ("ID", "VERSION_ID"):
+            found[key] = _unquoted(value)
+    # Debian's testing and unstable have no VERSION_ID.
+    return System(found["ID"], found.get("VERSION_ID", "")) if found.get("ID") else None
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return "".join(shlex.split(value))
+    except ValueError:
+        return value.strip("\"'")

@@ -1,0 +1,51 @@
+"""The families of operating systems, found by what os-release(5) says.
+
+To add a family, write a module beside this one and name it here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from labctl.errors import WrongState
+from labctl.hint import Hint
+from labctl.i18n import _
+from labctl.system import DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
+
+if TYPE_CHECKING:
+    from provision.families.base import Family
+
+# Module and name of each release. Loaded on demand: steps and families need each other.
+_FAMILIES = {
+    DEBIAN_12: "provision.families.debian:DEBIAN_12",
+    DEBIAN_13: "provision.families.debian:DEBIAN_13",
+    UBUNTU_24_04: "provision.families.debian:UBUNTU_24_04",
+}
+
+
+def systems() -> tuple[System, ...]:
+    """The systems that labctl knows."""
+    return tuple(_FAMILIES)
+
+
+@cache
+def family_of(system: System) -> Family:
+    """The family of a system.
+
+    A release that labctl does not know is treated as the last known one before it.
+
+    Raises:
+        WrongState: labctl knows no release of this system, or only newer ones.
+    """
+    known = [each for each in systems() if each.id == system.id]
+    older = [each for each in known if not system.release or each.release <= system.release]
+    if not older:
+        raise WrongState(
+            _("labctl does not know the system {system}", system=system),
+            hint=Hint(_("systems: {names}", names=", ".join(map(str, systems())))),
+        )
+    module, _colon, name = _FAMILIES[max(older, key=lambda each: each.release)].partition(":")
+    family: Family = getattr(import_module(module), name)
+    return family

@@ -1,0 +1,186 @@
+"""What a step must know about the operating system of its host.
+
+A family is data (paths, units, groups) with two objects that act: one installs packages, one
+opens ports. A step never asks which system it runs on; it asks the family of its scene.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from labctl.managed import ManagedFile
+from labctl.results import Change
+from labctl.scripts import Script
+
+if TYPE_CHECKING:
+    # A scene has a family, so these modules import this one.
+    from provision.facts import Facts
+    from provision.step import Scene, Target
+
+# A port and its protocols.
+Rule = tuple[int, tuple[str, ...]]
+
+
+class Packages(Protocol):
+    """The package manager."""
+
+    @property
+    def manifest(self) -> Script:
+        """The script that prints packages and their configuration files for a manifest."""
+
+    def missing(self, target: Target, names: Sequence[str]) -> list[str]:
+        """Those of `names` that are not completely installed."""
+
+    def install(self, target: Target, names: Sequence[str]) -> list[Change]:
+        """Install what is missing of `names`, without recommended packages.
+
+        Raises:
+            LabError: a package cannot be installed, or the mirror cannot be reached.
+        """
+
+    def versions(self, target: Target, names: Sequence[str]) -> Mapping[str, str]:
+        """The versions of those of `names` that are installed."""
+
+    def command(self, name: str) -> str:
+        """The command line with which a person installs the package."""
+
+    @property
+    def hint(self) -> str:
+        """How a person lists the installed packages."""
+
+
+class Firewall(Protocol):
+    """The program that a person uses to open ports."""
+
+    def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
+        """The program's files with exactly these ports open."""
+
+    def keep_open(self, target: Target, rules: Sequence[Rule], *, changed: bool) -> list[Change]:
+        """Switch the firewall on, now and at boot. `changed`: its files were written."""
+
+    def starts_at_boot(self, facts: Facts) -> bool:
+        """Whether the program filters after a reboot, by the facts of firewall-check.sh."""
+
+    def opening(self, port: int, protocol: str) -> str:
+        """The command line with which a person opens a port."""
+
+    @property
+    def enabling(self) -> str:
+        """The command line with which a person switches the firewall on."""
+
+
+@dataclass(frozen=True)
+class Bind:
+    """Where BIND has its files, and how it runs.
+
+    `includes` are files of the package that named.conf includes after the options and the
+    lab's zones. `empty_zones` is the file with the reverse zones of private networks; it is ""
+    if BIND's own empty zones do that. `pid_file` is written when named starts.
+    """
+
+    folder: str = "/etc/bind"
+    includes: tuple[str, ...] = ()
+    empty_zones: str = ""
+    cache: str = "/var/cache/bind"
+    group: str = "bind"
+    unit: str = "named"
+    pid_file: str = "/run/named/named.pid"
+
+    @property
+    def main(self) -> str:
+        return f"{self.folder}/named.conf"
+
+    @property
+    def options(self) -> str:
+        return f"{self.folder}/named.conf.options"
+
+    @property
+    def zones(self) -> str:
+        """The file that names the lab's zones."""
+        return f"{self.folder}/named.conf.local"
+
+    def zone_file(self, domain: str) -> str:
+        return f"{self.folder}/db.{domain}"
+
+
+@dataclass(frozen=True)
+class Postfix:
+    """Where Postfix has its files, and how it runs.
+
+    `unit` is what a person starts and enables. `running_unit` is the unit whose state says
+    whether Postfix runs. `drop_ins` are the units that need the boot order. `chroot` is the
+    folder that smtpd has as its root, or "". `master_example` and `main_example` are what the
+    package brings to begin with.
+    """
+
+    unit: str = "postfix"
+    running_unit: str = "postfix"
+    drop_ins: tuple[str, ...] = ("postfix.service",)
+    main_cf: str = "/etc/postfix/main.cf"
+    master_cf: str = "/etc/postfix/master.cf"
+    spool: str = "/var/spool/postfix"
+    chroot: str = "/var/spool/postfix"
+    master_example: str = "/usr/share/postfix/master.cf.dist"
+    main_example: str = "/usr/share/postfix/main.cf.debian"
+
+
+@dataclass(frozen=True)
+class Sasl:
+    """How Postfix asks saslauthd.
+
+    `defaults` is saslauthd's environment file, `smtpd_conf` what Postfix reads. `run_dir` is
+    the folder of the socket and `group` may enter it. `mux` is the path at which smtpd, with
+    its own root, looks for the socket.
+    """
+
+    unit: str = "saslauthd"
+    defaults: str = "/etc/default/saslauthd"
+    smtpd_conf: str = "/etc/postfix/sasl/smtpd.conf"
+    run_dir: str = "/var/spool/postfix/var/run/saslauthd"
+    mux: str = "/var/run/saslauthd/mux"
+    group: str = "sasl"
+
+
+@dataclass(frozen=True)
+class Dovecot:
+    """Dovecot's files and the syntax of its settings, which changed with version 2.4.
+
+    `marker` is a file that Dovecot makes anew whenever it reads its configuration.
+    """
+
+    syntax: Literal["2.3", "2.4"] = "2.3"
+    unit: str = "dovecot"
+    folder: str = "/etc/dovecot"
+    marker: str = "/run/dovecot/config"
+
+    def conf_d(self, name: str) -> str:
+        return f"{self.folder}/conf.d/{name}"
+
+
+@dataclass(frozen=True)
+class MailCommand:
+    """The program behind the command `mail`, and the package that brings it."""
+
+    program: Literal["mailutils", "s-nail"] = "mailutils"
+    package: str = "mailutils"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of operating systems, in one release.
+
+    `mail_log` is the file that syslog writes, if there is a syslog. `resolver_files` are the
+    files that decide which name server the host asks.
+    """
+
+    packages: Packages
+    firewall: Firewall
+    bind: Bind = Bind()
+    postfix: Postfix = Postfix()
+    sasl: Sasl = Sasl()
+    dovecot: Dovecot = Dovecot()
+    mail_command: MailCommand = MailCommand()
+    mail_log: str = "/var/log/mail.log"
+    resolver_files: tuple[str, ...] = ("/etc/resolv.conf",)

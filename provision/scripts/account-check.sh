@@ -1,0 +1,15 @@
+#!/bin/sh
+# Usage: account-check.sh USER OTHER_USER <PASSWORD
+. ./say.sh
+. ./account-password.sh
+
+name=$1 other=$2
+IFS= read -r password
+say entry getent passwd "$name"
+say other getent passwd "$other"
+if has_password "$name" "$password"; then say password echo yes; fi
+say state passwd -S "$name"
+home=$(getent passwd "$name" | cut -d: -f6)
+say home stat -c '%U' "$home"
+say spool stat -L -c '%a %U %G' /var/mail
+say box stat -c '%U %a' "/var/mail/$name"

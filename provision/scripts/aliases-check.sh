@@ -1,0 +1,15 @@
+#!/bin/sh
+# Report every alias file of Postfix, whether its database is built, and whether that is old.
+. ./say.sh
+
+for map in $(postconf -hx alias_database 2>/dev/null || echo hash:/etc/aliases); do
+  source=${map#*:}
+  case $map in
+    hash:*|btree:*) database=$source.db ;;
+    lmdb:*) database=$source.lmdb ;;
+    *) continue ;;
+  esac
+  say source echo "$source"
+  if [ -s "$database" ]; then say built echo "$source"; fi
+  if [ "$source" -nt "$database" ]; then say old echo "$source"; fi
+done

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Usage: dns-check-parent.sh UNIT ADDRESS DOMAIN...
+# Report how the parent zone delegates each domain, and what its server finds for it.
+. ./say.sh
+
+unit=$1 address=$2
+shift 2
+say active systemctl is-active "$unit"
+say enabled systemctl is-enabled "$unit"
+for domain do
+  say "$domain" dig +norecurse +noall +authority +additional +time=1 +tries=1 \
+    @"$address" "$domain" NS
+  say "found.$domain" dig +short +time=2 +tries=1 @"$address" "$domain" MX
+done

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN
+# `own` and `peer` are answers of one server without recursion. `found` is what every program on
+# the host gets. One dig asks many questions, and each answer names its question.
+. ./say.sh
+
+unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6
+say active systemctl is-active "$unit"
+say enabled systemctl is-enabled "$unit"
+{ named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
+answers() {
+  key=$1 seconds=$2
+  shift 2
+  { dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
+    sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
+\([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
+}
+answers own 1 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
+  "$host.$domain" A "www.$domain" A "mail.$domain" A
+answers found 2 +authority "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A
+answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A
+status=$(rndc zonestatus "$domain" 2>/dev/null || :)
+file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
+loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
+if [ -n "$loaded" ] && [ -e "$file" ]; then
+  say loaded date -d "$loaded" +%s
+  say written stat -c %Y "$file"
+  say file echo "$file"
+fi
+copy() { rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
+say copy copy
+say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Usage: dovecot-check.sh UNIT FOLDER MARKER SETTING...
+# doveconf prints what Dovecot would read, from whichever of its files.
+. ./say.sh
+
+unit=$1 folder=$2 marker=$3
+shift 3
+{ doveconf "$@" 2>/dev/null || :; } | sed 's/ = */\t/'
+{ doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
+say enabled systemctl is-enabled "$unit"
+say active systemctl is-active "$unit"
+say home-mailbox postconf -hx home_mailbox
+newer() { find "$folder" -type f -newer "$marker"; }
+say newer newer

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT
+# Values are not expanded, so that a wrong mydomain is one fault and not two. postconf fails if
+# inet_interfaces names an address of another host, unless it is told another value. Then it
+# counts the parameter as set, so main.cf itself is asked.
+. ./say.sh
+
+cf=$1 unit=$2 running_unit=$3
+if [ ! -e "$cf" ]; then say no-file echo yes; fi
+{
+  postconf -o inet_interfaces= myhostname mydomain mydestination smtpd_sasl_auth_enable \
+    smtpd_recipient_restrictions 2>/dev/null || :
+} | sed 's/ = */\t/'
+interfaces() {
+  postconf -h inet_interfaces || sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"
+}
+say inet_interfaces interfaces
+{ postconf -n -o inet_interfaces= 2>&1 || :; } |
+  sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
+say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
+say enabled systemctl is-enabled "$unit"
+say active systemctl is-active "$running_unit"
+say listens ss -ltnH 'sport = :25'
+say written stat -c %Y "$cf"
+qmgr=$(pgrep -o -x qmgr || :)
+if [ -n "$qmgr" ]; then
+  age=$(ps -o etimes= -p "$qmgr")
+  say started echo $(($(date +%s) - age))
+fi

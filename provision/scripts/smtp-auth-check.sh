@@ -1,0 +1,27 @@
+#!/bin/sh
+# Usage: smtp-auth-check.sh UNIT DEFAULTS CONF MUX CHROOT
+# smtpd looks for saslauthd's socket at MUX. master.cf decides whether that is below CHROOT. CONF
+# is where Postfix looks for smtpd.conf; other places are reported as `elsewhere` and `beside`.
+. ./say.sh
+
+unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
+say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
+# Only the old start script asks for START=yes; a unit of the package's own does not.
+case $(systemctl show --value -p FragmentPath "$unit") in
+  /run/*) if grep -q START "/etc/init.d/$unit" 2>/dev/null; then say wants-start echo yes; fi ;;
+esac
+say enabled systemctl is-enabled "$unit"
+say running pgrep -x saslauthd
+say args ps -o args= -C saslauthd
+case $(postconf -F -h smtp/inet/chroot 2>/dev/null || echo y) in
+  n) socket=$mux ;;
+  *) socket=$chroot$mux ;;
+esac
+say socket echo "$socket"
+if [ -S "$socket" ]; then say there echo yes; fi
+if runuser -u postfix -- test -S "$socket"; then say allowed echo yes; fi
+say groups id -nG postfix
+say conf cat "$conf"
+if [ -e "$conf" ]; then say conf-there echo yes; fi
+say elsewhere find /etc /usr/lib/sasl2 -xdev -name 'smtpd*.conf*' ! -path "$conf"
+say beside ls "${conf%/*}"

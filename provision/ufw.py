@@ -1,0 +1,48 @@
+"""ufw, the firewall of Debian's and Ubuntu's editions of the book.
+
+Its three files are written as ufw writes them, because one `ufw allow` takes as long as the
+whole step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labctl.managed import ManagedFile
+from labctl.results import Change
+from labctl.scripts import Script
+from provision.changes import flag, host_script
+from provision.render import render
+
+if TYPE_CHECKING:
+    from provision.facts import Facts
+    from provision.families.base import Rule
+    from provision.step import Scene, Target
+
+_UFW = Script("provision", "ufw.sh")
+
+
+@dataclass(frozen=True)
+class Ufw:
+    """Ports opened by ufw. See provision.families.base.Firewall."""
+
+    enabling: str = "ufw enable; systemctl enable ufw"
+
+    def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
+        return (
+            render(scene, "/etc/ufw/ufw.conf"),
+            render(scene, "/etc/ufw/user.rules", mode=0o640, rules=rules),
+            render(scene, "/etc/ufw/user6.rules", mode=0o640, rules=rules),
+        )
+
+    def keep_open(self, target: Target, rules: Sequence[Rule], *, changed: bool) -> list[Change]:
+        doors = [f"{protocol}:{port}" for port, protocols in rules for protocol in protocols]
+        return host_script(target, _UFW, flag(changed), *doors)
+
+    def starts_at_boot(self, facts: Facts) -> bool:
+        return facts["ufw"] == "yes" and facts["boot"] == "enabled"
+
+    def opening(self, port: int, protocol: str) -> str:
+        return f"ufw allow {port}/{protocol}"

@@ -1,0 +1,87 @@
+"""The family of a host: the files follow it, and an unknown system is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.errors import WrongState
+from labctl.lab import load_lab
+from labctl.system import DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
+from provision import boot_order, dns, dovecot, steps
+from provision.families import family_of, systems
+from provision.step import Scene
+
+LAB = load_lab("lab")
+
+
+def content(step_files: object, system: System, name: str) -> str:
+    scene = Scene(LAB, LAB.host("host1"), (), system)
+    (found,) = [file for file in step_files(scene) if file.path.endswith(name)]  # type: ignore[operator]
+    return str(found.content)
+
+
+@pytest.mark.parametrize("system", systems(), ids=str)
+def test_every_step_renders_for_every_system(system: System) -> None:
+    scene = Scene(LAB, LAB.host("host1"), (), system)
+    paths = [file.path for step in steps.STEPS for file in step.files(scene)]
+    assert len(paths) == len(set(paths)) > 10
+
+
+@pytest.mark.parametrize(
+    ("found", "known"),
+    [
+        (DEBIAN_12, DEBIAN_12),
+        (System("debian", "14"), DEBIAN_13),
+        # Debian's testing has no number; it is newer than any release.
+        (System("debian", ""), DEBIAN_13),
+        (System("ubuntu", "24.10"), UBUNTU_24_04),
+    ],
+)
+def test_a_release_is_treated_as_the_last_known_one_before_it(found: System, known: System) -> None:
+    assert family_of(found) == family_of(known)
+
+
+@pytest.mark.parametrize("system", [System("gentoo", "2.15"), System("debian", "11")])
+def test_an_unknown_system_is_refused_with_the_known_ones(system: System) -> None:
+    with pytest.raises(WrongState) as caught:
+        family_of(system)
+    assert str(system) in caught.value.message
+    assert "debian 12, debian 13, ubuntu 24.04" in str(caught.value.hint)
+
+
+def test_debian_13_includes_only_files_that_its_bind_has() -> None:
+    for name in ("named.conf", "named.conf.local"):
+        text = content(dns.files, DEBIAN_13, name)
+        assert "rfc1918" not in text and "default-zones" not in text
+    assert 'include "/etc/bind/named.conf.root-hints";' in content(
+        dns.files, DEBIAN_13, "named.conf"
+    )
+    assert 'include "/etc/bind/zones.rfc1918";' in content(dns.files, DEBIAN_12, "named.conf.local")
+
+
+def test_the_boot_order_is_for_the_unit_that_starts_postfix() -> None:
+    def units(system: System) -> list[str]:
+        scene = Scene(LAB, LAB.host("host1"), (), system)
+        return [file.path.split("/")[4] for file in boot_order.files(scene)]
+
+    assert units(DEBIAN_12) == ["postfix.service.d", "postfix@.service.d"]
+    assert units(DEBIAN_13) == ["postfix.service.d"]
+
+
+def test_dovecot_has_the_settings_of_its_version() -> None:
+    old = "".join(
+        content(dovecot.files, DEBIAN_12, name) for name in ("10-mail.conf", "10-auth.conf")
+    )
+    new = "".join(
+        content(dovecot.files, DEBIAN_13, name) for name in ("10-mail.conf", "10-auth.conf")
+    )
+    assert "mail_location = mbox:~/mail:INBOX=/var/mail/%u\n" in old
+    assert "disable_plaintext_auth = no\n" in old
+    assert "mail_location" not in new and "disable_plaintext_auth" not in new
+    for line in (
+        "mail_driver = mbox",
+        "mail_path = ~/mail",
+        "mail_inbox_path = /var/mail/%{user}",
+        "auth_allow_cleartext = yes",
+    ):
+        assert f"{line}\n" in new
