@@ -46,3 +46,328 @@ done
 
 _CONNECT_SECONDS = 10
 
+# A host that is gone without a word is missed after 40 s; each system knows some of these.
+_MISSED = {
+    "TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 6, "TCP_KEEPCNT": 5, "TCP_USER_TIMEOUT": 40_000,
+}  # fmt: skip
+
+
+class Remote:
+    """One host, reached as the endpoint says. Use as a context manager."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._opening = threading.Lock()
+        self._abandoned = False
+        self._tunnel: Tunnel | None = None
+        self._connection = Connection(
+            host=endpoint.address,
+            user=endpoint.user,
+            port=endpoint.port,
+            connect_timeout=_CONNECT_SECONDS,
+            # An empty ssh_config: the user's own must not change how the lab is reached.
+            config=Config(ssh_config=paramiko.SSHConfig(), lazy=True),
+            connect_kwargs={
+                "key_filename": str(endpoint.key),
+                "look_for_keys": False,
+                "allow_agent": False,
+            },
+        )
+        self._connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        try:
+            self._connection.client.load_host_keys(str(endpoint.known_hosts))
+        except OSError as error:
+            raise self._unreachable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Cuts the connection; the next command makes a new one."""
+        self._connection.close()
+        self._close_tunnel()
+
+    def abandon(self) -> None:
+        """Cuts the connection for good: what another thread still wants to do there fails."""
+        self._abandoned = True
+        self.close()
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        user: str = "root",
+        stdin: str | bytes | None = None,
+        check: bool = True,
+        timeout: float = PATIENCE,
+    ) -> Completed:
+        """Runs a command on the host as `user` (its own home and environment), to its end.
+
+        `stdin` is for what is short (a password, a message); files go through `install`.
+        `timeout` is in seconds. Raises CommandFailed where `check` is set and the status is
+        not 0, or the time is over; WrongState where the host does not answer.
+        """
+        try:
+            result = self._finish(self._begin(argv, user, stdin, timeout), tuple(argv), timeout)
+        except TimeoutError as error:
+            text = _("no end after {seconds} s", seconds=timeout)
+            raise CommandFailed(shell_line(argv), 124, text, where=self.endpoint.host) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._unreachable(error) from error
+        if check and not result.ok:
+            raise CommandFailed(
+                shell_line(argv),
+                result.returncode,
+                result.stdout + result.stderr,
+                where=self.endpoint.host,
+                hint=_hint(result.stderr),
+            )
+        return result
+
+    def script(
+        self,
+        script: Script | str,
+        *args: str,
+        stdin: str | bytes | None = None,
+        check: bool = True,
+        timeout: float = PATIENCE,
+    ) -> Completed:
+        """Run a POSIX shell script as root. Values come as `args`, never in its text.
+
+        Raises what `run` raises; a CommandFailed names the script and never shows its text.
+        """
+        text = script.text if isinstance(script, Script) else script
+        try:
+            return self.run(
+                ["sh", "-euc", text, "sh", *args], stdin=stdin, check=check, timeout=timeout
+            )
+        except CommandFailed as error:
+            name = shell_line(["sh", str(script) if isinstance(script, Script) else "-"])
+            raise CommandFailed(
+                name, error.returncode, error.output, where=self.endpoint.host, hint=error.hint
+            ) from error
+
+    def stream(self, argv: Sequence[str], *, user: str = "root") -> Iterator[str]:
+        """The lines a command writes to standard output, each as it comes, until it ends.
+
+        Closing the iterator ends the command (its output goes nowhere from then on). Raises
+        WrongState where the host does not answer.
+        """
+        try:
+            with self._begin(argv, user) as channel:
+                for line in channel.makefile("rb"):
+                    # A log may hold bytes that are no text.
+                    yield line.decode("utf-8", errors="replace").rstrip("\n")
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._unreachable(error) from error
+
+    def open_tcp(self, address: str, port: int, timeout: float = 15) -> paramiko.Channel:
+        """A connection that the host itself makes, past its own firewall; a socket in use.
+
+        `timeout` is in seconds and holds for each later read. Raises ConnectionRefusedError
+        where nobody listens, WrongState where the host does not answer.
+        """
+        try:
+            self._open()
+            channel: paramiko.Channel = self._connection.transport.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
+            )
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            if self._is_refusal(error):
+                raise ConnectionRefusedError(f"{address}:{port}: {error}") from error
+            raise self._unreachable(error) from error
+        channel.settimeout(timeout)
+        return channel
+
+    def install(self, files: Sequence[ManagedFile]) -> list[str]:
+        """Makes the files as given; returns the paths that had to change, in order."""
+        changed = [
+            file
+            for file, there in zip(files, self._fingerprints(files), strict=True)
+            if there != file.fingerprint()
+        ]
+        if changed:
+            self._unpack(_as_tar(changed))
+        return [file.path for file in changed]
+
+    def _open(self) -> None:
+        # Several threads may ask one host at a time; one of them connects.
+        with self._opening:
+            if self._abandoned:
+                raise EOFError(_("the connection was lost"))
+            if not self._connection.is_connected:
+                try:
+                    self._open_way()
+                    self._connection.open()
+                except TimeoutError as error:
+                    # No answer at all, unlike a command that has begun and does not end.
+                    raise ConnectionError(str(error)) from error
+                except paramiko.BadHostKeyException:
+                    raise
+                except (paramiko.SSHException, OSError, EOFError) as error:
+                    # The proxy command knows why: the host does not run, the server is gone.
+                    if said := self._close_tunnel():
+                        raise ConnectionError(said) from error
+                    raise
+                _tune(self._connection.transport.sock)
+
+    def _open_way(self) -> None:
+        """Give paramiko a socket, unless it can make the connection itself."""
+        self._close_tunnel()
+        endpoint = self.endpoint
+        if endpoint.proxy_command:
+            self._tunnel = Tunnel(endpoint.proxy_command)
+            self._connection.connect_kwargs["sock"] = self._tunnel.socket
+        elif endpoint.netns is not None:
+            plug = dial.tcp(endpoint, endpoint.address, endpoint.port, _CONNECT_SECONDS)
+            self._connection.connect_kwargs["sock"] = plug
+
+    def _close_tunnel(self) -> str:
+        """Ends the proxy command, if there is one; returns what it wrote to standard error."""
+        tunnel, self._tunnel = self._tunnel, None
+        return tunnel.close() if tunnel is not None else ""
+
+    def _begin(
+        self,
+        argv: Sequence[str],
+        user: str,
+        stdin: str | bytes | None = None,
+        timeout: float | None = None,
+    ) -> paramiko.Channel:
+        """Starts a command over the connection.
+
+        Not through Fabric's own `run`: it feeds standard input one byte every 10 ms.
+        """
+        self._open()
+        channel = self._session()
+        channel.settimeout(timeout)
+        line = shell_line(self._as_user(argv, user))
+        # sshd ends the whole connection where the end of the input reaches a command that has
+        # just ended, and paramiko may send it then (its issue 1115). So none is sent where
+        # there is no input, and a command that leaves some unread is not over before it.
+        if not stdin:
+            channel.exec_command(f"{line} </dev/null")
+            return channel
+        channel.exec_command(f"{line}; status=$?; cat >/dev/null; exit $status")
+        channel.sendall(stdin.encode() if isinstance(stdin, str) else stdin)
+        channel.shutdown_write()
+        return channel
+
+    def _session(self) -> paramiko.Channel:
+        """A channel for one command; sshd refuses an eleventh (MaxSessions in sshd_config(5))."""
+        patiently = Retrying(
+            retry=retry_if_exception(self._is_refusal),
+            stop=stop_after_delay(30),
+            wait=wait_fixed(0.05),
+            reraise=True,
+        )
+        channel: paramiko.Channel = patiently(self._connection.create_session)
+        return channel
+
+    def _is_refusal(self, error: BaseException) -> bool:
+        """A channel refused, by a host that is there.
+
+        Of two refusals at once paramiko gives one a name, and the other a bare exception.
+        """
+        return isinstance(error, paramiko.SSHException) and self._connection.is_connected
+
+    def _finish(
+        self, channel: paramiko.Channel, argv: tuple[str, ...], timeout: float
+    ) -> Completed:
+        """Reads both outputs to their end; raises TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        output, errors = bytearray(), bytearray()
+        with channel:
+            while not _all_said(channel):
+                if not select.select([channel], [], [], max(0, deadline - time.monotonic()))[0]:
+                    raise TimeoutError
+                if channel.recv_ready():
+                    output += channel.recv(65536)
+                if channel.recv_stderr_ready():
+                    errors += channel.recv_stderr(65536)
+            if not channel.status_event.wait(max(0, deadline - time.monotonic())):
+                raise TimeoutError
+            status = channel.recv_exit_status()
+        # -1 with a living connection: the command was ended by a signal.
+        if status == -1 and not self._connection.is_connected:
+            raise EOFError(_("the connection was lost"))
+        return Completed(argv, status, _text(output), _text(errors))
+
+    def _fingerprints(self, files: Sequence[ManagedFile]) -> list[str]:
+        if not files:
+            return []
+        done = self.script(_FINGERPRINTS, *(file.path for file in files))
+        return done.stdout.splitlines()
+
+    def _unpack(self, archive: bytes) -> None:
+        # With the time of writing (-m): a daemon older than its file is told by it.
+        self.run(["tar", "-C", "/", "-xpm", "--no-overwrite-dir", "-f", "-"], stdin=archive)
+
+    def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
+        words = ["env", "LC_ALL=C.UTF-8", *argv]
+        if user != "root":
+            return ["sudo", "-n", "-H", "-u", user, "--", *words]
+        return words if self.endpoint.user == "root" else ["sudo", "-n", "--", *words]
+
+    def _unreachable(self, error: Exception) -> WrongState:
+        if isinstance(error, paramiko.BadHostKeyException):
+            return WrongState(
+                _("{host} shows another host key than the lab's", host=self.endpoint.host),
+                cause=_(
+                    "{found}, not {pinned}",
+                    found=error.key.fingerprint,
+                    pinned=error.expected_key.fingerprint,
+                ),
+                hint=_(
+                    "put the host's own key back in /etc/ssh, or go back to a checkpoint, which"
+                    " has it: labctl reset"
+                ),
+            )
+        return WrongState(
+            _("{host} does not answer over SSH", host=self.endpoint.host),
+            cause=str(error) or type(error).__name__,
+            hint=_("labctl status, then labctl up"),
+        )
+
+
+def _tune(connection: socket.socket) -> None:
+    if connection.family not in (socket.AF_INET, socket.AF_INET6):
+        # A proxy command's end; the command looks after its own connection.
+        return
+    # Nagle's algorithm against delayed acknowledgements cost 40 ms for every command.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _MISSED.items():
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
+def _all_said(channel: paramiko.Channel) -> bool:
+    if channel.recv_ready() or channel.recv_stderr_ready():
+        return False
+    return bool(channel.eof_received or channel.closed)
+
+
+def _hint(said: str) -> str:
+    if "No space left on device" in said:
+        return _("the disk is full: free some space, then the same command again")
+    return ""
+
+
+def _text(data: bytearray) -> str:
+    return data.decode("utf-8", errors="replace")
+
+
+def _as_tar(files: Sequence[ManagedFile]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for file in files:
+            content = file.content.encode()
+            entry = tarfile.TarInfo(file.path.lstrip("/"))
+            entry.size, entry.mode = len(content), file.mode
+            entry.uname, entry.gname = file.owner, file.group
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()

@@ -19,9 +19,9 @@ from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed, WrongState
 from labctl.managed import ManagedFile
 from labctl.quote import shell_line
-from labctl.remote import PATIENCE, Remote
+from labctl.remote import Remote
 from labctl.run import Completed
-from labctl.scripts import Script
+from labctl.scripts import PATIENCE, Script
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from labctl.engine import (
 )
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState, WrongUsage
 from labctl.home import lab_home
-from labctl.results import Change, HostState, StepReport
+from labctl.results import Change, ChangeKind, HostState, StepReport
 from labctl.state import LabState, read_state, write_state
 from provision.step import Step, Target
 from provision.steps import STEPS
@@ -395,7 +395,7 @@ def test_a_segment_knows_the_packages_of_its_steps() -> None:
 
 
 # As a step reports it.
-A_CHANGE = Change("wrote /etc/x")
+A_CHANGE = Change(ChangeKind.WROTE, "/etc/x")
 
 
 def report(*changed: Change) -> StepReport:
