@@ -49,7 +49,7 @@ def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
 
 def grade_hosts(
     targets: Mapping[str, Target],
-    steps: Sequence[Step] = BOOK,
+    chosen: Sequence[Step] | None = None,
     progress: Progress = silent,
     *,
     sends: bool = True,
@@ -57,6 +57,7 @@ def grade_hosts(
     """Check the steps on all hosts at once. It only reads.
 
     Args:
+        chosen: the steps; by default those of the book.
         progress: is called when a section begins.
         sends: as in `grade`.
 
@@ -64,6 +65,7 @@ def grade_hosts(
         WrongUsage: there is no host, or none of the steps is in this lab.
         LabError: a host does not answer.
     """
+    steps = BOOK if chosen is None else chosen
     if not targets:
         raise WrongUsage(_("no host to check"))
     if not any(step.applies_to(target.scene) for step in steps for target in targets.values()):

@@ -48,7 +48,10 @@ Answer = Callable[[Ran], Reply]
 
 @dataclass
 class FakeHost:
-    """A host. `tick` is called before anything is done on it, and may raise."""
+    """A host. `tick` is called before anything is done on it, and may raise.
+
+    `otherwise` answers what no other answer is for.
+    """
 
     name: str
     running: bool = True
@@ -57,6 +60,7 @@ class FakeHost:
     ran: list[Ran] = field(default_factory=list)
     listening: dict[int, Callable[[socket.socket], None]] = field(default_factory=dict)
     tick: Callable[[str], None] = lambda _what: None
+    otherwise: Answer | None = None
     _answers: list[tuple[tuple[str, ...], Answer]] = field(default_factory=list)
 
     def when(self, *words: str, answer: Answer) -> None:
@@ -85,6 +89,8 @@ class FakeHost:
             return Reply(ran.stdin)
         if ran.words[0] == "cat" and len(ran.words) == 2:
             return self._cat(ran.words[1])
+        if self.otherwise is not None:
+            return self.otherwise(ran)
         raise AssertionError(f"{self.name} has no answer to: {shell_line(ran.words)}")
 
     def _cat(self, path: str) -> Reply:

@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from labctl import i18n
-from labctl.session import open_session
+from labctl.destroy import destroy_lab
+from labctl.engine import bring_up
+from labctl.errors import WrongState, WrongUsage
+from labctl.home import lab_home
+from labctl.managed import ManagedFile
+from labctl.results import HostState
+from labctl.session import again, open_session
 from labctl.state import LabState, write_state
+from labctl.status import look, look_at_all
+from tests.fakes.lab import MemoryLab, memory_lab
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +60,150 @@ def test_the_lab_file_chooses_the_language_before_the_locale(
     assert i18n.language() == "ja"
     monkeypatch.setenv("LABCTL_LANG", "en")
     assert i18n.language() == "en"
+
+
+# -- a lab in memory ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> MemoryLab:
+    return memory_lab(monkeypatch, "class-a")
+
+
+def test_a_lab_without_hosts_is_neither_made_nor_up(lab: MemoryLab) -> None:
+    session = lab.session()
+    assert session.state is None
+    with pytest.raises(WrongState, match="the lab class-a was never brought up"):
+        session.ensure_made()
+    with pytest.raises(WrongState) as refused:
+        session.ensure_up()
+    assert refused.value.message == "the lab class-a is not up"
+    assert refused.value.cause == "host1: absent, host2: absent"
+
+
+def test_a_lab_is_up_if_every_host_runs(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    lab.session().ensure_made()
+    lab.session().ensure_up()
+    lab.session().provider.cut_power(["host2"])
+    with pytest.raises(WrongState) as refused:
+        lab.session().ensure_up()
+    assert refused.value.cause == "host2: stopped"
+    assert "labctl up" in str(refused.value.hint)
+
+
+def test_targets_are_the_hosts_with_the_labs_passwords(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    session = lab.session()
+    with session.targets() as targets:
+        assert list(targets) == ["host1", "host2"]
+        for name, target in targets.items():
+            assert target.host.name == name
+            assert target.remote.endpoint.host == name
+            assert target.scene.upstream == session.provider.upstream_resolvers()
+            assert target.credentials == session.credentials
+    with session.targets(["host2"]) as targets:
+        assert list(targets) == ["host2"]
+
+
+def test_connections_end_with_the_block(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    with pytest.raises(KeyError), lab.session().targets() as targets:
+        targets["host1"].remote.install([ManagedFile("/etc/note", "")])
+        assert any(remote.is_open for remote in lab.world.remotes)
+        raise KeyError
+    assert not any(remote.is_open for remote in lab.world.remotes)
+
+
+def test_an_unknown_host_has_no_scene(lab: MemoryLab) -> None:
+    with pytest.raises(WrongUsage):
+        lab.session().scene("host9")
+    assert lab.session().scene("host1").host.name == "host1"
+
+
+def test_a_lab_keeps_the_provider_that_made_it(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    assert open_session("class-a").provider.name == "fake"
+    with pytest.raises(WrongState) as refused:
+        open_session("class-a", provider="nspawn")
+    assert refused.value.message == "the lab class-a was made with fake"
+    assert "labctl destroy" in str(refused.value.hint)
+
+
+def test_up_again_goes_no_further_than_the_last_one(lab: MemoryLab) -> None:
+    assert words(again(lab.session())) == "labctl up"
+    bring_up(lab.session(), lab.progress, "dns")
+    assert words(again(lab.session())) == "labctl up --until dns"
+    bring_up(lab.session(), lab.progress)
+    assert words(again(lab.session())) == "labctl up"
+
+
+def words(command: str) -> str:
+    """The command without the name of the lab."""
+    return command.replace(" --name class-a", "")
+
+
+# -- destroy and status ---------------------------------------------------------------------
+
+
+def test_destroy_removes_the_lab_and_may_be_repeated(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    destroy_lab("class-a", lab.progress)
+    assert not lab.home.state.exists()
+    assert lab.world.hosts == {}
+    destroy_lab("class-a", lab.progress)
+
+
+@pytest.mark.parametrize("spoilt", ["{", None])
+def test_destroy_finds_a_lab_whose_state_is_lost(lab: MemoryLab, spoilt: str | None) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    if spoilt is None:
+        lab.home.state_file.unlink()
+    else:
+        lab.home.state_file.write_text(spoilt)
+    destroy_lab("class-a", lab.progress)
+    assert not lab.home.state.exists()
+    assert lab.world.hosts == {}
+
+
+def test_destroy_finds_a_lab_whose_lab_file_is_gone(lab: MemoryLab, tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text('dns = "parent"\n')
+    session = open_session("class-a", file, "fake")
+    bring_up(session, lab.progress, "os")
+    assert set(lab.world.hosts) == {"host0", "host1", "host2"}
+    file.unlink()
+    destroy_lab("class-a", lab.progress)
+    assert lab.world.hosts == {}
+
+
+def test_status_says_what_is_there(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "dns")
+    lab.session().provider.cut_power(["host2"])
+    status = look("class-a")
+    assert (status.name, status.provider, status.complete) == ("class-a", "fake", "dns")
+    assert [info.name for info in status.checkpoints] == ["os", "dns"]
+    first, second = status.hosts
+    assert (first.name, first.state) == ("host1", HostState.RUNNING)
+    assert second.state is HostState.STOPPED
+    host = lab.session().lab.host("host1")
+    assert (first.fqdn, first.address, first.mailbox) == (
+        host.fqdn,
+        str(host.address),
+        host.mailbox,
+    )
+    assert status.folders["state"] == lab.home.state
+    assert not status.ok
+    lab.session().provider.start()
+    assert look("class-a").ok
+
+
+def test_a_lab_that_cannot_be_read_does_not_hide_the_others(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "os")
+    other = lab_home("spoilt")
+    other.state.mkdir(parents=True)
+    other.state_file.write_text("{")
+    good, spoilt = look_at_all(["class-a", "spoilt"])
+    assert good.ok
+    assert (spoilt.name, spoilt.ok, spoilt.hosts) == ("spoilt", False, ())
+    assert "state.json" in spoilt.problem
