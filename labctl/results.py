@@ -111,10 +111,12 @@ class CheckpointInfo:
 
 @dataclass(frozen=True)
 class Hop:
-    """One queue a message went through; `delays` are Postfix's four, in seconds.
+    """One queue that a message went through.
 
-    They are: before the queue manager, in the queue, connecting, sending (postconf(5),
-    delay_logging_resolution_limit).
+    `status` is Postfix's word (`sent`, `deferred`, `bounced`, `SOFTBOUNCE`, `deliverable`,
+    `undeliverable`, `expired`, `force-expired`), or `queued`, `held`, `rejected` or `discarded`
+    if there was no delivery. `delays` are Postfix's four, in seconds: before the queue manager,
+    in the queue, connecting, sending (postconf(5), delay_logging_resolution_limit).
     """
 
     host: str
@@ -130,12 +132,13 @@ class Hop:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message of the mail test, from `mail` to `mail`; `seconds` from sent to read.
+    """One message of the mail test, from `mail` to `mail`.
 
     `kind` is `message` (to the other host), `answer` (by `mail`'s reply command), `local` (to
-    oneself) or `client` (over SMTP, fetched by IMAP and POP3). `hops` are the queues it went
-    through, in order; `explanation` says why it failed: a sentence first, where the cause is
-    known, then the lines that show it.
+    oneself), `client` (over SMTP, fetched by IMAP and POP3) or `queued` (for a host that was
+    off). `seconds` is from sent to read, of at most `timeout`. `hops` are the queues it went
+    through, in order. `cause` says why it failed (labctl.mailtest.explain.Cause), or is "".
+    `evidence` are the lines of `mail` and the logs that show it.
     """
 
     kind: str
@@ -147,7 +150,9 @@ class Delivery:
     read: bool
     seconds: float
     hops: tuple[Hop, ...] = ()
-    explanation: tuple[str, ...] = ()
+    cause: str = ""
+    evidence: tuple[str, ...] = ()
+    timeout: float = 0.0
 
     @property
     def ok(self) -> bool:

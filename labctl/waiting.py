@@ -25,18 +25,21 @@ def wait_until(
     done: Callable[[T], object] = bool,
     *,
     every: float = 0.2,
+    retry_errors: bool = True,
 ) -> T:
     """Call `ask` until `done` accepts its answer, for at most `seconds`.
 
-    A LabError counts as "not yet". `every` is the pause between two calls, in seconds.
+    A LabError counts as "not yet", unless `retry_errors` is False. `every` is the pause between
+    two calls, in seconds.
 
     Returns:
         The last answer, whether `done` accepts it or not.
 
     Raises:
-        LabError: the last call raised it and no time is left.
+        LabError: the last call raised it and no time is left, or `retry_errors` is False.
     """
-    again = retry_if_result(lambda answer: not done(answer)) | retry_if_exception_type(LabError)
+    retried = (LabError,) if retry_errors else ()
+    again = retry_if_result(lambda answer: not done(answer)) | retry_if_exception_type(retried)
     return Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_fixed(every),

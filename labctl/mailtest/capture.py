@@ -1,7 +1,7 @@
-"""What two mail servers say to each other, taken off the wire with tcpdump and decoded.
+"""What two mail servers say to each other, captured with tcpdump and decoded with dpkt.
 
-The capture is made on this machine's own leg of the lab's network (for nspawn the bridge,
-where every frame between the hosts passes). Packets are decoded by dpkt.
+The capture is made on this machine's interface in the lab's network (for nspawn the bridge, which
+every frame between the hosts passes).
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 import dpkt
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from labctl import dial
 from labctl.errors import MachineLacks
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.run import run, spawn
+from labctl.waiting import wait_until
 
 _SMTP = 25
 _HIDDEN = "****"
@@ -31,7 +33,7 @@ _HIDDEN = "****"
 
 @dataclass(frozen=True)
 class Spoken:
-    """One line of a dialogue: when, by whom, to whom, without its CRLF."""
+    """One line of a dialogue, without its CRLF."""
 
     time: datetime
     speaker: str
@@ -41,17 +43,23 @@ class Spoken:
 
 
 @contextmanager
-def captured(address: IPv4Address, file: Path) -> Iterator[None]:
-    """Captures SMTP on the network of `address` into `file` for the time of the block.
+def captured(address: IPv4Address, file: Path, netns: Path | None = None) -> Iterator[None]:
+    """Capture SMTP on the network of `address` into `file` during the block.
 
-    The file is libpcap's format, for Wireshark too, and whole once the block is left. Raises
-    MachineLacks where this is not Linux, or tcpdump is not installed or may not capture.
+    Args:
+        file: becomes a libpcap file, for Wireshark too. It is whole after the block.
+        netns: the network namespace of the lab, if it has one.
+
+    Raises:
+        MachineLacks: this is not Linux, or tcpdump is not installed or may not capture.
     """
     _ensure_able()
-    route = json.loads(run(["ip", "-json", "route", "get", str(address)]).stdout)
+    ask = dial.inside(netns, ["ip", "-json", "route", "get", str(address)])
+    route = json.loads(run(ask).stdout)
     argv = ["tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", route[0]["dev"]]
     log = file.with_suffix(".log")
-    pid = spawn([*argv, "-w", str(file), "tcp", "port", str(_SMTP)], log=log)
+    listen = dial.inside(netns, [*argv, "-w", str(file), "tcp", "port", str(_SMTP)])
+    pid = spawn(listen, log=log)
     try:
         _await_listening(pid, log)
         yield
@@ -64,39 +72,37 @@ def captured(address: IPv4Address, file: Path) -> Iterator[None]:
 def _ensure_able() -> None:
     if platform.system() != "Linux":
         raise MachineLacks(
-            _("the dialogue can be captured on Linux only"), hint="labctl trace last"
+            _("the dialogue can be captured on Linux only"), hint=commands("labctl trace last")
         )
     if shutil.which("tcpdump") is None:
         raise MachineLacks(
-            _("the program {name} is not installed", name="tcpdump"), hint="apt install tcpdump"
+            _("the program {name} is not installed", name="tcpdump"),
+            hint=commands("apt install tcpdump"),
         )
 
 
 def _await_listening(pid: int, log: Path) -> None:
     def state() -> str:
-        # Asked before the log is read: what it said last is there then.
+        # Asked before the log is read, so that the log is complete if it has ended.
         ended, status = os.waitpid(pid, os.WNOHANG)
         said = log.read_text(errors="replace")
         if ended:
             return said.strip() or f"exit {os.waitstatus_to_exitcode(status)}"
         return "listening" if "listening on" in said else ""
 
-    said = Retrying(
-        stop=stop_after_delay(10),
-        wait=wait_fixed(0.02),
-        retry=retry_if_result(lambda answer: not answer),
-        retry_error_callback=lambda _state: "",
-    )(state)
-    if said != "listening":
-        raise MachineLacks(_("tcpdump cannot capture"), cause=said)
+    found = wait_until(10, state, every=0.02)
+    if found != "listening":
+        raise MachineLacks(_("tcpdump cannot capture"), cause=found)
 
 
 def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:
     """All SMTP lines in the capture, in the order in which they were sent.
 
-    `names` are host names by address; an address without one speaks for itself. A segment
-    sent twice counts once; one that was not captured ends its direction. Of a login only the
-    mechanism is told.
+    A segment that was sent twice counts once. One that was not captured ends its direction. Of a
+    login only the mechanism is shown.
+
+    Args:
+        names: host names by address. An address without a name stands for itself.
     """
     spoken: list[Spoken] = []
     streams: dict[tuple[bytes, int, bytes, int], _Stream] = {}
@@ -125,14 +131,14 @@ def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:
 
 
 class _Secrets:
-    """Hides what a client answers in SMTP AUTH, in one connection (RFC 4954, section 4)."""
+    """Hides a client's answers in SMTP AUTH, in one connection (RFC 4954, section 4)."""
 
     def __init__(self) -> None:
         self._begun = False
 
     def hidden(self, line: str, *, by_server: bool) -> str:
         if by_server:
-            # 334 asks for more; anything else ends the login.
+            # 334 asks for more. Anything else ends the login.
             self._begun = self._begun and line.startswith("334")
             return line
         if self._begun:
@@ -143,7 +149,7 @@ class _Secrets:
 
 
 class _Stream:
-    """One direction of a connection: bytes in their order, given out line by line."""
+    """One direction of a connection: bytes in their order, returned line by line."""
 
     def __init__(self) -> None:
         self._next: int | None = None

@@ -1,71 +1,81 @@
-"""Why a message did not arrive: the cause in a sentence, and the lines that show it."""
+"""Why a message did not arrive: a cause, and the lines that show it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
 
-from labctl.i18n import _
 from labctl.mailtest.journey import Journey
 from labctl.mailtest.postfixlog import Record
 
 _KEEP_LINES = 8
 
 
-def _causes() -> tuple[tuple[str, str], ...]:
-    """Patterns in what `mail` and Postfix say, the most telling first, each with its meaning."""
-    return (
-        (
-            r"mail: (?:command )?not found",
-            _("There is no mail command on the host: which package gives it?"),
-        ),
-        (r"unknown user user|sudo: unknown user", _("The sender's account does not exist.")),
-        (
-            r"unknown user:|[Uu]ser unknown|no such user",
-            _("The receiving server knows no such account: is it made, and in the right domain?"),
-        ),
-        (
-            r"[Rr]elay access denied",
-            _("The receiving server does not take the domain as its own: see mydestination."),
-        ),
-        (
-            r"loops back to myself",
-            _(
-                "This host is the domain's mail exchanger, but does not take the domain as its own:"
-                " see mydestination, then the zone's MX and A."
-            ),
-        ),
+class Cause(StrEnum):
+    """Why a message did not arrive. The values are in `labctl test-mail --json`."""
+
+    NO_MAIL_COMMAND = "no-mail-command"
+    NO_SENDER = "no-sender"
+    NO_RECIPIENT = "no-recipient"
+    RELAY_DENIED = "relay-denied"
+    LOOPS_BACK = "loops-back"
+    NAME_NOT_FOUND = "name-not-found"
+    NOT_LISTENING = "not-listening"
+    UNREACHABLE = "unreachable"
+    DISK_FULL = "disk-full"
+    POSTFIX_DOWN = "postfix-down"
+    NOT_PERMITTED = "not-permitted"
+    TOO_LARGE = "too-large"
+    REFUSED_BY_RULE = "refused-by-rule"
+    NOT_AS_SENT = "not-as-sent"
+    LATE = "late"
+
+
+# Patterns in what `mail` and Postfix say, the most specific first.
+_PATTERNS = tuple(
+    (re.compile(pattern, re.MULTILINE), cause)
+    for pattern, cause in (
+        (r"mail: (?:command )?not found", Cause.NO_MAIL_COMMAND),
+        (r"unknown user user|sudo: unknown user", Cause.NO_SENDER),
+        (r"unknown user:|[Uu]ser unknown|no such user", Cause.NO_RECIPIENT),
+        (r"[Rr]elay access denied", Cause.RELAY_DENIED),
+        (r"loops back to myself", Cause.LOOPS_BACK),
         (
             r"Host or domain name not found|[Nn]ame service error|unable to look up host"
             r"|Name or service not known|Host not found",
-            _("The name of the receiving mail server is not found: does the lab's DNS answer?"),
+            Cause.NAME_NOT_FOUND,
         ),
-        (
-            r"Connection refused",
-            _("No server accepts connections at that address: does Postfix run and listen there?"),
-        ),
-        (
-            r"Connection timed out|No route to host|Network is unreachable",
-            _("The receiving host is not reached: is it up, and does its firewall let port 25 in?"),
-        ),
+        (r"Connection refused", Cause.NOT_LISTENING),
+        (r"Connection timed out|No route to host|Network is unreachable", Cause.UNREACHABLE),
         (
             r"[Ii]nsufficient system storage|No space left|queue file write",
-            _("A disk is full."),
+            Cause.DISK_FULL,
         ),
-        (
-            r"^/var/spool/postfix/maildrop$|mail system is down",
-            _("Postfix does not run on the sending host: the message waits in its maildrop queue."),
-        ),
-        (r"[Pp]ermission denied", _("The mail system may not write where it has to.")),
-        (r"[Mm]essage size exceeds|message file too big", _("The message is over a size limit.")),
+        (r"^/var/spool/postfix/maildrop$|mail system is down", Cause.POSTFIX_DOWN),
+        (r"[Pp]ermission denied", Cause.NOT_PERMITTED),
+        (r"[Mm]essage size exceeds|message file too big", Cause.TOO_LARGE),
+        (r": (?:milter-(?:\w+-)?)?(?:reject|discard|hold): ", Cause.REFUSED_BY_RULE),
     )
+)
 
 
-def explain(words: str, journey: Journey, logs: Iterable[Record], late: str) -> tuple[str, ...]:
-    """A sentence, where the cause is known, and the lines behind it, the newest eight.
+@dataclass(frozen=True)
+class Explanation:
+    """The cause, and the newest eight lines of `mail` and the logs that show it."""
 
-    `words` is what `mail` said, `logs` all that the hosts logged meanwhile, `late` what to say
-    where nothing shows a cause.
+    cause: Cause
+    evidence: tuple[str, ...] = ()
+
+
+def explain(words: str, journey: Journey, logs: Iterable[Record], otherwise: Cause) -> Explanation:
+    """Find why a message did not arrive.
+
+    Args:
+        words: what `mail` said.
+        logs: all that the hosts logged meanwhile.
+        otherwise: the cause if no line shows one.
     """
     own = [f"{record.host}: {record}" for record in journey.records if record.is_complaint]
     others = [
@@ -75,7 +85,8 @@ def explain(words: str, journey: Journey, logs: Iterable[Record], late: str) -> 
     lines = tuple(dict.fromkeys([*said[-_KEEP_LINES:], *own, *others[-_KEEP_LINES:]]))
     # The message's own lines say more than what else went wrong on the host meanwhile.
     for group in (said, own, others):
-        for pattern, meaning in _causes():
-            if re.search(pattern, "\n".join(group), re.MULTILINE):
-                return (meaning, *lines[:_KEEP_LINES])
-    return (late, *lines[:_KEEP_LINES])
+        text = "\n".join(group)
+        for pattern, cause in _PATTERNS:
+            if pattern.search(text):
+                return Explanation(cause, lines[:_KEEP_LINES])
+    return Explanation(otherwise, lines[:_KEEP_LINES])

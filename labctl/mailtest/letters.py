@@ -1,4 +1,4 @@
-"""What the two people write to each other: the messages of a mail test and how far they came."""
+"""What the two people write to each other in a mail test, and how far each message came."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from labctl.mailtest.postfixlog import Identified, PickedUp, Record
 
 @dataclass(frozen=True)
 class Letter:
-    """A message of the test and how far it came. `token` stands in its header.
+    """A message as it is written. `token` is in its header and identifies it.
 
-    `begun` and `ended` are seconds of the monotonic clock; `words` is what `mail` said where
-    it went wrong.
+    `message_id` is "" if `mail` or Postfix chooses it.
     """
 
     kind: str
@@ -26,6 +25,17 @@ class Letter:
     body: str
     token: str
     message_id: str = ""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How far a letter came.
+
+    `begun` and `ended` are seconds of the monotonic clock. `words` is what `mail` or a server
+    said if something went wrong. `found_id` is the Message-ID that the reader saw.
+    """
+
+    letter: Letter
     begun: float = 0.0
     ended: float = 0.0
     sent: bool = False
@@ -33,19 +43,26 @@ class Letter:
     read: bool = False
     given_up: bool = False
     words: str = ""
+    found_id: str = ""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID, or "" if nobody has seen it."""
+        return self.letter.message_id or self.found_id
 
     @property
     def is_under_way(self) -> bool:
+        """Whether the letter may still arrive."""
         return self.sent and not self.arrived and not self.given_up
 
 
 def new_run_id() -> str:
-    """What marks all messages of one run: in headers, in boxes and in queues."""
+    """A new mark for all messages of one run: in headers, boxes and queues."""
     return f"labctl.{secrets.token_hex(8)}"
 
 
 def first_letters(hosts: Sequence[Host], run_id: str) -> tuple[Letter, ...]:
-    """What each account writes by itself: one message to the other, one to itself."""
+    """What each account writes first: one message to the other, one to itself."""
     letters = []
     for sender, peer in zip(hosts, reversed(hosts), strict=True):
         for kind, recipient in (("message", peer), ("local", sender)):
@@ -65,7 +82,7 @@ def first_letters(hosts: Sequence[Host], run_id: str) -> tuple[Letter, ...]:
 
 
 def answer_to(letter: Letter) -> Letter:
-    """The answer its reader gives; `mail` puts the token into its References header."""
+    """The answer of its reader. `mail` puts the token into its References header."""
     return Letter(
         kind="answer",
         sender=letter.recipient,
@@ -77,11 +94,12 @@ def answer_to(letter: Letter) -> Letter:
 
 
 def id_from_logs(letter: Letter, logs: Sequence[Record], run_id: str) -> str:
-    """The Message-ID Postfix gave a letter that nobody read, for only the log knows it.
+    """The Message-ID that Postfix gave a letter which nobody read: only the log has it.
 
-    It is the sender's first message to that recipient that bears no id of this run, or,
-    where the answer went to an address that is not the recipient's, to anybody; empty where
-    there is none.
+    Returns:
+        The id of the sender's first message to that recipient without an id of this run. If
+        there is none, that of his first message to anybody, because an answer may go to a wrong
+        address. Otherwise "".
     """
     found: list[tuple[bool, str]] = []
     for visit in visits_of(record for record in logs if record.host == letter.sender.name):

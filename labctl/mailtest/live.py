@@ -1,4 +1,4 @@
-"""One message sent for the sake of watching it: its dialogue off the wire, its way in the logs."""
+"""Send one message and watch it: its dialogue on the wire, and its way in the logs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from labctl.errors import LabError, MachineLacks
+from labctl.hint import commands
 from labctl.home import written_for_person
 from labctl.i18n import _
 from labctl.mailtest.capture import Spoken, captured, dialogues
@@ -23,37 +24,45 @@ from provision.step import Target
 def send_and_watch(
     targets: Mapping[str, Target], *, keep: Path | None = None, timeout: float = 30.0
 ) -> tuple[Trace, tuple[Spoken, ...]]:
-    """Sends the book's message from the first host to the second; its trace and its dialogue.
+    """Send the book's message from the first host to the second, and remove it again.
 
-    The message is removed again. With `keep`, the capture is copied there. Raises LabError
-    where the message cannot be written, MachineLacks where nothing can be captured, WrongUsage
-    where the capture cannot be kept.
+    Args:
+        keep: where to copy the capture, if anywhere.
+        timeout: the seconds that the message may take.
+
+    Returns:
+        The message's trace and its dialogue.
+
+    Raises:
+        LabError: the message cannot be written.
+        MachineLacks: nothing can be captured.
+        WrongUsage: the capture cannot be kept.
     """
     watch = Watch(targets, new_run_id())
     sender, receiver = watch.targets.values()
     letter = first_letters([sender.host, receiver.host], watch.run_id)[0]
-    # Of a kind that is not answered.
+    # Of a kind that nobody answers.
     letter = replace(letter, kind="watched")
     with TemporaryDirectory(prefix="labctl-") as folder:
         file = Path(folder) / "smtp.pcap"
         with boxes_kept(list(watch.targets.values()), watch.run_id):
-            with captured(receiver.host.address, file):
-                letter = write_by_mail(sender, letter, receiver.host.mailbox)
-                if not letter.sent:
-                    raise LabError(_("the message was not sent"), cause=letter.words)
+            with captured(receiver.host.address, file, receiver.remote.endpoint.netns):
+                sending = write_by_mail(sender, letter, receiver.host.mailbox)
+                if not sending.sent:
+                    raise LabError(_("the message was not sent"), cause=sending.words)
                 found = find_messages(
                     receiver.remote, user_of(receiver), [letter.token], timeout
                 ).get(letter.token)
                 if found is not None:
-                    letter = read_by_mail(receiver, letter, found)[0]
-                watch.settled_logs([letter])
+                    sending = read_by_mail(receiver, sending, found)[0]
+                watch.settled_logs([sending])
             trace = trace_message(targets, letter.message_id)
         names = {str(host.address): host.name for host in sender.lab.hosts}
         spoken = dialogues(file, names)
         if trace.settled and not spoken:
             raise MachineLacks(
-                _("the message went its way, but nothing of it was seen on this machine's wire"),
-                hint="labctl trace last",
+                _("the message was delivered, but this machine captured nothing of it"),
+                hint=commands("labctl trace last"),
             )
         if keep is not None:
             with written_for_person(keep):

@@ -11,12 +11,12 @@ from labctl.results import MailTestResult
 
 
 def keep_result(home: LabHome, result: MailTestResult) -> None:
-    """Keeps the result in place of the one before."""
+    """Keep the result instead of the one before."""
     write_atomically(_file(home), json.dumps(asdict(result)))
 
 
 def last_result(home: LabHome) -> MailTestResult | None:
-    """The kept result; None where there was no test, or another version's file lies there."""
+    """The kept result, or None if there is none or another version of labctl wrote it."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

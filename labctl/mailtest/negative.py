@@ -1,8 +1,8 @@
-"""What must not go through does not, and what cannot go now goes later.
+"""Negative tests: what must be refused is refused, and what cannot be delivered now comes later.
 
-Refusals are asked for from this machine, as a stranger or a mail client would (reply codes
-of RFC 5321 and RFC 4954); a bounce is awaited and read by `mail`; a message to a host that is
-off waits in the queue and arrives once the host is back.
+This machine asks for refusals, as a stranger or a mail client would (reply codes of RFC 5321 and
+RFC 4954). A bounce is awaited and read by `mail`. A message for a host that is off waits in the
+queue, and arrives once the host is back.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from datetime import datetime
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.mailtest.faults import host_off
-from labctl.mailtest.letters import Letter, first_letters, new_run_id
+from labctl.mailtest.letters import Letter, Sending, first_letters, new_run_id
 from labctl.mailtest.mailcommand import read_by_mail, show_by_mail, user_of, write_by_mail
 from labctl.mailtest.watch import Watch
+from labctl.mailtest.wire import Smtp, said
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import MailTestResult, Trial
@@ -27,12 +28,11 @@ from labctl.waiting import wait_until
 from provision.mailbox import boxes_kept, find_messages
 from provision.step import Target
 
-_SECONDS = 10.0
-# A domain that no lab and nobody else has (RFC 6761).
+# A domain that nobody has (RFC 6761).
 _FOREIGN = "somebody@elsewhere.invalid"
 _NOBODY = "labctl-nobody"
 _CODE = re.compile(r"\b([45]\d\d) [45]\.\d+\.\d+")
-# How long a message may wait for a name server that is off too, and for the host to be back.
+# Seconds that a message may wait for a name server that is off too, and for the host's return.
 _OFF = 60.0
 _BACK = 90.0
 
@@ -44,10 +44,13 @@ def run_negative_test(
     timeout: float = 30.0,
     progress: Progress = silent,
 ) -> MailTestResult:
-    """Tries what must be refused, bounced or kept. Switches the second host off and on again.
+    """Try what must be refused, bounced or kept. Switches the second host off and on again.
 
-    `timeout` is how many seconds a message may take on hosts that run. Raises LabError where
-    a host cannot be reached over SSH or does not come back.
+    Args:
+        timeout: the seconds that a message may take on hosts that run.
+
+    Raises:
+        LabError: a host cannot be reached over SSH, or does not come back.
     """
     started, begun = datetime.now().astimezone(), time.monotonic()
     watch = Watch(targets, new_run_id())
@@ -56,18 +59,18 @@ def run_negative_test(
         trials = [trial for some in refused.values() for trial in some]
         late = _Late(watch, provider, timeout, progress)
         trials.append(late.bounce())
-        waited, letter = late.host_off()
-        logs = watch.settled_logs([letter])
+        waited, sending = late.host_off()
+        logs = watch.settled_logs([sending])
     return MailTestResult(
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - begun,
-        deliveries=(watch.delivery(letter, logs, _BACK),),
+        deliveries=(watch.delivery(sending, logs, _BACK),),
         trials=(*trials, waited),
     )
 
 
 def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
-    """What a host's SMTP server must answer with a refusal, asked for from this machine."""
+    """Ask a host's SMTP server, from this machine, for everything that it must refuse."""
     host = target.host
     password = target.credentials.password(user_of(target))
     wrong = password[:-1] + ("x" if password[-1] != "x" else "y")
@@ -75,7 +78,7 @@ def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
         (
             "relay-without-auth",
             _("mail for a foreign domain, without SMTP AUTH"),
-            # Postfix puts strangers off (454) unless told to refuse for good (554).
+            # By default Postfix defers strangers (454); it may be set up to refuse them (554).
             "454 / 554",
             lambda smtp: _recipient(smtp, host, _FOREIGN),
         ),
@@ -102,25 +105,22 @@ def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
     for code, what, expected, ask in cases:
         progress(host.name, what)
         begun = time.monotonic()
-        found = _reply(host, ask)
+        found = _reply(target, ask)
         ok = found.startswith(tuple(expected.split(" / ")))
         seconds = time.monotonic() - begun
         trials.append(Trial(f"negative.{code}", host.name, what, ok, expected, found, seconds))
     return trials
 
 
-def _reply(host: Host, ask: Callable[[smtplib.SMTP], tuple[int, bytes]]) -> str:
+def _reply(target: Target, ask: Callable[[smtplib.SMTP], tuple[int, bytes]]) -> str:
+    """The server's reply with its code, or what went wrong."""
     try:
-        with smtplib.SMTP(str(host.address), 25, timeout=_SECONDS) as smtp:
+        with Smtp(target.remote.endpoint, str(target.host.address)) as smtp:
             smtp.ehlo()
             code, text = ask(smtp)
             return f"{code} {text.decode(errors='replace')}"
-    except smtplib.SMTPResponseException as error:
-        said = error.smtp_error
-        text = said if isinstance(said, bytes) else str(said).encode()
-        return f"{error.smtp_code} {text.decode(errors='replace')}"
     except (OSError, smtplib.SMTPException) as error:
-        return str(error) or type(error).__name__
+        return said(error)
 
 
 def _recipient(smtp: smtplib.SMTP, host: Host, recipient: str) -> tuple[int, bytes]:
@@ -134,7 +134,7 @@ def _login(smtp: smtplib.SMTP, host: Host, password: str) -> tuple[int, bytes]:
 
 
 def _too_large(smtp: smtplib.SMTP, host: Host) -> tuple[int, bytes]:
-    """Announces one byte more than the server takes (RFC 1870); nothing that large is sent."""
+    """Announce one byte more than the server accepts (RFC 1870). Nothing that large is sent."""
     limit = int(smtp.esmtp_features.get("size") or 0)
     return smtp.mail(host.mailbox, [f"SIZE={limit + 1}"])
 
@@ -152,66 +152,66 @@ class _Late:
         self._sender, self._receiver = watch.targets.values()
 
     def bounce(self) -> Trial:
-        """`mail` to nobody comes back as a notice that names the refusal; read by `mail`."""
+        """Write to nobody, and read the notice by `mail`. It must name the refusal."""
         target, domain = self._sender, self._receiver.host.domain
         address = f"{_NOBODY}@{domain}"
         self._progress(target.host.name, _("mail to {address}", address=address))
         begun = time.monotonic()
-        letter = write_by_mail(target, self._letter("bounce"), address)
-        user, found = user_of(target), letter.words
-        numbers = find_messages(
-            target.remote, user, [letter.token], self._timeout if letter.sent else 0, notices=True
-        )
-        if number := numbers.get(letter.token):
+        sending = write_by_mail(target, self._letter("bounce"), address)
+        token, found = sending.letter.token, sending.words
+        seconds = self._timeout if sending.sent else 0
+        numbers = find_messages(target.remote, user_of(target), [token], seconds, notices=True)
+        if number := numbers.get(token):
             shown = show_by_mail(target, number).stdout
             code = _CODE.search(shown) if address in shown else None
             found = code[0] if code else shown[-300:]
         what = _("mail to an unknown account comes back as a bounce, read by mail")
-        ok, seconds = found.startswith("550"), time.monotonic() - begun
-        return Trial("negative.bounce", target.host.name, what, ok, "550", found, seconds)
+        ok, taken = found.startswith("550"), time.monotonic() - begun
+        return Trial("negative.bounce", target.host.name, what, ok, "550", found, taken)
 
-    def host_off(self) -> tuple[Trial, Letter]:
-        """A message for a host that is off: deferred, then delivered once the host is back."""
+    def host_off(self) -> tuple[Trial, Sending]:
+        """Write to a host that is off: the queue defers it, and delivers once the host is back."""
         off, sender = self._receiver, self._sender
         begun = time.monotonic()
         with host_off(off, self._provider, self._progress):
-            letter = write_by_mail(sender, self._letter("message"), off.host.mailbox)
+            sending = write_by_mail(sender, self._letter("off"), off.host.mailbox)
             self._progress(sender.host.name, _("waiting for the queue"))
-            found = self._deferred(letter)
+            found = self._status(sending)
         what = _("mail for a host that is off waits in the queue")
-        seconds = time.monotonic() - begun
+        taken = time.monotonic() - begun
         ok, expected = found == "deferred", "deferred"
-        trial = Trial("negative.host-off", sender.host.name, what, ok, expected, found, seconds)
-        return trial, self._deliver(replace(letter, kind="queued"))
+        trial = Trial("negative.host-off", sender.host.name, what, ok, expected, found, taken)
+        return trial, self._deliver(sending)
 
     def _letter(self, purpose: str) -> Letter:
+        """A letter from the first host to the second, of a kind that nobody answers."""
         hosts = [self._sender.host, self._receiver.host]
         letter = first_letters(hosts, f"{self._watch.run_id}.{purpose}")[0]
         return replace(letter, kind="queued")
 
-    def _deferred(self, letter: Letter) -> str:
+    def _status(self, sending: Sending) -> str:
         """What became of the letter on the sending host: its status in the queue."""
 
         def status() -> str:
             records = self._watch.logs_of(self._sender)
-            hops = self._watch.journey(letter, records).hops
+            hops = self._watch.journey(sending, records).hops
             return hops[0].status if hops else "queued"
 
-        # Longer than usual: a name server that is off too is asked in vain for a while.
+        # Longer than usual, because the name server is off too and times out.
         return wait_until(self._timeout + _OFF, status, done=lambda found: found != "queued")
 
-    def _deliver(self, letter: Letter) -> Letter:
-        """Lets the queue run until the letter is in the box, and reads it."""
+    def _deliver(self, sending: Sending) -> Sending:
+        """Run the queue until the letter is in the box, and read it."""
         off, sender = self._receiver, self._sender
+        token = sending.letter.token
         self._progress(off.host.name, _("waiting for mail"))
 
         def number() -> str:
-            # What `postqueue -f` does for a person who does not want to wait for the next run.
+            # What a person types who does not wait for the next run of the queue.
             sender.remote.run(["postqueue", "-f"])
-            found = find_messages(off.remote, user_of(off), [letter.token], 2)
-            return found.get(letter.token, "")
+            return find_messages(off.remote, user_of(off), [token], 2).get(token, "")
 
         found = wait_until(_BACK, number)
         if not found:
-            return replace(letter, ended=time.monotonic())
-        return read_by_mail(off, letter, found)[0]
+            return replace(sending, ended=time.monotonic())
+        return read_by_mail(off, sending, found)[0]

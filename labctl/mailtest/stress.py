@@ -1,4 +1,4 @@
-"""Mail survives: a stream of messages both ways, while faults befall hosts and network.
+"""The stress test: a stream of messages both ways, during faults of hosts and network.
 
 Every message that sendmail(1) accepted must be in the recipient's mailbox once, or in a queue.
 """
@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-
-from tenacity import Retrying, retry_if_result, wait_fixed
+from functools import partial
 
 from labctl.i18n import _
 from labctl.mailtest.faults import host_off, join_network, network_cut, postfix_killed, power_cut
@@ -29,24 +28,24 @@ from provision.mailbox import boxes_kept
 from provision.step import Target
 
 MESSAGES = 500
-# How long our messages may take to leave the queues once they are deleted there, in seconds.
+# Seconds until the test's messages have left the queues after they were deleted there.
 _EMPTYING = 60.0
 _DELETE = Script("labctl.mailtest", "queue-delete.sh")
 
 
 @dataclass(frozen=True)
 class _Fault:
-    """What befalls the lab in a phase; `running` are the hosts that can still send meanwhile."""
+    """The fault of a phase. `running` are the hosts that can still send meanwhile."""
 
     name: str
     what: str
     running: tuple[Target, ...]
-    befall: Callable[[], AbstractContextManager[None]]
+    cause: Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class _Passed:
-    """A phase that is over: what was sent, and how many lay in queues before the mending."""
+    """A phase that is over: what was sent, and how many were in queues before the repair."""
 
     fault: _Fault
     seconds: float
@@ -62,10 +61,13 @@ def run_stress_test(
     timeout: float = 30.0,
     progress: Progress = silent,
 ) -> StressResult:
-    """Sends `messages` in all, half from each host, and counts what became of them.
+    """Send `messages` in all, half from each host, and count what became of them.
 
-    `timeout` is for how many seconds no message may arrive until the rest is taken to wait in
-    the queues. Raises LabError where a host cannot be reached or does not come back.
+    Args:
+        timeout: the seconds without an arrival after which the rest counts as waiting in queues.
+
+    Raises:
+        LabError: a host cannot be reached, or does not come back.
     """
     started, begun = datetime.now().astimezone(), time.monotonic()
     watch = Watch(targets, new_run_id())
@@ -136,7 +138,7 @@ def _pass(
     share: tuple[int, int],
     progress: Progress,
 ) -> _Passed:
-    """A third of the phase's messages before the fault, a third during it, a third after."""
+    """Send a third of the phase's messages before the fault, a third during it, a third after."""
     begun = time.monotonic()
     progress("", _("{what}: {count} messages", what=fault.what, count=sum(share)))
     both = [(sending[name], number) for name, number in zip(watch.targets, share, strict=True)]
@@ -145,13 +147,13 @@ def _pass(
         stream.start(fault.name, number)
     for stream, number in both:
         stream.wait(fault.name, number // 3)
-    with fault.befall():
+    with fault.cause():
         for stream, number in both:
             if stream.host in running:
                 stream.wait(fault.name, number * 2 // 3)
         held = {name: len(queued_on(watch.targets[name], watch.run_id)) for name in running}
     for name in watch.targets.keys() - held:
-        # What a host holds that was off can be counted only now.
+        # The queues of a host that was off can be counted only now.
         held[name] = len(queued_on(watch.targets[name], watch.run_id))
     for stream, number in both:
         stream.start(fault.name, number)
@@ -162,42 +164,50 @@ def _pass(
 
 
 def _settled(watch: Watch, sent: int, timeout: float, progress: Progress) -> Tally:
-    """Lets the queues run until they are empty, or nothing has arrived for a while.
+    """Run the queues until they are empty, or nothing has arrived for `timeout` seconds.
 
-    Where no queue holds a message any more, a second look that is like the first is the last.
+    If no queue has a message any more, the count is final once it is the same twice.
     """
-    last, since = Tally({}, {}), time.monotonic()
+    count = _Count(watch, sent, progress)
+    while True:
+        arrived = count.now.delivered
+        moved = wait_until(timeout, partial(count.again, arrived), every=1, retry_errors=False)
+        if count.is_final or not moved:
+            return count.now
 
-    def look() -> bool:
-        nonlocal last, since
-        before, last = last, count_messages(watch)
+
+class _Count:
+    """Counts of all messages, one after the other."""
+
+    def __init__(self, watch: Watch, sent: int, progress: Progress) -> None:
+        self._watch = watch
+        self._sent = sent
+        self._progress = progress
+        self.now = Tally({}, {})
+        self.is_final = False
+
+    def again(self, arrived: Mapping[str, int]) -> bool:
+        """Count again. Returns whether more than `arrived` is there, or the count is final."""
+        before, self.now = self.now, count_messages(self._watch)
         text = _(
             "{arrived} of {sent} arrived, {queued} in queues",
-            arrived=len(last.delivered),
-            sent=sent,
-            queued=len(last.queued),
+            arrived=len(self.now.delivered),
+            sent=self._sent,
+            queued=len(self.now.queued),
         )
-        progress("", text)
-        if last.delivered != before.delivered:
-            since = time.monotonic()
-        if last.queued:
-            # What a person types who does not want to wait for the queue's next run. It also
-            # makes the queue manager forget which destinations it takes for dead (qmgr(8)).
-            watch.on_both(lambda target: target.remote.run(["postqueue", "-f"], check=False))
-        return not last.queued and last == before
-
-    Retrying(
-        stop=lambda _state: time.monotonic() - since > timeout,
-        wait=wait_fixed(1),
-        retry=retry_if_result(lambda done: not done),
-        retry_error_callback=lambda _state: None,
-    )(look)
-    return last
+        self._progress("", text)
+        if self.now.queued:
+            # What a person types who does not wait for the next run of the queue. It also makes
+            # the queue manager forget which destinations it considers dead (qmgr(8)).
+            flush = ["postqueue", "-f"]
+            self._watch.on_both(lambda target: target.remote.run(flush, check=False))
+        self.is_final = not self.now.queued and self.now == before
+        return self.is_final or self.now.delivered != arrived
 
 
 @contextmanager
 def _queues_emptied(watch: Watch) -> Iterator[None]:
-    """Deletes in the end what still waits, so that nothing comes once the boxes are put back."""
+    """Delete at the end what still waits, so that nothing arrives after the boxes are put back."""
 
     def gone() -> bool:
         found = watch.on_both(lambda target: queued_on(target, watch.run_id))

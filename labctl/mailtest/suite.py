@@ -1,4 +1,4 @@
-"""The parts of the mail test, chosen and run one after the other, as one result."""
+"""Run the chosen parts of the mail test one after the other, as one result."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ PARTS: tuple[Part, ...] = ("mail", "client", "negative")
 def run_parts(
     session: Session, parts: Sequence[Part], *, timeout: float, progress: Progress = silent
 ) -> MailTestResult:
-    """Runs the parts in order on the lab's two mail servers; raises LabError as they do."""
+    """Run the parts in order on the lab's two mail servers.
+
+    Raises:
+        LabError: what a part raises.
+    """
     names = [host.name for host in session.lab.mail_hosts]
     results = []
     with session.targets(names) as targets:
         for part in parts:
-            # Each part brings its own protocols' libraries, which take as long to load as a
-            # message takes to arrive.
+            # Each part imports its own protocols' libraries, which takes as long as a message
+            # needs to arrive.
             if part == "mail":
                 from labctl.mailtest.conversation import run_mail_test
 
@@ -50,8 +54,9 @@ def run_parts(
 
 
 def cases(runs: Sequence[MailTestResult]) -> list[Case]:
-    """The runs' deliveries and trials as test cases, each run a group."""
+    """The runs' deliveries and trials as test cases, each run as a group."""
     from labctl.junit import Case
+    from labctl.mailtest.wording import explanation_of
 
     found = []
     for number, run in enumerate(runs, 1):
@@ -61,7 +66,7 @@ def cases(runs: Sequence[MailTestResult]) -> list[Case]:
             name = f"{trial.code} {trial.host}"
             found.append(Case(f"{group}.trial", name, trial.seconds, failure, trial.found))
         for each in run.deliveries:
-            why = each.explanation or (each.subject,)
+            why = explanation_of(each) or (each.subject,)
             failure = "" if each.ok else why[0]
             name = f"{each.kind} {each.sender} to {each.recipient}"
             case = Case(f"{group}.delivery", name, each.seconds, failure, "\n".join(why))

@@ -1,30 +1,28 @@
-"""The hosts during a mail test: both worked on at once, their logs read from its start on."""
+"""The hosts during a mail test: work on both at once, and their logs from its start on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_none
-
-from labctl.i18n import _
-from labctl.mailtest.explain import explain
+from labctl.mailtest.explain import Cause, explain
 from labctl.mailtest.journey import Journey, follow
-from labctl.mailtest.letters import Letter, id_from_logs
+from labctl.mailtest.letters import Sending, id_from_logs
 from labctl.mailtest.logs import mark_log, records_since
 from labctl.mailtest.postfixlog import Record
+from labctl.parallel import on_each
 from labctl.results import Delivery
+from labctl.waiting import wait_until
 from provision.step import Target
 
 T = TypeVar("T")
 
-# How long the last lines of a delivered message may take to be in the log, in seconds.
-_LOG_LAG = 3
+# Seconds until the last lines of a delivered message are in the log.
+_LOG_LAG = 3.0
 
 
 class Watch:
-    """The two mail servers' logs from now on. Each host is talked to by one thread at a time."""
+    """The logs of the two mail servers from now on."""
 
     def __init__(self, targets: Mapping[str, Target], run_id: str) -> None:
         hosts = next(iter(targets.values())).lab.mail_hosts
@@ -33,60 +31,54 @@ class Watch:
         self._marks = self.on_both(lambda target: mark_log(target.remote))
 
     def on_both(self, work: Callable[[Target], T]) -> dict[str, T]:
-        """Does the work on both hosts at once; results by host."""
-        with ThreadPoolExecutor(len(self.targets)) as pool:
-            results = list(pool.map(work, self.targets.values()))
-        return dict(zip(self.targets, results, strict=True))
+        """Do the work on both hosts at once. Returns the results by host."""
+        return dict(zip(self.targets, on_each(self.targets.values(), work), strict=True))
 
     def logs(self) -> tuple[Record, ...]:
-        """What both logged since the start."""
-        each = self.on_both(lambda target: records_since(target, self._marks[target.host.name]))
-        return tuple(record for records in each.values() for record in records)
+        """What both hosts logged since the start."""
+        return tuple(
+            record for records in self.on_both(self.logs_of).values() for record in records
+        )
 
     def logs_of(self, target: Target) -> tuple[Record, ...]:
         """What one host logged since the start."""
         return records_since(target, self._marks[target.host.name])
 
-    def settled_logs(self, letters: Sequence[Letter]) -> tuple[Record, ...]:
-        """The logs once they tell each read letter's whole way, for syslog lags a little."""
-        latest: tuple[Record, ...] = ()
+    def settled_logs(self, sendings: Sequence[Sending]) -> tuple[Record, ...]:
+        """The logs once they have the whole way of each read letter, because syslog lags."""
 
-        def look() -> bool:
-            nonlocal latest
-            latest = self.logs()
-            return all(self.journey(letter, latest).settled for letter in letters if letter.read)
+        def told(logs: tuple[Record, ...]) -> bool:
+            return all(self.journey(each, logs).told for each in sendings if each.read)
 
-        Retrying(
-            stop=stop_after_delay(_LOG_LAG),
-            wait=wait_none(),
-            retry=retry_if_result(lambda settled: not settled),
-            retry_error_callback=lambda _state: None,
-        )(look)
-        return latest
+        return wait_until(_LOG_LAG, self.logs, told, every=0)
 
-    def journey(self, letter: Letter, logs: Sequence[Record]) -> Journey:
+    def journey(self, sending: Sending, logs: Sequence[Record]) -> Journey:
         """The letter's way so far."""
-        # An answer that never came: `mail` and Postfix gave it an id that only the log knows.
-        return follow(letter.message_id or id_from_logs(letter, logs, self.run_id), logs)
+        known = sending.message_id or id_from_logs(sending.letter, logs, self.run_id)
+        return follow(known, logs)
 
-    def delivery(self, letter: Letter, logs: Sequence[Record], timeout: float) -> Delivery:
-        """The letter's fate as a result, explained by the logs where it failed."""
-        journey = self.journey(letter, logs)
-        ok = letter.arrived and letter.read
-        late = (
-            _("The message is in the box, but it is not shown as it was sent.")
-            if letter.arrived
-            else _("It did not arrive within {seconds} s.", seconds=f"{timeout:g}")
-        )
+    def delivery(self, sending: Sending, logs: Sequence[Record], timeout: float) -> Delivery:
+        """The letter's fate as a result, explained by the logs if it failed.
+
+        Args:
+            timeout: the seconds that it was given.
+        """
+        letter = sending.letter
+        journey = self.journey(sending, logs)
+        otherwise = Cause.NOT_AS_SENT if sending.arrived else Cause.LATE
+        ok = sending.arrived and sending.read
+        why = None if ok else explain(sending.words, journey, logs, otherwise)
         return Delivery(
             kind=letter.kind,
             sender=letter.sender.mailbox,
             recipient=letter.recipient.mailbox,
             subject=letter.subject,
             message_id=journey.message_id,
-            arrived=letter.arrived,
-            read=letter.read,
-            seconds=max(0.0, letter.ended - letter.begun),
+            arrived=sending.arrived,
+            read=sending.read,
+            seconds=max(0.0, sending.ended - sending.begun),
             hops=journey.hops,
-            explanation=() if ok else explain(letter.words, journey, logs, late),
+            cause=why.cause if why else "",
+            evidence=why.evidence if why else (),
+            timeout=timeout,
         )

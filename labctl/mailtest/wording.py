@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.i18n import N_, _
+from labctl.mailtest.explain import Cause
 from labctl.mailtest.trace import Stage, StageKind
+from labctl.results import Delivery
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,48 @@ _SENTENCES = {
 }
 _DISCARDED_FOR = N_("thrown away for {to}")
 _DISCARDED = N_("accepted and thrown away ({where})")
+
+
+_CAUSES = {
+    Cause.NO_MAIL_COMMAND: N_("There is no mail command on the host: which package gives it?"),
+    Cause.NO_SENDER: N_("The sender's account does not exist."),
+    Cause.NO_RECIPIENT: N_(
+        "The receiving server knows no such account: is it made, and in the right domain?"
+    ),
+    Cause.RELAY_DENIED: N_(
+        "The receiving server does not take the domain as its own: see mydestination."
+    ),
+    Cause.LOOPS_BACK: N_(
+        "This host is the domain's mail exchanger, but does not take the domain as its own:"
+        " see mydestination, then the zone's MX and A."
+    ),
+    Cause.NAME_NOT_FOUND: N_(
+        "The name of the receiving mail server is not found: does the lab's DNS answer?"
+    ),
+    Cause.NOT_LISTENING: N_(
+        "No server accepts connections at that address: does Postfix run and listen there?"
+    ),
+    Cause.UNREACHABLE: N_(
+        "The receiving host is not reached: is it up, and does its firewall let port 25 in?"
+    ),
+    Cause.DISK_FULL: N_("A disk is full."),
+    Cause.POSTFIX_DOWN: N_(
+        "Postfix does not run on the sending host: the message waits in its maildrop queue."
+    ),
+    Cause.NOT_PERMITTED: N_("The mail system may not write where it has to."),
+    Cause.TOO_LARGE: N_("The message is over a size limit."),
+    Cause.REFUSED_BY_RULE: N_("A rule or a filter of the mail server stopped the message."),
+    Cause.NOT_AS_SENT: N_("The message is in the box, but it is not shown as it was sent."),
+    Cause.LATE: N_("It did not arrive within {seconds} s."),
+}
+
+
+def explanation_of(delivery: Delivery) -> tuple[str, ...]:
+    """Why a message failed: a sentence, then the lines that show it. Empty if it did not fail."""
+    if not delivery.cause:
+        return ()
+    sentence = _(_CAUSES[Cause(delivery.cause)], seconds=f"{delivery.timeout:g}")
+    return (sentence, *delivery.evidence)
 
 
 def wording_of(stage: Stage) -> Wording:

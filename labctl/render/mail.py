@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
@@ -21,7 +21,7 @@ def print_mail_tests(runs: Sequence[MailTestResult], *, as_json: bool) -> None:
     """One run, or several by `--repeat`; JSON has `runs` only where there are several."""
     ok = all(run.ok for run in runs)
     if as_json:
-        each = [{**plain(run), "ok": run.ok} for run in runs]
+        each = [_run_data(run) for run in runs]
         print_json("test-mail", each[0] if len(each) == 1 else {"runs": each, "ok": ok}, ok=ok)
         return
     for run in runs:
@@ -66,7 +66,18 @@ def _print_trial(trial: Trial) -> None:
         out.print(f"    [red]{escape(trial.found or _('no answer'))}[/]")
 
 
+def _run_data(run: MailTestResult) -> dict[str, Any]:
+    from labctl.mailtest.wording import explanation_of
+
+    deliveries = [
+        {**plain(delivery), "explanation": explanation_of(delivery)} for delivery in run.deliveries
+    ]
+    return {**plain(run), "deliveries": plain(deliveries), "ok": run.ok}
+
+
 def _print_delivery(delivery: Delivery) -> None:
+    from labctl.mailtest.wording import explanation_of
+
     out = console()
     mark = "[green]✓[/]" if delivery.ok else "[red]✗[/]"
     arrow = escape(f"{delivery.sender} → {delivery.recipient}")
@@ -76,7 +87,7 @@ def _print_delivery(delivery: Delivery) -> None:
         where = f"{hop.host}  {hop.queue_id}  {hop.status}  → {hop.relay}"
         delay = _("delay {seconds:g} s ({parts})", seconds=hop.delay, parts=times)
         out.print(escape(f"    {where}  {delay}"), style="dim")
-    for line in delivery.explanation:
+    for line in explanation_of(delivery):
         out.print(f"    [red]{escape(line)}[/]")
 
 

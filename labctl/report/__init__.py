@@ -1,1 +1,1 @@
-"""The report: one HTML page of a lab, its last mail test and its checks, to keep and to print."""
+"""The report: one HTML page of a lab, its last mail test and its checks."""

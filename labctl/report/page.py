@@ -1,4 +1,4 @@
-"""The report's HTML: one file, no outside resource, readable offline and on paper."""
+"""The report's HTML: one file without outside resources, for the screen and for paper."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from labctl.i18n import _, language
+from labctl.mailtest.wording import explanation_of
 from labctl.report.facts import Facts
 
 
 def page(facts: Facts) -> str:
-    """The whole page in the language in force. Every value is escaped."""
+    """The whole page in the user's language. Every value is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -19,5 +20,5 @@ def page(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(_=_, lang=language())
+    environment.globals.update(_=_, lang=language(), explanation_of=explanation_of)
     return environment.get_template("page.html.j2").render(facts=facts, lab=facts.lab)

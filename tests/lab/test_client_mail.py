@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labctl.mailtest.client import run_client_test
+from labctl.mailtest.wording import explanation_of
 from provision.step import Target
 from tests.lab.test_mail import STUDENTS_BOX, broken, leftovers
 
@@ -58,7 +59,7 @@ def test_without_dovecot_mail_is_sent_and_not_fetched(targets: Targets) -> None:
     assert all(trial.ok for trial in result.trials)
     failed = [d for d in result.deliveries if not d.ok]
     assert {d.recipient for d in failed} == {"user2@example2.jp"}
-    assert all("refused" in " ".join(d.explanation) for d in failed)
+    assert all("refused" in " ".join(explanation_of(d)) for d in failed)
     assert {leftovers(target) for target in targets.values()} == {""}
 
 

@@ -7,7 +7,7 @@ rsyslog's $RepeatedMsgReduction.
 
 import pytest
 
-from labctl.mailtest.explain import explain
+from labctl.mailtest.explain import Cause, explain
 from labctl.mailtest.journey import Journey, Visit, follow_file, visits_of
 from labctl.mailtest.letters import id_from_logs
 from labctl.mailtest.postfixlog import Attempt, Inspected, Notified, PickedUp, Record
@@ -188,8 +188,9 @@ def test_a_rule_that_only_warns_is_no_complaint() -> None:
 def test_a_header_check_that_refuses_names_its_reason() -> None:
     way = journey("5E6352120CD")
     assert statuses("5E6352120CD") == ["bounced"] and way.failed
-    told = explain("", way, FATES, "late")
-    assert any("no such mail" in line for line in told)
+    told = explain("", way, FATES, Cause.LATE)
+    assert told.cause is Cause.REFUSED_BY_RULE
+    assert any("no such mail" in line for line in told.evidence)
 
 
 def test_a_held_message_waits_until_it_is_released() -> None:

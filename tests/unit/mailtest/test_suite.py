@@ -12,7 +12,8 @@ LOST = Delivery(
     arrived=False,
     read=False,
     seconds=1.5,
-    explanation=("No server accepts connections", "host1: smtp[1]: deferred"),
+    cause="not-listening",
+    evidence=("host1: smtp[1]: deferred",),
 )
 TRIAL = Trial("client.dns", "host2", "a lookup", True, "mail", "mail", 0.1)
 RUN = MailTestResult("2026-11-25T01:00:00+00:00", 2.0, (LOST,), (TRIAL,))
@@ -26,7 +27,7 @@ def test_a_lost_message_is_a_failed_case_with_its_explanation() -> None:
         "",
     )
     assert delivery.name == "message user1@example1.jp to user2@example2.jp"
-    assert delivery.failure == "No server accepts connections"
+    assert delivery.failure.startswith("No server accepts connections at that address")
     assert "host1: smtp[1]: deferred" in delivery.details
     assert not RUN.ok
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from labctl.lab import load_lab
+from labctl.mailtest.explain import Cause
 from labctl.mailtest.trace import trace_records
 from labctl.report.diagram import sequence_of
 from labctl.report.facts import Deviation, Facts, Way
@@ -27,7 +28,8 @@ def facts() -> Facts:
             arrived=ok,
             read=ok,
             seconds=0.5,
-            explanation=() if ok else (NASTY,),
+            cause="" if ok else Cause.LATE,
+            evidence=() if ok else (NASTY,),
         )
         ways.append(Way(delivery, sequence_of(trace)))
     trial = Trial("client.dns", "host1", "a lookup", False, "192.168.56.101", "NXDOMAIN", 0.01)

@@ -1,0 +1,98 @@
+"""SMTP, IMAP, POP3 and DNS clients whose connections are made in the lab's own network."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import smtplib
+import socket
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+import dns.resolver
+from imap_tools import MailBoxUnencrypted
+from imap_tools.errors import ImapToolsError
+
+from labctl import dial
+from labctl.endpoint import Endpoint
+
+# What can go wrong with a server: a refusal, a broken protocol, or a host that is gone.
+ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto, ImapToolsError)
+# Seconds that a server may take to answer.
+SECONDS = 10.0
+
+
+class Smtp(smtplib.SMTP):
+    """An SMTP client in the network of the endpoint's lab, connected when it is made."""
+
+    def __init__(self, endpoint: Endpoint, address: str, port: int = 25) -> None:
+        self._endpoint = endpoint
+        super().__init__(address, port, timeout=SECONDS)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return dial.tcp(self._endpoint, host, port, timeout)
+
+
+class Pop3(poplib.POP3):
+    """A POP3 client in the network of the endpoint's lab, connected when it is made."""
+
+    def __init__(self, endpoint: Endpoint, address: str) -> None:
+        self._endpoint = endpoint
+        super().__init__(address, timeout=SECONDS)
+
+    def _create_socket(self, timeout: float) -> socket.socket:
+        return dial.tcp(self._endpoint, self.host, self.port, timeout)
+
+
+class _Imap(imaplib.IMAP4):
+    def __init__(self, endpoint: Endpoint, address: str) -> None:
+        self._endpoint = endpoint
+        super().__init__(address, timeout=SECONDS)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        return dial.tcp(self._endpoint, self.host, self.port, timeout or SECONDS)
+
+
+class Inbox(MailBoxUnencrypted):
+    """An IMAP client in the network of the endpoint's lab, connected when it is made."""
+
+    def __init__(self, endpoint: Endpoint, address: str) -> None:
+        self._endpoint = endpoint
+        super().__init__(address, timeout=SECONDS)
+
+    def _get_mailbox_client(self) -> imaplib.IMAP4:
+        return _Imap(self._endpoint, self._host)
+
+
+def ask_dns(endpoint: Endpoint, server: str, name: str, rdtype: str) -> dns.resolver.Answer:
+    """Ask one name server of the lab.
+
+    Args:
+        server: its address.
+        rdtype: the type of record: MX, A.
+
+    Raises:
+        OSError: it does not answer, or has no such record.
+    """
+    question = dns.message.make_query(name, rdtype)
+    asked = question.question[0]
+    try:
+        with dial.udp(endpoint) as plug:
+            reply = dns.query.udp(question, server, timeout=SECONDS, sock=plug)
+        if reply.rcode() != dns.rcode.NOERROR:
+            raise OSError(f"{name} {rdtype}: {dns.rcode.to_text(reply.rcode())}")
+        assert isinstance(reply, dns.message.QueryMessage)  # a reply to a query is one
+        return dns.resolver.Answer(asked.name, asked.rdtype, asked.rdclass, reply)
+    except dns.exception.DNSException as error:
+        raise OSError(str(error)) from error
+
+
+def said(error: Exception) -> str:
+    """The server's reply in an error, with its code, or else the error's own text."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        reply = error.smtp_error
+        text = reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+        return f"{error.smtp_code} {text}"
+    return str(error) or type(error).__name__
