@@ -3,6 +3,7 @@
 # make test-corpus   of these, every known breakage, each found by check and mended by up
 # make test-faults   faults on the real lab: labctl killed 66 times, full disk, bad mirror, spoilt image
 # make test-faults-short  every kind of fault, labctl killed 6 times: a quarter of an hour, for CI
+# make fuzz-check  random changes to a lab: does labctl check find what does not work?
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, import contracts, shellcheck, licences, unit tests
 # make audit  known vulnerabilities of the pinned Python packages, asked of PyPI
@@ -23,11 +24,12 @@ VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs ipro
 
 # What the tests run besides: tcpdump, a browser with Japanese letters for the report, and
 # Thunderbird with a screen and a hand.
-TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb
+TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb \
+  swaks bind9-dnsutils
 
 # The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short bench audit messages packages test-packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short fuzz-check bench audit messages packages test-packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -81,6 +83,11 @@ test-faults: $(VENV)/.dev packages
 
 test-faults-short:
 	$(MAKE) test-faults PYTEST_OPTIONS="--kills=6 -m 'not long'"
+
+# Random changes to ready labs, graded by `labctl check` and judged by other means. By default ten
+# minutes; FUZZ_OPTIONS="--cases 1000 --minutes 600 --seed 7" does as many as it says.
+fuzz-check: $(VENV)/.dev test-packages
+	$(SUDO) $(BIN)/python -m tests.fuzz $(FUZZ_OPTIONS)
 
 bench: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/python -m tests.bench $(BENCH_OPTIONS)

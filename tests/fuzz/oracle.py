@@ -1,0 +1,317 @@
+"""The oracle: does the mail of this lab work as the book says? Asked of the servers, as users do.
+
+It reads no setting. It sends mail with `mail` and swaks, fetches it by IMAP and POP3, asks
+names with dig, tries as a stranger what a stranger must not do, and reboots the hosts.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.fuzz.machines import OUTSIDE, Host, Machines
+
+# Seconds that a message may take, and that a server may take for an answer.
+ARRIVAL = 8
+ANSWER = 6
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What the book's edition asks for: its sections, and who may relay.
+
+    `relay` is `auth` (only with SMTP AUTH) or `network` (from the lab's network).
+    """
+
+    sections: frozenset[str]
+    relay: str = "auth"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that does not work."""
+
+    host: str
+    what: str
+    found: str
+
+
+Probe = Callable[[Machines, Edition, Host], list[Fault]]
+
+
+def judge(machines: Machines, edition: Edition, start: Callable[[], object]) -> list[Fault]:
+    """All that does not work now, or, if all does, what a reboot would break.
+
+    `start` boots the hosts again after they have shut down, and changes nothing on them.
+    """
+    faults = _probe(machines, edition)
+    if faults:
+        return faults
+    return _rebooted(machines, edition, start)
+
+
+def _probe(machines: Machines, edition: Edition) -> list[Fault]:
+    jobs = [(probe, host) for probe in PROBES for host in machines.hosts]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        found = [pool.submit(probe, machines, edition, host) for probe, host in jobs]
+        return [fault for each in found for fault in each.result()]
+
+
+def _rebooted(machines: Machines, edition: Edition, start: Callable[[], object]) -> list[Fault]:
+    machines.leave()
+    machines.shut_down()
+    start()
+    machines.join()
+    return [
+        Fault(one.host, f"after a reboot: {one.what}", one.found)
+        for one in _probe(machines, edition)
+    ]
+
+
+def _zone(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    faults = []
+
+    def ask(what: str, kind: str) -> list[str]:
+        done = machines.from_stranger(
+            ["dig", "+short", "+norecurse", "+time=2", "+tries=1", f"@{host.address}", what, kind]
+        )
+        return [line for line in done.out.splitlines() if line and not line.startswith(";")]
+
+    if not ask(host.domain, "SOA"):
+        return [Fault(host.name, "dns", "no SOA")]
+    if f"{host.name}.{host.domain}." not in ask(host.domain, "NS"):
+        faults.append(Fault(host.name, "dns", "NS"))
+    mx = sorted((int(line.split()[0]), line.split()[1]) for line in ask(host.domain, "MX"))
+    if not mx or mx[0][1] != f"mail.{host.domain}.":
+        faults.append(Fault(host.name, "dns", f"MX {mx}"))
+    for label in (host.name, "www", "mail"):
+        if ask(f"{label}.{host.domain}", "A")[-1:] != [host.address]:
+            faults.append(Fault(host.name, "dns", f"A of {label}"))
+    return faults
+
+
+def _resolver(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    faults = []
+    for other in machines.hosts:
+        done = machines.on(
+            host,
+            "dig +short +time=2 +tries=1 $1 MX; dig +short +time=2 +tries=1 mail.$1 A",
+            other.domain,
+        )
+        if f"mail.{other.domain}." not in done.out or other.address not in done.out:
+            faults.append(Fault(host.name, "resolver", f"{other.domain}: {done.out!r}"))
+    return faults
+
+
+def _mail(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    """A message to the peer, and one to oneself, by `mail` as the account."""
+    faults = []
+    for other in (machines.peer(host), host):
+        token = _token()
+        sent = machines.on(
+            host,
+            'echo "$2" | runuser -l "$1" -c "mail -s $2 $3"',
+            host.user, token, other.mailbox,
+        )  # fmt: skip
+        text = _arrived(machines, other, token)
+        if not text:
+            faults.append(Fault(host.name, f"mail to {other.mailbox}", sent.out[-200:]))
+        elif not re.search(rf"^From:.*\b{re.escape(host.mailbox)}\b", text, re.MULTILINE):
+            faults.append(Fault(host.name, f"sender of mail to {other.mailbox}", text[:300]))
+    return faults
+
+
+def _arrived(machines: Machines, host: Host, token: str, user: str = "") -> str:
+    """The message with the token in the account's mailbox, as `mail` or a file shows it."""
+    done = machines.on(
+        host,
+        r"""
+        home=$(getent passwd "$1" | cut -d: -f6); n=$3
+        while [ $((n -= 1)) -ge 0 ]; do
+          for file in "/var/mail/$1" "$home"/Maildir/new/* "$home"/Maildir/cur/*; do
+            [ -f "$file" ] && grep -qF "$2" "$file" || continue
+            case $file in
+              /var/mail/*) awk -v t="$2" '/^From /{ if (hit) exit; text = "" }
+                { text = text $0 "\n" } index($0, t) { hit = 1 } END { if (hit) printf "%s", text }' \
+                "$file" ;;
+              *) cat "$file" ;;
+            esac
+            exit 0
+          done
+          sleep 0.2
+        done
+        exit 1
+        """,
+        user or host.user, token, str(ARRIVAL * 5), seconds=ARRIVAL + 10,
+    )  # fmt: skip
+    return done.out if done.ok else ""
+
+
+def _read(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    """The account reads its own mailbox with `mail`."""
+    token = _token()
+    machines.on(
+        host, 'printf "Subject: %s\n\nx\n" "$1" | sendmail -f "$2" "$2"', token, host.mailbox
+    )
+    if not _arrived(machines, host, token):
+        return []
+    done = machines.on(host, 'runuser -l "$1" -c \'printf "h *\\nx\\n" | mail 2>&1\'', host.user)
+    return [] if token in done.out else [Fault(host.name, "mail reads", done.out[-200:])]
+
+
+def _auth(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
+    if "smtp-auth" not in edition.sections:
+        return []
+    faults = []
+    peer = machines.peer(host)
+    for mechanism in ("PLAIN", "LOGIN"):
+        token = _token()
+        done = machines.from_stranger([
+            "swaks", "--server", host.address, "--auth", mechanism, "--auth-user", host.user,
+            "--auth-password", host.password, "--from", host.mailbox, "--to", peer.mailbox,
+            "--header", f"Subject: {token}", "--timeout", str(ANSWER), "--helo", "stranger.test",
+        ], seconds=25)  # fmt: skip
+        if not done.ok or " 235 " not in done.out:
+            faults.append(Fault(host.name, f"AUTH {mechanism}", _last(done.out)))
+        elif not _arrived(machines, peer, token):
+            faults.append(Fault(host.name, "relay with AUTH", "did not arrive"))
+    wrong = machines.from_stranger([
+        "swaks", "--server", host.address, "--auth", "PLAIN", "--auth-user", host.user,
+        "--auth-password", f"not-{host.password}", "--quit-after", "AUTH",
+        "--timeout", str(ANSWER), "--helo", "stranger.test",
+    ])  # fmt: skip
+    if " 235 " in wrong.out:
+        faults.append(Fault(host.name, "AUTH with a wrong password", "accepted"))
+    return faults
+
+
+def _relay(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
+    peer = machines.peer(host)
+    faults = []
+    base = host.address.rpartition(".")[0]
+    for source, may in ((OUTSIDE, False), (f"{base}.200", edition.relay == "network")):
+        done = machines.from_stranger([
+            "swaks", "--server", host.address, "--local-interface", source,
+            "--from", "stranger@elsewhere.test", "--to", peer.mailbox, "--quit-after", "RCPT",
+            "--timeout", str(ANSWER), "--helo", "stranger.test",
+        ])  # fmt: skip
+        accepted = bool(re.search(r"<-\s+250 2\.1\.5|RCPT TO.*\n<-\s+250", done.out))
+        if accepted != may and (accepted or "RCPT TO" in done.out or may):
+            faults.append(Fault(host.name, f"relay from {source}", _last(done.out)))
+    return faults
+
+
+def _takes_mail(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    """Mail from another host of the network, without AUTH, for the account itself."""
+    token = _token()
+    base = host.address.rpartition(".")[0]
+    done = machines.from_stranger([
+        "swaks", "--server", host.address, "--local-interface", f"{base}.200",
+        "--from", f"root@mail.{machines.peer(host).domain}", "--to", host.mailbox,
+        "--header", f"Subject: {token}", "--timeout", str(ANSWER), "--helo", "stranger.test",
+    ])  # fmt: skip
+    if done.ok and _arrived(machines, host, token):
+        return []
+    return [Fault(host.name, "mail from the network", _last(done.out))]
+
+
+_IMAP = """
+import imaplib, json, sys
+address, user, password, token = sys.argv[1:]
+box = imaplib.IMAP4(address, 143, 6)
+box.login(user, password)
+print(box.select("INBOX"))
+kind, found = box.search(None, "SUBJECT", token)
+numbers = found[0].split()
+assert numbers, "no message"
+box.store(numbers[-1], "+FLAGS", r"(\\Deleted)")
+box.expunge()
+kind, found = box.search(None, "SUBJECT", token)
+assert not found[0].split(), "not deleted"
+box.logout()
+"""
+_POP3 = """
+import poplib, sys
+address, user, password, token = sys.argv[1:]
+box = poplib.POP3(address, 110, 6)
+box.user(user); box.pass_(password)
+count = box.stat()[0]
+texts = [b"\\n".join(box.retr(n + 1)[1]) for n in range(count)]
+assert any(token.encode() in text for text in texts), "no message"
+box.quit()
+"""
+
+
+def _client(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    """IMAP shows a message and deletes one, then POP3 shows another."""
+    faults = []
+    for protocol, program in (("IMAP", _IMAP), ("POP3", _POP3)):
+        token = _token()
+        machines.on(
+            host, 'printf "Subject: %s\n\nx\n" "$1" | sendmail -f "$2" "$2"', token, host.mailbox
+        )
+        _arrived(machines, host, token)
+        done = machines.from_stranger(
+            [sys.executable, "-c", program, host.address, host.user, host.password, token]
+        )
+        if not done.ok:
+            faults.append(Fault(host.name, protocol, _last(done.out)))
+    return faults
+
+
+def _alias(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
+    """Mail to postmaster reaches root, or whoever /etc/aliases names, somewhere on the host."""
+    token = _token()
+    machines.on(
+        host,
+        'printf "Subject: %s\n\nx\n" "$1" | sendmail -f "$2" "postmaster@$3"',
+        token, host.mailbox, host.domain,
+    )  # fmt: skip
+    for user in ("root", host.user):
+        if _arrived_soon(machines, host, token, user):
+            return []
+    return [Fault(host.name, "alias postmaster", "not delivered")]
+
+
+def _arrived_soon(machines: Machines, host: Host, token: str, user: str) -> bool:
+    script = 'n=20; until grep -qsF "$1" "/var/mail/$2"; do [ $((n -= 1)) -gt 0 ] || exit 1; sleep 0.2; done'
+    return machines.on(host, script, token, user).ok
+
+
+def _filter(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
+    """A firewall is on: a server on a port that nobody opened cannot be reached."""
+    if "firewall" not in edition.sections:
+        return []
+    machines.on(host, "busybox nc -l -p 4444 >/dev/null 2>&1 </dev/null & sleep 0.3")
+    done = machines.from_stranger(["timeout", "2", "bash", "-c", f"</dev/tcp/{host.address}/4444"])
+    machines.on(host, "pkill -f 'busybox nc -l -p 4444' || :")
+    return [Fault(host.name, "firewall", "off")] if done.ok else []
+
+
+def _names(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
+    """BIND answers the other hosts of the network, over UDP and TCP."""
+    faults = []
+    for way in ("+notcp", "+tcp"):
+        done = machines.from_stranger(
+            ["dig", way, "+short", "+time=2", "+tries=1", f"@{host.address}", host.domain, "SOA"]
+        )
+        if not done.out.strip() or done.out.startswith(";"):
+            faults.append(Fault(host.name, f"dns {way}", _last(done.out)))
+    return faults
+
+
+PROBES: tuple[Probe, ...] = (
+    _zone, _resolver, _mail, _read, _auth, _relay, _takes_mail, _client, _alias, _filter, _names,
+)  # fmt: skip
+
+
+def _token() -> str:
+    return f"fz{secrets.token_hex(6)}"
+
+
+def _last(text: str) -> str:
+    return " | ".join(text.strip().splitlines()[-3:])[-300:]
