@@ -11,7 +11,8 @@ import secrets
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from labctl.errors import WrongState
-from labctl.home import LabHome, name_option, write_atomically
+from labctl.hint import commands
+from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 
@@ -58,7 +59,7 @@ def _read(home: LabHome) -> dict[str, SecretStr]:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise WrongState(
             _("the credentials in {path} cannot be read", path=home.credentials_file),
-            hint=_("labctl destroy{name}, then labctl up{name}", name=name_option(home.name)),
+            hint=commands("labctl destroy", "labctl up"),
         ) from error
 
 

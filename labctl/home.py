@@ -85,11 +85,6 @@ def lab_names() -> list[str]:
     )
 
 
-def name_option(name: str) -> str:
-    """` --name NAME` for a hint, or nothing for the default lab."""
-    return "" if name == "default" else f" --name {name}"
-
-
 def _labs() -> Path:
     return platformdirs.user_state_path(APP).resolve() / "labs"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labctl.errors import CommandFailed, MachineLacks
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.quote import shell_line
 
@@ -179,5 +180,5 @@ def show(page: Path) -> None:
 
 def _not_installed(program: str) -> MachineLacks:
     return MachineLacks(
-        _("the program {name} is not installed", name=program), hint=_("labctl doctor")
+        _("the program {name} is not installed", name=program), hint=commands("labctl doctor")
     )

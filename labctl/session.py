@@ -9,7 +9,8 @@ from pathlib import Path
 
 from labctl.credentials import Credentials, load_credentials
 from labctl.errors import WrongState
-from labctl.home import LabHome, lab_home, name_option
+from labctl.hint import Command, commands
+from labctl.home import LabHome, lab_home
 from labctl.i18n import _, prefer_language
 from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.parallel import on_each
@@ -26,7 +27,7 @@ WHOLE = "ready"
 
 @dataclass(frozen=True)
 class Session:
-    """An opened lab. `state` is None where it was never brought up."""
+    """An opened lab. `state` is None if it was never brought up."""
 
     lab: Lab
     home: LabHome
@@ -45,24 +46,24 @@ class Session:
         return load_credentials(self.home, self.lab)
 
     def scene(self, host_name: str) -> Scene:
-        """All that decides a host's files; WrongUsage for an unknown host."""
+        """All that decides a host's files; raises WrongUsage for an unknown host."""
         upstream = self.provider.upstream_resolvers()
         return Scene(self.lab, self.lab.host(host_name), upstream)
 
     def ensure_made(self) -> None:
-        """Raises WrongState, saying what to run, where there is nothing of the lab."""
+        """Raise WrongState, with what to type, if nothing of the lab exists."""
         if not self.home.state.exists():
             raise never_made(self.lab.name)
 
     def ensure_up(self) -> None:
-        """Raises WrongState, saying what to run, unless every host runs."""
+        """Raise WrongState, with what to type, unless every host runs."""
         states = self.provider.status()
         down = [name for name, state in states.items() if state is not HostState.RUNNING]
         if down:
             raise WrongState(
                 _("the lab {name} is not up", name=self.lab.name),
                 cause=", ".join(f"{name}: {_(states[name])}" for name in down),
-                hint="labctl up" + name_option(self.lab.name),
+                hint=commands("labctl up"),
             )
 
     @contextmanager
@@ -128,7 +129,7 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
     if state is not None and state.provider != choice.name:
         raise WrongState(
             _("the lab {name} was made with {provider}", name=name, provider=state.provider),
-            hint="labctl destroy" + name_option(name),
+            hint=commands("labctl destroy", "labctl up"),
         )
     made = make_provider(choice.name, lab, home)
     lab = Lab(
@@ -141,13 +142,13 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
 
 
 def _file_here() -> Path | None:
-    """`./labctl.toml` by its whole path, so that the lab finds it from any folder later on."""
+    """`./labctl.toml` by its whole path, so that it is found again from any folder."""
     path = Path(LAB_FILE).absolute()
     return path if path.exists() else None
 
 
-def again(session: Session) -> str:
-    """The `labctl up` that goes no further than the last one: a class goes on where it was."""
+def again(session: Session) -> Command:
+    """The `labctl up` that goes no further than the last one: a class continues where it was."""
     complete = session.state.complete if session.state is not None else ""
-    until = "" if complete in ("", WHOLE) else f" --until {complete}"
-    return "labctl up" + until + name_option(session.lab.name)
+    until = () if complete in ("", WHOLE) else ("--until", complete)
+    return ("labctl", "up", *until)

@@ -9,7 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.errors import WrongState
-from labctl.home import LabHome, name_option, write_atomically
+from labctl.hint import commands
+from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 
 VERSION = 1
@@ -56,7 +57,7 @@ def read_kept(path: Path, model: type[Kept], version: int, lab: str) -> Kept | N
         raise WrongState(
             _("the state file {path} cannot be read", path=path),
             cause=_reason(error),
-            hint=_("labctl destroy{name}, then labctl up{name}", name=name_option(lab)),
+            hint=commands("labctl destroy", "labctl up"),
         ) from error
 
 

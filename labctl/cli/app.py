@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import io
-import re
+import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from labctl import __version__, i18n
+from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
 from labctl.errors import ExitCode, LabError, MachineLacks, WrongUsage
+from labctl.hint import commands
 from labctl.i18n import _
 
 # A command line that Typer refuses. Typer exports the child only, and brings Click's parent
@@ -23,7 +24,7 @@ _Refused: Any = typer.BadParameter.__base__
 
 
 def _choose_language(words: Sequence[str]) -> None:
-    """`--lang` must be known before the help texts are made."""
+    """Take `--lang` before the help texts are made."""
     for place, word in enumerate(words):
         if word.startswith("--lang="):
             i18n.choose_language(word.removeprefix("--lang="))
@@ -76,10 +77,10 @@ def build() -> typer.Typer:
 
 
 def run(words: Sequence[str]) -> int:
-    """Runs the command line `words`; returns the exit code, with errors already told."""
+    """Run the command line `words`; returns the exit code. Errors are printed."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A file name that is no text, or a terminal that knows no Japanese, stops no message.
+            # A message must get through with any file name and on a terminal without Japanese.
             stream.reconfigure(errors="backslashreplace")
     _choose_language(_own(words))
     interrupts = _Interrupts()
@@ -87,12 +88,12 @@ def run(words: Sequence[str]) -> int:
         code = build()(args=list(words), prog_name="labctl", standalone_mode=False)
     except (LabError, OSError) as error:
         if interrupts.seen:
-            # What broke off because we did is no error of its own.
+            # The error is only a consequence of the interrupt.
             raise KeyboardInterrupt from error
         return _report(error if isinstance(error, LabError) else _of_machine(error), words)
     except typer.Abort as error:
         if interrupts.seen:
-            # Typer takes Ctrl-C at a question for a "no".
+            # Typer takes Ctrl-C at a question as "no".
             raise KeyboardInterrupt from error
         sys.stderr.write(_("nothing was done") + "\n")
         return ExitCode.FAILED
@@ -104,7 +105,7 @@ def run(words: Sequence[str]) -> int:
 
 
 class _Interrupts:
-    """Remembers Ctrl-C and SIGTERM: Typer makes a mere exit code of the exception."""
+    """Remember Ctrl-C and SIGTERM: Typer turns the exception into an exit code."""
 
     def __init__(self) -> None:
         self.seen = False
@@ -117,42 +118,26 @@ class _Interrupts:
 
 
 def _own(words: Sequence[str]) -> Sequence[str]:
-    """The words that are labctl's: what stands after `--` is a host's command."""
+    """The words that are labctl's own: what comes after `--` is a host's command."""
     return words[: words.index("--")] if "--" in words else words
 
 
 def _report(error: LabError, words: Sequence[str]) -> int:
     from labctl.render.screen import print_error
 
-    error.hint = replace(error.hint, text=_for_named_lab(error.hint.text, _own(words)))
-    print_error(error, as_json="--json" in _own(words))
+    own = _own(words)
+    print_error(error, _named(own), as_json="--json" in own)
     return error.exit_code
 
 
-def _for_named_lab(hint: str, words: Sequence[str]) -> str:
-    """The hint with its commands for the lab that the command line names.
-
-    Most of what can go wrong does so where nobody knows of the lab's name: written there for
-    the default lab, its commands would do their work on that one.
-    """
-    name = _named(words)
-    if not name or "--name" in hint:
-        return hint
-    from labctl.cli.commands import that_take_a_lab
-
-    pattern = rf"\blabctl ({'|'.join(that_take_a_lab())})(?![a-z-])"
-    # By a function: what is no name may hold what is special in a replacement.
-    return re.sub(pattern, lambda found: f"{found[0]} --name {name}", hint)
-
-
 def _named(words: Sequence[str]) -> str:
-    """The lab of `--name`; empty for the default one, and where LABCTL_NAME has said it."""
+    """The lab that the command line works on."""
     for place, word in enumerate(words):
         if word.startswith("--name="):
             return word.removeprefix("--name=")
         if word == "--name" and place + 1 < len(words):
             return words[place + 1]
-    return ""
+    return os.environ.get(NAME_VARIABLE) or DEFAULT_LAB
 
 
 def _report_refusal(error: Any, words: Sequence[str]) -> int:
@@ -161,11 +146,11 @@ def _report_refusal(error: Any, words: Sequence[str]) -> int:
         error.show()
         return ExitCode.USAGE
     command = error.ctx.command_path if error.ctx is not None else "labctl"
-    return _report(WrongUsage(error.format_message(), hint=f"{command} --help"), words)
+    return _report(WrongUsage(error.format_message(), hint=commands(f"{command} --help")), words)
 
 
 def refused_by_machine(error: OSError) -> int:
-    """Tells of an error behind a command's end; returns the exit code."""
+    """Print an error that comes after a command has ended; returns the exit code."""
     return _report(_of_machine(error), ())
 
 
@@ -175,5 +160,5 @@ def _of_machine(error: OSError) -> LabError:
     return MachineLacks(
         _("this machine did not let labctl go on"),
         cause=cause,
-        hint=_("labctl status, then the same command again"),
+        hint=commands("labctl status", text=_("look at the lab, then try the same command again")),
     )

@@ -9,4 +9,5 @@ def checkpoints(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.render.lists import print_checkpoints
     from labctl.session import open_session
 
-    print_checkpoints(open_session(name).provider.checkpoints(measured=True), as_json=as_json)
+    saved = open_session(name).provider.checkpoints(measured=True)
+    print_checkpoints(saved, name, as_json=as_json)

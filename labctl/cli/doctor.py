@@ -21,6 +21,6 @@ def doctor(
 
     opened = open_lab(name, lab)
     health = examine(opened.lab, opened.home, ThisMachine(), provider)
-    print_health(health, as_json=as_json)
+    print_health(health, name, as_json=as_json)
     if not health.ok:
         raise typer.Exit(int(ExitCode.MACHINE))

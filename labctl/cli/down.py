@@ -7,6 +7,7 @@ from labctl.i18n import _
 
 
 def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.hint import Hint
     from labctl.lock import locked
     from labctl.render.live import Live
     from labctl.render.screen import print_done
@@ -16,5 +17,5 @@ def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     session.ensure_made()
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         session.provider.halt(live.progress)
-    text = _("stopped; this starts it again: {command}", command=again(session))
-    print_done("down", text, as_json=as_json)
+    hint = Hint(_("this starts it again"), (again(session),))
+    print_done("down", _("stopped"), as_json=as_json, hint=hint, lab=name)

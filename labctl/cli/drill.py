@@ -44,6 +44,7 @@ def start(
 ) -> None:
     from labctl.drills import exercise
     from labctl.errors import WrongUsage
+    from labctl.hint import commands
     from labctl.lock import locked
     from labctl.render.drill import print_symptom
     from labctl.render.live import Live
@@ -52,7 +53,9 @@ def start(
     ensure_apart((str(drill), drill), ("--random", at_random))
     ensure_apart((str(drill), drill), ("--level", level))
     if drill is None and not at_random:
-        raise WrongUsage(_("which drill?"), hint="labctl drill list, labctl drill start --random")
+        raise WrongUsage(
+            _("which drill?"), hint=commands("labctl drill list", "labctl drill start --random")
+        )
     chosen = exercise.pick(drill, level)
     session = open_session(name)
     session.ensure_up()

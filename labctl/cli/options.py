@@ -10,7 +10,10 @@ from typing import Annotated
 
 import typer
 
+from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
 from labctl.i18n import _
+
+DEFAULT_NAME = DEFAULT_LAB
 
 
 def _labs(incomplete: str) -> list[str]:
@@ -58,7 +61,7 @@ def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
 Name = Annotated[
     str,
     typer.Option(
-        "--name", envvar="LABCTL_NAME", help=_("Which lab."), autocompletion=_labs, metavar="NAME"
+        "--name", envvar=NAME_VARIABLE, help=_("Which lab."), autocompletion=_labs, metavar="NAME"
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON document."))]
@@ -91,7 +94,6 @@ Until = Annotated[
         metavar="STEP",
     ),
 ]
-DEFAULT_NAME = "default"
 
 
 def ensure_apart(*options: tuple[str, object]) -> None:

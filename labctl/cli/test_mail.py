@@ -49,6 +49,7 @@ def test_mail(
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import ExitCode, WrongUsage
+    from labctl.hint import commands
     from labctl.lock import locked
     from labctl.mailtest.memory import keep_result
     from labctl.mailtest.suite import PARTS, Part, run_parts
@@ -58,11 +59,13 @@ def test_mail(
 
     if stress:
         if client or negative or everything or repeat > 1:
-            raise WrongUsage(_("--stress goes alone"), hint="labctl test-mail --stress")
+            raise WrongUsage(_("--stress goes alone"), hint=commands("labctl test-mail --stress"))
         _stress(name, messages, timeout, junit, as_json=as_json)
         return
     if messages is not None:
-        raise WrongUsage(_("--messages belongs to --stress"), hint="labctl test-mail --stress")
+        raise WrongUsage(
+            _("--messages belongs to --stress"), hint=commands("labctl test-mail --stress")
+        )
     chosen: list[Part] = ["client"] if client else []
     chosen += ["negative"] if negative else []
     parts = PARTS if everything else tuple(chosen) or ("mail",)

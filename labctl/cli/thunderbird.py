@@ -21,8 +21,9 @@ def thunderbird(
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import LabError, WrongUsage
-    from labctl.home import name_option
+    from labctl.hint import commands
     from labctl.render.mail import print_mail_settings
+    from labctl.render.screen import console_err, print_hint
     from labctl.run import interactive
     from labctl.session import open_session
     from labctl.thunderbird.profile import write_profile
@@ -45,12 +46,14 @@ def thunderbird(
     folder = session.home.state / "thunderbird" / chosen.name
     password = session.credentials.password(chosen.account)
     if not write_profile(folder, settings, chosen.address, password):
-        command = "labctl credentials" + name_option(name)
-        text = _("Thunderbird will ask for the password: {command} shows it", command=command)
-        typer.echo(text, err=True)
+        asks = commands("labctl credentials", text=_("Thunderbird will ask for the password"))
+        print_hint(console_err(), _("hint"), asks, name)
     code = interactive([program, "--no-remote", "--profile", str(folder)])
     if code != 0:
         raise LabError(
             _("Thunderbird ended with status {code}", code=code),
-            hint=_("labctl thunderbird --print shows the settings, to type them by hand"),
+            hint=commands(
+                "labctl thunderbird --print",
+                text=_("this shows the settings, to type them by hand"),
+            ),
         )

@@ -29,6 +29,7 @@ def trace(
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import WrongUsage
+    from labctl.hint import commands
     from labctl.lock import locked
     from labctl.mailtest.live import send_and_watch
     from labctl.mailtest.trace import LAST, trace_message
@@ -38,7 +39,8 @@ def trace(
     live = transcript or pcap is not None
     if live and message != LAST:
         raise WrongUsage(
-            _("a message that is gone cannot be captured"), hint="labctl trace --transcript"
+            _("a message that is gone cannot be captured"),
+            hint=commands("labctl trace --transcript"),
         )
     session = open_session(name)
     session.ensure_up()

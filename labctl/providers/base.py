@@ -8,7 +8,8 @@ from typing import ClassVar, Protocol
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
-from labctl.home import LabHome, name_option
+from labctl.hint import commands
+from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine
@@ -29,7 +30,7 @@ def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
 def never_made(lab: str) -> WrongState:
     """What is said of a lab of which there is nothing, with the command that makes it."""
     return WrongState(
-        _("the lab {name} was never brought up", name=lab), hint="labctl up" + name_option(lab)
+        _("the lab {name} was never brought up", name=lab), hint=commands("labctl up")
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from labctl.errors import LabError
 from labctl.render.changes import in_english
+from labctl.render.hints import hint_data
 from labctl.results import Change
 
 # Raised when a field changes its meaning or goes away (docs/reference/json.md).
@@ -34,8 +35,8 @@ def print_json(command: str, data: Any, *, ok: bool = True) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
-def print_json_error(error: LabError) -> None:
-    """The error in place of the result, on one line."""
-    fields = {"message": error.message, "cause": error.cause, "hint": str(error.hint)}
+def print_json_error(error: LabError, lab: str) -> None:
+    """The error in place of the result, on one line; its commands are for the lab called `lab`."""
+    fields = {"message": error.message, "cause": error.cause, **hint_data(error.hint, lab)}
     document = {"schema": JSON_SCHEMA, "ok": False, "exit_code": int(error.exit_code)}
     sys.stdout.write(json.dumps({**document, "error": fields}, ensure_ascii=False) + "\n")

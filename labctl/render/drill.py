@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from labctl.home import name_option
 from labctl.i18n import _
 from labctl.render.document import print_json
+from labctl.render.hints import command_line
 from labctl.render.screen import console
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def print_symptom(drill: Drill, lab: str, *, hidden: bool, as_json: bool) -> Non
     console().print(f"[bold]{title}[/]")
     console().print(escape(_(drill.symptom)))
     words = ("hint", "check", "solve")
-    commands = (f"labctl drill {word}{name_option(lab)}" for word in words)
+    commands = (command_line(f"labctl drill {word}", lab) for word in words)
     console().print(" | ".join(commands), style="dim")
 
 
@@ -59,8 +59,8 @@ def print_attempt(attempt: Attempt, lab: str, *, as_json: bool) -> None:
         console().print(escape(_(attempt.drill.explanation)))
     else:
         console().print(_("not yet: something is still wrong"), style="bold red")
-        name = name_option(lab)
-        console().print(f"labctl drill hint{name}, labctl check{name}", style="dim")
+        for command in ("labctl drill hint", "labctl check"):
+            console().print(f"  {command_line(command, lab)}", style="dim")
 
 
 def print_solution(drill: Drill, *, as_json: bool) -> None:

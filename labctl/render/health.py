@@ -7,9 +7,9 @@ from rich.markup import escape
 
 from labctl.diagnosis import Diagnosis, Health, Verdict
 from labctl.i18n import _
-from labctl.quote import shell_line
 from labctl.render.document import print_json
-from labctl.render.screen import console, ignored_keys
+from labctl.render.hints import hint_data
+from labctl.render.screen import console, ignored_keys, print_hint
 
 _COLOURS = {
     Verdict.OK: "green",
@@ -19,7 +19,8 @@ _COLOURS = {
 }
 
 
-def print_health(health: Health, *, as_json: bool) -> None:
+def print_health(health: Health, lab: str, *, as_json: bool) -> None:
+    """What the doctor found; the commands are for the lab called `lab`."""
     if as_json:
         data = {
             "system": health.system,
@@ -28,7 +29,7 @@ def print_health(health: Health, *, as_json: bool) -> None:
                     "provider": each.provider,
                     "usable": each.usable,
                     "ignored": each.ignored,
-                    "diagnoses": [_as_data(diagnosis) for diagnosis in each.diagnoses],
+                    "diagnoses": [_as_data(diagnosis, lab) for diagnosis in each.diagnoses],
                 }
                 for each in health.providers
             ],
@@ -39,14 +40,14 @@ def print_health(health: Health, *, as_json: bool) -> None:
         word = _("can be used") if each.usable else _("cannot be used")
         console().print(f"[bold]{each.provider}[/]  {word}")
         for diagnosis in each.diagnoses:
-            _print_diagnosis(diagnosis)
+            _print_diagnosis(diagnosis, lab)
         if each.ignored:
             console().print(
                 "  " + escape(ignored_keys(each.provider, each.ignored)), style="yellow"
             )
 
 
-def _print_diagnosis(diagnosis: Diagnosis) -> None:
+def _print_diagnosis(diagnosis: Diagnosis, lab: str) -> None:
     out = console()
     width = max(cell_len(_(verdict)) for verdict in Verdict)
     mark = set_cell_size(_(diagnosis.verdict), width)
@@ -54,20 +55,16 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
     indent = " " * (width + 3)
     if diagnosis.why:
         out.print(f"{indent}{escape(diagnosis.why)}", style="dim")
-    if diagnosis.mend.text:
-        out.print(f"{indent}[bold]" + _("next") + f"[/]: {escape(diagnosis.mend.text)}")
-    elif diagnosis.mend:
-        out.print(f"{indent}[bold]" + _("next") + "[/]:")
-    for command in diagnosis.mend.commands:
-        out.print(f"{indent}  {escape(shell_line(command))}")
+    print_hint(out, _("next"), diagnosis.mend, lab, indent)
 
 
-def _as_data(diagnosis: Diagnosis) -> dict[str, object]:
+def _as_data(diagnosis: Diagnosis, lab: str) -> dict[str, object]:
+    mend = hint_data(diagnosis.mend, lab)
     return {
         "code": diagnosis.code,
         "verdict": diagnosis.verdict,
         "what": diagnosis.what,
         "why": diagnosis.why,
-        "mend": str(diagnosis.mend),
-        "commands": diagnosis.mend.commands,
+        "mend": mend["hint"],
+        "commands": mend["commands"],
     }

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from labctl.home import name_option
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.render.changes import told
 from labctl.render.document import plain, print_json
-from labctl.render.screen import console, lines_of, print_done, print_table
+from labctl.render.hints import command_line
+from labctl.render.screen import console, lines_of, print_done, print_hint, print_table
 
 if TYPE_CHECKING:
     from labctl.engine import UpResult
@@ -72,22 +73,21 @@ def print_picture(lab: Lab, result: UpResult) -> None:
 
 
 def _print_next(result: UpResult) -> None:
-    name = name_option(result.lab)
     shell = (
         _("a shell on host1 (then: sudo -iu user1)") if result.is_whole else _("a shell on host1")
     )
-    commands = [
-        (f"labctl test-mail{name}", _("mail between the two hosts, by the mail command")),
-        (f"labctl ssh{name} host1", shell),
-        (f"labctl logs{name} -f", _("both mail logs in one stream")),
-        (f"labctl reset{name}", _("back to this state, for the next class")),
+    suggested = [
+        ("labctl test-mail", _("mail between the two hosts, by the mail command")),
+        ("labctl ssh host1", shell),
+        ("labctl logs -f", _("both mail logs in one stream")),
+        ("labctl reset", _("back to this state, for the next class")),
     ]
     if not result.is_whole:
         # No Postfix yet, so no log either.
-        commands = [commands[1], commands[3], (f"labctl up{name}", _("the remaining sections"))]
+        suggested = [suggested[1], suggested[3], ("labctl up", _("the remaining sections"))]
     table = Table(show_header=False, box=None, padding=(0, 2))
-    for command, meaning in commands:
-        table.add_row(f"[green]{command}[/]", meaning)
+    for command, meaning in suggested:
+        table.add_row(f"[green]{command_line(command, result.lab)}[/]", meaning)
     print_table(table)
 
 
@@ -101,9 +101,8 @@ def print_reset(result: ResetResult, lab: str, *, as_json: bool) -> None:
         seconds=result.seconds,
     )
     console().print(text)
-    command = "labctl reset --undo" + name_option(lab)
-    text = _("the state before is kept; {command} brings it back", command=command)
-    console().print(text, style="dim")
+    undo = commands("labctl reset --undo", text=_("the state before is kept; this brings it back"))
+    print_hint(console(), _("next"), undo, lab)
 
 
 def print_net(is_open: bool, *, as_json: bool) -> None:

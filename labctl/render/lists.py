@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.render.document import print_json
-from labctl.render.screen import console, print_table
+from labctl.render.screen import console, print_hint, print_table
 from labctl.results import CheckpointInfo
 
 if TYPE_CHECKING:
@@ -50,14 +51,15 @@ def _as_data(step: Step) -> dict[str, object]:
     }
 
 
-def print_checkpoints(checkpoints: Sequence[CheckpointInfo], *, as_json: bool) -> None:
+def print_checkpoints(checkpoints: Sequence[CheckpointInfo], lab: str, *, as_json: bool) -> None:
     """Oldest first, as they were saved."""
     if as_json:
         print_json("checkpoints", {"checkpoints": list(checkpoints)})
     elif checkpoints:
         print_table(checkpoint_table(checkpoints))
     else:
-        console().print(_("there are none; labctl up saves some"))
+        console().print(_("there are none"))
+        print_hint(console(), _("next"), commands("labctl up", text=_("this saves some")), lab)
 
 
 def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:

@@ -1,4 +1,4 @@
-"""What text for people is written with: the terminal, lines that break well, tables, errors."""
+"""Text for people: the terminal, line breaks, tables, errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from labctl.errors import LabError
+from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.render.document import print_json, print_json_error
+from labctl.render.hints import hint_lines
 
 # A line may break behind any of these: a word of Latin letters, or a letter of another script
 # with the marks that must not begin a line; an opening mark stays with what it opens.
@@ -42,18 +44,26 @@ def console_err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def print_error(error: LabError, *, as_json: bool) -> None:
-    """Message, cause and the next command, each on lines of its own."""
+def print_error(error: LabError, lab: str, *, as_json: bool) -> None:
+    """Message, cause and hint; the commands of the hint are for the lab called `lab`."""
     if as_json:
-        print_json_error(error)
+        print_json_error(error, lab)
         return
     out = console_err()
-    heading, next_heading = _("error"), _("hint")
+    heading = _("error")
     out.print(f"[bold red]{heading}[/]: {escape(error.message)}")
     for line in error.cause.splitlines():
         out.print(f"  {escape(line)}")
-    if error.hint:
-        out.print(f"[bold]{next_heading}[/]: {escape(str(error.hint))}")
+    print_hint(out, _("hint"), error.hint, lab)
+
+
+def print_hint(out: Console, heading: str, hint: Hint, lab: str, indent: str = "") -> None:
+    """A hint with a heading in bold; nothing for an empty one."""
+    for number, line in enumerate(hint_lines(heading, hint, lab)):
+        text = escape(line)
+        if number == 0:
+            text = f"[bold]{escape(heading)}[/]{escape(line[len(heading) :])}"
+        out.print(f"{indent}{text}")
 
 
 def ignored_keys(provider: str, keys: Sequence[str]) -> str:
@@ -65,22 +75,33 @@ def ignored_keys(provider: str, keys: Sequence[str]) -> str:
     )
 
 
-def print_done(command: str, text: str, *, as_json: bool, data: Any = None) -> None:
+def print_done(
+    command: str,
+    text: str,
+    *,
+    as_json: bool,
+    data: Any = None,
+    hint: Hint | None = None,
+    lab: str = "",
+) -> None:
+    """The end of a command that shows only a sentence and what to type next."""
     if as_json:
         print_json(command, data)
-    else:
-        console().print(text)
+        return
+    console().print(escape(text))
+    if hint is not None:
+        print_hint(console(), _("next"), hint, lab)
 
 
 def print_table(table: Table) -> None:
-    """Without the blanks at the ends of lines, which a pasted table would keep."""
+    """Print a table without blanks at the ends of its lines, which a paste would keep."""
     for line in lines_of(table):
         sys.stdout.write(f"{line}\n")
 
 
 def lines_of(table: Table) -> list[str]:
     """The table's lines, without the blanks at their ends."""
-    # Never cut to the terminal: a name that is not there whole cannot be typed again.
+    # Never cut to the terminal: a name that is cut cannot be typed again.
     with console().capture() as captured:
         console().print(table, width=max(console().width, 240))
     return [line.rstrip() for line in captured.get().splitlines()]

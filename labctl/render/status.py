@@ -9,9 +9,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 from rich.table import Table
 
-from labctl.home import name_option
 from labctl.i18n import _
 from labctl.render.document import print_json
+from labctl.render.hints import command_line
 from labctl.render.lists import checkpoint_table
 from labctl.render.screen import console, ignored_keys, print_table
 from labctl.results import HostState
@@ -29,7 +29,7 @@ def print_status(labs: Sequence[LabStatus], *, as_json: bool) -> None:
 
 
 def _print_lab_status(lab: LabStatus) -> None:
-    out, up = console(), "labctl up" + name_option(lab.name)
+    out, up = console(), command_line("labctl up", lab.name)
     if lab.problem:
         out.print(f"[bold]{lab.name}[/]  [red]{escape(lab.problem)}[/]")
         return

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from labctl.errors import MachineLacks
+from labctl.hint import commands
 from labctl.i18n import _
 
 
@@ -18,7 +19,10 @@ def find_thunderbird() -> str:
     if found is None:
         raise MachineLacks(
             _("the program {name} is not installed", name="Thunderbird"),
-            hint=_("labctl thunderbird --print shows what to type into any mail program"),
+            hint=commands(
+                "labctl thunderbird --print",
+                text=_("this shows what to type into any mail program"),
+            ),
         )
     return found
 

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
-from labctl.home import LabHome, name_option, write_atomically
+from labctl.hint import commands
+from labctl.home import LabHome, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine, ThisMachine
@@ -227,7 +228,7 @@ class NspawnProvider:
             if not container.running:
                 raise WrongState(
                     _("{host} does not run", host=container.host),
-                    hint="labctl up" + name_option(self._lab.name),
+                    hint=commands("labctl up"),
                 )
         return {
             container.host: Endpoint(

@@ -1,0 +1,26 @@
+"""How a hint looks: its sentence, then each command on a line of its own, ready to copy."""
+
+from __future__ import annotations
+
+from labctl.commands import for_lab, hint_for_lab
+from labctl.hint import Hint
+from labctl.quote import shell_line
+
+
+def command_line(command: str, lab: str) -> str:
+    """A command as a person types it for the lab called `lab`."""
+    return shell_line(for_lab(command.split(), lab))
+
+
+def hint_lines(heading: str, hint: Hint, lab: str) -> list[str]:
+    """The lines of a hint for the lab called `lab`; none for an empty one."""
+    if not hint:
+        return []
+    first = f"{heading}: {hint.text}" if hint.text else f"{heading}:"
+    return [first, *(f"  {shell_line(command)}" for command in hint_for_lab(hint, lab).commands)]
+
+
+def hint_data(hint: Hint, lab: str) -> dict[str, object]:
+    """The hint in a JSON document: as one line, and its commands as lists of words."""
+    named = hint_for_lab(hint, lab)
+    return {"hint": str(named), "commands": [list(command) for command in named.commands]}
