@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from labctl.errors import WrongUsage
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.junit import Case
 from labctl.mailtest.letters import new_run_id
@@ -75,7 +76,10 @@ def grade_hosts(
                 hosts=", ".join(targets),
                 steps=", ".join(step.name for step in steps),
             ),
-            hint=_("labctl check --list names the sections; `extras` in labctl.toml adds some"),
+            hint=commands(
+                "labctl check --list",
+                text=_("this names the sections; `extras` in labctl.toml adds some"),
+            ),
         )
     each = on_each(targets.values(), lambda target: grade(target, steps, progress, sends=sends))
     return Grades(in_book_order(report for reports in each for report in reports))

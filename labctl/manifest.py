@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labctl.errors import WrongState
+from labctl.hint import commands
 from labctl.i18n import _
 from provision.step import Target
 
@@ -119,7 +120,9 @@ def parse(text: str) -> Manifest:
         )
     except (ValueError, KeyError, EOFError, tarfile.TarError, OSError) as error:
         raise WrongState(
-            _("what was kept of a host cannot be read"), cause=str(error), hint="labctl reset"
+            _("what was kept of a host cannot be read"),
+            cause=str(error),
+            hint=commands("labctl reset"),
         ) from error
 
 

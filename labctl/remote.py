@@ -23,6 +23,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 from labctl import dial
 from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed, WrongState
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.managed import ManagedFile
 from labctl.quote import shell_line
@@ -321,15 +322,18 @@ class Remote:
                     found=error.key.fingerprint,
                     pinned=error.expected_key.fingerprint,
                 ),
-                hint=_(
-                    "put the host's own key back in /etc/ssh, or go back to a checkpoint, which"
-                    " has it: labctl reset"
+                hint=commands(
+                    "labctl reset",
+                    text=_(
+                        "put the host's own key back in /etc/ssh, or go back to a checkpoint, "
+                        "which has it"
+                    ),
                 ),
             )
         return WrongState(
             _("{host} does not answer over SSH", host=self.endpoint.host),
             cause=str(error) or type(error).__name__,
-            hint=_("labctl status, then labctl up"),
+            hint=commands("labctl status", "labctl up"),
         )
 
 

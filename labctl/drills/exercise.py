@@ -17,6 +17,7 @@ from labctl.drills.catalogue import DRILLS, Drill, find_drill
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.grading import Grades, grade_hosts
+from labctl.hint import commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.progress import Progress
@@ -50,7 +51,7 @@ def running(home: LabHome) -> Running:
     """The drill that is on; WrongState where there is none."""
     found = _read(home)
     if found is None:
-        raise WrongState(_("no drill is on"), hint="labctl drill start --random")
+        raise WrongState(_("no drill is on"), hint=commands("labctl drill start --random"))
     return found
 
 
@@ -70,10 +71,12 @@ def start(
     """Breaks a good lab. Raises WrongState where it is not good, or a drill is on already."""
     # What a drill broke whose note cannot be read is found by the check below.
     if on := _read(session.home):
-        raise WrongState(_("the drill {name} is still on", name=on.name), hint="labctl drill solve")
+        raise WrongState(
+            _("the drill {name} is still on", name=on.name), hint=commands("labctl drill solve")
+        )
     if not grade_hosts(targets, progress=progress).ok:
         raise WrongState(
-            _("a drill needs a lab that is right"), hint=_("labctl check, or labctl reset")
+            _("a drill needs a lab that is right"), hint=commands("labctl check", "labctl reset")
         )
     _write(session.home, Running(name=drill.name))
     perform(targets[drill.host], drill.breakage.script)

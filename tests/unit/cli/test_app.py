@@ -56,7 +56,7 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
 )  # fmt: skip
 def test_a_lab_that_was_never_made_is_told_with_the_command_that_makes_it(words: str) -> None:
     refused = labctl(*words.split(), "--name", "nowhere", code=4)
-    assert refused.err.splitlines()[-1] == "hint: labctl up --name nowhere"
+    assert refused.err.splitlines()[-2:] == ["hint:", "  labctl up --name nowhere"]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,8 @@ def test_an_error_with_json_is_one_document_on_standard_output(
     assert document["ok"] is False
     assert document["error"]["message"]
     assert document["error"]["hint"]
+    for command in document["error"]["commands"]:
+        assert " ".join(command) in document["error"]["hint"]
     assert err == ""
 
 

@@ -62,7 +62,12 @@ def test_the_name_of_a_checkpoint_is_never_cut(kept: None) -> None:
 
 
 def test_without_a_lab_there_are_none(tmp_path: Path) -> None:
-    assert "labctl up saves some" in labctl("checkpoints", code=0, cwd=tmp_path).out
+    told = labctl("checkpoints", "--name", "class-a", code=0, cwd=tmp_path).out
+    assert told.splitlines() == [
+        "there are none",
+        "next: this saves some",
+        "  labctl up --name class-a",
+    ]
 
 
 @pytest.mark.parametrize(
