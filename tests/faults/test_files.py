@@ -44,6 +44,6 @@ def test_every_command_says_what_to_do_and_destroy_does_it(
     for words in (["up"], ["reset", "--yes"], ["checkpoints"]):
         told = labctl(*words, code=4).err
         assert str(path) in told
-        assert "hint: labctl destroy --name lab-tests, then labctl up --name lab-tests" in told
+        assert f"  labctl destroy --name {LAB}\n  labctl up --name {LAB}\n" in told
     labctl("destroy", "--yes")
     assert changed_since(nothing) == {}

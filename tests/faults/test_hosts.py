@@ -21,7 +21,7 @@ def test_a_host_is_killed_while_up_configures_it() -> None:
     assert process.returncode == 4, err
     # Killed as its checkpoint is saved, it does not run; a moment later it does not answer.
     assert "host1 does not run" in err or "host1 does not answer over SSH" in err
-    assert "hint: labctl status, then labctl up" in err
+    assert f"  labctl status --name {LAB}\n  labctl up --name {LAB}\n" in err
 
     labctl("up")
     labctl("test-mail")
@@ -34,10 +34,10 @@ def test_a_host_is_killed_under_a_persons_shell(up: str) -> None:
     _out, err = process.communicate(timeout=120)
     assert process.returncode == 4, err
     assert "host1 does not answer over SSH" in err
-    assert "hint: labctl status" in err
+    assert f"  labctl status --name {LAB}\n" in err
     told = labctl("test-mail", code=4).err
     assert "host1" in told
-    assert "hint: labctl up" in told
+    assert f"  labctl up --name {LAB}\n" in told
     labctl("up")
     labctl("test-mail")
 
@@ -47,7 +47,7 @@ def test_sshd_is_stopped(up: str, way: str) -> None:
     on_host("host1", f"systemctl {way} ssh.service ssh.socket; true", code=None)
     told = labctl("test-mail", code=4).err
     assert "host1 does not answer over SSH" in told
-    assert "hint: labctl status, then labctl up" in told
+    assert f"  labctl status --name {LAB}\n  labctl up --name {LAB}\n" in told
     labctl("up")
     labctl("test-mail")
 
@@ -58,7 +58,7 @@ def test_sshd_can_start_no_more(up: str) -> None:
     on_host("host1", "systemctl stop ssh", code=None)
     told = labctl("up", code=4).err
     assert "sshd of host1 does not answer" in told
-    assert "hint: labctl reset" in told
+    assert f"  labctl reset --name {LAB}\n" in told
     labctl("reset", "--yes")
     labctl("test-mail")
 

@@ -56,4 +56,4 @@ def test_a_file_that_is_not_readable_says_what_to_do(
     home.credentials_file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(WrongState, match=r"credentials\.json") as wrong:
         load_credentials(home, lab(tmp_path))
-    assert str(wrong.value.hint) == "labctl destroy --name class-a, then labctl up --name class-a"
+    assert str(wrong.value.hint) == "labctl destroy, labctl up"

@@ -35,7 +35,7 @@ def refused(home: LabHome) -> WrongState:
         read_state(home)
     assert str(home.state_file) in wrong.value.message
     assert wrong.value.cause
-    assert str(wrong.value.hint) == "labctl destroy --name class-a, then labctl up --name class-a"
+    assert str(wrong.value.hint) == "labctl destroy, labctl up"
     assert wrong.value.exit_code is ExitCode.STATE
     return wrong.value
 

@@ -161,7 +161,7 @@ def test_a_machine_deleted_behind_labctls_back_is_named(store: Store) -> None:
     assert [host["state"] for host in lab["hosts"]] == ["running", "absent"]
     error = labctl("up", "--json", code=4).error
     assert "host2" in error["message"]
-    assert error["hint"] == "labctl destroy, then labctl up"
+    assert error["commands"] == [["labctl", "destroy"], ["labctl", "up"]]
 
 
 def test_destroy_leaves_nothing(store: Store, place: Path) -> None:

@@ -19,7 +19,10 @@ copied() {
 }
 
 packages="bind9 bind9-utils postfix dovecot-pop3d dovecot-imapd sasl2-bin libsasl2-modules mailutils ufw busybox-static"
+# Each name is a word of its own.
+# shellcheck disable=SC2086
 if ! dpkg-query -s $packages >/dev/null 2>&1; then
+  # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
 fi
 

@@ -197,4 +197,4 @@ def test_a_book_that_is_not_readable_says_what_to_do(
     with pytest.raises(WrongState) as wrong:
         machine.store.read()
     assert "nspawn.json" in wrong.value.message
-    assert str(wrong.value.hint) == "labctl destroy --name class-a, then labctl up --name class-a"
+    assert str(wrong.value.hint) == "labctl destroy, labctl up"
