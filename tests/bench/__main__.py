@@ -1,7 +1,7 @@
-"""`make bench`: how long labctl takes, beside the bare work and beside what else one would use.
+"""`make bench`: measure labctl and compare it with the bare work and with other tools.
 
-Figures that are compared are measured in turn, round by round, in one run; a ratio is the
-median of the rounds' own. All are of whole processes, from start to end.
+Compared figures are measured alternately, round by round, in one run. A ratio is the median of
+the ratios of the rounds. All times are those of whole processes.
 """
 
 from __future__ import annotations
@@ -58,25 +58,25 @@ RATIOS = [
     *((f"{tool}, from `packages` to `ready`", CONFIGURE) for tool in others.TOOLS),
 ]
 
-# Between these two lines a page holds the tables.
+# The tables are between these two lines of a page.
 _BEGIN, _END = "<!-- make bench -->", "<!-- end -->"
 
 
 def main() -> None:
-    """Runs the benchmark; prints tables in Markdown, and on standard error how it goes on."""
+    """Run the benchmark. Print Markdown tables on stdout and progress on stderr."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="rounds of all but the cold figures")
     parser.add_argument("--cold-runs", type=int, default=5, help="rounds of the image build")
     parser.add_argument("--into", type=Path, help="put the tables into this page, at its marks")
     wanted = parser.parse_args()
-    # What a person has: Python keeps what it compiled.
+    # Keep Python's compiled files, as in normal use.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     measures = Measures()
     said = [machine()]
     try:
         _rounds(measures, wanted.cold_runs, wanted.runs, said)
     finally:
-        # Also where a round failed: what was measured until then took long.
+        # Print the figures even if a round failed, because the measurement takes long.
         tables = [measures.figures(), measures.ratios(RATIOS), measures.aims(AIMS), said[1:]]
         text = "\n\n".join(["Measured on " + said[0], *("\n".join(each) for each in tables)])
         print(text)
@@ -96,7 +96,7 @@ def _rounds(measures: Measures, cold_runs: int, runs: int, said: list[str]) -> N
         with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
             cold(measures, Path(folder))
     if runs:
-        # Builds the image in this person's own cache, where it is not there yet.
+        # Build the image in the user's cache if it is missing.
         labctl("up")
     for number in range(runs):
         with tempfile.TemporaryDirectory(prefix="labctl-bench-") as folder:
@@ -107,7 +107,7 @@ def _rounds(measures: Measures, cold_runs: int, runs: int, said: list[str]) -> N
 
 
 def cold(measures: Measures, folder: Path) -> None:
-    """The first `up` of all, and the bare image build it cannot do without."""
+    """Measure the first `up` and the bare image build that it includes."""
     up, bare, clear = floors.cold(folder)
     labctl("destroy", "--yes")
     measures.time(IMAGE, bare)
@@ -116,7 +116,7 @@ def cold(measures: Measures, folder: Path) -> None:
 
 
 def everyday(measures: Measures) -> None:
-    """What needs no other figure beside it. Leaves the lab as `up` makes it."""
+    """Measure the commands that are not compared with anything. Leave the lab as `up` makes it."""
     labctl("destroy", "--yes")
     measures.time("`up --until dns`, image cached", lambda: labctl("up", "--until", "dns"))
     labctl("destroy", "--yes")
@@ -132,7 +132,7 @@ def everyday(measures: Measures) -> None:
 
 
 def mail(measures: Measures, folder: Path) -> None:
-    """The mail test, and the same mail without labctl, over connections already open."""
+    """Measure the mail test, and the same mail without labctl over open connections."""
     with open_ssh(folder) as ssh:
         for name, letters in ((SIX, "six"), (TWO, "two")):
             floors.empty_boxes(ssh)
@@ -145,7 +145,7 @@ def mail(measures: Measures, folder: Path) -> None:
 
 
 def reset(measures: Measures) -> None:
-    """Back to `ready`, and the bare boot of the same disks. Leaves the lab running."""
+    """Measure `reset` to `ready`, and the bare boot of the same disks. Leave the lab running."""
     found, before = groups(), init_pids()
     begun = time.monotonic()
     process = start_labctl("reset", "--yes")
@@ -158,10 +158,9 @@ def reset(measures: Measures) -> None:
 
 
 def configuration(measures: Measures, folder: Path, *, prove: bool) -> list[str]:
-    """From `packages` to `ready`, then once more, by labctl and by what else one would use.
+    """Measure `packages` to `ready`, then a run without changes, with labctl and the other tools.
 
-    With `prove`, labctl is asked after each tool whether the lab is right; what it said is
-    returned, a line for each tool.
+    With `prove`, labctl checks the lab after each tool. Returns one line of its output per tool.
     """
     said = []
     labctl("reset", "--to", "packages", "--yes")

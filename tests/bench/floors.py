@@ -1,4 +1,4 @@
-"""The bare work that a command of labctl cannot do without, done without labctl."""
+"""The bare work that is part of a labctl command, done without labctl."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MAIL_SCRIPT = Path(__file__).parent / "mail" / "floor.sh"
 
 
 def bare_image(folder: Path) -> None:
-    """mmdebstrap of the packages of all image layers in one go, nothing else done."""
+    """Run mmdebstrap once with the packages of all image layers."""
     apt = machine_setup()
     packages = chain.from_iterable(load_lab(NAME).edition.packages.sets.values())
     sources = folder / "bare.list"
@@ -48,10 +48,10 @@ def bare_image(folder: Path) -> None:
 
 
 def bare_boot() -> float:
-    """Seconds that systemd-nspawn alone takes to both hosts' SMTP greeting.
+    """Seconds from the start of systemd-nspawn to the SMTP greeting of both hosts.
 
-    The very command lines that labctl used, on the very layers, with an empty one on top, as
-    after a reset; stopping and mounting are not counted. Leaves the lab stopped.
+    Uses labctl's command lines and layers with an empty top layer, as after a reset. Stopping
+    and mounting are not counted. Leaves the lab stopped.
     """
     found = groups()
     before = init_pids()
@@ -92,7 +92,7 @@ def _remount(target: Path, lower: str, folder: Path) -> None:
 
 
 def _umount(target: Path) -> None:
-    # What was in the host may hold it for a moment after the host's end.
+    # Processes of the host may hold the mount for a moment after the host has ended.
     for _try in range(200):
         if not _is_mounted(target):
             return
@@ -116,10 +116,11 @@ def _mount_option(target: Path, name: str) -> str:
 
 
 def bare_mail(ssh: dict[str, list[str]], letters: str) -> Callable[[], None]:
-    """The mail test by one shell script on each host, over an open connection.
+    """Run the mail test with one shell script on each host, over an open connection.
 
-    With `letters` "six": a message each way, an answer to each, and one to oneself on each
-    host, as `labctl test-mail` has it; with "two", a message each way. Each is read by `mail`.
+    With `letters` "six": a message in each direction, an answer to each, and one to oneself on
+    each host, as in `labctl test-mail`. With "two": a message in each direction. `mail` reads
+    each message.
     """
 
     def run() -> None:
@@ -137,13 +138,13 @@ def bare_mail(ssh: dict[str, list[str]], letters: str) -> Callable[[], None]:
 
 
 def empty_boxes(ssh: dict[str, list[str]]) -> None:
-    """Takes out what the bare mail test left; labctl's own leaves nothing."""
+    """Remove the mail of the bare mail test. labctl's own test leaves none."""
     for host in hosts():
         finish(start([*ssh[host.name], f"rm -f /var/mail/{host.account} ~{host.account}/mbox"]))
 
 
 def cold(folder: Path) -> tuple[Callable[[], object], Callable[[], object], Callable[[], object]]:
-    """First `up` with an empty cache; the bare image; and what clears both away."""
+    """The first `up` with an empty cache, the bare image, and the clean-up of both."""
     cache = folder / "cache"
 
     def clear() -> None:

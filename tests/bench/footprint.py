@@ -1,4 +1,4 @@
-"""What a running lab takes of the machine: memory and disk."""
+"""The memory and disk usage of a running lab."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.bench.labs import groups, home
 
 
 def memory() -> int:
-    """Bytes of all that runs on the hosts: their processes, and what lies in their tmpfs.
+    """Bytes of the processes on the hosts and of the files in their tmpfs.
 
-    Of a process, its proportional share (PSS, proc(5)): a page that several have counts once
-    in all. Page cache of files that nobody has mapped is not counted: the kernel gives it back
-    when anybody needs room. The kernel's own memory is in `available` only.
+    A process counts with its proportional share (PSS, proc(5)), so a shared page counts once.
+    The page cache of unmapped files is not counted, because the kernel can free it. The
+    kernel's own memory is only in `available`.
     """
     return sum(
         sum(_share(pid) for pid in group.pids()) + _in_tmpfs(group.init_pid())
@@ -31,7 +31,7 @@ def _share(pid: int) -> int:
 
 
 def _in_tmpfs(init: int | None) -> int:
-    """Bytes in the tmpfs that a host mounted, each counted once wherever it is mounted."""
+    """Bytes in the tmpfs mounts of a host. A tmpfs counts once even if it is mounted twice."""
     seen = {}
     for line in Path(f"/proc/{init}/mountinfo").read_text().splitlines():
         before, _dash, after = line.partition(" - ")
@@ -44,7 +44,7 @@ def _in_tmpfs(init: int | None) -> int:
 
 
 def available() -> int:
-    """Bytes that the machine could give to a new program, as the kernel reckons."""
+    """Bytes that the kernel estimates to be available for a new program."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
@@ -52,11 +52,11 @@ def available() -> int:
 
 
 def disk() -> int:
-    """Bytes on disk of the lab's own folder, with all its checkpoints; not the cached image."""
+    """Bytes on disk of the lab's folder with all checkpoints, without the cached image."""
     device = home().state.stat().st_dev
     total = 0
     for folder, below, files in os.walk(home().state):
-        # The hosts' mounted disks show the same files a second time.
+        # The mounted disks of the hosts would count the same files twice.
         below[:] = [name for name in below if os.lstat(Path(folder, name)).st_dev == device]
         total += sum(os.lstat(Path(folder, name)).st_blocks * 512 for name in (*below, *files))
     return total

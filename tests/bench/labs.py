@@ -1,4 +1,4 @@
-"""The lab that is measured: labctl's commands on it, its hosts, and when their SMTP answers."""
+"""The measured lab: labctl's commands, the hosts, and the time of their SMTP greeting."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _CLONE_NEWNET = 0x40000000
 
 
 def labctl(*words: str, cache: Path | None = None) -> str:
-    """Runs labctl as a person does, a process of its own; returns what it printed."""
+    """Run labctl as a separate process and return its output."""
     return finish(start_labctl(*words, cache=cache))
 
 
 def start_labctl(*words: str, cache: Path | None = None) -> subprocess.Popen[str]:
-    """Starts labctl on the benchmark's own lab; `cache` replaces the user's cache folder."""
+    """Start labctl on the benchmark's lab. `cache` replaces the user's cache folder."""
     environment = {**os.environ, "LABCTL_NAME": NAME}
     if cache is not None:
         environment["XDG_CACHE_HOME"] = str(cache)
@@ -41,7 +41,7 @@ def start_labctl(*words: str, cache: Path | None = None) -> subprocess.Popen[str
 def start(
     argv: list[str], environment: Mapping[str, str] | None = None, *, stdin: Path | None = None
 ) -> subprocess.Popen[str]:
-    """Starts a command whose outputs are kept, for `finish`; its input is a file's text."""
+    """Start a command and keep its output for `finish`. Its input is the text of a file."""
     with (stdin or Path(os.devnull)).open("rb") as source:
         return _start(argv, environment, source)
 
@@ -60,7 +60,7 @@ def _start(
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """What the command printed; a failed one ends the benchmark with all that it said."""
+    """Return the output of the command. A failure ends the benchmark and prints the output."""
     printed, said = process.communicate()
     if process.returncode != 0:
         raise SystemExit(f"{process.args!r}: status {process.returncode}\n{printed}{said}")
@@ -68,7 +68,7 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 
 def data(*words: str) -> Any:
-    """What a command of labctl gives as JSON."""
+    """The JSON data of a labctl command."""
     return json.loads(labctl(*words, "--json"))["data"]
 
 
@@ -81,7 +81,7 @@ def hosts() -> tuple[Host, ...]:
 
 
 def groups() -> dict[str, Cgroup]:
-    """The control group of each running host: all that runs on it."""
+    """The control group of each running host, which contains all its processes."""
     found = {}
     for host in hosts():
         for group in cgroups_called("labctl-"):
@@ -96,7 +96,7 @@ def root(host: Host) -> Path:
 
 
 def nspawn_command(group: Cgroup) -> list[str]:
-    """The command line of the systemd-nspawn in a group; empty where there is none."""
+    """The command line of systemd-nspawn in a group, or empty if there is none."""
     for pid in group.pids():
         with suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
@@ -112,15 +112,15 @@ def _root_of(group: Cgroup) -> Path | None:
 
 
 def init_pids() -> dict[str, int | None]:
-    """PID 1 of each running host, as this machine numbers it."""
+    """The process id of each running host's PID 1 on this machine."""
     return {name: group.init_pid() for name, group in groups().items()}
 
 
 def await_smtp(groups: Mapping[str, Cgroup], before: Mapping[str, int | None]) -> None:
-    """Waits until each host has another PID 1 than before and its SMTP greets.
+    """Wait until each host has a new PID 1 and sends its SMTP greeting.
 
-    The host is asked at its own address from within its own network: asked from outside, the
-    look-up of an address that is not there yet (ARP) would add up to a second to the answer.
+    The question is asked from within the host's network. From outside, ARP for an address that
+    does not exist yet would add up to a second.
     """
 
     def wait(name: str, address: str) -> None:
@@ -142,7 +142,7 @@ def await_smtp(groups: Mapping[str, Cgroup], before: Mapping[str, int | None]) -
 
 
 def _enter_network(pid: int | None) -> None:
-    """Moves this thread, and no other, into the network of a process (setns(2))."""
+    """Move only this thread into the network namespace of a process (setns(2))."""
     assert threading.current_thread() is not threading.main_thread()
     with Path(f"/proc/{pid}/ns/net").open() as network:
         library = ctypes.CDLL(None, use_errno=True)
@@ -158,7 +158,7 @@ def _greets(address: str) -> bool:
 
 @contextmanager
 def open_ssh(folder: Path) -> Iterator[dict[str, list[str]]]:
-    """An open OpenSSH connection to each host: the words that begin a command there as root."""
+    """Open an OpenSSH connection to each host. Returns the words that start a command as root."""
     commands = {}
     for host in hosts():
         words = ["ssh", *ssh_options(), "-o", f"ControlPath={folder / host.name}.ssh"]
@@ -172,7 +172,7 @@ def open_ssh(folder: Path) -> Iterator[dict[str, list[str]]]:
 
 
 def ssh_options() -> list[str]:
-    """With the lab's key and its pinned host keys, and nothing of this person's own settings."""
+    """Use the lab's key and pinned host keys, and ignore the user's SSH settings."""
     return [
         "-F", "none", "-o", "LogLevel=ERROR", "-o", f"IdentityFile={home().key_file}",
         "-o", "IdentitiesOnly=yes", "-o", f"UserKnownHostsFile={home().known_hosts}",

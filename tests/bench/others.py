@@ -1,4 +1,4 @@
-"""What people would use instead of labctl, for the same result on the same hosts."""
+"""Other tools that produce the same result on the same hosts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.bench.script import Script
 
 
 class Tool(Protocol):
-    """A way to configure the lab: run it as often as wanted, then end it."""
+    """A tool that configures the lab. It can run any number of times before `end`."""
 
     def __call__(self) -> None: ...
 
     def end(self) -> None: ...
 
 
-# Each is made ready, unmeasured, in a folder of its own, for hosts that were just reset.
+# Each tool is prepared in its own folder for freshly reset hosts. This is not measured.
 TOOLS: dict[str, Callable[[Path], Tool]] = {"Ansible": Playbook, "shell script": Script}
 
 
 def judged() -> str:
-    """What `labctl check` says of the lab as it is now, and what `labctl up` would change."""
+    """The result of `labctl check` on the current lab, and what `labctl up` would change."""
     process = start_labctl("check", "--json")
     printed, said = process.communicate()
     if process.returncode not in (0, 1):

@@ -1,4 +1,4 @@
-"""The lab configured by Ansible (ansible/site.yml), from an environment of the benchmark's own."""
+"""The lab configured by Ansible (ansible/site.yml), from the benchmark's own environment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VENV = _CHECKOUT / "build" / "ansible"
 
 
 class Playbook:
-    """The playbook with its inventory, for hosts just reset; connections stay open in between."""
+    """The playbook and its inventory for reset hosts. Connections stay open between runs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "ansible"
@@ -53,7 +53,7 @@ class Playbook:
         finish(start(words, environment))
 
     def end(self) -> None:
-        """Closes the connections that Ansible keeps open, and removes what was made for it."""
+        """Close the connections that Ansible keeps open, and remove its files."""
         for control in (self._folder / "cp").glob("*"):
             finish(start(["ssh", "-o", f"ControlPath={control}", "-O", "exit", "lab"]))
         shutil.rmtree(self._folder)
@@ -79,7 +79,7 @@ class Playbook:
         return {"lab": {"hosts": each, "vars": common}}
 
     def _add_python_apt(self) -> None:
-        """What Ansible's apt module needs on a host and would install by itself; not measured."""
+        """Install what Ansible's apt module needs on a host. This is not measured."""
         install = "apt-get -qq update && apt-get -qq install --no-install-recommends python3-apt"
         with open_ssh(self._folder) as ssh:
             running = [start([*words, install]) for words in ssh.values()]

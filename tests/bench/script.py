@@ -12,7 +12,7 @@ _SCRIPT = Path(__file__).parent / "shell" / "configure.sh"
 
 
 class Script:
-    """The script with the files it brings; it opens one connection to each host and closes it."""
+    """The script and its files. It opens one connection to each host."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "shell"
@@ -30,5 +30,5 @@ class Script:
         finish(start(["sh", str(_SCRIPT), str(self._folder)], environment))
 
     def end(self) -> None:
-        """Removes what was made for the script."""
+        """Remove the files of the script."""
         shutil.rmtree(self._folder)

@@ -1,4 +1,4 @@
-"""What was measured, by name, and the Markdown tables it is printed as."""
+"""The measured figures by name, and their Markdown tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Unit:
-    """How a figure is shown; figures are kept in seconds or bytes."""
+    """The unit in which a figure is shown. Figures are stored in seconds or bytes."""
 
     sign: str
     of: float = 1.0
@@ -30,7 +30,7 @@ MEGABYTES = Unit("MB", 1e6, 1)
 
 @dataclass(frozen=True)
 class Aim:
-    """A figure, or one by another, that shall be at most (or, with `least`, at least) `bound`."""
+    """A figure or ratio that must be at most `bound` (with `least`, at least `bound`)."""
 
     what: str
     figure: str
@@ -40,20 +40,20 @@ class Aim:
 
 
 class Measures:
-    """All figures of one run, each name with its values in the order of the rounds."""
+    """All figures of one run. Each name has its values in the order of the rounds."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[float]] = {}
         self._units: dict[str, Unit] = {}
 
     def add(self, name: str, value: float, unit: Unit = SECONDS) -> None:
-        """Keeps a value, and says so on standard error, for a run takes long."""
+        """Store a value and report it on stderr, because a run takes long."""
         self._values.setdefault(name, []).append(value)
         self._units[name] = unit
         print(f"{time.strftime('%H:%M:%S')}  {name}: {unit.show(value)}", file=sys.stderr)
 
     def time(self, name: str, action: Callable[[], object]) -> None:
-        """Keeps how many seconds the action takes."""
+        """Store the duration of the action in seconds."""
         begun = time.monotonic()
         action()
         self.add(name, time.monotonic() - begun)
@@ -62,7 +62,7 @@ class Measures:
         return statistics.median(self._values[name])
 
     def ratio(self, name: str, by: str) -> float:
-        """The median of the rounds' own ratios: a slow moment of the machine hits both."""
+        """The median of the ratios of the rounds. A slow moment affects both values of a round."""
         pairs = zip(self._values[name], self._values[by], strict=False)
         return statistics.median(mine / other for mine, other in pairs)
 
@@ -101,7 +101,7 @@ class Measures:
 
 
 def machine() -> str:
-    """Date and machine, and how busy it is: figures of a busy machine say little."""
+    """The date, the machine and its load. Figures from a busy machine mean little."""
     model = next(
         (
             line.partition(":")[2].strip()

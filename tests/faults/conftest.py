@@ -1,5 +1,6 @@
-"""Faults on the tests' own lab. How often is killed, and from which seed, is said on the
-command line: `pytest tests/faults --kills 9 --seed 7`."""
+"""Fixtures for faults on the tests' own lab.
+
+The command line sets the number of kills and the seed: `pytest tests/faults --kills 9 --seed 7`."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def up() -> str:
-    """A whole lab that runs; returns its name."""
+    """The name of a complete, running lab."""
     labctl("up")
     return LAB
 
@@ -52,5 +53,5 @@ def nothing() -> Traces:
 
 @pytest.fixture(scope="session")
 def seconds(nothing: Traces) -> Iterator[dict[str, float]]:
-    """How long each command takes here when nobody kills it."""
+    """The duration in seconds of each command on this machine without a kill."""
     yield durations()

@@ -1,7 +1,7 @@
-"""SIGKILL at moments spread over the whole of a command, drawn from a seed.
+"""SIGKILL at moments spread over the whole duration of a command, chosen by a seed.
 
-Only labctl itself is killed. What it had started (mmdebstrap, systemd-nspawn, apt) may go on,
-as it does when the kernel runs out of memory or a terminal is closed the hard way.
+Only labctl is killed. Its child processes (mmdebstrap, systemd-nspawn, apt) may continue, as
+after an out-of-memory kill or when a terminal is closed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from tests.lab.program import labctl, started
 
 COMMANDS = {"up": ("up",), "reset": ("reset", "--yes"), "destroy": ("destroy", "--yes")}
-# What a person may type next. A lab that no `up` has finished has nothing to reset to.
+# The commands that may follow. A lab without a complete `up` has no checkpoint for `reset`.
 WAYS_BACK = {
     "up": ("up", "up", "destroy"),
     "reset": ("up", "reset", "destroy"),
@@ -24,7 +24,7 @@ WAYS_BACK = {
 
 @dataclass(frozen=True)
 class Kill:
-    """`command` is killed after `part` of its usual time; `back` alone is to bring it right."""
+    """Kill `command` after `part` of its usual time. Then `back` alone must correct the lab."""
 
     number: int
     command: str
@@ -36,7 +36,7 @@ class Kill:
 
 
 def plan(count: int, seed: int) -> list[Kill]:
-    """`count` kills over the three commands, each command's spread evenly over its time."""
+    """Distribute `count` kills over the three commands, evenly over the time of each command."""
     dice = random.Random(seed)
     kills = []
     for place, command in enumerate(COMMANDS):
@@ -50,7 +50,7 @@ def plan(count: int, seed: int) -> list[Kill]:
 
 
 def durations() -> dict[str, float]:
-    """The seconds that each command takes on this machine, from a machine without a lab."""
+    """The duration in seconds of each command, measured on a machine without a lab."""
     found = {}
     for command, words in COMMANDS.items():
         begun = time.monotonic()
@@ -60,13 +60,13 @@ def durations() -> dict[str, float]:
 
 
 def killed(*words: str, after: float) -> bool:
-    """Runs labctl and kills it after so many seconds; False where it had come to its end."""
+    """Run labctl and kill it after some seconds. Returns False if it had already ended."""
     process = started(*words)
     try:
         process.communicate(timeout=after)
     except subprocess.TimeoutExpired:
         process.kill()
-        # Not for the end of its outputs: what it started may hold them still.
+        # Do not wait for the end of the outputs: a child process may still hold them.
         process.wait()
         return True
     return False

@@ -1,4 +1,4 @@
-"""A package mirror that fails in a way of its choice, in front of the machine's real one."""
+"""A package mirror that fails in a chosen way, in front of the machine's real mirror."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Behaviour = Callable[["Request"], None]
 
 
 class Request(BaseHTTPRequestHandler):
-    """One file that apt asks for."""
+    """A request by apt for one file."""
 
     upstream = ""
     behaviour: Behaviour
@@ -24,10 +24,10 @@ class Request(BaseHTTPRequestHandler):
         type(self).behaviour(self)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
+        """Do not log."""
 
     def pass_on(self, *, as_it_is: bool = True) -> None:
-        """The real mirror's answer; or zeros, as many as the real file has bytes."""
+        """Send the real mirror's answer, or the same number of zero bytes."""
         wanted = urllib.request.Request(self.upstream + self.path)
         if "If-Modified-Since" in self.headers:
             wanted.add_header("If-Modified-Since", self.headers["If-Modified-Since"])
@@ -45,18 +45,18 @@ class Request(BaseHTTPRequestHandler):
 
 
 def silent(request: Request) -> None:
-    """Takes the question and never answers."""
+    """Accept the request and never answer."""
     threading.Event().wait(600)
 
 
 def slow(request: Request) -> None:
-    """Thinks half a second about every file."""
+    """Delay every file by half a second."""
     time.sleep(0.5)
     request.pass_on()
 
 
 def broken(request: Request) -> None:
-    """Right lists, wrong packages."""
+    """Send correct package lists and damaged packages."""
     request.pass_on(as_it_is=not request.path.endswith(".deb"))
 
 

@@ -1,4 +1,4 @@
-"""What happens to a lab from outside: the power, a host, a disk."""
+"""Faults from outside the lab: power, a host, a disk."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tests.lab.traces import lab_id
 
 
 def command(*argv: str) -> None:
-    """A command on this machine that must succeed."""
+    """Run a command on this machine. It must succeed."""
     subprocess.run(argv, check=True, capture_output=True)
 
 
 def kill_host(host: str) -> None:
-    """The host's power is cut; its mount and its network stay."""
+    """Cut the power of the host. Its mount and its network remain."""
     Cgroup(f"labctl-{lab_id()}-{host}").kill()
 
 
 def power_off() -> None:
-    """The machine's power is cut: what is on disk stays, what the kernel held is gone."""
+    """Cut the power of the machine. Data on disk remains, kernel state is lost."""
     for group in cgroups_called(f"labctl-{lab_id()}-"):
         group.kill()
     unmount_below(lab_home(LAB).state)
@@ -37,7 +37,7 @@ def power_off() -> None:
 
 @contextmanager
 def labctl_in(**folders: Path) -> Iterator[None]:
-    """labctl's folders are these (XDG_STATE_HOME=..., XDG_CACHE_HOME=...); its lab goes after."""
+    """Set labctl's folders (XDG_STATE_HOME, XDG_CACHE_HOME) and remove the lab afterwards."""
     with pytest.MonkeyPatch.context() as patch:
         for variable, folder in folders.items():
             patch.setenv(variable, str(folder))
@@ -48,13 +48,13 @@ def labctl_in(**folders: Path) -> Iterator[None]:
 
 
 class Disk:
-    """A file system of its own, which can be made full and large again."""
+    """A separate file system that can be filled and enlarged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def fill(self, left: int = 1) -> None:
-        """Leaves so many MiB."""
+        """Fill the disk except for this many MiB."""
         used = subprocess.run(
             ["df", "--output=used", "--block-size=M", str(self.folder)],
             check=True,
@@ -64,13 +64,13 @@ class Disk:
         self.resize(int(used.rstrip("M")) + left)
 
     def resize(self, size: int) -> None:
-        """To so many MiB."""
+        """Resize the disk to this many MiB."""
         command("mount", "-o", f"remount,size={size}M", str(self.folder))
 
 
 @contextmanager
 def disk(folder: Path, size: int) -> Iterator[Disk]:
-    """A disk of `size` MiB, in memory, mounted at the folder."""
+    """A disk of `size` MiB in memory, mounted at the folder."""
     folder.mkdir(exist_ok=True)
     command("mount", "-t", "tmpfs", "-o", f"size={size}M,mode=755", "disk", str(folder))
     try:

@@ -40,7 +40,7 @@ def test_full_while_the_image_is_built(tmp_path: Path) -> None:
         assert process.returncode == 3, err
         assert "the disk is too full for the base image" in err
         assert "set XDG_CACHE_HOME to a larger disk" in err
-        # Nothing half built is there, and it is no image.
+        # No partial image remains.
         assert not any(path.is_dir() for path in images.iterdir())
         labctl("destroy", "--yes")
         assert changed_since(before) == {}

@@ -1,4 +1,4 @@
-"""The lab's own files are cut, of another version or not to be opened, while its hosts run."""
+"""The lab's files are truncated, from another version, or unreadable while the hosts run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host fails: killed under labctl's hands, without its sshd, with a wrong clock."""
+"""A host fails: killed while labctl works on it, without sshd, or with a wrong clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_host_is_killed_while_up_configures_it() -> None:
     kill_host("host1")
     _out, err = process.communicate(timeout=300)
     assert process.returncode == 4, err
-    # Killed as its checkpoint is saved, it does not run; a moment later it does not answer.
+    # If killed while its checkpoint is saved, the host does not run; later it does not answer.
     assert "host1 does not run" in err or "host1 does not answer over SSH" in err
     assert f"  labctl status --name {LAB}\n  labctl up --name {LAB}\n" in err
 
@@ -64,9 +64,9 @@ def test_sshd_can_start_no_more(up: str) -> None:
 
 
 def test_a_host_cannot_have_a_wrong_clock(up: str) -> None:
-    """A container's clock is the machine's: there is none of its own to be wrong.
+    """A container uses the machine's clock and has none of its own.
 
-    So the one thing to hold is that a host cannot set it, and with it the machine's.
+    The test checks that a host cannot set the machine's clock.
     """
     for host in ("host1", "host2"):
         status = on_host(host, "cat /proc/1/status").out

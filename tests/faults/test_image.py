@@ -1,4 +1,4 @@
-"""The cached image is cut or altered: it is built anew, and no host ever stands on the rest."""
+"""The cached image is truncated or altered: it is rebuilt, and no host uses the damaged files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMTPD = "usr/lib/postfix/sbin/smtpd"
 
 @pytest.fixture(autouse=True, scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the cached images: other labs of this machine stand on those."""
+    """A copy of the cached images, because other labs on this machine use the originals."""
     labctl("up")
     book = json.loads((lab_home(LAB).state / "nspawn.json").read_text())
     labctl("destroy", "--yes")
@@ -35,7 +35,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def cut(images: Path) -> None:
-    """Cuts the program that receives mail, in every layer that has it."""
+    """Truncate the program that receives mail in every layer that contains it."""
     for program in images.glob(f"*/{SMTPD}"):
         os.truncate(program, program.stat().st_size // 2)
 

@@ -1,4 +1,4 @@
-"""Killed anywhere: whatever labctl was doing, the next command alone brings the lab right."""
+"""labctl is killed at any moment: the next command alone leads to a correct lab."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORK = "/root/work"
 
 @pytest.fixture(scope="module")
 def whole(seconds: dict[str, float]) -> Traces:
-    """The machine with a lab that nobody ever killed."""
+    """The machine with a lab that was never killed."""
     labctl("up")
     return traces()
 
@@ -29,14 +29,14 @@ def test_labctl_is_killed(
     while True:
         if kill.command == "up":
             labctl("destroy", "--yes")
-            # Whatever the kill before this one had left.
+            # Remove what the previous kill left behind.
             assert changed_since(nothing) == {}
         else:
             labctl("up")
             on_host("host1", f"echo {kill.number} >{WORK}")
         if killed(*COMMANDS[kill.command], after=after):
             break
-        # This time it was faster than usual.
+        # labctl ended before the kill.
         after /= 2
     print(f"labctl {kill.command} killed after {after:.2f} s, then labctl {kill.back}")
 
@@ -87,7 +87,7 @@ def test_systemd_nspawn_leaves_no_lock_where_it_is_killed() -> None:
 
 
 def _work(kill: Kill) -> bool:
-    """Is a person's work on the host still, or can it be brought back?"""
+    """Whether a user's work is still on the host or can be restored."""
     found = on_host("host1", f"cat {WORK}", code=None)
     if found.out != f"{kill.number}\n":
         labctl("reset", "--undo", "--yes")

@@ -1,4 +1,4 @@
-"""The package mirror: not there, silent, slow, or with broken packages."""
+"""The package mirror is missing, silent, slow, or has broken packages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refused(folder: Path, address: str) -> str:
     assert "hint: is the package mirror reachable?" in told
     images = lab_home(LAB).cache / "images"
     assert not any(path.is_dir() for path in images.iterdir())
-    # The log that the hint names is there to be read.
+    # The log file in the hint exists.
     assert "mmdebstrap" in (images / "os.log").read_text() or "E:" in told
     return told
 

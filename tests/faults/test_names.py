@@ -1,6 +1,6 @@
-"""Folders, files and passwords with every character a shell knows: none reaches a shell bare.
+"""Folders, files and passwords with every shell character: none reaches a shell unquoted.
 
-A canary file would show that a shell had run what is only a name.
+A canary file appears if a shell executes part of a name.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.pulled import command
 from tests.lab.program import labctl
 
-# In mounts of its own, where the machine's resolv.conf is this file.
+# Run in a mount namespace in which this file is the machine's resolv.conf.
 WITHOUT_DNS = (
     "unshare", "--mount", "sh", "-euc", 'mount --bind "$0" /etc/resolv.conf; exec "$@"',
 )  # fmt: skip
@@ -21,7 +21,7 @@ def test_without_dns_a_lab_comes_up_from_the_cached_image(tmp_path: Path) -> Non
     nowhere = tmp_path / "resolv.conf"
     nowhere.write_text("nameserver 192.0.2.1\noptions timeout:1 attempts:1\n")
     script = 'for each in "up" "test-mail" "destroy --yes"; do "$@" $each; done'
-    # One command: the hosts' mounts are these mounts' own too.
+    # Use one command, because the mounts of the hosts exist only in this namespace.
     done = labctl(within=(*WITHOUT_DNS, str(nowhere), "sh", "-euc", script, "sh"))
     assert "the lab lab-tests is gone" in done.out
 

@@ -1,4 +1,4 @@
-"""The machine reboots: the lab's files are there, nothing runs."""
+"""The machine reboots: the files of the lab exist, but nothing runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two people's labctl on one machine: each has a state folder, both want the book's addresses."""
+"""Two users on one machine: each has a state folder, and both need the book's addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, headless, as the reader of a page."""
+"""Debian's Chromium in headless mode, as the reader of a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import axe_core_python
 
 _AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
-# Runs when the page is loaded; the findings become the page's only text.
+# Runs when the page is loaded. The findings replace the text of the page.
 _RUN = """
 axe.run().then(found => {
   document.body.textContent = JSON.stringify({
@@ -25,7 +25,7 @@ axe.run().then(found => {
 
 
 def audit(page: Path, *, dark: bool, work: Path) -> dict[str, Any]:
-    """What axe-core finds on the page, and whether it is dark and wider than the window."""
+    """The findings of axe-core, and whether the page is dark and wider than the window."""
     html = page.read_text(encoding="utf-8")
     audited = work / "audited.html"
     script = f"<script>{_AXE.read_text(encoding='utf-8')}</script><script>{_RUN}</script>"
@@ -37,7 +37,7 @@ def audit(page: Path, *, dark: bool, work: Path) -> dict[str, Any]:
 
 
 def chromium(page: Path, *what: str, dark: bool = False) -> str:
-    """Opens the page; `what` says what to make of it. Returns what Chromium prints."""
+    """Open the page with the options in `what` and return Chromium's output."""
     done = subprocess.run(
         [
             "chromium",

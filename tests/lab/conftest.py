@@ -1,6 +1,6 @@
-"""The lab tests' own lab: real hosts, brought up once and put back before each module.
+"""The lab of the lab tests: real hosts, created once and reset before each module.
 
-A lab of this user that runs on the same addresses is stopped for the time and started again.
+A lab of this user on the same addresses is stopped during the tests and started afterwards.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _place() -> Iterator[None]:
     others = [name for name in _running() if name != LAB]
     for name in others:
         labctl("down", name=name)
-    # What a killed run of these tests left.
+    # Remove what a killed test run left behind.
     labctl("destroy", "--yes")
     yield
     labctl("destroy", "--yes")
@@ -45,7 +45,7 @@ def _place() -> Iterator[None]:
 
 @pytest.fixture
 def ready() -> str:
-    """The whole lab, as `labctl up` leaves it, before each test; returns its name."""
+    """The name of the complete lab, in the state after `labctl up`, before each test."""
     if labctl("reset", "--to", "ready", "--yes", code=None).code != 0:
         labctl("up")
     return LAB
@@ -53,7 +53,7 @@ def ready() -> str:
 
 @pytest.fixture(scope="module")
 def ready_once() -> str:
-    """The same, once for a module whose tests leave the lab as it was."""
+    """The same once per module, for tests that leave the lab unchanged."""
     labctl("up")
     labctl("reset", "--to", "ready", "--yes")
     return LAB
@@ -61,7 +61,7 @@ def ready_once() -> str:
 
 @pytest.fixture(scope="module")
 def targets(ready_once: str) -> Iterator[Mapping[str, Target]]:
-    """The two mail servers of the whole lab, with open connections, by name."""
+    """The two mail servers of the complete lab by name, with open connections."""
     session = open_session(ready_once)
     with session.targets([host.name for host in session.lab.mail_hosts]) as found:
         yield found

@@ -1,4 +1,4 @@
-"""Thunderbird's own remote control: Marionette, which is JSON over TCP.
+"""Marionette, Thunderbird's remote control protocol: JSON over TCP.
 
 https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
 """
@@ -13,10 +13,10 @@ from typing import Any, Self
 from tests.lab.program import wait_for
 
 _SECONDS = 120.0
-# What stands in a profile for Marionette to take a free port and write it down there.
+# The preferences that let Marionette choose a free port and write it into the profile.
 PREFERENCES = 'user_pref("marionette.port", 0);\n'
 OPTIONS = ("--marionette", "--remote-allow-system-access")
-# Elements of Thunderbird's account set-up lie in a shadow tree, which no CSS selector enters.
+# The elements of the account set-up are in a shadow tree, which CSS selectors do not enter.
 _FIND = """
 const hub = document.querySelector("account-hub-container")?.modal;
 const shown = [...(hub?.querySelectorAll(arguments[0]) ?? [])].filter(e => e.checkVisibility());
@@ -25,7 +25,7 @@ return shown[0] ?? null;
 
 
 class Marionette:
-    """A session with the Thunderbird of a profile; scripts run with the program's own rights."""
+    """A session with the Thunderbird of a profile. Scripts run with the rights of the program."""
 
     def __init__(self, profile: Path) -> None:
         port = profile / "MarionetteActivePort"
@@ -43,7 +43,7 @@ class Marionette:
         self._socket.close()
 
     def find(self, selector: str) -> str | None:
-        """The first element of the account set-up that matches and can be seen."""
+        """The first visible element of the account set-up that matches."""
         found = self._call("WebDriver:ExecuteScript", script=_FIND, args=[selector])["value"]
         return next(iter(found.values())) if found else None
 

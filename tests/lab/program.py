@@ -1,4 +1,4 @@
-"""The real program, as a person starts it, on a lab of the tests' own."""
+"""The real program, started as a user does, on the tests' own lab."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAB = "lab-tests"
 
 @dataclass(frozen=True)
 class Ended:
-    """How a labctl ended, and both its outputs."""
+    """The exit code and both outputs of a labctl run."""
 
     code: int
     out: str
@@ -36,9 +36,9 @@ class Ended:
 def labctl(
     *args: str, name: str = LAB, code: int | None = 0, lang: str = "en", within: Sequence[str] = ()
 ) -> Ended:
-    """Runs labctl to its end; `code` is the exit code it must have, None for any.
+    """Run labctl to its end. `code` is the expected exit code, or None for any.
 
-    `within` is the beginning of a command that runs the rest of it (env, unshare).
+    `within` is a command prefix (env, unshare).
     """
     done = subprocess.run(
         [*within, sys.executable, "-m", "labctl", *args],
@@ -63,7 +63,7 @@ class Screen:
     terminal: int
 
     def shows(self, text: str, seconds: float = 60) -> str:
-        """Waits until the text is written; returns all that was since the last such question."""
+        """Wait for the text. Returns the output since the last call."""
         deadline = time.monotonic() + seconds
         written = ""
         while text not in written:
@@ -73,9 +73,9 @@ class Screen:
         return written
 
     def interrupted(self) -> int:
-        """Ctrl-C as a terminal sends it; returns the exit code."""
+        """Send Ctrl-C as a terminal does. Returns the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
-        # A program whose terminal nobody reads would wait for that; the end is an error to read.
+        # A program blocks if nobody reads its terminal. The end of the program is a read error.
         with suppress(OSError):
             while os.read(self.terminal, 65536):
                 pass
@@ -84,7 +84,7 @@ class Screen:
 
 @contextmanager
 def on_screen(*args: str) -> Iterator[Screen]:
-    """A labctl on a terminal of the usual size, that goes on while the test does other things."""
+    """Run labctl on a terminal of the usual size while the test continues."""
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
     process = subprocess.Popen(
@@ -105,7 +105,7 @@ def on_screen(*args: str) -> Iterator[Screen]:
 
 
 def started(*args: str) -> subprocess.Popen[str]:
-    """A labctl that goes on while the test does something else."""
+    """Run labctl while the test continues."""
     return subprocess.Popen(
         [sys.executable, "-m", "labctl", *args],
         stdout=subprocess.PIPE,
@@ -117,24 +117,24 @@ def started(*args: str) -> subprocess.Popen[str]:
 
 
 def interrupt(process: subprocess.Popen[str]) -> int:
-    """Ctrl-C: the signal goes to the whole foreground group, as a terminal sends it."""
+    """Send SIGINT to the whole foreground group, as a terminal does for Ctrl-C."""
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
     return process.returncode
 
 
 def on_host(host: str, command: str, *, user: str = "root", code: int | None = 0) -> Ended:
-    """A shell command on a host, through labctl itself."""
+    """Run a shell command on a host through labctl."""
     return labctl("ssh", host, "--user", user, "--", "sh", "-c", command, code=code)
 
 
 def wait_for(path: Path, seconds: float = 120) -> None:
-    """Waits until a file is there; fails the test where it does not come."""
+    """Wait for a file. The test fails if it does not appear."""
     wait_until(path.exists, f"{path} did not appear", seconds)
 
 
 def wait_until(condition: Callable[[], bool], otherwise: str, seconds: float = 120) -> None:
-    """Waits until something is so; fails the test with `otherwise` where it does not come."""
+    """Wait for a condition. If it does not come true, the test fails with `otherwise`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, otherwise

@@ -1,4 +1,4 @@
-"""Thunderbird's automatic set-up, asked for as it asks: by name, over HTTP, from outside."""
+"""Thunderbird's automatic configuration, requested as Thunderbird does: by name, over HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATHS = ("/mail/config-v1.1.xml", "/.well-known/autoconfig/mail/config-v1.1.xml"
 
 
 def fetch(target: Target, path: str) -> tuple[int, str, bytes]:
-    """Status, media type and body, from the address that the lab's own DNS tells."""
+    """Status, media type and body, from the address that the lab's DNS returns."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = [str(target.peer.address)]
     name = f"autoconfig.{target.host.domain}"
@@ -64,7 +64,7 @@ def test_nothing_else_is_given_and_it_listens_on_the_lab_only(targets: Targets) 
 
 
 def test_the_domain_itself_has_no_address(targets: Targets) -> None:
-    # It would be the mail server of a zone without MX (RFC 5321, 5.1), and hide that fault.
+    # An address would replace a missing MX record (RFC 5321, 5.1) and hide that mistake.
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers = [str(targets["host1"].host.address)]
     with pytest.raises(dns.resolver.NoAnswer):
@@ -85,7 +85,7 @@ def wrong(target: Target) -> list[str]:
 
 
 def applied(target: Target) -> int:
-    """Applies what `up` would of this; the number of changes."""
+    """Apply this step as `up` does. Returns the number of changes."""
     return len([*chapter5.STEP.apply(target), *autoconfig.STEP.apply(target)])
 
 

@@ -1,4 +1,4 @@
-"""`labctl check` as an instructor uses it: a right lab, one wrong thing, and files for others."""
+"""`labctl check` as an instructor uses it: a correct lab, one mistake, and result files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def test_a_whole_lab_is_all_right(ready: str, tmp_path: Path) -> None:
     assert (suite.get("tests"), suite.get("failures")) == (str(2 * len(BOOK)), "0")
 
 
-# All files, but logs and login records, what lives for the time of a boot only, and what the
-# servers keep for themselves: Dovecot's index of a mailbox, saslauthd's memory, Postfix's locks.
+# All files except logs and login records, files that exist only until the next boot, and the
+# servers' own files: Dovecot's mailbox index, saslauthd's cache, Postfix's locks.
 _FILES = r"""
 find / -xdev \( -path /dev -o -path /proc -o -path /run -o -path /sys -o -path /tmp \
     -o -path /var/log -o -path /home/\*/mail/.imap -o -path \*/saslauthd/cache.mmap \
@@ -28,7 +28,7 @@ find / -xdev \( -path /dev -o -path /proc -o -path /run -o -path /sys -o -path /
 
 
 def test_a_check_leaves_every_file_as_it_was_and_no_message(ready: str) -> None:
-    # One host has mail and no mail program was ever there; the other has neither.
+    # One host has mail but no mail program has ever run; the other host has neither.
     on_host("host1", "echo old | mail -s old user1@example1.jp")
     on_host("host1", "until [ -s /var/mail/user1 ]; do sleep 0.1; done")
     before = {host: on_host(host, _FILES).out for host in ("host1", "host2")}

@@ -1,5 +1,6 @@
-"""An independent mail client, Python's own, at the hosts' addresses: chapter 6's sections on
-SMTP authentication and Dovecot, seen from outside."""
+"""The sections on SMTP AUTH and Dovecot, tested with an independent mail client.
+
+The client is Python's standard library; it connects to the addresses of the hosts."""
 
 from __future__ import annotations
 

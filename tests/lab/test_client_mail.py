@@ -1,4 +1,4 @@
-"""What a mail client does with the lab, and that each thing it needs is missed when broken."""
+"""The mail client tests on the lab: each fails when something that it needs is broken."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_both_send_with_auth_and_fetch_by_imap_and_pop3(targets: Targets) -> Non
         "テストメール from user1",
         "テストメール from user2",
     }
-    # Where nothing was, nothing is: no box, no index, no note of Dovecot's.
+    # No mailbox, index or other file of Dovecot was created.
     left = targets["host1"].remote.run(["ls", "-A", "/home/user1", "/var/mail"]).stdout
     assert "\nuser1\n" not in left and "\nmail\n" not in left
     assert {leftovers(target) for target in targets.values()} == {""}

@@ -25,7 +25,7 @@ def open_provider() -> NspawnProvider:
 
 @pytest.fixture(scope="module", autouse=True)
 def _place() -> Iterator[None]:
-    """The lab's addresses, free for the time."""
+    """Keep the lab's addresses free during the tests."""
     labctl("down", code=None)
     open_provider().destroy()
     yield
@@ -33,7 +33,7 @@ def _place() -> Iterator[None]:
 
 
 class Killed(BaseException):
-    """SIGKILL at this point: no `except Exception` sees it."""
+    """Stands for SIGKILL: `except Exception` does not catch it."""
 
 
 class TestNspawnProvider(ProviderContract):

@@ -1,4 +1,4 @@
-"""`labctl diff`: what a person changed is seen, no more, and no secret with it."""
+"""`labctl diff` shows exactly what a user changed, and no secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.lab.program import LAB, labctl, on_host
 
 
 def differs(*args: str) -> dict[str, Any]:
-    """The hosts that differ, by name."""
+    """The hosts with differences, by name."""
     found = labctl("diff", "--json", *args).json
     return {
         host.pop("host"): {kind: changes for kind, changes in host.items() if changes}

@@ -1,4 +1,4 @@
-"""Every drill on the real lab: started, seen by `check`, mended by hand, and recognised."""
+"""Every drill on the real lab: `check` finds it, and recognises its repair by hand."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.lab.program import labctl, on_host
 
 
 def set_password(account: str) -> str:
-    """What mends the drill that shows no line: the password is the lab's secret."""
+    """Repair the drill without a printed command, because the password is a secret."""
     accounts = labctl("credentials", "--json").json["accounts"]
     (password,) = [each["password"] for each in accounts if each["user"] == account]
     return f"echo '{account}:{password}' | chpasswd"
 
 
 def wrong_codes() -> set[str]:
-    """The findings of `labctl check` that are not as they should be."""
+    """The codes of the failed findings of `labctl check`."""
     document = json.loads(labctl("check", "--json", code=1).out)
     return {
         finding["code"]
@@ -30,7 +30,7 @@ def wrong_codes() -> set[str]:
 
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
 def test_a_drill_is_diagnosed_and_its_repair_recognised(ready_once: str, drill: Drill) -> None:
-    # A drill begins on a lab that is right only: each one proves that the last left no fault.
+    # A drill starts only on a correct lab, so each one proves that the last one left no fault.
     assert labctl("drill", "start", drill.name).out.count("labctl drill hint") == 1
     try:
         assert wrong_codes() == {drill.breakage.code}

@@ -1,4 +1,4 @@
-"""What root in a host is on this machine: nobody, with few capabilities and none of its files."""
+"""Root in a host has no privileges, few capabilities and no access to files on this machine."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def init(host: str) -> int:
 
 
 def as_root_of(host: str, *argv: str) -> subprocess.CompletedProcess[str]:
-    """A command with the rights of the host's root, but among the machine's own files."""
+    """Run a command with the rights of the host's root, but in the machine's file system."""
     rights = ["nsenter", f"--target={init(host)}", "--user", "--", *argv]
     return subprocess.run(rights, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def own_file() -> Iterator[Path]:
-    """A file that only this machine's root may read, in a folder that everybody may enter."""
+    """A file that only the machine's root may read, in a folder that everybody may enter."""
     path = Path("/run/labctl-test-own-file")
     path.write_text("of the machine\n")
     path.chmod(0o600)
@@ -53,7 +53,7 @@ def test_every_process_of_a_host_has_a_user_id_of_the_labs_range(ready_once: str
     assert on_host("host1", "id -u").out == "0\n"
     for host in ("host1", "host2"):
         assert _owner(init(host)) == users.FIRST
-        # systemd-nspawn itself, beside the host's own processes, is the machine's.
+        # systemd-nspawn itself belongs to the machine, not to the host.
         payload = [pid for pid in group(host).pids() if "/payload" in _read(f"/proc/{pid}/cgroup")]
         assert len(payload) > 10
         owners = {pid: uid for pid in payload if (uid := _owner(pid)) is not None}
@@ -68,7 +68,7 @@ def _read(path: str) -> str:
 
 
 def _owner(pid: int) -> int | None:
-    """None for a process that has ended meanwhile."""
+    """The owner, or None if the process has ended."""
     try:
         return Path(f"/proc/{pid}").stat().st_uid
     except OSError:
@@ -116,7 +116,7 @@ def test_no_file_of_the_machine_can_be_written_in_a_host(ready_once: str) -> Non
         for device, root, point in _mounts(str(init("host1")))
         if device in of_machine and device != _root_device("host1")
     ]
-    # systemd-nspawn's own: what system this is, and a folder for mounts that come later.
+    # Created by systemd-nspawn: the system's identification, and a folder for later mounts.
     disks = {point for root, point in shared if not point.startswith("/sys/fs/cgroup")}
     assert disks <= {"/run/host/os-release", "/run/host/incoming"}
     for root, point in shared:

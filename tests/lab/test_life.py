@@ -1,4 +1,4 @@
-"""A lab's life: create, converge, idempotence, mail, reset, destroy leaves nothing."""
+"""The life of a lab: create, converge, idempotence, mail, reset, destroy without leftovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not go through does not; what cannot go now goes once the host is back."""
+"""Mail that must be refused is refused; mail that must wait is delivered later."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_nothing_of_it_stays(targets: Targets) -> None:
 
 
 def test_an_open_relay_is_seen(targets: Targets) -> None:
-    # A reload returns before the old smtpd is gone.
+    # A reload returns before the old smtpd has ended.
     how = (
         "cp -p /etc/postfix/main.cf /root/; postconf -e 'mynetworks = 0.0.0.0/0'; "
         "systemctl restart postfix"

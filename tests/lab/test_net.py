@@ -1,4 +1,4 @@
-"""The lab's network is closed: seen from the hosts, and from a namespace that plays the world."""
+"""The lab's network is closed, seen from the hosts and from a namespace outside the lab."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OUTSIDE6 = "2001:db8:1::2"
 MACHINE6 = "2001:db8:1::1"
 LAB6 = "2001:db8:56::"
 
-# Accepts on every port it is given, says hello, until it is killed.
+# Accept connections on every given port and send a greeting, until killed.
 _LISTENER = """
 import socket, selectors, sys
 wait = selectors.DefaultSelector()
@@ -41,7 +41,7 @@ while True:
 
 @dataclass(frozen=True)
 class World:
-    """A host outside the lab, with a way to the machine; commands run inside by `run`."""
+    """A host outside the lab that is connected to the machine. `run` executes a command in it."""
 
     pid: int
 
@@ -82,7 +82,7 @@ def _sh(line: str) -> None:
 
 
 def reaches(host: str, address: str, port: int) -> bool:
-    """Can the host open a TCP connection there, within two seconds?"""
+    """Whether the host can open a TCP connection to the address within two seconds."""
     command = f"timeout 2 bash -c 'read -t 2 line </dev/tcp/{address}/{port}'"
     return on_host(host, command, code=None).code == 0
 
@@ -96,7 +96,7 @@ def test_open_lets_packages_in_and_nothing_else_out(world: World) -> None:
 def test_no_mail_leaves_the_lab_even_when_open(world: World) -> None:
     labctl("net", "open")
     assert not reaches("host1", OUTSIDE, 25)
-    # The listener is there: the machine itself reaches it.
+    # The listener works: the machine itself reaches it.
     assert _greeting(OUTSIDE, 25) == b"220 hello\r\n"
 
 
@@ -110,7 +110,7 @@ def test_nothing_but_tcp_leaves(world: World) -> None:
     on_host("host1", "ping -c 1 -W 5 192.168.56.1")
     assert on_host("host1", f"ping -c 1 -W 2 {OUTSIDE}", code=None).code == 1
     assert _echoes(OUTSIDE)
-    # A query for a name is let through to this machine's resolvers alone.
+    # DNS queries may pass only to this machine's resolvers.
     for port in (53, 123, 4444):
         with datagrams(world, port) as received:
             on_host("host1", f"bash -c 'echo from host1 >/dev/udp/{OUTSIDE}/{port}'")
@@ -119,7 +119,7 @@ def test_nothing_but_tcp_leaves(world: World) -> None:
 
 
 def _echoes(address: str) -> bool:
-    """Does it answer this machine's ping (RFC 792)?"""
+    """Whether the address answers this machine's ping (RFC 792)."""
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as icmp:
         icmp.settimeout(5)
         icmp.sendto(bytes([8, 0, 0xF7, 0xFF, 0, 0, 0, 0]), (address, 0))
@@ -129,7 +129,7 @@ def _echoes(address: str) -> bool:
 
 @contextmanager
 def datagrams(world: World, port: int) -> Iterator[Callable[[], str]]:
-    """A UDP port in the world; gives the first datagram that comes."""
+    """Listen on a UDP port outside the lab. Returns the first datagram."""
     wait = (
         "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(60);"
         f"s.bind(('', {port})); print('ready', flush=True); print(s.recv(99).decode())"
@@ -155,7 +155,7 @@ def test_nothing_leaves_by_ipv6_even_where_the_machine_would_forward_it(world: W
     before = forwarding.read_text()
     assert own.read_text() == "1\n"
     forwarding.write_text("1")
-    # root in a host may give it any address; and let this machine answer to one.
+    # root in a host can set any address, and this machine may answer to it.
     on_host("host1", f"ip address add {LAB6}101/64 dev host0 nodad")
     on_host("host1", f"ip route add default via {LAB6}1")
     try:
@@ -177,7 +177,7 @@ def _bridge() -> str:
 
 
 def test_a_forwarded_port_is_no_way_to_a_mail_server(world: World) -> None:
-    """The machine leads a port that passes to port 25 elsewhere; what arrives there counts."""
+    """The machine forwards an allowed port to port 25 elsewhere. The final port counts."""
     labctl("net", "open")
     _sh(
         "nft 'add table ip labctl_test; add chain ip labctl_test in"
@@ -210,7 +210,7 @@ def test_the_world_reaches_no_host(world: World) -> None:
     for address in ("192.168.56.101", "192.168.56.102"):
         for port in ("22", "25", "53", "110", "143"):
             assert not _world_reaches(world, address, port)
-    # The way there exists: the machine itself answers the world.
+    # The route exists: the machine itself answers from outside.
     with listening_machine("8026"):
         assert _world_reaches(world, MACHINE, "8026")
 
@@ -222,7 +222,7 @@ def _world_reaches(world: World, address: str, port: str) -> bool:
 
 @contextmanager
 def listening_machine(port: str) -> Iterator[None]:
-    """This machine, listening on a port for the time."""
+    """Listen on a port of this machine during the test."""
     argv = [sys.executable, "-c", _LISTENER, port]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
@@ -247,7 +247,7 @@ def test_services_listen_on_the_lab_only(world: World) -> None:
         }
         assert ("tcp", f"{own}:25") in listening
         assert ("udp", f"{own}:53") in listening
-        # sshd and Dovecot take any address, and the host has none but these.
+        # sshd and Dovecot listen on all addresses, and the host has only these.
         anywhere = {
             int(address.rsplit(":", 1)[1])
             for _kind, address in listening

@@ -1,4 +1,4 @@
-"""A host's shell under load: more commands at once than sshd has channels, and none is lost."""
+"""A host's shell under load: more parallel commands than sshd has channels, and none is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from provision.step import Target
 
 
 def test_of_many_commands_at_once_none_is_lost(targets: Mapping[str, Target]) -> None:
-    """Quick ones: sshd ends a connection that speaks to a command which has just ended."""
+    """sshd closes a connection that sends data to a command that has just ended."""
 
     def ended(number: int) -> list[Completed]:
         return [

@@ -1,4 +1,4 @@
-"""The lab's passwords stand in credentials.json and where they are asked for, and nowhere else."""
+"""Passwords appear only in credentials.json and where they are requested."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.lab.traces import lab_id
 
 
 class Processes:
-    """Looks at the arguments and the environment of every process while the block runs.
+    """Watch the arguments and environments of all processes while the block runs.
 
-    The hosts' processes are the machine's too.
+    This includes the processes of the hosts.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Processes:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        # It sees what it shall see: a secret in each of the two places.
+        # Verify the watcher itself: it finds a secret in both places.
         sleeper = [executable, "-c", "input()", "secret-argument"]
         with Popen(sleeper, stdin=PIPE, env={"CANARY": "secret-environment"}):
             while not (self.told(b"secret-argument") and self.told(b"secret-environment")):
@@ -58,7 +58,7 @@ class Processes:
 
 
 class Told:
-    """All that labctl printed, by command."""
+    """The output of labctl, by command."""
 
     def __init__(self) -> None:
         self.by_command: dict[str, bytes] = {}
@@ -76,7 +76,7 @@ def processes() -> Iterator[Processes]:
 
 @pytest.fixture(scope="module")
 def told(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """A lab made, used and looked at by every command that prints."""
+    """Create and use a lab with every command that prints."""
     report = tmp_path_factory.mktemp("report") / "report.html"
     found = Told()
     labctl("destroy", "--yes")
@@ -95,7 +95,7 @@ def told(processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> Told
 
 @pytest.fixture(scope="module")
 def secrets(told: Told) -> Mapping[str, bytes]:
-    """Each password in each of the ways that one is written, with a name to tell by."""
+    """Each password in each of its encodings, with a name for the failure message."""
     return dict(_written())
 
 

@@ -1,4 +1,4 @@
-"""Who may log in to a host, and which host labctl takes for the lab's own."""
+"""Who may log in to a host, and which host keys labctl accepts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ADDRESS = "192.168.56.101"
 
 @pytest.mark.parametrize("user", ["root", "ubuntu", "user1"])
 def test_login_by_password(ready_once: str, user: str) -> None:
-    """root never; an account of the lab may, as on the book's server."""
+    """root cannot; an account of the lab can, as on the book's server."""
     on_host("host1", "echo root:right | chpasswd; echo ubuntu:right | chpasswd")
     try:
         password = _credentials()["user1"] if user == "user1" else "right"

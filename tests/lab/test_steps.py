@@ -1,7 +1,7 @@
-"""Each step on the real lab: its check finds what is wrong, its apply mends it.
+"""Each step on the real lab: its check finds a fault, and its apply repairs it.
 
-Two cases run at a time, one on each host, and each must give its own finding and no other on
-either host. Only names cross from one host to the other, so no two faults of DNS meet.
+Two cases run in parallel, one on each host. Each must give exactly its own finding. Only DNS
+faults affect the other host, so two DNS faults never run together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 def on_each(targets: Targets, work: Callable[[Target], Result]) -> dict[str, Result]:
-    """The same on all hosts at once; results by host."""
+    """Run the same on all hosts in parallel. Returns the results by host."""
     with ThreadPoolExecutor(len(targets)) as pool:
         return dict(zip(targets, pool.map(work, targets.values()), strict=True))
 
@@ -36,7 +36,7 @@ def graded(targets: Targets, steps: Sequence[Step] = BOOK) -> list[StepReport]:
 
 
 def wrong(reports: Sequence[StepReport]) -> set[tuple[str, str]]:
-    """What failed, as host and finding; blocked steps are no failures."""
+    """The failures as host and finding. A blocked step is not a failure."""
     return {
         (report.host, finding.code)
         for report in reports
@@ -56,7 +56,7 @@ def apply_all(target: Target) -> list[Change]:
 
 
 def in_pairs(cases: Sequence[Case], others: Sequence[Case] = ()) -> list[dict[str, Case]]:
-    """The cases by host, two at a time: `others` beside the last ones, the rest by twos."""
+    """Pairs of cases by host: first `others` with the last cases, then the rest in pairs."""
     rest = len(cases) - len(others)
     by_twos = list(zip_longest(cases[:rest:2], cases[1:rest:2]))
     both = [*by_twos, *zip(others, cases[rest:], strict=True)]
@@ -105,7 +105,7 @@ def test_one_fault_gives_one_finding_and_is_mended(
     allowed = {(host, code) for host, breakage in pair.items() for code in breakage.also}
     assert found - allowed == expected
     assert all(pair[host].repair or changes[host] for host in pair)
-    # The section alone; a fault that stayed in another one is an unrelated failure of the next
+    # Grade only this section. A remaining fault in another one is an unrelated failure of the next
     # case, or of the last test here.
     for host, breakage in pair.items():
         section = find_step(breakage.code.partition(".")[0])

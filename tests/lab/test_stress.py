@@ -1,4 +1,4 @@
-"""Mail survives a killed Postfix, a cut network, a stopped host and a power cut; a loss is seen."""
+"""Mail survives a killed Postfix, a cut network, a stopped host and a power cut."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.lab.test_mail import leftovers
 Targets = Mapping[str, Target]
 
 PHASES = ["quiet", "postfix-killed", "network-cut", "host-stopped", "power-cut"]
-# host2's answers to a message's end do not reach host1: they alone name the next queue.
+# Drop host2's answers to the end of a message. Only they contain the next queue id.
 DEAF = "-p tcp -s 192.168.56.102 --sport 25 -m string --string 'queued as' --algo bm -j DROP"
 MASTER = "pgrep -x master >/dev/null"
-# What waits for a Postfix that does not run is in the maildrop, and nobody else takes it.
+# Messages for a stopped Postfix wait in the maildrop, and nothing else removes them.
 STEAL = f"""
 while {MASTER}; do sleep 0.02; done
 /usr/sbin/iptables -D INPUT {DEAF}
@@ -29,7 +29,7 @@ rm "$file"
 """
 
 
-# While host2 is off, a message waits on host1 for the next try.
+# While host2 is off, a message waits on host1 for the next attempt.
 DELETE = """
 until file=$(find /var/spool/postfix/deferred -type f -perm -100 | grep .); do sleep 0.05; done
 id=$(basename "$(echo "$file" | head -n 1)")
@@ -70,8 +70,8 @@ def test_every_accepted_message_is_delivered_once(
 def test_messages_deleted_by_hand_are_lost_and_those_sent_again_are_not(
     ready_once: str, targets: Targets
 ) -> None:
-    """One is taken from the maildrop, one from the queue; host1 misses answers before its Postfix
-    dies, and sends those messages again.
+    """One message is removed from the maildrop and one from the queue. host1 misses answers before
+    its Postfix is killed, and sends those messages again.
     """
     on_host("host1", f"/usr/sbin/iptables -I INPUT {DEAF}")
     running = started("test-mail", "--stress", "--messages", "50", "--json")

@@ -1,4 +1,4 @@
-"""The real Thunderbird, on a screen nobody sees: with labctl's profile, and with an empty one."""
+"""The real Thunderbird on a virtual screen, with labctl's profile and with an empty one."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Targets = Mapping[str, Target]
 DISPLAY = ":87"
 
 
-# A Thunderbird that asks the lab's DNS for every name, as one on a host of the lab would.
+# A Thunderbird that resolves every name with the lab's DNS, as one on a host does.
 IN_THE_LAB = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
 
 
 def until(ask: Callable[[], T | None], seconds: float = 240) -> T:
-    """Waits until the question is answered with something (a first start takes its time)."""
+    """Wait until `ask` returns a result. The first start takes long."""
     found = Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_fixed(0.3),
@@ -44,7 +44,7 @@ def until(ask: Callable[[], T | None], seconds: float = 240) -> T:
 
 @pytest.fixture(scope="module")
 def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a program on an X server of its own, with a home of its own."""
+    """The environment of a program with its own X server and home folder."""
     home = tmp_path_factory.mktemp("home")
     server = subprocess.Popen(
         ["Xvfb", DISPLAY, "-screen", "0", "1280x900x24"],
@@ -53,7 +53,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     )
     environment = {
         **os.environ,
-        # labctl finds its lab by the user's own folders, whatever HOME is for Thunderbird.
+        # labctl finds its lab in the user's folders, independent of Thunderbird's HOME.
         "XDG_STATE_HOME": str(lab_home(LAB).state.parents[2]),
         "XDG_CACHE_HOME": str(lab_home(LAB).cache.parent),
         "HOME": str(home),
@@ -68,7 +68,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 
 class Running:
-    """A program and its children, ended together."""
+    """A program and its children, which end together."""
 
     def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
         self._argv, self._environment = argv, environment
@@ -94,7 +94,7 @@ def _text(file: Path) -> str:
 
 
 def preferences(profile: Path) -> set[tuple[str, str]]:
-    """What Thunderbird has set up: names (without the numbers it gives) and values."""
+    """Thunderbird's preferences: names (without its numbers) and values."""
     lines = re.findall(r'^user_pref\("mail\.([^"]+)", (.+)\);$', _text(profile / "prefs.js"), re.M)
     return {(re.sub(r"\d+", "", name), value) for name, value in lines}
 
@@ -127,13 +127,13 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
     two.remote.run(
         ["mail", "-s", subject, one.host.mailbox], user=user_of(two), stdin="for Thunderbird\n"
     )
-    # There before Thunderbird's first look, which fetches texts too.
+    # The message exists before Thunderbird's first check, which also downloads texts.
     box = ["grep", "-qsF", subject, f"/var/mail/{user_of(one)}"]
     until(lambda: one.remote.run(box, check=False).ok)
     profile = lab_home(LAB).state / "thunderbird" / "host1"
     store = profile / "ImapMail" / "mail.example1.jp"
     with Running([sys.executable, "-m", "labctl", "thunderbird"], screen):
-        # Thunderbird names the inbox's file INBOX, or INBOX-1 at times.
+        # Thunderbird names the file of the inbox INBOX or sometimes INBOX-1.
         until(lambda: any(subject in _text(file) for file in store.glob("INBOX*")))
     sent = next(r for r in watch.logs_of(two) if r.program == "pickup")
 
@@ -152,7 +152,7 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
         window = xdotool(screen, "search", "--onlyvisible", "--name", out).split()[-1]
 
         def arrived() -> bool:
-            # The window takes keys only once it is drawn whole.
+            # The window accepts keys only after it is drawn completely.
             xdotool(screen, "windowfocus", window, "key", "ctrl+Return")
             box = two.remote.run(["cat", "/var/mail/user2"], check=False).stdout
             return f"Subject: {out}" in box
@@ -193,9 +193,9 @@ def test_name_address_and_password_are_enough(
         window.type(field("#password"), one.credentials.password(user_of(one)))
         window.click(field("#forward:enabled"))
         until(lambda: preferences(profile) >= ACCOUNT, 60)
-    # IMAP's own port is no preference: Thunderbird writes down what differs from it.
+    # Thunderbird stores only a port that differs from the default IMAP port.
     assert {"143", "25", "No Encryption", "Normal Password"} <= set(offered.splitlines())
-    # Not guessed: the page was asked for, and given.
+    # Thunderbird did not guess: it requested the configuration and received it.
     asked = [line.partition(": ")[2] for line in asked_for()[before:]]
     assert asked[:2] == ["url:/mail/config-v1.1.xml", "response:200"]
     assert any("Login: user=<user1>" in record.text for record in watch.logs_of(one))
@@ -211,7 +211,7 @@ def test_where_the_lab_file_asks_it_is_on_host1_and_shown_over_ssh(
     assert changed == {("host1", "thunderbird")}
     labctl("check", "thunderbird")
     home, one = lab_home(LAB), targets["host1"]
-    # As a reader would, but for the password that ssh asks for.
+    # As a reader does, except for the password prompt of ssh.
     one.remote.script(
         "install -d -m 700 -o user1 ~user1/.ssh;"
         " install -m 600 -o user1 ~/.ssh/authorized_keys ~user1/.ssh/"

@@ -1,6 +1,6 @@
-"""Everything a lab could leave on the machine, to compare before and after.
+"""Everything that a lab could leave on the machine, to compare before and after.
 
-What belongs to another lab of this machine, which may come and go meanwhile, is left out.
+Traces of other labs on this machine are left out, because they may change meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.lab.program import LAB
 
 @dataclass(frozen=True)
 class Traces:
-    """Sorted lists of what is there; equal when nothing was added or taken."""
+    """Sorted lists of the traces. They are equal if nothing was added or removed."""
 
     mounts: tuple[str, ...]
     links: tuple[str, ...]
@@ -34,7 +34,7 @@ class Traces:
     forwarding: tuple[str, ...]
 
     def difference(self, other: Traces) -> dict[str, list[str]]:
-        """What one has and the other has not, by kind."""
+        """The entries that exist in only one of the two, by kind."""
         found = {}
         for field in fields(self):
             mine, theirs = set(getattr(self, field.name)), set(getattr(other, field.name))
@@ -44,7 +44,7 @@ class Traces:
 
 
 def traces() -> Traces:
-    """Reads the machine as it is now."""
+    """Read the current state of the machine."""
     return Traces(
         mounts=tuple(sorted(_mounts())),
         links=tuple(line.split("@")[0].split()[0] for line in _lines("ip", "-br", "link")),
@@ -61,7 +61,7 @@ def traces() -> Traces:
 
 
 def changed_since(before: Traces) -> dict[str, list[str]]:
-    """What is other than before, by kind; what the kernel itself takes down gets 20 s for it."""
+    """The differences by kind. The kernel gets 20 s to remove what it removes itself."""
     deadline = time.monotonic() + 20
     while (found := traces().difference(before)) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -69,7 +69,7 @@ def changed_since(before: Traces) -> dict[str, list[str]]:
 
 
 def _mounts() -> Iterator[str]:
-    """What is mounted in labctl's own folders, numbered where one lies over another."""
+    """The mounts in labctl's folders, numbered if several are on the same folder."""
     home = lab_home(LAB)
     seen: Counter[str] = Counter()
     for point in _lines("findmnt", "--raw", "--noheadings", "--output", "TARGET"):
@@ -81,14 +81,14 @@ def _mounts() -> Iterator[str]:
 
 
 def lab_id() -> str:
-    """What the provider calls the lab: by its folder."""
+    """The provider's id of the lab, derived from its folder."""
     return hashlib.sha256(str(lab_home(LAB).state).encode()).hexdigest()[:8]
 
 
 def _namespaces() -> Iterator[str]:
-    """Each network namespace with a process that an interface of this one leads to.
+    """Each network namespace with a process to which an interface of this namespace leads.
 
-    One without is gone for all but the kernel, which may take a minute to say so.
+    A namespace without a process is gone; the kernel may need a minute to remove it.
     """
     numbers = _lines("lsns", "--type", "net", "--noheadings", "--output", "NETNSID")
     for place, _number in enumerate(each for each in numbers if each.strip().isdigit()):
@@ -98,13 +98,13 @@ def _namespaces() -> Iterator[str]:
 def _groups() -> Iterator[str]:
     image = image_cgroup(lab_home(LAB).cache / "images").name
     for name in (f"labctl-{lab_id()}-*", image):
-        # At the root of the hierarchy, or of each where there are several.
+        # At the root of the hierarchy, or of each hierarchy if there are several.
         for pattern in (name, f"*/{name}"):
             yield from (str(path) for path in Path("/sys/fs/cgroup").glob(pattern))
 
 
 def _processes() -> Iterator[str]:
-    """What labctl started, with the tests' lab in its environment, and what runs on of it."""
+    """The processes that labctl started for the tests' lab."""
     marks = [f"{name}={os.environ[name]}" for name in ("XDG_STATE_HOME",) if name in os.environ]
     marks.append(f"LABCTL_NAME={LAB}")
     for process in Path("/proc").glob("[0-9]*"):

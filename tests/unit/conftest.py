@@ -1,4 +1,4 @@
-"""What holds for every unit test: few examples, and no lab file or lab of the person's own."""
+"""Settings for all unit tests: few examples, and none of the user's labs or lab files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from labctl import i18n
 
-# A property is tried on few examples, each in under a second, so that the suite takes seconds.
+# Properties use few examples, so that the whole suite takes seconds.
 settings.register_profile(
     "unit",
     max_examples=30,
@@ -26,6 +26,6 @@ def _nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("LABCTL_NAME", "LABCTL_LANG"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    # What one test said of the language must not reach the next.
+    # The language that one test chose must not affect the next.
     monkeypatch.setattr(i18n, "_chosen", None)
     monkeypatch.setattr(i18n, "_preferred", None)

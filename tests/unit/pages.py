@@ -1,4 +1,4 @@
-"""The pages a user reads, taken apart: command lines, links, headings, tables, messages."""
+"""The documentation pages, parsed: command lines, links, headings, tables, messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Figures with the command that gives them, written by `make bench`: the same in any language.
+# Pages without a translation. `make bench` writes the figures of the benchmark.
 ONE_LANGUAGE = {"docs/benchmark.md"}
 _PROGRAMS = {"labctl", ".venv/bin/labctl"}
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -20,7 +20,7 @@ _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 
 
 def pages() -> list[Page]:
-    """README, CHANGELOG and everything below docs/, both languages."""
+    """All Markdown files at the top and below docs/, in both languages."""
     return [Page(path) for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
 
 
@@ -55,7 +55,7 @@ class Page:
         return _FENCE.sub("", self.text)
 
     def blocks(self, language: str) -> list[str]:
-        """The fenced blocks of that language."""
+        """The fenced blocks with that language tag."""
         return [body for kind, body in _FENCE.findall(self.text) if kind == language]
 
     @property
@@ -69,7 +69,7 @@ class Page:
 
     @property
     def anchors(self) -> set[str]:
-        """What `#...` may name on this page, made the way GitHub makes it."""
+        """The anchors of the headings on this page, built as GitHub builds them."""
         titles = (title.strip().lower() for title in _HEADING.findall(self.prose))
         return {re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles}
 

@@ -1,4 +1,4 @@
-"""Where the lab last stood is remembered through resets and their undoing."""
+"""labctl remembers the last checkpoint of the lab through resets and undos."""
 
 from __future__ import annotations
 

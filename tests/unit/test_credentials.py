@@ -1,4 +1,4 @@
-"""Passwords: made once a lab, readable by their owner only, silent everywhere else."""
+"""Passwords: generated once per lab, readable only by their owner, shown nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The docs are held against the program: what they tell a reader to type must exist."""
+"""The documentation is compared with the program: every command that it shows must exist."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def reference(name: str, ending: str) -> Page:
     return Page(ROOT / "docs" / "reference" / f"{name}.{ending}")
 
 
-# They act while they are parsed: the first writes to the user's shell, the others end here.
+# These act during parsing: the first changes the user's shell, the others end the program.
 AT_ONCE = {"--install-completion", "--show-completion", "--version", "--help"}
 
 
 def parse(words: tuple[str, ...]) -> None:
-    """Reads a command line as labctl does, without doing what it says."""
+    """Parse a command line as labctl does, without running it."""
     if AT_ONCE & set(words):
         words = tuple(word for word in words if word not in AT_ONCE)
         assert not words or words[0] in COMMANDS
@@ -67,7 +67,7 @@ def parse(words: tuple[str, ...]) -> None:
         assert set(words[1:]) <= set(COMMANDS["drill"].commands)
         return
     if len(words) == 1 and words[0] in COMMANDS:
-        return  # a command by its name alone, arguments left out
+        return  # only the name of a command, without its arguments
     chosen: Any = COMMAND
     context = chosen.make_context("labctl", list(words))
     while hasattr(chosen, "resolve_command"):
@@ -77,7 +77,7 @@ def parse(words: tuple[str, ...]) -> None:
 
 
 def option(words: tuple[str, ...], name: str) -> str | None:
-    """The value an option has on a command line; None for a placeholder or no such option."""
+    """The value of an option. None if the option is missing or its value is a placeholder."""
     value = words[words.index(name) + 1] if name in words else ""
     return None if value == value.upper() else value
 
@@ -125,7 +125,7 @@ def test_both_languages_tell_the_same_commands(page: Page) -> None:
 
 @each_page
 def test_a_japanese_page_links_to_japanese_pages(page: Page) -> None:
-    """Only the switch of language at a page's top goes to the other one."""
+    """Only the language link at the top of a page leads to the other language."""
     for link in page.links:
         path = (page.path.parent / link.partition("#")[0]).resolve()
         own = path.suffix == ".md" and path != page.twin.resolve()
@@ -234,7 +234,7 @@ def test_each_term_of_the_glossary_is_used_somewhere_else() -> None:
 
 
 def test_messages_in_troubleshooting_are_messages_of_the_program() -> None:
-    """A heading there is a message as the source has it, its `{fields}` included."""
+    """Each heading is a message of the source, including its `{fields}`."""
     sources = [path.read_text() for part in ("labctl", "provision") for path in _python(part)]
     source = re.sub(r'"\s*\n\s*"', "", "\n".join(sources))
     english, japanese = (_messages_of(f"troubleshooting.{ending}") for ending in ("md", "ja.md"))

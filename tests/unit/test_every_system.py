@@ -1,11 +1,11 @@
-"""labctl can be imported where there is no Linux: on Windows and macOS."""
+"""labctl can be imported on systems other than Linux."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-# Other people's libraries know their systems; they come first, then the Unix modules go.
+# Import the libraries first, because they support these systems. Then hide the Unix modules.
 _IMPORT_ALL = """
 import importlib, os, pkgutil, sys
 import fabric, filelock, imap_tools, invoke, jinja2, paramiko, platformdirs, pydantic, rich, typer

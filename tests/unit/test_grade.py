@@ -1,4 +1,4 @@
-"""One fault gives one failure: what stands on a failed section is blocked, and names it."""
+"""One fault gives one failure. A section that depends on a failed one is blocked and names it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def step(name: str, check: Check, *requires: str) -> Step:
 
 @pytest.fixture
 def target() -> Target:
-    """host1; the checks here ask it nothing, so there is no connection behind it."""
+    """host1 without a connection, because the checks in these tests do not use it."""
     lab = load_lab("class-a")
     scene = Scene(lab, lab.host("host1"), ())
     return Target(scene, cast(Remote, None), Credentials(passwords={}))
@@ -117,5 +117,5 @@ def test_sections_that_do_not_stand_on_each_other_are_checked_at_once(graded: Gr
         both.wait()
         return right(target)
 
-    # One after the other, the first would wait for the second until the time is over.
+    # If the checks ran one after the other, the first would wait for the second until timeout.
     graded(step("a", meets), step("b", meets))

@@ -1,4 +1,4 @@
-"""Grades as data: what fails, what is blocked, and how a JUnit reader sees it."""
+"""Grades as data: failed and blocked sections, and their JUnit form."""
 
 from __future__ import annotations
 

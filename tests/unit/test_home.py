@@ -1,4 +1,4 @@
-"""Every lab has one folder, by its name; a name that is no name never becomes a path."""
+"""Every lab has one folder with its name. An invalid name never becomes a path."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""labctl loads where there is no Unix: only the embedded provider may need Linux."""
+"""labctl loads without Unix modules. Only the nspawn provider may need Linux."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-# The libraries first: on Windows they do without these modules in ways of their own. Then
-# labctl's modules, in a Python that has nothing of what Windows lacks.
+# Import the libraries first, because they work without these modules on Windows. Then import
+# labctl's modules in a Python without everything that Windows lacks.
 SCRIPT = """
 import importlib, os, pkgutil, signal, socket, sys
 import dns.resolver, fabric, filelock, imap_tools, jinja2, paramiko, platformdirs, pydantic

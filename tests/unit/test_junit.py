@@ -1,4 +1,4 @@
-"""A JUnit file is read by others' parsers, whatever a log line or a student's name holds."""
+"""A JUnit file is valid XML, whatever a log line or a student's name contains."""
 
 from pathlib import Path
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""Editions and lab files: what may stand in them, and how a wrong one is told."""
+"""Editions and lab files: allowed values, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labctl import resources
 from labctl.errors import ExitCode, LabError, WrongUsage
 from labctl.lab import Edition, Lab, LabFile, editions, load_edition, load_lab
 
-# Values that TOML can hold, and some that stand in real lab files.
+# Values that TOML can contain, and some from real lab files.
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.booleans()
     | st.integers(-(2**70), 2**70)
@@ -210,7 +210,7 @@ def test_whatever_stands_in_an_edition_it_is_taken_or_refused(
 
 @pytest.fixture
 def edition_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The one edition that labctl carries, for the test to write."""
+    """A copy of labctl's edition for the test to change."""
     monkeypatch.setattr(resources, "editions", lambda: tmp_path)
     return tmp_path / "ubuntu-example.yaml"
 

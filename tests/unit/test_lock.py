@@ -1,4 +1,4 @@
-"""One labctl at a time on a lab; other labs do not wait for it."""
+"""Only one labctl at a time works on a lab. Other labs are not affected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_another_lab_is_free() -> None:
 
 def test_afterwards_it_is_free_again_whatever_happened() -> None:
     home = lab_home("class-a")
-    # A lock of somebody else that times out inside is not this one.
+    # A timeout of another lock inside the block is not reported as this one.
     for error in (KeyboardInterrupt, Timeout("image")):
         with pytest.raises(type(error) if isinstance(error, Exception) else error), locked(home):
             raise error

@@ -1,4 +1,4 @@
-"""What each system says of its addresses, read."""
+"""The addresses of the machine are parsed from the output of each system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host's manifest is read from what one command printed, and compared with an older one."""
+"""A host's manifest is parsed from the output of one command and compared with an older one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from labctl.manifest import Manifest, parse
 
 
 def taken(files: Mapping[str, bytes], *lines: str, mode: int = 0o644) -> str:
-    """What the command prints of a host with these files below /etc."""
+    """The output of the command for a host with these files below /etc."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in files.items():

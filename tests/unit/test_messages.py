@@ -1,4 +1,4 @@
-"""Every sentence exists in Japanese, with the same fields, and the built catalog has it."""
+"""Every message exists in Japanese with the same fields, and in the compiled catalog."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from labctl.i18n import N_, _
 
 ROOT = Path(__file__).parents[2]
 LOCALE = ROOT / "labctl" / "locale"
-# As babel.cfg has it.
+# The same as in babel.cfg.
 METHODS = [("**.py", "python"), ("**.html.j2", "jinja2")]
 
 
 @cache
 def in_sources() -> dict[str, str]:
-    """Each message of the two packages, with a file that says it."""
+    """Each message of the two packages, with a file that contains it."""
     found = {}
     for package in ("labctl", "provision"):
         for name, _line, message, _comments, _context in extract_from_dir(ROOT / package, METHODS):
@@ -40,12 +40,12 @@ def catalog() -> Catalog:
 
 
 def fields(text: str) -> set[tuple[str, str]]:
-    """The names in braces with their format: `seconds` as `.1f`."""
+    """The names in braces with their format, for example `seconds` with `.1f`."""
     return {(name, spec or "") for _t, name, spec, _c in string.Formatter().parse(text) if name}
 
 
 def said_by(path: Path) -> set[str]:
-    """The constant messages that a file's code really says, wherever the call stands."""
+    """All constant messages in the code of a file, wherever the call is."""
     calls = (
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -58,7 +58,7 @@ def said_by(path: Path) -> set[str]:
 
 
 def test_no_message_hides_in_an_f_string() -> None:
-    """Babel does not look into those before Python 3.12."""
+    """Babel does not read f-strings before Python 3.12."""
     sources = [*(ROOT / "labctl").rglob("*.py"), *(ROOT / "provision").rglob("*.py")]
     said = {message for path in sources for message in said_by(path)}
     assert said - set(in_sources()) == set()

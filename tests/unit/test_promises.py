@@ -1,4 +1,4 @@
-"""Every promise of the docs names a test that is there."""
+"""Every guarantee in the documentation names an existing test."""
 
 from __future__ import annotations
 

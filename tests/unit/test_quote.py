@@ -1,4 +1,4 @@
-"""No word reaches a shell as anything but itself: a canary file shows what would run."""
+"""Every word reaches a shell unchanged. A canary file shows if a part of it was executed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from labctl.quote import shell_line
 from labctl.run import run
 from labctl.shell import ssh_command
 
-# Says back each of its words with a zero byte after it, which no word can hold.
+# Print each word followed by a zero byte, which no word can contain.
 ECHO = ["printf", "%s\\0"]
 NASTY = [
     "a b", "'", '"', ";touch canary", "$(touch canary)", "`touch canary`", "a\nb", "|touch canary",
     "&touch canary", "$HOME", "${x:=1}", "*", "~", "\\", "-n", "--", "", "日本語", ">canary", "!!",
 ]  # fmt: skip
-# Any text that can be a word at all: no zero byte and nothing that UTF-8 does not know.
+# Any text that can be a word: no zero byte, and valid UTF-8.
 WORDS = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
     | st.sampled_from(NASTY),
@@ -38,7 +38,7 @@ def words_said(output: str) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An empty folder to run in; a word that ran would leave a canary there."""
+    """An empty folder to run in. A word that is executed would leave a canary there."""
     (tmp_path / "empty").mkdir()
     return tmp_path / "empty"
 
@@ -63,7 +63,7 @@ def test_a_shell_reads_back_exactly_the_words(folder: Path, words: list[str]) ->
 @given(WORDS)
 def test_a_command_here_gets_exactly_the_words(folder: Path, words: list[str]) -> None:
     said = run([*ECHO, "mark", *words], cwd=folder).stdout
-    # Text mode, as for any command's output: every line end is told as \n.
+    # Text mode, as for the output of any command: every line end becomes \n.
     lines = ["mark", *(word.replace("\r\n", "\n").replace("\r", "\n") for word in words)]
     assert words_said(said) == lines
     assert list(folder.iterdir()) == []
@@ -77,7 +77,7 @@ def test_a_failed_command_is_told_as_one_could_type_it(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-# A stand-in for sudo(8) on the host: drops its options and runs the words as they are.
+# A stand-in for sudo(8) on the host: it ignores its options and runs the words.
 SUDO = """#!/bin/sh
 while [ "$1" != -- ]; do shift; done
 shift
@@ -90,7 +90,7 @@ def endpoint(folder: Path) -> Endpoint:
 
 
 def on_a_host(words: Sequence[str], tmp_path: Path, folder: Path, user: str = "user1") -> str:
-    """What sshd does with the last word of the command line: the login shell reads it."""
+    """Do what sshd does: the login shell interprets the last word of the command line."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     (programs / "sudo").write_text(SUDO)

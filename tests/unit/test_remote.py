@@ -1,4 +1,4 @@
-"""A host over SSH: a real SSH server here, with the lab's pinned key or without."""
+"""A host over SSH: a real local SSH server, with the lab's pinned key or another one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answer = Callable[[paramiko.Channel, str], None]
 
 
 class Server(paramiko.ServerInterface):
-    """Lets everyone in and answers each command as told, after so many refusals."""
+    """Accept every login, refuse some commands, then answer as configured."""
 
     def __init__(self, answer: Answer, seen: list[str], refusals: int) -> None:
         self._answer, self._seen, self._refusals = answer, seen, refusals
@@ -34,7 +34,7 @@ class Server(paramiko.ServerInterface):
         return "publickey"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        # As sshd does beyond MaxSessions.
+        # The same as sshd beyond MaxSessions.
         self._refusals -= 1
         refused = self._refusals >= 0
         return (
@@ -45,7 +45,7 @@ class Server(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._seen.append(command.decode())
-        # Behind the word that the command has begun, which goes out when this returns.
+        # After the reply that the command has started, which is sent when this returns.
         answer = threading.Timer(0.05, self._answer, args=(channel, command.decode()))
         answer.daemon = True
         answer.start()
@@ -56,7 +56,7 @@ class Server(paramiko.ServerInterface):
 def host(
     folder: Path, answer: Answer, *, pinned: bool = True, refusals: int = 0
 ) -> Iterator[tuple[Endpoint, list[str]]]:
-    """The endpoint of an SSH server, and the commands that it was given."""
+    """The endpoint of an SSH server, and the commands that it received."""
     key = paramiko.RSAKey.generate(2048)
     seen: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -77,7 +77,7 @@ def host(
         )
         for transport in transports:
             transport.close()
-        # Wakes who waits in accept, so that the port is free.
+        # Wake the thread in accept, so that the port is released.
         listener.shutdown(socket.SHUT_RDWR)
 
 

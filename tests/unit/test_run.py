@@ -1,4 +1,4 @@
-"""Processes of this machine: their words, outputs, ends, and the programs that are not there."""
+"""Local processes: arguments, output, exit, and missing programs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_what_outlives_labctl_is_in_a_session_of_its_own(tmp_path: Path) -> None
     until = time.monotonic() + 10
     while not log.exists() or not log.read_text():
         assert time.monotonic() < until
-    # Its standard input is nothing, so it ends by itself.
+    # Its stdin is empty, so it ends by itself.
     assert os.waitpid(pid, 0)[0] == pid
     assert log.read_text() == "started\n"
 

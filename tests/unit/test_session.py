@@ -1,4 +1,4 @@
-"""Opening a lab: which lab file counts, and in which language labctl then speaks."""
+"""Opening a lab: which lab file is used, and which language results."""
 
 from __future__ import annotations
 

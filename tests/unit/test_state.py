@@ -1,4 +1,4 @@
-"""What labctl keeps between two commands: read whole or refused with the way out."""
+"""The state between two commands: read completely, or refused with a hint."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_any_other_bytes_are_refused(home: LabHome, text: bytes) -> None:
 
 def test_another_version_is_named(home: LabHome) -> None:
     write_state(home, STATE)
-    # Whatever fields that version has.
+    # That version may have any fields.
     home.state_file.write_text(json.dumps({"version": 99, "hosts": []}))
     assert "99" in refused(home).cause
 
@@ -77,6 +77,6 @@ def test_a_file_nested_without_end_is_refused(home: LabHome) -> None:
 def test_a_file_that_cannot_be_opened_is_refused(home: LabHome) -> None:
     write_state(home, STATE)
     home.state_file.unlink()
-    # A link to itself: nobody can open it, root neither.
+    # A link to itself: nobody can open it, not even root.
     home.state_file.symlink_to(home.state_file)
     refused(home)

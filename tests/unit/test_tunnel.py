@@ -1,4 +1,4 @@
-"""A connection through a command, by the socket itself and by two threads as on Windows."""
+"""A connection through a command, with a socket or with two threads as on Windows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.test_remote import host, says
 
 BOTH_WAYS = pytest.mark.parametrize("pumped", [False, True])
 
-# What `incus exec HOST -- sshd -i` is to a host: standard input and output are the connection.
+# Like `incus exec HOST -- sshd -i`: stdin and stdout are the connection.
 _RELAY = """
 import os, socket, sys, threading
 there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -63,7 +63,7 @@ def test_a_program_that_is_not_installed_is_named() -> None:
 
 def test_a_host_is_reached_through_a_proxy_command(tmp_path: Path) -> None:
     with host(tmp_path, says(b"there\n")) as (endpoint, _seen):
-        # The key stays pinned under the endpoint's address, which nobody dials.
+        # The key is pinned under the endpoint's address, although nothing connects to it.
         relay = (sys.executable, "-c", _RELAY, str(endpoint.port))
         with Remote(replace(endpoint, proxy_command=relay)) as remote:
             assert remote.run(["true"]).stdout == "there\n"

@@ -1,8 +1,8 @@
 """The box of the Vagrant tests: Debian, with the chapters' packages baked in.
 
-It is added to a Vagrant home of the tests' own under the name and version that the edition
-pins, so the production Vagrantfile is used as it is. Built once a recipe and kept in the
-user's cache; `python -m tests.vagrant.box` builds it beforehand.
+It is added to the tests' own Vagrant home under the name and version that the edition pins, so
+the production Vagrantfile is used unchanged. It is built once per recipe and kept in the user's
+cache. `python -m tests.vagrant.box` builds it in advance.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SYSTEM = [
     *("rsyslog", "ca-certificates"),
 ]
 
-# Vagrant's well-known key: it replaces it by one of its own at the first `up`.
+# Vagrant's well-known key. Vagrant replaces it at the first `up`.
 VAGRANT_KEY = (
     "ssh-rsa AAAAB3NzaC1yc2EAAAABIwAAAQEA6NF8iallvQVp22WDkTkyrtvp9eWW6A8YVr+kz4TjGYe7gHzIw+niNlt"
     "GEFHzD8+v1I2YJ6oXevct1YeS0o9HZyN1Q9qgCgzUFtdOKLv6IedplqoPkcmF0aYet2PkEDo3MlTBckFXPITAMzF8dJSI"
@@ -40,7 +40,7 @@ VAGRANT_KEY = (
     "Uc9c9WhQ== vagrant insecure public key"
 )
 
-# What a box for Vagrant must have, and what keeps its boot short under software emulation.
+# What a Vagrant box needs, and what shortens its boot under software emulation.
 _SETUP = r"""
 set -eu
 root="$1" key="$2"
@@ -72,7 +72,7 @@ _DEBCONF = "postfix postfix/main_mailer_type select No configuration"
 
 @dataclass(frozen=True)
 class Box:
-    """A built box: `home` is a VAGRANT_HOME that has it, `image` its file."""
+    """A built box: `home` is a VAGRANT_HOME that contains it, `image` is its file."""
 
     home: Path
     image: Path
@@ -83,7 +83,7 @@ def packages(edition: Edition) -> list[str]:
 
 
 def ensure_box(edition: Edition) -> Box:
-    """The box for an edition, built where the cache has none of this recipe. Needs root."""
+    """The box for an edition. It is built if the cache has none for this recipe. Needs root."""
     recipe = "\n".join(
         [
             SUITE,
@@ -152,7 +152,7 @@ def _debootstrap(root: Path, wanted: list[str]) -> None:
             '--dpkgopt=path-exclude="/usr/share/doc/*"',
             '--dpkgopt=path-exclude="/usr/share/man/*"',
             "--setup-hook=mkdir -p $1/etc/initramfs-tools/conf.d",
-            # As the packages step answers Postfix's question: installed, not configured.
+            # Answer Postfix's question as the packages step does: installed, not configured.
             f"--essential-hook=echo '{_DEBCONF}' | chroot $1 debconf-set-selections",
             f"--setup-hook=printf '%s\\n' '{initramfs}' >$1/etc/initramfs-tools/conf.d/box",
             f"--setup-hook=printf '%s\\n' '{modules}' >$1/etc/initramfs-tools/modules",
@@ -166,7 +166,7 @@ def _debootstrap(root: Path, wanted: list[str]) -> None:
 
 
 def _add(box: Box, edition: Edition) -> None:
-    """Adds the box under the pinned name, as from a catalogue of boxes."""
+    """Add the box under the pinned name, as from a catalogue of boxes."""
     catalogue = {
         "name": edition.providers["vagrant"]["box"],
         "versions": [

@@ -1,7 +1,7 @@
-"""Real Vagrant with the test double of VBoxManage, in a network namespace of the tests' own.
+"""Real Vagrant with the test double of VBoxManage, in the tests' own network namespace.
 
-`make test-vagrant` makes the namespace: the lab's addresses are fixed, and nothing of these
-tests may meet a lab that runs on this machine, or the world.
+`make test-vagrant` creates the namespace, so that the fixed addresses of the lab do not
+collide with a running lab, and no packet leaves the machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def box() -> Box:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for everything the tests make; short, for it holds sockets."""
+    """A folder for all files of the tests. Its path is short, because it contains sockets."""
     return tmp_path_factory.mktemp("v")
 
 
@@ -57,7 +57,7 @@ def vboxmanage(place: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def store(place: Path) -> Iterator[Store]:
-    """What the test double has; whatever a failed test left of it is stopped at the end."""
+    """The store of the test double. At the end, all remaining machines are stopped."""
     home = place / "virtualbox"
     home.mkdir()
     store = Store(home)
@@ -90,7 +90,7 @@ def no_vagrant(monkeypatch: pytest.MonkeyPatch, vboxmanage: Path, place: Path) -
 
 
 def _only(monkeypatch: pytest.MonkeyPatch, folder: Path, programs: list[str]) -> None:
-    """A PATH with nothing but these programs."""
+    """A PATH with only these programs."""
     folder.mkdir(exist_ok=True)
     for name in programs:
         found = shutil.which(name)
@@ -101,7 +101,7 @@ def _only(monkeypatch: pytest.MonkeyPatch, folder: Path, programs: list[str]) ->
 
 
 def manage(*words: str) -> str:
-    """VBoxManage as a person would call it, behind labctl's back."""
+    """Call VBoxManage directly, without labctl's knowledge."""
     done = subprocess.run(
         ["VBoxManage", *words], capture_output=True, text=True, check=False, timeout=120
     )

@@ -1,4 +1,4 @@
-"""The lab of the Vagrant tests, and the real program that works on it."""
+"""The lab of the Vagrant tests, and the real program."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 NAME = "vagrant-tests"
-# Small, for the machines are emulated.
+# Small, because the machines are emulated.
 LAB_FILE = 'provider = "vagrant"\nmemory = 512\n'
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a labctl ended, and both its outputs."""
+    """The exit code and both outputs of a labctl run."""
 
     code: int
     out: str
@@ -29,12 +29,12 @@ class Ended:
 
     @property
     def error(self) -> Any:
-        """The error's message, cause and hint, of a labctl that was given --json."""
+        """The message, cause and hint of the error, from a labctl run with --json."""
         return json.loads(self.out)["error"]
 
 
 def labctl(*args: str, code: int = 0, **variables: str) -> Ended:
-    """Runs labctl to its end; `code` is the exit code it must have."""
+    """Run labctl to its end. `code` is the expected exit code."""
     done = subprocess.run(
         [sys.executable, "-m", "labctl", *args],
         capture_output=True,
@@ -55,5 +55,5 @@ def write_lab_file(folder: Path) -> Path:
 
 
 def on_host(host: str, command: str) -> str:
-    """What a shell command on a host printed, run through labctl itself."""
+    """Run a shell command on a host through labctl and return its output."""
     return labctl("ssh", host, "--user", "root", "--", "sh", "-c", command).out

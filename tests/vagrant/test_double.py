@@ -1,4 +1,4 @@
-"""The test double's answers, read by Vagrant's own parsers; and what it refuses."""
+"""The answers of the test double, read by Vagrant's own parsers, and what it refuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.vagrant.box import Box
 
 @pytest.fixture(scope="module")
 def seen(box: Box) -> Any:
-    """What Vagrant's VirtualBox driver understood."""
+    """The data that Vagrant's VirtualBox driver parsed."""
     ovf = next(box.home.glob("boxes/*/*/virtualbox/box.ovf"))
     script = Path(__file__).with_name("parsers.rb")
     done = subprocess.run(

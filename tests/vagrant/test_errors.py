@@ -1,4 +1,4 @@
-"""What goes wrong before a lab is there: each with its reason and the next command."""
+"""Failures before the lab exists, each with its reason and the next command."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _clean(store: Store, place: Path) -> Iterator[None]:
 
 
 def vagrant(lab: Lab, home: LabHome) -> Vagrant:
-    """Vagrant as the provider uses it, without the doctor's questions before."""
+    """Vagrant as the provider uses it, without the doctor's checks."""
     options = read_options("vagrant", VagrantOptions, lab)
     return Vagrant(write_folder(lab, options, home), "virtualbox", home.logs)
 
@@ -92,7 +92,7 @@ def test_a_machine_that_does_not_boot_in_time(
 
 @pytest.fixture
 def elsewhere() -> Lab:
-    """The lab in a range that VirtualBox does not allow."""
+    """A lab in a range that VirtualBox does not allow."""
     edition = LAB.edition.model_copy(
         update={
             "network": LAB.edition.network.model_copy(

@@ -1,6 +1,7 @@
-"""The main job on VirtualBox machines: up, mail, reset, mail, what goes wrong, destroy.
+"""The whole life of a lab on VirtualBox machines: up, mail, reset, mail, failures, destroy.
 
-The tests are one story and run in this order: a boot costs minutes under emulation.
+The tests depend on each other and run in this order, because a boot under emulation takes
+minutes.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def test_a_second_up_changes_nothing(store: Store) -> None:
     assert not again["started"]
     assert [report for report in again["reports"] if report["changes"]] == []
     new = (store.home / "calls.log").read_text()[calls:].split("\n")
-    # Nothing was asked of VirtualBox but whether it is there.
+    # labctl only checked whether VirtualBox exists.
     assert set(new) <= {"--version", ""}
 
 
@@ -167,7 +168,7 @@ def test_a_machine_deleted_behind_labctls_back_is_named(store: Store) -> None:
 def test_destroy_leaves_nothing(store: Store, place: Path) -> None:
     labctl("destroy", "--yes")
     left = [vm.name for vm in store.read().vms.values()]
-    # The master of the linked clones stays, as Vagrant keeps it: for the next lab.
+    # Vagrant keeps the master of the linked clones for the next lab.
     assert [name for name in left if not name.startswith("test-box_")] == []
     assert not (place / "state" / "labctl" / "labs" / NAME).exists()
     processes = run(["ps", "-eo", "args"]).stdout

@@ -1,4 +1,5 @@
-"""The production Vagrantfile: valid for every edition, and the same machines in both ways."""
+"""The production Vagrantfile: valid for every edition, with the same machines with and without
+labctl."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from tests.vagrant.conftest import ROOT
 
 EDITIONS = sorted(path.stem for path in resources.editions().glob("*.yaml"))
 
-# The machines as Vagrant's own configuration has them, printed instead of made.
+# Print the machines of Vagrant's configuration instead of creating them.
 _SHOW = """
 require "json"
 gem "vagrant"

@@ -1,4 +1,4 @@
-"""The program run within the tests' own process."""
+"""The program, run in the process of the tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """`run` takes over Ctrl-C, which is pytest's."""
+    """Restore pytest's Ctrl-C handler, which `run` replaces."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]
     yield

@@ -1,4 +1,4 @@
-"""The real program in a process of its own, as a person starts it."""
+"""The real program in its own process, as a user starts it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Ended:
-    """How a labctl ended, and both its outputs."""
+    """The exit code and both outputs of a labctl run."""
 
     code: int
     out: str
@@ -22,7 +22,7 @@ class Ended:
 
     @property
     def json(self) -> Any:
-        """The one document; more, or anything beside it, is an error."""
+        """The JSON document. Any other output is an error."""
         return json.loads(self.out)
 
 
@@ -32,7 +32,7 @@ def labctl(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Runs labctl to its end, which must be `code` and never a traceback."""
+    """Run labctl to its end. It must end with `code` and without a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "labctl", *args],
         capture_output=True,

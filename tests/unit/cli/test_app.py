@@ -194,7 +194,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: sign
 
 @pytest.mark.parametrize(("typed", "code"), [(b"\x03", 130), (b"n\n", 1), (b"\x04", 1)])
 def test_ctrl_c_at_a_question_is_no_answer(typed: bytes, code: int) -> None:
-    # At a terminal of its own, whose Ctrl-C is a signal.
+    # Use a separate terminal, where Ctrl-C is a signal.
     script = (
         "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
         "sys.argv = ['labctl', 'destroy']\n"
@@ -221,13 +221,13 @@ def test_ctrl_c_at_a_question_is_no_answer(typed: bytes, code: int) -> None:
 
 
 def _endless(folder: Path) -> str:
-    """A lab file that never ends: who reads it waits."""
+    """A lab file that blocks its reader forever."""
     os.mkfifo(folder / "lab.toml")
     return str(folder / "lab.toml")
 
 
 def _await_reader(folder: Path) -> None:
-    """Returns once somebody has opened the file to read."""
+    """Wait until a process has opened the file for reading."""
     until = time.monotonic() + 20
     while True:
         try:
@@ -255,7 +255,7 @@ def test_the_second_labctl_is_told_who_is_at_work() -> None:
         assert f"pid {holder.pid}: labctl reset --yes" in told
         assert "hint:" in told
         holder.kill()
-    # The lock is the kernel's: it went with its holder.
+    # The kernel releases the lock when its holder ends.
     labctl("destroy", "--yes", code=0)
     assert not lab_home("default").lock_file.exists()
 

@@ -1,4 +1,4 @@
-"""`labctl destroy` removes one lab, whatever is left of it, and nothing else."""
+"""`labctl destroy` removes everything that exists of one lab, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_lab_whose_files_are_spoilt_is_removed_all_the_same(spoilt: str, text:
 
     destroy_lab("default", silent)
     assert not home.state.exists()
-    # And once more, where nothing is left.
+    # Repeat it when nothing is left.
     destroy_lab("default", silent)
 
 
@@ -52,7 +52,7 @@ def test_a_lab_whose_state_is_gone_is_removed_by_the_provider_that_left_traces(
             super().destroy(progress)
 
     monkeypatch.setattr(nspawn, "NspawnProvider", Provider)
-    # VirtualBox was installed since.
+    # VirtualBox was installed in the meantime.
     monkeypatch.setattr(VagrantProvider, "suits", lambda _machine: "VirtualBox is installed")
     home = lab_home("default")
     LayerStore(home.state).new_layer(("host1", "host2"))

@@ -18,7 +18,7 @@ from tests.unit.cli.program import labctl
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lab with the usual checkpoints, and those of two steps."""
+    """A lab with the usual checkpoints and the checkpoints of two steps."""
     monkeypatch.chdir(tmp_path)
     home = lab_home("default")
     names = ("os", "dns", "packages", "postfix", "accounts", "ready")

@@ -1,4 +1,4 @@
-"""Whatever the words of a command line, they are refused with 2, the word named, and never run."""
+"""Any wrong command line is refused with exit code 2, names the wrong word, and never runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NASTY = [
     "&touch canary", "${x:=1}", "*", "~", "\\", "日本語", ">canary", "../default", "/", ".",
     "\udcff", "a" * 5000, "host1;touch canary", "nspawn\n",
 ]  # fmt: skip
-# What an argv can hold: no zero byte; bytes that are no text come as lone surrogates.
+# What argv can contain: no zero byte; bytes that are not text appear as lone surrogates.
 TEXT = st.text(
     st.characters(exclude_characters="\0", exclude_categories=()), min_size=1, max_size=12
 )
@@ -45,17 +45,17 @@ NAMED = [name for name, each in COMMANDS.items() if any(p.name == "name" for p i
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command runs: a canary would be here."""
+    """The folder in which the command runs. A canary file would appear here."""
     write_state(lab_home("default"), LabState(provider="nspawn", fingerprint="x"))
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    # To build the application takes longer than to refuse a word.
+    # Building the application takes longer than refusing a word.
     monkeypatch.setattr(app, "build", functools.cache(build))
     return tmp_path / "empty"
 
 
 def refused(words: list[str], capsys: pytest.CaptureFixture[str], folder: Path) -> str:
-    """Runs the words, which must be refused; returns what was said."""
+    """Run the words, which must be refused. Returns the error."""
     capsys.readouterr()
     assert run(words) == 2, words
     out, err = capsys.readouterr()

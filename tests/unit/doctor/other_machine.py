@@ -12,9 +12,9 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class OtherMachine:
-    """By default a Debian PC with everything that a VirtualBox lab needs.
+    """By default, a Debian PC with everything that a VirtualBox lab needs.
 
-    `answers` are what commands print, by a part of their last word or by the program's name.
+    `answers` maps a part of a command's last word, or a program's name, to its output.
     """
 
     system: str = "linux"
@@ -36,7 +36,7 @@ class OtherMachine:
         return name if name in self.programs else None
 
     def ask(self, *argv: str) -> str:
-        """The answer to the command, or the program's version."""
+        """The output of the command, or the version of the program."""
         if argv[1:] == ("--version",) and argv[0] not in self.answers:
             return {"VBoxManage": self.virtualbox, "vagrant": self.vagrant}[argv[0]]
         words = (argv[0], argv[-1])

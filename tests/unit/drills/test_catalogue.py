@@ -1,4 +1,4 @@
-"""The drills as data: enough of them, each complete, on the list the checks are tested with."""
+"""The drills as data: there are enough, each is complete, and each uses a tested breakage."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Lines recorded from real Postfix, as records.
+"""Log lines recorded from real Postfix servers, as records.
 
 `postfix-3.7*.log` were written on Debian 12 (Postfix 3.7.11, rsyslog 8.2302), the host
 sending as user2@example2.jp and `receiver` the server that got its mail; `postfix-3.10*.log`
 on Debian 13 (Postfix 3.10, rsyslog 8.2504). `rfc3164` was written with rsyslog's traditional
-file format. `stress-*.log` are of a stress test on Debian 12: `REPEATED` was handed over twice,
-for an answer of host2 did not reach host1 before its Postfix was killed; the others once.
+file format. `stress-*.log` are of a stress test on Debian 12: `REPEATED` was delivered
+twice, because an answer of host2 did not reach host1 before its Postfix was killed.
 """
 
 from collections.abc import Iterable

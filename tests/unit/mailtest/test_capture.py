@@ -1,4 +1,4 @@
-"""The dialogue of two servers is read off a capture, whatever order the packets came in.
+"""The dialogue of two servers is read from a capture, in whatever order the packets arrived.
 
 `data/smtp.pcap` was captured on the lab's bridge while host1 sent the book's message to host2.
 """
@@ -92,7 +92,7 @@ def test_packets_sent_twice_or_out_of_order_change_nothing(
     frames: list[tuple[float, bytes]], tmp_path: Path
 ) -> None:
     expected = dialogues(DATA / "smtp.pcap", NAMES)
-    # After the two packets that open the connection anything may overtake anything.
+    # After the two packets that open the connection, packets may arrive in any order.
     rest = frames[2:] * 2
     random.Random(1).shuffle(rest)
     spoken = dialogues(rewritten(tmp_path / "x.pcap", frames[:2] + rest), NAMES)
@@ -124,7 +124,7 @@ def test_what_was_not_captured_ends_a_direction(
             ],
             ["auth LOGIN", "****", "****", "MAIL FROM:<user1@example1.jp>"],
         ),
-        # What the server said was not captured.
+        # The server's side was not captured.
         ([("C", "AUTH PLAIN"), ("C", "AHVzZXIxAHNlY3JldA==")], ["AUTH PLAIN", "****"]),
     ],
 )  # fmt: skip
@@ -137,7 +137,7 @@ def test_a_login_is_told_without_its_secret(
 
 
 def _packets(dialogue: list[tuple[str, str]]) -> Iterator[tuple[float, bytes]]:
-    """One packet a line, as host1 (C) and host2 (S) would send them in one connection."""
+    """One packet per line, as host1 (C) and host2 (S) send them in one connection."""
     address = {"C": bytes([192, 168, 56, 101]), "S": bytes([192, 168, 56, 102])}
     port, sent = {"C": 40000, "S": 25}, {"C": 1, "S": 1}
     for number, (speaker, line) in enumerate(dialogue):

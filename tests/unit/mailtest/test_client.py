@@ -1,4 +1,4 @@
-"""A mail client's message is held against what came back, byte for byte where it must be."""
+"""A mail client's message is compared with the received one, byte for byte where required."""
 
 from labctl.lab import load_edition
 from labctl.mailtest.client import compose, differences

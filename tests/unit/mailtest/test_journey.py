@@ -65,7 +65,7 @@ def test_a_message_to_three_has_a_hop_for_each_recipient(pair: tuple[str, str]) 
         "user1@example1.jp",
         "user5@example1.jp",
     ]
-    # Two recipients on one server are handed over together.
+    # Two recipients on one server are sent in one transaction.
     assert len(journey.visits) == 2
 
 
@@ -112,7 +112,7 @@ def test_a_message_nobody_logged_has_no_way() -> None:
 
 
 def test_removed_may_be_logged_before_the_last_delivery() -> None:
-    # Recorded so: syslog keeps no order between programs.
+    # Recorded in this order: syslog does not keep the order between programs.
     text = lines("postfix-3.10-rfc3164.log")
     removed = next(i for i, line in enumerate(text) if line.endswith("90BE8228538: removed"))
     assert "90BE8228538: to=" in text[removed + 1]

@@ -1,4 +1,4 @@
-"""The messages of the test are the book's, and each is found again by its token."""
+"""The messages of the mail test follow the book, and each is found by its token."""
 
 from labctl.lab import load_edition
 from labctl.mailtest.letters import answer_to, first_letters, id_from_logs
@@ -42,7 +42,7 @@ def test_an_answer_that_never_came_is_found_in_the_senders_log() -> None:
     logs = records("postfix-3.7.log")
     first = "20261125012353.712A6228717@mail.example2.jp"
     assert id_from_logs(answer, logs, "labctl.") == first
-    # The run's own first messages are none of its answers.
+    # The first messages of a run are not answers.
     assert id_from_logs(answer, logs, first) not in ("", first)
     other = answer_to(first_letters(HOSTS, "t")[2])
     assert id_from_logs(other, logs, "labctl.") == ""

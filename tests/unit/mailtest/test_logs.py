@@ -1,4 +1,4 @@
-"""Lines of several hosts come in the order in which they were written."""
+"""The log lines of several hosts are merged in the order of their time."""
 
 from datetime import UTC, datetime, timedelta
 

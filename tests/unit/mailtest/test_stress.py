@@ -1,4 +1,4 @@
-"""A stress test's result: how the stream is shared out, what fails it, what is printed."""
+"""The result of a stress test: the share of each phase, the failures, and the output."""
 
 from __future__ import annotations
 

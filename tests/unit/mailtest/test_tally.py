@@ -1,4 +1,4 @@
-"""Lost, twice, or twice with a reason: the judgement over tokens and logs."""
+"""Classify each message by its copies and the logs: lost, duplicate, or sent again."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def is_start(record: Record) -> bool:
 
 
 def test_a_broken_connection_at_the_end_of_data_is_a_reason_too() -> None:
-    """host1 was not restarted, but its log says that the answer did not come."""
+    """host1 was not restarted, but its log says that the answer did not arrive."""
     calm = [record for record in LOGS if not is_start(record)]
     place, attempt = next(
         (place, record)
@@ -108,7 +108,7 @@ def test_a_broken_connection_at_the_end_of_data_is_a_reason_too() -> None:
 
 
 def test_a_mailbox_written_twice_around_a_restart_is_the_local_window() -> None:
-    """host1 had 83861558024 in the mailbox when its Postfix ended before it said so."""
+    """host1 had written 83861558024 to the mailbox when its Postfix ended without a log line."""
     start = next(record for record in LOGS if is_start(record) and record.host == "host1")
     delivered = next(
         r for r in LOGS if r.queue_id == "83861558024" and isinstance(r.event, Attempt)

@@ -1,4 +1,4 @@
-"""A message's way is told stage by stage, with the chapter's words."""
+"""The path of a message is described stage by stage, with the terms of the chapter."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ PAIRS = (
     ("postfix-3.7.log", "postfix-3.7-receiver.log", "712A6228717"),
     ("postfix-3.10.log", "postfix-3.7-receiver-from-3.10.log", "29CEB228544"),
 )
-# Recorded from Dovecot 2.3.19 (Debian 12), but for POP3's user name.
+# Recorded from Dovecot 2.3.19 (Debian 12), except for the POP3 user name.
 FETCH = {
     "IMAP": "imap(user1)<611><Mx9pIBBh2qfAqDgB>: Disconnected: Logged out in=56 out=1228 "
     "deleted=0 expunged=0 trashed=0 hdr_count=0 hdr_bytes=0 body_count=1 body_bytes=299",
@@ -47,7 +47,7 @@ def test_the_whole_way_in_the_order_of_events(pair: tuple[str, str, str]) -> Non
 
 
 def sorted_tail(trace: Trace) -> list[tuple[str, str]]:
-    """From here on two hosts work at once: the order is the clock's."""
+    """From here on two hosts work in parallel, so sort by time."""
     return [(stage.role, stage.program) for stage in trace.stages[7:]]
 
 

@@ -1,4 +1,4 @@
-"""Who decides which provider a lab gets."""
+"""How the provider of a lab is chosen."""
 
 from __future__ import annotations
 

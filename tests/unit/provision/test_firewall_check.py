@@ -1,4 +1,4 @@
-"""A filter counts where it stands in the way of what comes in, however it is written."""
+"""A filter counts if it blocks incoming traffic, in whatever form it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every rendered file says, for both mail hosts and for host0."""
+"""The content of every rendered file, for both mail hosts and for host0."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def by_path(files: tuple[ManagedFile, ...]) -> Mapping[str, ManagedFile]:
 
 
 def settings(text: str) -> dict[str, str]:
-    """`key = value` lines, as Postfix and Dovecot have them."""
+    """The `key = value` lines of a Postfix or Dovecot file."""
     lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
     return {key.strip(): value.strip() for key, equals, value in lines if equals}
 
@@ -144,7 +144,7 @@ def test_only_peers_forward_the_other_domain() -> None:
 
     assert "forwarders { 192.168.56.102; };" in local("host1", "peers")
     assert "example2.jp" not in local("host1", "parent")
-    # Without this the delegated names would be asked of the forwarders.
+    # Otherwise BIND would send queries for the delegated names to the forwarders.
     assert "forwarders { };" in local("host0", "parent")
 
 
@@ -218,7 +218,7 @@ def test_every_deviation_is_explained_in_both_languages(host: str, kind: str) ->
 
 
 def test_files_that_ufw_rewrites_are_ascii() -> None:
-    # `ufw disable` and `ufw allow` end with a traceback over anything else.
+    # `ufw disable` and `ufw allow` fail with a traceback on any other content.
     for file in firewall.files(scene("host1")):
         assert file.content.isascii(), file.path
 

@@ -1,4 +1,4 @@
-"""What a student may write otherwise than the book, and the servers read the same."""
+"""Settings that differ from the book in form and mean the same to the servers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_postfix_takes_a_yes_in_any_letters(value: str, ok: bool) -> None:
     name = "smtpd_sasl_auth_enable"
     facts = Facts({name: [value], "set": [name]})
     scene = Scene(LAB, LAB.host("host1"), ())
-    # The settings are judged by what was asked, without the host.
+    # The settings are judged by recorded facts, without a host.
     target = Target(scene, remote=None, credentials=Credentials(passwords={}))  # type: ignore[arg-type]
     (found,) = (each for each in _settings(target, facts) if each.code == f"postfix.{name}")
     assert found.ok is ok

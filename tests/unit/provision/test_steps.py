@@ -1,4 +1,4 @@
-"""The steps are the book's sections, in the book's order, and labctl's own after them."""
+"""The steps are the sections of the book in its order, followed by labctl's own steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDER = [
 
 def test_the_steps_stand_in_the_books_order() -> None:
     assert [step.name for step in STEPS] == ORDER
-    # Only the book's sections are what everybody is graded on.
+    # Only the book's sections are graded by default.
     assert [step.name for step in BOOK] == ORDER[:-2]
 
 

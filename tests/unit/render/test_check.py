@@ -1,4 +1,4 @@
-"""What `labctl check` prints: section, hosts, what was found, and a hint before any line."""
+"""The output of `labctl check`: section, hosts, findings, and a hint before the solution."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GRADES = Grades(
 
 @pytest.fixture(autouse=True)
 def _console(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new one that writes where this test reads, as wide as a usual terminal."""
+    """A console of the usual width whose output this test reads."""
     monkeypatch.setattr(check, "console", lambda: Console(highlight=False, width=80))
 
 

@@ -1,4 +1,4 @@
-"""Progress on standard error: lines where no terminal is, and none of what is over in seconds."""
+"""Progress on stderr: plain lines without a terminal, and none for short operations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from labctl.render.live import Live
 
 
 def screen_of(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Console:
-    """Standard error, as a terminal or not."""
+    """stderr, as a terminal or not."""
     screen = Console(force_terminal=terminal, width=80, color_system=None)
     monkeypatch.setattr(live, "console_err", lambda: screen)
     return screen
 
 
 def told(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, **wanted: bool) -> str:
-    """What a host at work leaves and shows, with or without a terminal."""
+    """The progress output for a host, with or without a terminal."""
     screen = screen_of(monkeypatch, terminal=terminal)
     with screen.capture() as captured, Live(load_lab("class-a"), **wanted) as shown:
         shown.progress("host1", "booting [host1]")

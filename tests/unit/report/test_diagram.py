@@ -1,4 +1,4 @@
-"""A message's way becomes lanes and arrows that never cross a sentence."""
+"""The path of a message becomes lanes and arrows that never cross a text."""
 
 import pytest
 from rich.cells import cell_len

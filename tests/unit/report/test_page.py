@@ -1,4 +1,4 @@
-"""The report is one file that needs nothing else and runs nothing."""
+"""The report is one file that needs no other file and runs no script."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A profile holds the chapter's settings, and its password for nobody else to read."""
+"""A profile contains the chapter's settings, and only its owner can read its password."""
 
 import json
 import stat

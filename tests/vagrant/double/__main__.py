@@ -1,4 +1,4 @@
-"""`VBoxManage` as the tests put it on PATH; its home is the folder VBOX_DOUBLE_HOME names."""
+"""The program `VBoxManage` on the tests' PATH. Its home is the folder VBOX_DOUBLE_HOME."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _list(store: Store, words: list[str]) -> str:
 
 
 def _showvminfo(store: Store, words: list[str]) -> str:
-    # Without the option Vagrant only looks at the exit status: does the machine exist?
+    # Without the option, Vagrant uses only the exit status: whether the machine exists.
     if words[1:] not in ([], ["--machinereadable"]):
         raise DoubleError(f"unknown options of showvminfo: {words[1:]}")
     vm = store.read().vm(words[0])

@@ -1,7 +1,7 @@
 """The test double's host-only interfaces: bridges with VirtualBox's names.
 
-The machine that runs the tests has an address on them, as with VirtualBox, so it reaches the
-guests' host-only addresses.
+As with VirtualBox, the test machine has an address on them and can reach the guests'
+host-only addresses.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _ip(*words: str) -> None:
 
 
 def listing(store: Store) -> str:
-    """What `list hostonlyifs` says."""
+    """The output of `list hostonlyifs`."""
     blocks = [
         f"Name:            {each.name}\n"
         f"GUID:            786f6276-656e-4074-8000-0a002700000{number}\n"

@@ -1,4 +1,4 @@
-"""The test double's subcommands that make, run and end machines."""
+"""The test double's subcommands that create, start and stop machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.vagrant.double import qemu
 from tests.vagrant.double.registry import DoubleError, Nic, Registry, Store, Vm
 
-# Options that change nothing a guest of the tests could see.
+# Options without an effect on the guests of the tests.
 _NO_EFFECT = (
     "--nictype",
     "--cableconnected",
@@ -89,7 +89,7 @@ def modifyvm(store: Store, words: list[str]) -> str:
 
 
 def _modify(registry: Registry, vm: Vm, words: list[str]) -> int:
-    """Carries out the first option of `words`; returns how many words it was."""
+    """Apply the first option of `words`. Returns the number of words that it used."""
     option, value = words[0], words[1]
     name = option.rstrip("0123456789")
     number = option[len(name) :]

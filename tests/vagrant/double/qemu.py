@@ -1,4 +1,4 @@
-"""Running, stopping and saving a machine of the test double with QEMU."""
+"""Start, stop and save a machine of the test double with QEMU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from tests.vagrant.double.registry import DoubleError, Vm
 
 CMDLINE = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"
-# One disk image and its guest kernel come with the box; linked clones use their master's.
+# The box contains one disk image and its guest kernel. Linked clones use those of their master.
 KERNEL, INITRD = "vmlinuz", "initrd"
 
 
@@ -29,7 +29,7 @@ def image(*words: str) -> None:
 
 
 def running(vm: Vm) -> bool:
-    """Whether the machine's own process lives, not another one that got its number."""
+    """Whether the machine's process runs, and not another process with the same id."""
     try:
         return vm.uuid.encode() in Path(f"/proc/{vm.pid}/cmdline").read_bytes()
     except OSError:
@@ -37,7 +37,7 @@ def running(vm: Vm) -> bool:
 
 
 def start(vm: Vm) -> None:
-    """Starts the machine, where a snapshot was restored from its saved memory; sets its pid."""
+    """Start the machine, from its saved memory if a snapshot was restored. Sets its pid."""
     (vm.path / "qmp").unlink(missing_ok=True)
     with (vm.path / "qemu.log").open("wb") as log:
         process = subprocess.Popen(
@@ -90,7 +90,7 @@ def _command(vm: Vm) -> list[str]:
 
 
 def _forward(rule: str) -> str:
-    """VirtualBox's `ssh,tcp,127.0.0.1,2222,,22` in QEMU's words."""
+    """VirtualBox's `ssh,tcp,127.0.0.1,2222,,22` in QEMU's syntax."""
     _name, protocol, address, port, _guest, guest_port = rule.split(",")
     return f",hostfwd={protocol}:{address}:{port}-:{guest_port}"
 
@@ -107,7 +107,7 @@ def _mac(digits: str) -> str:
 
 
 def stop(vm: Vm) -> None:
-    """Pulls the plug."""
+    """End the machine at once."""
     if running(vm):
         os.kill(vm.pid, signal.SIGKILL)
     while running(vm):
@@ -116,7 +116,7 @@ def stop(vm: Vm) -> None:
 
 
 class Monitor:
-    """QEMU's control socket; raises OSError where the machine does not listen (yet)."""
+    """QEMU's control socket. Raises OSError if the machine does not listen (yet)."""
 
     def __init__(self, vm: Vm) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -127,7 +127,7 @@ class Monitor:
         self._ask("qmp_capabilities")
 
     def human(self, line: str) -> str:
-        """The answer to a line of the human monitor; it is empty where all went well."""
+        """The answer to a command of the human monitor. It is empty on success."""
         return str(self._ask("human-monitor-command", **{"command-line": line}))
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class Monitor:
 
 
 def monitor(vm: Vm, line: str) -> None:
-    """Has the running machine do something; raises DoubleError where it says anything back."""
+    """Send a command to the running machine. Raises DoubleError if it returns an answer."""
     control = Monitor(vm)
     try:
         if said := control.human(line).strip():

@@ -1,4 +1,4 @@
-"""What the test double knows: its machines, their snapshots and the host-only interfaces."""
+"""The data of the test double: machines, snapshots and host-only interfaces."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from filelock import FileLock
 
 
 class DoubleError(Exception):
-    """What VBoxManage would say after `VBoxManage: error: `."""
+    """The text that VBoxManage prints after `VBoxManage: error: `."""
 
 
 @dataclass
 class Snapshot:
-    """`live`: taken of a running machine, so it holds the memory too."""
+    """`live`: taken from a running machine, so it includes the memory."""
 
     uuid: str
     name: str
@@ -75,7 +75,7 @@ class Registry:
     interfaces: list[Interface] = field(default_factory=list)
 
     def vm(self, key: str) -> Vm:
-        """The machine of that name or UUID."""
+        """The machine with that name or UUID."""
         for vm in self.vms.values():
             if key in (vm.uuid, vm.name):
                 return vm
@@ -106,7 +106,7 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[Registry]:
-        """The registry, written back unless the block raises."""
+        """Load the registry and write it back unless the block raises."""
         with self._lock:
             registry = self._load()
             yield registry

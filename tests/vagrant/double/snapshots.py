@@ -23,7 +23,7 @@ def snapshot(store: Store, words: list[str]) -> str:
 
 def _list(vm: Vm) -> str:
     if not vm.snapshots:
-        # VBoxManage says this on its standard output, with status 1.
+        # VBoxManage prints this on stdout and ends with status 1.
         raise DoubleError("This machine does not have any snapshots")
     lines = []
     for number, each in enumerate(vm.snapshots):

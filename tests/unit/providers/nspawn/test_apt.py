@@ -1,4 +1,4 @@
-"""This machine's way to its packages: which of its sources a host gets, and how it goes out."""
+"""This machine's package sources: which ones a host gets, and through which proxy and ports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labctl.errors import MachineLacks
 from labctl.providers.nspawn import apt
 from labctl.providers.nspawn.apt import AptSetup, machine_setup
 
-# As the installer of Debian 12 writes it, with the usual company beside it.
+# As the installer of Debian 12 writes it, with the usual additional files.
 DEBIAN_12 = """
 #deb cdrom:[Debian GNU/Linux 12.5.0 _Bookworm_ - Official amd64 NETINST]/ bookworm main
 
@@ -58,7 +58,7 @@ KEY = "[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]"
 
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An /etc with apt/ and os-release; apt itself is asked through a configuration of its own."""
+    """An /etc with apt/ and os-release. apt reads it through its own configuration."""
     (tmp_path / "apt" / "sources.list.d").mkdir(parents=True)
     (tmp_path / "certificates").mkdir()
     monkeypatch.setattr(apt, "_APT", tmp_path / "apt")
@@ -74,7 +74,7 @@ def release(etc: Path, suite: str) -> None:
 
 
 def settings(etc: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """What a stand-in for apt-config(8) says, in the form of the real one."""
+    """The output of a stand-in for apt-config(8), in the real format."""
     (etc / "bin").mkdir(exist_ok=True)
     (etc / "bin" / "apt-config").write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
     (etc / "bin" / "apt-config").chmod(0o755)
@@ -187,7 +187,7 @@ def test_the_machines_proxy_is_reached_from_the_lab(
         'Acquire::http::Proxy "http://name:word@127.0.0.1:3142/";',
     ]
     assert "http://name:word@192.168.56.1:3142/" in setup.conf(machine="192.168.56.1")
-    # It is a port of this machine, not of the world outside.
+    # The port is on this machine, not outside.
     assert (setup.outward_ports, setup.machine_proxy_port) == ((80, 443), 3142)
 
 

@@ -1,4 +1,4 @@
-"""Mount points are found by the name their folder really has."""
+"""Mount points are found by the real names of their folders."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from labctl.providers.nspawn.mounts import _mount_points
 
 
 def as_the_kernel_writes(path: str) -> str:
-    """fs/proc_namespace.c mangles space, tab, line end, backslash and #."""
+    """fs/proc_namespace.c escapes space, tab, line end, backslash and #."""
     return "".join(f"\\{ord(char):03o}" if char in " \t\n\\#" else char for char in path)
 
 
-# The kernel writes every other byte as it is: a carriage return, an ideographic space.
+# The kernel does not change other bytes, such as a carriage return or an ideographic space.
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters="\0/")
     | st.sampled_from(" \t\n\\#\r\u3000\u2028"),
@@ -59,7 +59,7 @@ assert not is_mounted(folder / "root")
 assert standing_on(folder / "low") == []
 assert (folder / "up" / "file").read_text() == "above"
 """
-    # In a mount namespace of its own, so that nothing stays; root need be nobody here.
+    # Use a separate mount namespace, so that no mount remains. This does not need root.
     own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     subprocess.run([*own, sys.executable, "-c", script, str(folder)], check=True)
     assert (folder / "low" / "file").read_text() == "below"

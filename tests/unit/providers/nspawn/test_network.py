@@ -1,4 +1,4 @@
-"""The packet filter: what nft(8) reads, and what it never lets through."""
+"""The packet filter: nft(8) accepts it, and it never allows forbidden traffic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WAYS_OUT = st.none() | st.builds(
 
 
 def accepted_ports(rules: str) -> set[int]:
-    """Every TCP port that some rule accepts."""
+    """Every TCP port that a rule accepts."""
     found: set[int] = set()
     for one, several in re.findall(r"tcp dport (?:(\d+)|\{ ([\d, ]+) \}) accept", rules):
         found.update(int(port) for port in (one or several).split(","))
@@ -39,7 +39,7 @@ def accepted_ports(rules: str) -> set[int]:
 def test_mail_never_leaves_whatever_ports_are_asked_for(way_out: WayOut | None) -> None:
     rules = LAB.rules(way_out)
     assert 25 not in accepted_ports(rules)
-    # The first word about what goes outward is that port 25 is dropped.
+    # The first rule for outgoing traffic drops port 25.
     outward = rules[rules.index("chain outward") : rules.index("chain forward")]
     lines = [line.strip() for line in outward.splitlines()]
     assert lines[1] == "tcp dport 25 drop"
@@ -59,7 +59,7 @@ def test_a_closed_net_lets_nothing_out() -> None:
 
 
 def nft(*words: str, rules: str) -> subprocess.CompletedProcess[str]:
-    """The real nft, in a network namespace of its own where we are root."""
+    """Run the real nft as root of a separate network namespace."""
     own = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
     return subprocess.run([*own, *words], input=rules, capture_output=True, text=True, check=False)
 
@@ -76,7 +76,7 @@ def nft(*words: str, rules: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_the_real_nft_takes_the_rules_once_and_again(way_out: WayOut | None) -> None:
-    # Twice in one namespace: the second replaces the first as a whole.
+    # Load it twice in one namespace: the second table replaces the first.
     script = (
         'rules=$(cat); for each in 1 2; do printf %s "$rules" | nft -f -; done; nft list ruleset'
     )

@@ -1,4 +1,4 @@
-"""A layer is whole only as it was built: no file cut, changed, gone or added since."""
+"""A layer is valid only in its original state: no file truncated, changed, removed or added."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ["etc/a b", "etc/line\nend", "etc/日本", "etc/passwd"]
 
 @pytest.fixture
 def layer(tmp_path: Path) -> Path:
-    """A layer as the image leaves it: sealed in the folder it was built in, then renamed."""
+    """A layer as the image build leaves it: sealed in its build folder, then renamed."""
     work = tmp_path / ".build-os-1"
     (work / "etc").mkdir(parents=True)
     for name in NAMES:
@@ -40,7 +40,7 @@ def lead_elsewhere(layer: Path) -> None:
 
 
 def test_a_copy_is_whole_too(layer: Path) -> None:
-    # A folder that once had many files stays large; its copy is small.
+    # A folder that had many files keeps its size; a copy of it is small.
     for number in range(2000):
         (layer / "etc" / f"{number:0100}").touch()
     for number in range(2000):

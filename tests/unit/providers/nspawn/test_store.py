@@ -1,4 +1,4 @@
-"""Layers and the book of them: killed at any moment, the lab stands on layers that exist."""
+"""Layers and their book: after a kill at any moment, all layers of the lab exist."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NAMES = ("os", "dns", "packages", "ready", "before-reset-1")
 
 
 class Killed(BaseException):
-    """SIGKILL at this point: nothing after it happens, no `except Exception` sees it."""
+    """Stands for SIGKILL: nothing runs after it, and `except Exception` does not catch it."""
 
 
 class Machine:
-    """What survives a kill: the folder. The verbs are the provider's, step by step."""
+    """The folder, which survives a kill, and the provider's operations as single steps."""
 
     def __init__(self, folder: Path) -> None:
         self.store = LayerStore(folder)
@@ -72,7 +72,7 @@ class Machine:
         return found
 
     def stands(self) -> None:
-        """Every layer that the book names is there, for both hosts."""
+        """Every layer in the book exists, for both hosts."""
         book = self.store.read()
         if book is None:
             return
@@ -110,7 +110,7 @@ def test_killed_between_any_two_steps_the_lab_stands(
     for (verb, *words), killed_at in operations:
         go(getattr(machine, verb)(*words), killed_at)
         machine.stands()
-    # One more write sweeps whatever the kills left: no layer is there that nothing names.
+    # One more write removes what the kills left: no unnamed layer remains.
     machine.store.write(machine.book())
     stacks = [machine.book().current, *(each.stack for each in machine.book().checkpoints)]
     named = {layer for stack in stacks for layer in stack.layers}
@@ -118,7 +118,7 @@ def test_killed_between_any_two_steps_the_lab_stands(
 
 
 def go(steps: Iterator[None], killed_at: int | None) -> None:
-    """Runs the steps, as far as the kill."""
+    """Run the steps up to the kill."""
     for number, _step in enumerate(steps):
         if number == killed_at:
             return
@@ -144,7 +144,7 @@ def test_killed_within_a_write_the_lab_stands(
         with pytest.raises(Killed):
             go(machine.drop("before-reset-1"), None)
     machine.stands()
-    # Before the rename it is the old book, whole; after it the new one.
+    # Before the rename the old book is complete, after it the new one.
     kept = {each.name for each in machine.book().checkpoints}
     assert kept == {each.name for each in before.checkpoints} - (
         {"before-reset-1"} if point == "rmtree" else set()

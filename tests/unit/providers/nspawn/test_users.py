@@ -1,4 +1,4 @@
-"""The hosts' user ids on this machine: a range that is nobody else's."""
+"""The user ids of the hosts on this machine: a range that nothing else uses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def subuid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_the_range_is_one_that_systemd_nspawn_can_give_files_to() -> None:
-    # nspawn-patch-uid.c: the lower 16 bits stay what they are.
+    # nspawn-patch-uid.c keeps the lower 16 bits.
     assert users.FIRST % users.COUNT == 0
     assert users.COUNT == 0x10000
-    # https://systemd.io/UIDS-GIDS/: above what it picks for containers, below a sign bit.
+    # https://systemd.io/UIDS-GIDS/: above systemd's own container range, below the sign bit.
     assert users.RANGE.start > 0x6FFF_FFFF
     assert users.RANGE.stop <= 0x7FFE_0000
 

@@ -1,4 +1,4 @@
-"""Vagrant's machine-readable output, as recorded from Vagrant 2.3.4, and what errors mean."""
+"""Vagrant's machine-readable output, recorded from Vagrant 2.3.4, and the meaning of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Vagrantfile is told to make."""
+"""The data that the Vagrantfile reads."""
 
 from __future__ import annotations
 

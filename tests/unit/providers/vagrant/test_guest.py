@@ -1,4 +1,4 @@
-"""What is read from a machine, and the rules it gets for its way out."""
+"""What labctl reads from a machine, and the rules for its outgoing traffic."""
 
 from __future__ import annotations
 
