@@ -1,4 +1,4 @@
-"""Postfix's log lines are read right, whichever version and time stamp wrote them."""
+"""Postfix's log lines are parsed correctly for every version and time stamp format."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -89,7 +89,7 @@ def test_bounces_name_their_reason_and_the_notice_to_the_sender(name: str) -> No
     bounced = [attempt for attempt in attempts(name) if attempt.status == "bounced"]
     assert [attempt.dsn for attempt in bounced] == ["5.1.1", "5.1.1", "5.4.4"]
     remote, local, unknown_host = (attempt.detail for attempt in bounced)
-    # A reason has brackets of its own.
+    # The reason itself contains parentheses.
     assert remote.endswith("(in reply to RCPT TO command)")
     assert local == 'unknown user: "nosuch"'
     assert unknown_host.startswith("unable to look up host nohost.example1.jp")

@@ -1,4 +1,4 @@
-"""A host's own record of its stream says what sendmail answered, also after a power cut."""
+"""The record on a host shows sendmail's answers, even after a power cut."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_refusal_whose_text_looks_like_an_answer_is_one_message() -> None:
 
 
 def send(record: Path, last: int, sendmail: str) -> str:
-    """Runs the host's own script up to message `last`, with another program for sendmail."""
+    """Run the script of the host up to message `last`, with another program as sendmail."""
     script = _SEND.text.replace("/usr/sbin/sendmail", f"sh -c '{sendmail}' sh")
     words = [str(record), str(last), *AROUND, "user1@example1.jp", "user2@example2.jp", "0"]
     subprocess.run(["sh", "-c", script, "sh", *words], check=True)
@@ -70,7 +70,7 @@ def test_the_script_records_what_sendmail_answers(tmp_path: Path) -> None:
 
 
 def test_the_script_never_sends_a_number_again(tmp_path: Path) -> None:
-    """Message 2 was begun when the power went: nobody knows whether it was accepted."""
+    """Message 2 was started when the power was cut, so its result is unknown."""
     record = tmp_path / "quiet"
     record.write_text("begin 1\nend 1 0 \nbegin 2\n", encoding="utf-8")
     found = answers(send(record, 3, f'grep Message-ID >>"{tmp_path}/mail"'))
