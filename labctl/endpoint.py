@@ -13,7 +13,9 @@ class Endpoint:
     `user` is root or may `sudo` without a password. With a `proxy_command` (a list of words),
     SSH speaks to that command's standard input and output instead of to `address` and `port`;
     the address is then only the name under which the host key is pinned. With `netns`, the
-    lab's addresses exist in that network namespace of this machine only: see labctl.dial.
+    lab's addresses exist in that network namespace of this machine only: see labctl.dial. A
+    `neighbour` is a command that runs the words after it on a machine in the lab's network that
+    is none of its hosts.
     """
 
     host: str
@@ -24,3 +26,4 @@ class Endpoint:
     known_hosts: Path
     proxy_command: tuple[str, ...] = ()
     netns: Path | None = None
+    neighbour: tuple[str, ...] = ()

@@ -32,6 +32,8 @@ class Tunnel:
 
     def __init__(self, argv: Sequence[str], *, pumped: bool = sys.platform == "win32") -> None:
         self.socket, theirs = socket.socketpair()
+        # What the command wrote to standard error, known when it is closed.
+        self.said = ""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         try:
             self._process = self._start(argv, theirs, pumped=pumped)
@@ -60,12 +62,11 @@ class Tunnel:
             self._process.wait(0.5)
         self._process.kill()
         self._process.wait()
-        if self._errors.closed:
-            return ""
-        self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip()
-        self._errors.close()
-        return said
+        if not self._errors.closed:
+            self._errors.seek(0)
+            self.said = self._errors.read().decode(errors="replace").strip()
+            self._errors.close()
+        return self.said
 
 
 def _to_command(process: Popen[bytes], theirs: socket.socket) -> None:

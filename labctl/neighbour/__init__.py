@@ -1,0 +1,105 @@
+"""Connections that a neighbour of the hosts makes for labctl.
+
+A lab on another machine has addresses that exist only there. Its provider then names a command
+that runs words on a machine in the lab's network, which is none of the hosts: what it reaches
+has passed the host's firewall from outside, as a mail client would.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any, Self
+
+from labctl.scripts import Script
+from labctl.tunnel import Tunnel
+
+# Seconds for the command to begin: it may have to log in to a server far away.
+_START_SECONDS = 15.0
+_STARTED, _CONNECTED = b".", b"+"
+
+
+class Plug(socket.socket):
+    """One end of a connection; closing it ends the command that carries the connection."""
+
+    def __init__(self, tunnel: Tunnel) -> None:
+        super().__init__(fileno=tunnel.socket.detach())
+        self._tunnel = tunnel
+
+    def close(self) -> None:
+        super().close()
+        # An open file on the socket, as smtplib has one, keeps the socket itself open.
+        if self.fileno() == -1:
+            self._tunnel.close()
+
+
+def tcp(neighbour: Sequence[str], address: str, port: int, timeout: float) -> socket.socket:
+    """Connect from the neighbour to an address; see labctl.dial.tcp.
+
+    Raises:
+        OSError: ConnectionRefusedError if nobody listens, TimeoutError if nobody answers.
+    """
+    plug = _begin(neighbour, "tcp", address, port)
+    try:
+        plug.settimeout(timeout)
+        if plug.recv(1) != _CONNECTED:
+            raise ConnectionRefusedError(f"{address}:{port}")
+    except BaseException:
+        plug.close()
+        raise
+    return plug
+
+
+def _begin(neighbour: Sequence[str], protocol: str, address: str, port: int) -> Plug:
+    relay = Script("labctl.neighbour", "relay.bash").text
+    tunnel = Tunnel([*neighbour, "bash", "-c", relay, "bash", protocol, address, str(port)])
+    plug = Plug(tunnel)
+    plug.settimeout(_START_SECONDS)
+    try:
+        started = plug.recv(1)
+    except TimeoutError:
+        started = b""
+    if started != _STARTED:
+        plug.close()
+        raise OSError(tunnel.said or f"{address}:{port}")
+    return plug
+
+
+class UdpPlug:
+    """What dns.query.udp takes for an unconnected UDP socket. It does not block."""
+
+    family = socket.AF_INET
+
+    def __init__(self, neighbour: Sequence[str]) -> None:
+        self._neighbour = neighbour
+        self._plug: Plug | None = None
+        self._peer: tuple[str, int] = ("", 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._plug is not None:
+            self._plug.close()
+
+    def fileno(self) -> int:
+        return self._plug.fileno() if self._plug is not None else -1
+
+    def sendto(self, data: bytes, peer: Any) -> int:
+        """Send one datagram; each goes through a command of its own."""
+        self.close()
+        self._peer = (str(peer[0]), int(peer[1]))
+        self._plug = _begin(self._neighbour, "udp", *self._peer)
+        self._plug.setblocking(False)
+        return self._plug.send(data)
+
+    def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
+        if self._plug is None:
+            raise BlockingIOError
+        data = self._plug.recv(size)
+        if not data:
+            raise ConnectionRefusedError(f"{self._peer[0]}:{self._peer[1]}")
+        return data, self._peer
