@@ -24,6 +24,8 @@ say listens ss -ltnH 'sport = :25'
 say written stat -c %Y "$cf"
 qmgr=$(pgrep -o -x qmgr || :)
 if [ -n "$qmgr" ]; then
-  age=$(ps -o etimes= -p "$qmgr")
+  # Against a process of this moment, and not by ps: in a container that has lxcfs, the uptime
+  # that ps takes is the container's own, while processes count from the machine's start.
+  age=$((($(cut -d ' ' -f 22 /proc/self/stat) - $(cut -d ' ' -f 22 "/proc/$qmgr/stat")) / 100))
   say started echo $(($(date +%s) - age))
 fi
