@@ -13,6 +13,7 @@ from labctl.providers.base import ProviderClass
 _PROVIDERS = {
     "vagrant": "labctl.providers.vagrant:VagrantProvider",
     "nspawn": "labctl.providers.nspawn:NspawnProvider",
+    "incus": "labctl.providers.incus:IncusProvider",
 }
 
 

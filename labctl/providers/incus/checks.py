@@ -1,0 +1,249 @@
+"""What this machine, and the Incus server that it speaks to, need for labs.
+
+The first checks ask the server through the client, from any machine. The others look at the
+server's kernel: they are known only on the server itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.machine import Machine
+from labctl.providers.checks import Check
+from labctl.providers.incus.client import Incus
+from labctl.providers.incus.image import can_build
+from labctl.providers.incus.options import IncusOptions
+
+INSTALL_PAGE = "https://linuxcontainers.org/incus/docs/main/installing/"
+_OLDEST = (6, 0)
+_LINUX = ("linux",)
+# Each host's systemd and services hold about 12; the limit is for each user of the machine.
+_INOTIFY = 1024
+_KEYS = 200
+_SUBUIDS = 65_536 * 3
+_INSTALL = {
+    "debian": commands("sudo apt-get install incus-client"),
+    "ubuntu": commands("sudo apt-get install incus-client"),
+    "darwin": commands("brew install incus"),
+    "win32": commands("winget install LinuxContainers.Incus"),
+}
+
+
+def checks(server: Incus, options: IncusOptions, edition: str) -> tuple[Check, ...]:
+    """The checks, in the order in which to mend what is lacking."""
+    local = partial(_if_local, server)
+    return (
+        Check("client", client_there),
+        Check("server", partial(server_answers, server)),
+        Check("pool", partial(pool_fits, server, options.pool)),
+        Check("image", partial(image_there, server, edition), quick=False),
+        Check("members", partial(members_online, server), quick=False),
+        Check("lxcfs", local("lxcfs", lxcfs_mounted), quick=False, systems=_LINUX),
+        Check("subuid", local("subuid", subuids_enough), quick=False, systems=_LINUX),
+        Check("controllers", local("controllers", controllers_there), quick=False, systems=_LINUX),
+        Check("inotify", local("inotify", inotify_enough), quick=False, systems=_LINUX),
+        Check("keys", local("keys", keys_enough), quick=False, systems=_LINUX),
+        Check("forwarding", local("forwarding", forwarding_open), quick=False, systems=_LINUX),
+    )
+
+
+def client_there(machine: Machine) -> Diagnosis:
+    if machine.program("incus") is None:
+        return lacking(
+            "client",
+            _("the program {name} is not installed", name="incus"),
+            _("labctl speaks to Incus through it"),
+            _INSTALL.get(machine.distribution or machine.system, INSTALL_PAGE),
+        )
+    return found("client", "incus")
+
+
+def server_answers(server: Incus, machine: Machine) -> Diagnosis:
+    """The server answers, trusts this client and is new enough."""
+    answer = _ask(server, machine, "")
+    why = _("it makes and runs the hosts")
+    if not answer:
+        mend = commands(
+            "incus remote list",
+            "incus remote add NAME TOKEN",
+            text=_("the server's administrator makes a token: incus config trust add NAME"),
+        )
+        return lacking(
+            "server", _("Incus does not answer ({remote})", remote=server.title), why, mend
+        )
+    if answer.get("auth") != "trusted":
+        mend = commands("incus remote add NAME TOKEN")
+        text = _("Incus does not trust this client ({remote})", remote=server.title)
+        return lacking("server", text, why, mend)
+    version = str(answer["environment"]["server_version"])
+    if _numbers(version) < _OLDEST:
+        return lacking(
+            "server", _("Incus {version} is too old", version=version), why, INSTALL_PAGE
+        )
+    return found("server", f"Incus {version} ({server.title})")
+
+
+def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
+    pools = _ask(server, machine, "/storage-pools?recursion=1")
+    drivers = {each["name"]: each["driver"] for each in pools or ()}
+    chosen = wanted or (next(iter(drivers)) if len(drivers) == 1 else "default")
+    driver = drivers.get(chosen)
+    text = _("storage pool {name}: {driver}", name=chosen, driver=driver or _("absent"))
+    create = commands(f"incus storage create {server.name(chosen)} btrfs size=50GiB")
+    match driver:
+        case None:
+            return lacking("pool", text, _("the hosts' disks are in it"), create)
+        case "btrfs":
+            return found("pool", text)
+        case "zfs":
+            why = _("it goes back only to the latest checkpoint, unless that one is removed")
+            return warning("pool", text, why, create)
+        case _:
+            why = _("every host and every checkpoint is a whole copy there: slow and large")
+            return warning("pool", text, why, create)
+
+
+def image_there(server: Incus, edition: str, machine: Machine) -> Diagnosis:
+    alias = f"labctl-{edition}"
+    if _ask(server, machine, f"/images/aliases/{alias}"):
+        return found("image", _("the server has the image {name}", name=alias))
+    if can_build():
+        return found("image", _("the image {name} is built by the first up", name=alias))
+    return lacking(
+        "image",
+        _("the server has no image for the edition {name}", name=edition),
+        _("the hosts are made of it"),
+        commands(
+            "sudo labctl up --provider incus",
+            text=_("a Linux machine with root builds it and puts it there"),
+        ),
+    )
+
+
+def members_online(server: Incus, machine: Machine) -> Diagnosis:
+    if not (_ask(server, machine, "/cluster") or {}).get("enabled"):
+        return found("members", _("one server, no cluster"))
+    members = _ask(server, machine, "/cluster/members?recursion=1") or []
+    down = [each["server_name"] for each in members if each["status"] != "Online"]
+    if not down:
+        return found("members", _("{count} members, all online", count=len(members)))
+    return warning(
+        "members",
+        _("members that do not answer: {names}", names=", ".join(down)),
+        _("their labs cannot be reached, and no lab with a network of its own can be made"),
+        commands(f"incus cluster list {server.name()}".rstrip()),
+    )
+
+
+def lxcfs_mounted(machine: Machine) -> Diagnosis:
+    mounts = machine.read("/proc/self/mounts") or ""
+    if " fuse.lxcfs " in mounts:
+        return found("lxcfs", _("lxcfs is mounted"))
+    return warning(
+        "lxcfs",
+        _("lxcfs is not mounted"),
+        _("without it a host shows the server's memory and load as its own"),
+        commands("sudo apt-get install lxcfs"),
+    )
+
+
+def subuids_enough(machine: Machine) -> Diagnosis:
+    """Every host has user ids of its own, from root's ranges in subuid(5)."""
+    lines = [line.split(":") for line in (machine.read("/etc/subuid") or "").splitlines()]
+    count = sum(int(line[2]) for line in lines if line[0] in ("root", "0") and len(line) == 3)
+    text = _("{count} subordinate user ids for root", count=count)
+    if count >= _SUBUIDS:
+        return found("subuid", text)
+    mend = commands(
+        "sudo usermod --add-subuids 1000000-1001000000 --add-subgids 1000000-1001000000 root"
+    )
+    return lacking("subuid", text, _("each host needs 65536 of its own"), mend)
+
+
+def controllers_there(machine: Machine) -> Diagnosis:
+    """The kernel can limit the memory and the number of processes of a host."""
+    unified = (machine.read("/sys/fs/cgroup/cgroup.controllers") or "").split()
+    # /proc/cgroups: name, hierarchy, number of groups, whether it is enabled.
+    legacy = [line.split() for line in (machine.read("/proc/cgroups") or "").splitlines()]
+    on = {*unified, *(words[0] for words in legacy if words and words[-1] == "1")}
+    lack = sorted({"memory", "pids"} - on)
+    if not lack:
+        return found("controllers", _("memory and processes of a host can be limited"))
+    return lacking(
+        "controllers",
+        _("control groups that are missing: {names}", names=", ".join(lack)),
+        _("one host could take all of the server"),
+        _("boot the server with the kernel parameter cgroup_enable={names}", names=",".join(lack)),
+    )
+
+
+def inotify_enough(machine: Machine) -> Diagnosis:
+    name = "fs.inotify.max_user_instances"
+    limit = int(machine.read("/proc/sys/fs/inotify/max_user_instances") or 0)
+    text = f"{name} = {limit}"
+    if limit >= _INOTIFY:
+        return found("inotify", text)
+    why = _("the hosts' systemd share it; a class of 30 needs 8192")
+    return warning("inotify", text, why, commands(f"sudo sysctl {name}=8192"))
+
+
+def keys_enough(machine: Machine) -> Diagnosis:
+    limit = int(machine.read("/proc/sys/kernel/keys/maxkeys") or 0)
+    text = f"kernel.keys.maxkeys = {limit}"
+    if limit >= _KEYS:
+        return found("keys", text)
+    why = _("each host keeps keys of its own in the kernel")
+    return warning("keys", text, why, commands("sudo sysctl kernel.keys.maxkeys=2000"))
+
+
+def forwarding_open(machine: Machine) -> Diagnosis:
+    """Another firewall on the server may drop what a bridge forwards (Docker's does)."""
+    filtered = (machine.read("/proc/sys/net/bridge/bridge-nf-call-iptables") or "0").strip()
+    policy = machine.ask("iptables", "-S", "FORWARD")
+    if filtered == "1" and "-P FORWARD DROP" in policy:
+        return lacking(
+            "forwarding",
+            _("the server's firewall drops what bridges forward"),
+            _("the hosts of a lab do not reach each other"),
+            commands("sudo sysctl net.bridge.bridge-nf-call-iptables=0"),
+        )
+    return found("forwarding", _("bridges forward"))
+
+
+def _if_local(
+    server: Incus, code: str, look: Callable[[Machine], Diagnosis]
+) -> Callable[[Machine], Diagnosis]:
+    def ask(machine: Machine) -> Diagnosis:
+        if _is_local(server, machine):
+            return look(machine)
+        return unknown(code, _("known on the server only: run labctl doctor there"))
+
+    return ask
+
+
+def _is_local(server: Incus, machine: Machine) -> bool:
+    remotes = _read(machine.ask("incus", "remote", "list", "--format", "json")) or {}
+    name = server.remote or machine.ask("incus", "remote", "get-default").strip()
+    return str(remotes.get(name, {}).get("Addr", "")).startswith("unix:")
+
+
+def _ask(server: Incus, machine: Machine, path: str) -> Any:
+    return _read(machine.ask("incus", "query", server.name(f"/1.0{path}")))
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

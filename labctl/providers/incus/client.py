@@ -1,0 +1,174 @@
+"""The `incus` command line client: the only way in which labctl speaks to a server.
+
+The client brings remotes, certificates and tokens. `incus query` sends one request of Incus's
+REST API and prints the answer's JSON (https://linuxcontainers.org/incus/docs/main/rest-api/).
+Every call has a time limit: a cluster without a majority of its members does not answer at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from labctl.errors import CommandFailed, LabError, MachineLacks
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.quote import shell_line
+from labctl.run import Completed, run
+from labctl.scripts import Script
+
+_PACKAGE = "labctl.providers.incus"
+
+# Seconds. The first request after a member failed takes 10 s until the cluster gives it up.
+PATIENCE = 30.0
+LONG = 600.0
+
+_NOT_THERE = re.compile(r"not found|doesn't exist|No such object", re.IGNORECASE)
+_UNREACHABLE = re.compile(
+    r"connection refused|no such host|no route to host|i/o timeout|connect: |dial (unix|tcp)"
+    r"|The (local )?(remote|Incus daemon) .*(reachable|running)|deadline exceeded",
+    re.IGNORECASE,
+)
+_UNTRUSTED = re.compile(r"not authorized|Forbidden|certificate|permission denied", re.IGNORECASE)
+
+
+class NotThere(LabError):
+    """The server has no object of that name."""
+
+
+@dataclass(frozen=True)
+class Incus:
+    """The client, for one remote and one project; both may be "" for the client's defaults."""
+
+    remote: str = ""
+    project: str = ""
+
+    def of(self, project: str) -> Incus:
+        """The same server, another project."""
+        return Incus(self.remote, project)
+
+    @property
+    def title(self) -> str:
+        """The server's name in messages."""
+        return self.remote or _("the default remote")
+
+    def name(self, thing: str = "") -> str:
+        """A thing's name with its remote in front, as most subcommands take it."""
+        return f"{self.remote}:{thing}" if self.remote else thing
+
+    def get(
+        self, *path: str, query: Mapping[str, str] | None = None, timeout: float = PATIENCE
+    ) -> Any:
+        """The answer's metadata to a GET; raises NotThere, MachineLacks or LabError."""
+        return json.loads(self._query("GET", path, query or {}, None, timeout))
+
+    def has(self, *path: str) -> bool:
+        try:
+            self.get(*path)
+        except NotThere:
+            return False
+        return True
+
+    def send(
+        self,
+        method: str,
+        *path: str,
+        data: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
+    ) -> None:
+        """Send a request that changes something, and wait until the server has done it."""
+        self._query(method, path, query or {}, data or {}, timeout)
+
+    def _query(
+        self,
+        method: str,
+        path: Sequence[str],
+        parameters: Mapping[str, str],
+        data: Mapping[str, Any] | None,
+        timeout: float,
+    ) -> str:
+        if self.project:
+            parameters = {"project": self.project, **parameters}
+        url = "/".join(["/1.0", *(quote(part, safe="@") for part in path)])
+        url += f"?{urlencode(parameters)}" if parameters else ""
+        words = ["incus", "query", "--request", method]
+        if data is not None:
+            words += ["--wait", "--data", json.dumps(data)]
+        return self._run([*words, self.name(url)], timeout=timeout).stdout
+
+    def command(
+        self, *words: str, stdin: str | None = None, timeout: float = PATIENCE
+    ) -> Completed:
+        """Run a subcommand of the client; raises what `get` raises."""
+        where = ["--project", self.project] if self.project else []
+        return self._run(["incus", words[0], *where, *words[1:]], stdin=stdin, timeout=timeout)
+
+    def _run(self, argv: Sequence[str], *, timeout: float, stdin: str | None = None) -> Completed:
+        try:
+            return run(argv, stdin=stdin, timeout=timeout)
+        except CommandFailed as error:
+            raise self._explained(error, timeout) from error
+
+    def _explained(self, error: CommandFailed, timeout: float) -> LabError:
+        said = error.output.strip().rpartition("Error: ")[2]
+        if error.returncode == 124:
+            return MachineLacks(
+                _("Incus does not answer ({remote})", remote=self.title),
+                cause=_("timed out after {seconds:.0f} s", seconds=timeout),
+                hint=commands(f"incus cluster list {self.name()}".rstrip()),
+            )
+        if _UNREACHABLE.search(said):
+            return MachineLacks(
+                _("Incus cannot be reached ({remote})", remote=self.title),
+                cause=said,
+                hint=commands("labctl doctor", "incus remote list"),
+            )
+        if _UNTRUSTED.search(said):
+            return MachineLacks(
+                _("Incus does not trust this client ({remote})", remote=self.title),
+                cause=said,
+                hint=commands("labctl doctor", "incus remote list"),
+            )
+        kind = NotThere if _NOT_THERE.search(said) else LabError
+        return kind(_("Incus refused a request"), cause=f"{error.command}\n{said}")
+
+    # -- instances --------------------------------------------------------------------------
+
+    def run_in(
+        self,
+        host: str,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        timeout: float = PATIENCE,
+    ) -> Completed:
+        """Run a command as root in an instance, without a terminal and without input."""
+        where = ["--project", self.project] if self.project else []
+        words = ["incus", "exec", self.name(host), *where, "-T", "-n", "--", *argv]
+        return run(words, check=check, timeout=timeout)
+
+    def script_in(
+        self, host: str, name: str, *args: str, check: bool = True, timeout: float = PATIENCE
+    ) -> Completed:
+        """Run one of this package's scripts in an instance; an error shows only its name."""
+        script = Script(_PACKAGE, name)
+        argv = ["sh", "-euc", script.text, "sh", *args]
+        try:
+            return self.run_in(host, argv, check=check, timeout=timeout)
+        except CommandFailed as error:
+            raise CommandFailed(
+                shell_line(["sh", name, *args]), error.returncode, error.output, where=host
+            ) from error
+
+    def push(self, host: str, path: str, text: str, mode: int, uid: int) -> None:
+        """Write a file in an instance, which need not run. The text goes to standard input."""
+        owner = ["--uid", str(uid), "--gid", str(uid), "--mode", f"{mode:04o}"]
+        self.command(
+            "file", "push", "--quiet", "--create-dirs", *owner, "-", self.name(host + path),
+            stdin=text,
+        )  # fmt: skip

@@ -1,0 +1,302 @@
+"""The two or three instances of one lab: their states, shapes and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labctl.errors import CommandFailed, LabError
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.lab import Network
+from labctl.parallel import on_each
+from labctl.providers.incus.client import Incus, NotThere
+from labctl.providers.incus.identity import LAB_NIC, OUT_NIC
+from labctl.providers.incus.options import IncusOptions
+
+NEIGHBOUR = "machine"
+BOOT_SECONDS = 60.0
+HALT_SECONDS = 15
+# Only labctl's own snapshots are ever removed.
+_SNAPSHOT = "labctl-"
+# Not below /run: systemd mounts that a moment after the start.
+_LAYER_PATH = "/mnt/labctl-layer"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an instance is made of besides its files: limits and devices."""
+
+    options: IncusOptions
+    pool: str
+    bridge: str
+    net_open: bool
+
+    @property
+    def config(self) -> dict[str, str]:
+        return {
+            # Each instance has user ids of its own: root in one is nobody in all others.
+            "security.idmap.isolated": "true",
+            "security.guestapi": "false",
+            "limits.memory": f"{self.options.memory}MiB",
+            "limits.processes": str(self.options.processes),
+            # A planned evacuation of the member stops the lab instead of splitting it.
+            "cluster.evacuate": "stop",
+        }
+
+    @property
+    def devices(self) -> dict[str, dict[str, str]]:
+        size = f"{self.options.disk}GiB"
+        found = {
+            "root": {"type": "disk", "path": "/", "pool": self.pool, "size": size},
+            "lab": {"type": "nic", "network": self.bridge, "name": LAB_NIC},
+        }
+        if self.net_open:
+            found["out"] = {
+                "type": "nic",
+                "network": self.options.way_out,
+                "name": OUT_NIC,
+                "security.port_isolation": "true",
+                "security.mac_filtering": "true",
+                "security.ipv4_filtering": "true",
+            }
+        return found
+
+
+class Instances:
+    """The instances called `names` in the client's project."""
+
+    def __init__(self, incus: Incus, names: Sequence[str]) -> None:
+        self._incus = incus
+        self.names = tuple(names)
+
+    def states(self) -> dict[str, str]:
+        """Incus's word for the state of each instance of the project, by name."""
+        found = self._incus.get("instances", query={"recursion": "1"})
+        return {each["name"]: each["status"] for each in found}
+
+    def member(self) -> str:
+        """The cluster member that the hosts are on; "" if there is no cluster."""
+        location = str(self._incus.get("instances", self.names[0])["location"])
+        return "" if location in ("", "none") else location
+
+    def create(self, image: str, shape: Shape, member: str) -> None:
+        target = {"target": member} if member else {}
+
+        def make(name: str) -> None:
+            data = {
+                "name": name,
+                "type": "container",
+                "profiles": [],
+                "source": {"type": "image", "alias": image},
+                "config": shape.config,
+                "devices": shape.devices,
+            }
+            self._incus.send("POST", "instances", data=data, query=target, timeout=300)
+
+        # The first one unpacks the image; the second one copies what is unpacked then.
+        for name in self.names:
+            make(name)
+
+    def create_neighbour(self, image: str, shape: Shape, network: Network, member: str) -> None:
+        """The machine in the lab's network from which labctl dials; see labctl.neighbour.
+
+        It has the address that the edition gives to the machine of labctl, the same image, and
+        no process but one that sleeps: it costs next to no memory.
+        """
+        address = f"{network.machine}/{network.cidr.prefixlen}"
+        raw = f"lxc.init.cmd = /bin/sleep infinity\nlxc.net.0.ipv4.address = {address}\n"
+        closed = replace(shape, net_open=False)
+        data = {
+            "name": NEIGHBOUR,
+            "type": "container",
+            "profiles": [],
+            "source": {"type": "image", "alias": image},
+            "config": {**closed.config, "raw.lxc": raw},
+            "devices": closed.devices,
+        }
+        target = {"target": member} if member else {}
+        self._incus.send("POST", "instances", data=data, query=target, timeout=300)
+
+    def put_in_shape(self, shape: Shape) -> None:
+        """Set limits and devices; what Incus notes itself (volatile.*, image.*) stays."""
+
+        def put(name: str) -> None:
+            found = self._incus.get("instances", name)
+            kept = {k: v for k, v in found["config"].items() if k.startswith(_NOTED)}
+            wanted = {
+                "architecture": found["architecture"],
+                "config": {**kept, **shape.config},
+                "devices": shape.devices,
+                "ephemeral": False,
+                "profiles": [],
+                "description": found["description"],
+            }
+            if any(wanted[key] != found[key] for key in ("config", "devices", "profiles")):
+                self._incus.send("PUT", "instances", name, data=wanted)
+
+        on_each(self.names, put)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """End and delete instances, whichever are there."""
+
+        def delete(name: str) -> None:
+            with suppress(NotThere):
+                self._stop(name)
+                self._incus.send("DELETE", "instances", name, timeout=120)
+
+        on_each(names, delete)
+
+    # -- running ----------------------------------------------------------------------------
+
+    def start(self, names: Iterable[str]) -> None:
+        on_each(names, lambda name: self._change(name, "start"))
+
+    def freeze(self, names: Iterable[str]) -> None:
+        on_each(names, lambda name: self._change(name, "freeze"))
+
+    def thaw(self, names: Iterable[str]) -> None:
+        on_each(names, lambda name: self._change(name, "unfreeze"))
+
+    def kill(self, names: Iterable[str]) -> None:
+        """End instances like pulled plugs; one that does not run is left alone."""
+        on_each(names, self._stop)
+
+    def halt(self, names: Iterable[str]) -> None:
+        """Shut instances down; whichever does not end in time is ended by force."""
+
+        def halt(name: str) -> None:
+            with suppress(LabError):
+                self._change(name, "stop", timeout=HALT_SECONDS)
+                return
+            self._stop(name)
+
+        on_each(names, halt)
+
+    def await_boot(self, name: str) -> None:
+        """Wait until systemd has booted; raises LabError with the console's last lines."""
+        try:
+            self._incus.script_in(name, "await-boot.sh", timeout=BOOT_SECONDS)
+        except CommandFailed as error:
+            raise LabError(
+                _("{host} did not boot", host=name),
+                cause=self._console(name) or error.cause,
+                hint=commands("labctl destroy", "labctl up"),
+            ) from error
+
+    def _console(self, name: str, keep: int = 6) -> str:
+        with suppress(LabError):
+            words = ["console", self._incus.name(name), "--show-log"]
+            lines = self._incus.command(*words).stdout.strip().splitlines()
+            return "\n".join(lines[-keep:])
+        return ""
+
+    def _stop(self, name: str) -> None:
+        try:
+            self._change(name, "stop", force=True)
+        except NotThere:
+            raise
+        except LabError:
+            if self.states().get(name) != "Stopped":
+                raise
+
+    def _change(self, name: str, action: str, **more: object) -> None:
+        data = {"action": action, **more}
+        self._incus.send("PUT", "instances", name, "state", data=data, timeout=60)
+
+    # -- the network ------------------------------------------------------------------------
+
+    def net_changed(self, names: Iterable[str]) -> None:
+        """Let running hosts take up or forget the way out, which was plugged or pulled."""
+        # A host whose networkd is broken keeps what it has: checks tell of that.
+        on_each(
+            names, lambda name: self._incus.script_in(name, "net-changed.sh", OUT_NIC, check=False)
+        )
+
+    # -- package sets -----------------------------------------------------------------------
+
+    def add_layer(self, volume: str, pool: str) -> bool:
+        """Copy a package set into the running hosts; False if a host hides it."""
+        device = {
+            "type": "disk",
+            "pool": pool,
+            "source": volume,
+            "path": _LAYER_PATH,
+            "readonly": "true",
+        }
+
+        def add(name: str) -> bool:
+            self._incus.send("PATCH", "instances", name, data={"devices": {"layer": device}})
+            try:
+                done = self._incus.script_in(name, "add-layer.sh", _LAYER_PATH, timeout=300)
+            finally:
+                self._incus.command("config", "device", "remove", self._incus.name(name), "layer")
+                self._incus.run_in(name, ["rmdir", _LAYER_PATH], check=False)
+            return "hidden" not in done.stdout
+
+        return all(on_each(self.names, add))
+
+    # -- snapshots --------------------------------------------------------------------------
+
+    def snapshot(self, snapshot: str) -> None:
+        on_each(
+            self.names,
+            lambda name: self._incus.send(
+                "POST", "instances", name, "snapshots", data={"name": snapshot}, timeout=300
+            ),
+        )
+
+    def restore(self, snapshot: str) -> None:
+        """Put the stopped instances back, with their limits and devices of then."""
+        on_each(
+            self.names,
+            lambda name: self._incus.send(
+                "PUT", "instances", name, data={"restore": snapshot}, timeout=300
+            ),
+        )
+
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes that each snapshot alone takes, all hosts together; 0 if Incus does not know."""
+        sizes: dict[str, int] = {}
+        for found in on_each(self.names, self._snapshots):
+            for each in found:
+                sizes[each["name"]] = sizes.get(each["name"], 0) + max(0, each.get("size") or 0)
+        return sizes
+
+    def sweep(self, kept: Iterable[str]) -> None:
+        """Remove labctl's own snapshots but these."""
+        wanted = set(kept)
+
+        def clean(name: str) -> None:
+            for each in self._snapshots(name):
+                if each["name"].startswith(_SNAPSHOT) and each["name"] not in wanted:
+                    with suppress(NotThere):
+                        self._incus.send(
+                            "DELETE", "instances", name, "snapshots", each["name"], timeout=300
+                        )
+
+        on_each(self.names, clean)
+
+    def missing(self, snapshot: str) -> list[str]:
+        """The hosts that do not have a snapshot."""
+        found = on_each(self.names, self._snapshots)
+        return [
+            name
+            for name, there in zip(self.names, found, strict=True)
+            if snapshot not in {each["name"] for each in there}
+        ]
+
+    def _snapshots(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._incus.get(
+            "instances", name, "snapshots", query={"recursion": "1"}
+        )
+        return found
+
+
+_NOTED = ("volatile.", "image.", "user.")
+
+
+def snapshot_name(checkpoint: str, unique: str) -> str:
+    return f"{_SNAPSHOT}{checkpoint}-{unique}"

@@ -1,0 +1,113 @@
+"""The lab's own bridge on the server, and the way out that all labs share.
+
+The lab's bridge has no address: the server is no neighbour of the hosts. The way out is a NAT
+network with an access list; a host is on it through a second interface, which `net close` takes
+away. Incus manages both in the project `default`: only OVN networks can be a project's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Interface
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
+
+from labctl.errors import LabError
+from labctl.providers.incus.client import Incus, NotThere
+
+_PROJECT = "user.labctl.project"
+_PLAIN = {"ipv4.address": "none", "ipv6.address": "none"}
+_CLOSED = {
+    "security.acls.default.ingress.action": "drop",
+    "security.acls.default.egress.action": "drop",
+}
+
+
+def bridge_of(project: str) -> str:
+    """The name of a project's bridge: an interface's name has at most 15 letters."""
+    return f"lab-{hashlib.sha256(project.encode()).hexdigest()[:10]}"
+
+
+def create_bridge(incus: Incus, project: str, members: Sequence[str]) -> str:
+    """Create the lab's bridge on every member; returns its name. Idempotent."""
+    name = bridge_of(project)
+    _create_network(incus, name, {**_PLAIN, _PROJECT: project}, members)
+    return name
+
+
+def remove_bridge(incus: Incus, name: str) -> None:
+    """Remove a lab's bridge; idempotent."""
+
+    def remove() -> None:
+        try:
+            incus.of("").send("DELETE", "networks", name)
+        except NotThere:
+            return
+
+    _patiently(remove)
+
+
+def ensure_way_out(incus: Incus, name: str, members: Sequence[str]) -> tuple[str, ...]:
+    """Create the NAT network and its access list if they are not there.
+
+    Returns:
+        The address at which the hosts find a name server.
+    """
+    server = incus.of("")
+    if not server.has("networks", name):
+        if not server.has("network-acls", name):
+            server.send("POST", "network-acls", data={"name": name, **_access_list()})
+        config = {"ipv4.address": "auto", "ipv4.nat": "true", "ipv6.address": "none"}
+        _create_network(incus, name, config, members)
+        # Only now is the network's own range known.
+        own = str(_gateway(incus, name).network)
+        server.send("PUT", "network-acls", name, data=_access_list(own))
+        rules = {"security.acls": name, **_CLOSED}
+        server.send("PATCH", "networks", name, data={"config": rules})
+    return (str(_gateway(incus, name).ip),)
+
+
+def _gateway(incus: Incus, name: str) -> IPv4Interface:
+    found: Mapping[str, str] = incus.of("").get("networks", name)["config"]
+    return IPv4Interface(found["ipv4.address"])
+
+
+def _access_list(own: str = "") -> dict[str, object]:
+    """HTTP and HTTPS outward, and nothing else: TCP 25 is not among them.
+
+    Incus itself lets the hosts ask the network's own name server. Of all rules those that drop
+    come first, so no host reaches another one through the way out.
+    """
+    web = {"action": "allow", "state": "enabled", "protocol": "tcp", "destination_port": "80,443"}
+    neighbours = [{"action": "drop", "state": "enabled", "destination": own}] if own else []
+    return {"ingress": [], "egress": [*neighbours, web]}
+
+
+def _create_network(
+    incus: Incus, name: str, config: Mapping[str, str], members: Sequence[str]
+) -> None:
+    server = incus.of("")
+
+    def create() -> None:
+        if server.has("networks", name):
+            found = server.get("networks", name)
+            if found.get("status") == "Created":
+                return
+        for member in members:
+            pending = {"name": name, "type": "bridge"}
+            server.send("POST", "networks", data=pending, query={"target": member})
+        server.send("POST", "networks", data={"name": name, "type": "bridge", "config": config})
+
+    _patiently(create)
+
+
+def _patiently(action: Callable[[], None]) -> None:
+    """Incus fails to make or remove a bridge while another interface of the server vanishes."""
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: type(error) is LabError),
+        stop=stop_after_attempt(6),
+        wait=wait_fixed(0.1),
+        reraise=True,
+    )
+    retrying(action)

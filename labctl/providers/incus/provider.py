@@ -1,0 +1,434 @@
+"""The provider itself: project, network, instances and checkpoints put together."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from labctl.endpoint import Endpoint
+from labctl.errors import LabError, MachineLacks, WrongState
+from labctl.hint import commands
+from labctl.home import LabHome, write_atomically
+from labctl.i18n import N_, _
+from labctl.lab import Host, Lab, PackageSet
+from labctl.machine import Machine, ThisMachine
+from labctl.parallel import on_each
+from labctl.progress import Progress, silent
+from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.checks import Check, ensure
+from labctl.providers.incus import checks, network
+from labctl.providers.incus.book import (
+    OWNER,
+    Book,
+    Place,
+    Saved,
+    now,
+    owner_of,
+    read_book,
+    read_place,
+    write_book,
+    write_place,
+)
+from labctl.providers.incus.client import Incus, NotThere
+from labctl.providers.incus.identity import write_identity
+from labctl.providers.incus.image import Library, alias_of
+from labctl.providers.incus.instances import NEIGHBOUR, Instances, Shape, snapshot_name
+from labctl.providers.incus.options import IncusOptions
+from labctl.providers.incus.placement import all_members, choose_member
+from labctl.providers.keys import client_key
+from labctl.providers.options import ProviderOptions, read_options
+from labctl.results import CheckpointInfo, HostState
+from labctl.scripts import Script
+
+_STATES = {"Running": HostState.RUNNING, "Stopped": HostState.STOPPED}
+_FEATURES = {
+    # Images and package sets are shared by all labs, and so are the networks' names.
+    "features.images": "false",
+    "features.networks": "false",
+    "features.storage.volumes": "false",
+    "features.storage.buckets": "false",
+    "features.profiles": "true",
+}
+
+
+class IncusProvider:
+    """See labctl.providers.base.Provider for what each method promises."""
+
+    name: ClassVar[str] = "incus"
+    traces: ClassVar[tuple[str, ...]] = ("incus.json",)
+    Options: ClassVar[type[ProviderOptions]] = IncusOptions
+
+    def __init__(self, lab: Lab, home: LabHome) -> None:
+        self._lab = lab
+        self._home = home
+        self._names = tuple(host.name for host in lab.hosts)
+
+    @classmethod
+    def suits(cls, machine: Machine) -> str | None:
+        """Never the default: a server has to be chosen."""
+        return None
+
+    @cached_property
+    def options(self) -> IncusOptions:
+        return read_options(self.name, IncusOptions, self._lab)
+
+    # -- what it stands on ------------------------------------------------------------------
+
+    def checks(self) -> tuple[Check, ...]:
+        return checks.checks(self._incus.of(""), self.options, self._lab.edition.edition)
+
+    def ensure_usable(self) -> None:
+        ensure(self.checks(), ThisMachine())
+
+    def _place(self) -> Place | None:
+        return read_place(self._home)
+
+    @cached_property
+    def _incus(self) -> Incus:
+        place = self._place()
+        if place is not None:
+            return Incus(place.remote, place.project)
+        return Incus(self.options.remote or "", self.options.project_prefix + self._lab.name)
+
+    @cached_property
+    def _instances(self) -> Instances:
+        return Instances(self._incus, self._names)
+
+    @cached_property
+    def _library(self) -> Library:
+        return Library(self._incus, self._lab, self._home, self.options.mirror)
+
+    def upstream_resolvers(self) -> tuple[str, ...]:
+        place = self._place()
+        return place.resolvers if place is not None else ()
+
+    def folders(self) -> Mapping[str, Path]:
+        return {N_("images"): self._home.cache / "images"}
+
+    # -- making and starting ----------------------------------------------------------------
+
+    def create(self, progress: Progress = silent) -> bool:
+        if self._book_or_none() is not None:
+            return False
+        place = Place(remote=self._incus.remote, project=self._incus.project)
+        # Before anything is made: whenever labctl is killed, `destroy` finds the rest.
+        write_place(self._home, place)
+        self._claim_project()
+        layer = self._library.ensure_image(progress)
+        member = choose_member(self._incus, self.options.target)
+        members = all_members(self._incus)
+        progress("", _("creating the networks"))
+        resolvers = network.ensure_way_out(self._incus, self.options.way_out, members)
+        bridge = network.create_bridge(self._incus, self._incus.project, members)
+        book = Book(network=bridge, pool=self._pool(), member=member, layers=(layer,))
+        self._make_instances(book, resolvers, progress)
+        write_place(self._home, place.model_copy(update={"resolvers": resolvers}))
+        saved = self._saved("os", "up", book)
+        self._instances.snapshot(saved.snapshot)
+        self._write(book.with_checkpoint(saved))
+        return True
+
+    def _claim_project(self) -> None:
+        """The lab's project, new or left by a killed labctl; WrongState if it is another's."""
+        server, project = self._incus.of(""), self._incus.project
+        owner = owner_of(self._home)
+        try:
+            found = server.get("projects", project)["config"].get(OWNER)
+        except NotThere:
+            config = {**_FEATURES, OWNER: owner}
+            server.send("POST", "projects", data={"name": project, "config": config})
+            return
+        if found != owner:
+            raise WrongState(
+                _("the project {project} is not this lab's", project=project),
+                cause=_("somebody else made it, or this lab's folder was moved"),
+                hint=_("set project_prefix in labctl.toml, or take another --name"),
+            )
+
+    def _pool(self) -> str:
+        if self.options.pool is not None:
+            return self.options.pool
+        pools = self._incus.of("").get("storage-pools", query={"recursion": "1"})
+        names = [each["name"] for each in pools if each["status"] == "Created"]
+        # One pool is an answer; with more, the one that `incus admin init` makes.
+        if len(names) == 1:
+            return str(names[0])
+        if "default" in names:
+            return "default"
+        raise MachineLacks(
+            _("it is not clear which storage pool of Incus the lab is to use"),
+            cause=", ".join(names),
+            hint=_("set pool in the table [incus] of labctl.toml"),
+        )
+
+    def _make_instances(self, book: Book, resolvers: tuple[str, ...], progress: Progress) -> None:
+        # A labctl that was killed here left some of them.
+        self._instances.remove(self._instances.states())
+        for host in self._names:
+            progress(host, _("creating"))
+        image = alias_of(book.layers[0])
+        self._instances.create(image, self._shape(book), book.member)
+        self._instances.create_neighbour(image, self._shape(book), self._lab.network, book.member)
+        login = client_key(self._home.key_file)
+
+        def write(host: Host) -> str:
+            public = write_identity(self._incus, self._lab, host, login, resolvers)
+            return f"{host.address} {public}"
+
+        write_atomically(self._home.known_hosts, "".join(on_each(self._lab.hosts, write)))
+
+    def _shape(self, book: Book) -> Shape:
+        return Shape(self.options, book.pool, book.network, book.net_open)
+
+    def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
+        book = self._settled()
+        if any(layer.startswith(f"{packages}-") for layer in book.layers):
+            return False
+        layer = self._library.ensure_volume(packages, book.layers, book.pool, book.member, progress)
+        if layer is None:
+            return False
+        progress("", _("adding the packages of {name}", name=packages))
+        booted = self._running()
+        self._instances.start([name for name in self._names if name not in booted])
+        added = self._instances.add_layer(alias_of(layer), book.pool)
+        if added:
+            self._write(book.model_copy(update={"layers": (*book.layers, layer)}))
+        # The new services begin with the next boot. A host that was off has nothing to end well.
+        self._instances.halt(booted)
+        self._instances.kill([name for name in self._names if name not in booted])
+        return added
+
+    def start(self, progress: Progress = silent) -> bool:
+        self._settled()
+        states = self._instances.states()
+        # A labctl that was killed while it saved a checkpoint left them frozen.
+        self._instances.thaw(name for name in self._names if states.get(name) == "Frozen")
+        stopped = [name for name in self._names if states.get(name) == "Stopped"]
+        self._ensure_there(states)
+        for host in stopped:
+            progress(host, _("booting"))
+        # The neighbour is there at once: its only process sleeps.
+        self._instances.start([*stopped, *self._idle_neighbour(states)])
+        on_each(self._names, self._instances.await_boot)
+        return bool(stopped)
+
+    @staticmethod
+    def _idle_neighbour(states: Mapping[str, str]) -> list[str]:
+        return [NEIGHBOUR] if states.get(NEIGHBOUR) == "Stopped" else []
+
+    def _ensure_there(self, states: Mapping[str, str]) -> None:
+        wrong = {name: states.get(name, _("absent")) for name in self._names}
+        wrong = {n: s for n, s in wrong.items() if s not in ("Running", "Stopped", "Frozen")}
+        if wrong:
+            raise WrongState(
+                _("a host of the lab cannot be used"),
+                cause=", ".join(f"{name}: {state}" for name, state in wrong.items()),
+                hint=commands(
+                    f"incus list {self._incus.name()} --project {self._incus.project}",
+                    text=_("the member that it is on may be down"),
+                ),
+            )
+
+    def set_net(self, is_open: bool) -> None:
+        book = self._settled().model_copy(update={"net_open": is_open})
+        self._write(book)
+        self._instances.put_in_shape(self._shape(book))
+        self._instances.net_changed(self._running())
+
+    # -- looking and stopping ---------------------------------------------------------------
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        if self._place() is None:
+            raise never_made(self._lab.name)
+        running = self._running()
+        for host in self._names:
+            if host not in running:
+                raise WrongState(_("{host} does not run", host=host), hint=commands("labctl up"))
+        return {host.name: self._endpoint(host) for host in self._lab.hosts}
+
+    def _endpoint(self, host: Host) -> Endpoint:
+        script = Script("labctl.providers.incus", "sshd.sh").text
+        return Endpoint(
+            host=host.name,
+            address=str(host.address),
+            port=22,
+            user="root",
+            key=self._home.key_file,
+            known_hosts=self._home.known_hosts,
+            proxy_command=(
+                "incus", "exec", self._incus.name(host.name), "--project", self._incus.project,
+                "-T", "--", "sh", "-euc", script,
+            ),
+            neighbour=(
+                "incus", "exec", self._incus.name(NEIGHBOUR), "--project", self._incus.project,
+                "-T", "--",
+            ),
+        )  # fmt: skip
+
+    def _running(self) -> list[str]:
+        with suppress(NotThere):
+            states = self._instances.states()
+            return [name for name in self._names if states.get(name) == "Running"]
+        return []
+
+    def status(self) -> Mapping[str, HostState]:
+        absent = dict.fromkeys(self._names, HostState.ABSENT)
+        try:
+            if self._place() is None:
+                return absent
+            states = self._instances.states()
+        except NotThere:
+            return absent
+        except LabError:
+            return dict.fromkeys(self._names, HostState.BROKEN)
+        return {
+            name: _STATES.get(states[name], HostState.BROKEN) if name in states else absent[name]
+            for name in self._names
+        }
+
+    def halt(self, progress: Progress = silent) -> None:
+        self._settled()
+        for host in self._names:
+            progress(host, _("stopping"))
+        states = self._instances.states()
+        self._instances.thaw(name for name in self._names if states.get(name) == "Frozen")
+        self._instances.halt(self._running())
+        self._instances.kill([NEIGHBOUR] if states.get(NEIGHBOUR) == "Running" else [])
+
+    def cut_power(self, hosts: Collection[str]) -> None:
+        self._instances.kill(name for name in self._names if name in hosts)
+
+    def destroy(self, progress: Progress = silent) -> None:
+        server, project = self._incus.of(""), self._incus.project
+        with suppress(NotThere):
+            found = server.get("projects", project)["config"]
+            if found.get(OWNER) == owner_of(self._home):
+                self._instances.remove(self._instances.states())
+                server.send("DELETE", "projects", project)
+                network.remove_bridge(self._incus, network.bridge_of(project))
+        shutil.rmtree(self._home.state, ignore_errors=True)
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def save(self, checkpoint: str, origin: str = "up") -> None:
+        book = self._settled()
+        saved = self._saved(checkpoint, origin, book)
+        with self._held_still():
+            self._instances.snapshot(saved.snapshot)
+        book = book.with_checkpoint(saved)
+        self._write(book)
+        self._sweep(book)
+
+    @contextmanager
+    def _held_still(self) -> Iterator[None]:
+        """The running hosts do nothing, so that what is saved is of one instant."""
+        running = self._running()
+        try:
+            self._instances.freeze(running)
+            yield
+        finally:
+            self._instances.thaw(running)
+
+    def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
+        book = self._settled()
+        saved = book.find(checkpoint)
+        if saved is None:
+            raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
+        self._ensure_snapshot(saved)
+        for host in self._names:
+            progress(host, _("going back to {name}", name=checkpoint))
+        self._instances.kill(self._names)
+        if keep_as:
+            kept = self._saved(keep_as, "reset", book)
+            self._instances.snapshot(kept.snapshot)
+            book = book.with_checkpoint(kept)
+        # Written first: a labctl that is killed from here on is finished by the next command.
+        self._write(book.model_copy(update={"restoring": saved}))
+        self._settled()
+        self.start(progress)
+
+    def _ensure_snapshot(self, saved: Saved) -> None:
+        """Every host has the snapshot, or none is touched."""
+        lack = self._instances.missing(saved.snapshot)
+        if lack:
+            raise WrongState(
+                _(
+                    "checkpoint {name} is missing on {hosts}",
+                    name=saved.name,
+                    hosts=", ".join(lack),
+                ),
+                cause=_("its snapshot {snapshot} was removed", snapshot=saved.snapshot),
+                hint=commands("labctl status", text=_("go back to another checkpoint")),
+            )
+
+    def _settled(self) -> Book:
+        """The book, after a restore that was begun is finished: on every host, stopped.
+
+        A snapshot also brings back the limits and the network devices of its time; the lab's
+        present ones are set again.
+        """
+        book = self._book()
+        if book.restoring is not None:
+            self._instances.kill(self._names)
+            self._instances.restore(book.restoring.snapshot)
+            self._instances.put_in_shape(self._shape(book))
+            layers = book.restoring.layers
+            book = book.model_copy(update={"restoring": None, "layers": layers})
+            self._write(book)
+        return book
+
+    def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
+        book = self._book_or_none()
+        if book is None:
+            return ()
+        sizes = self._instances.sizes() if measured else {}
+        return tuple(
+            CheckpointInfo(
+                name=saved.name,
+                created=saved.created,
+                size=sizes.get(saved.snapshot, 0),
+                origin=saved.origin,
+            )
+            for saved in book.checkpoints
+        )
+
+    def drop(self, checkpoint: str) -> None:
+        book = self._settled().without_checkpoint(checkpoint)
+        self._write(book)
+        self._sweep(book)
+
+    def _sweep(self, book: Book) -> None:
+        self._instances.sweep(saved.snapshot for saved in book.checkpoints)
+
+    # -- the book ---------------------------------------------------------------------------
+
+    def _book_or_none(self) -> Book | None:
+        if self._place() is None:
+            return None
+        with suppress(NotThere):
+            return read_book(self._incus)
+        return None
+
+    def _book(self) -> Book:
+        book = self._book_or_none()
+        if book is None:
+            raise never_made(self._lab.name)
+        return book
+
+    def _write(self, book: Book) -> None:
+        write_book(self._incus, book)
+
+    @staticmethod
+    def _saved(name: str, origin: str, book: Book) -> Saved:
+        return Saved(
+            name=name,
+            created=now(),
+            origin=origin,
+            snapshot=snapshot_name(name, secrets.token_hex(3)),
+            layers=book.layers,
+        )
