@@ -1,0 +1,86 @@
+"""Writing, reading and answering with the `mail` command of a host in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.mailtest.letters import Letter, first_letters
+from labctl.mailtest.mailcommand import read_by_mail, write_by_mail
+from tests.fakes.host import FakeHost
+from tests.fakes.target import fake_target
+
+HOST1, HOST2 = fake_target(FakeHost("host1")).lab.mail_hosts
+MESSAGE, LOCAL, *_others = first_letters((HOST1, HOST2), "labctl.1")
+
+
+def shown(letter: Letter) -> str:
+    """What `mail` prints of the letter."""
+    return f"Message-ID: <{letter.token}>\nSubject: {letter.subject}\n\n{letter.body}\n"
+
+
+def read(letter: Letter, stdout: str, status: int = 0) -> tuple[Letter, Letter | None, FakeHost]:
+    host = FakeHost(letter.recipient.name)
+    host.says(stdout=stdout, stderr="mail: broken\n", status=status)
+    done, answer = read_by_mail(fake_target(host), letter, "7")
+    return done, answer, host
+
+
+def test_a_message_that_mail_shows_is_read_and_answered() -> None:
+    done, answer, host = read(MESSAGE, shown(MESSAGE))
+    assert (done.arrived, done.read, done.words) == (True, True, "")
+    assert done.ended > 0
+    assert answer is not None
+    assert (answer.kind, answer.sent, answer.sender, answer.recipient) == (
+        *("answer", True, HOST2, HOST1),
+    )
+    [ran] = host.ran
+    assert ran.user == "user2"
+    assert ran.words[-1] == "mail"
+    assert ran.stdin.splitlines() == [
+        *("set dot", "print 7", "Reply 7", answer.body, ".", "exit"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "stdout",
+    ["", "No applicable message\n", f"Message-ID: <{MESSAGE.token}>\n", f"{MESSAGE.body}\n"],
+)
+def test_a_message_that_mail_does_not_show_is_not_read(stdout: str) -> None:
+    done, answer, _host = read(MESSAGE, stdout, status=1)
+    assert (done.arrived, done.read, answer) == (True, False, None)
+    assert done.words == stdout + "mail: broken\n"
+
+
+def test_a_message_to_oneself_is_read_and_not_answered() -> None:
+    done, answer, host = read(LOCAL, shown(LOCAL))
+    assert (done.read, answer) == (True, None)
+    assert "Reply" not in host.ran[0].stdin
+
+
+def test_an_answer_that_mail_could_not_send_says_why() -> None:
+    done, answer, _host = read(MESSAGE, shown(MESSAGE), status=1)
+    assert done.read
+    assert answer is not None
+    assert (answer.sent, answer.words) == (False, "mail: broken\n")
+
+
+def test_a_message_is_written_with_subject_identity_and_body() -> None:
+    host = FakeHost("host1")
+    host.says()
+    sent = write_by_mail(fake_target(host), MESSAGE, "user2@example2.jp")
+    assert (sent.sent, sent.words) == (True, "")
+    assert sent.begun > 0
+    [ran] = host.ran
+    assert ran.user == "user1"
+    assert ran.stdin == f"{MESSAGE.body}\n"
+    assert ran.words[-6:] == (
+        *("mail", "-s", MESSAGE.subject, "-a", f"Message-ID: <{MESSAGE.message_id}>"),
+        "user2@example2.jp",
+    )
+
+
+def test_a_message_that_mail_refuses_keeps_its_words() -> None:
+    host = FakeHost("host1")
+    host.says(stdout="out\n", stderr="cannot send\n", status=1)
+    sent = write_by_mail(fake_target(host), MESSAGE, "user2@example2.jp")
+    assert (sent.sent, sent.words) == (False, "out\ncannot send\n")
