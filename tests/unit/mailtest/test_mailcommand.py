@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labctl.mailtest.letters import Letter, first_letters
+from labctl.mailtest.letters import Letter, Sending, first_letters
 from labctl.mailtest.mailcommand import read_by_mail, write_by_mail
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
@@ -18,10 +18,10 @@ def shown(letter: Letter) -> str:
     return f"Message-ID: <{letter.token}>\nSubject: {letter.subject}\n\n{letter.body}\n"
 
 
-def read(letter: Letter, stdout: str, status: int = 0) -> tuple[Letter, Letter | None, FakeHost]:
+def read(letter: Letter, stdout: str, status: int = 0) -> tuple[Sending, Sending | None, FakeHost]:
     host = FakeHost(letter.recipient.name)
     host.says(stdout=stdout, stderr="mail: broken\n", status=status)
-    done, answer = read_by_mail(fake_target(host), letter, "7")
+    done, answer = read_by_mail(fake_target(host), Sending(letter), "7")
     return done, answer, host
 
 
@@ -30,14 +30,15 @@ def test_a_message_that_mail_shows_is_read_and_answered() -> None:
     assert (done.arrived, done.read, done.words) == (True, True, "")
     assert done.ended > 0
     assert answer is not None
-    assert (answer.kind, answer.sent, answer.sender, answer.recipient) == (
-        *("answer", True, HOST2, HOST1),
+    assert answer.sent
+    assert (answer.letter.kind, answer.letter.sender, answer.letter.recipient) == (
+        *("answer", HOST2, HOST1),
     )
     [ran] = host.ran
     assert ran.user == "user2"
     assert ran.words[-1] == "mail"
     assert ran.stdin.splitlines() == [
-        *("set dot", "print 7", "Reply 7", answer.body, ".", "exit"),
+        *("set dot", "print 7", "Reply 7", answer.letter.body, ".", "exit"),
     ]
 
 
