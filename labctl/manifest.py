@@ -1,7 +1,7 @@
-"""What a host looks like, taken in one command: /etc, packages, services, accounts, groups.
+"""What a host looks like: /etc, packages, services, accounts and groups.
 
-Two manifests tell what a person changed between them, with every provider alike. The contents
-of secret files never leave the host: of them, and of passwords, only a checksum does.
+Two manifests tell what a person changed between them. They are independent of the provider. The
+contents of secret files and passwords never leave the host, only their checksums.
 """
 
 from __future__ import annotations
@@ -16,56 +16,18 @@ from dataclasses import dataclass, field
 from labctl.errors import WrongState
 from labctl.hint import commands
 from labctl.i18n import _
+from labctl.scripts import Script
 from provision.step import Target
 
-_SECRETS = (
-    "*/shadow*", "*/gshadow*", "*/opasswd", "*.key", "*_key", "*.pem", "*.keytab", "*secret*",
-    "*/sasldb2", "*/sasl_passwd*", "*/ssl/private/*",
-)  # fmt: skip
-# Written by programs from what is compared anyway: lists of packages, services, accounts.
-_DERIVED = (
-    "etc/ssl/certs", "etc/alternatives", "etc/rc?.d", "etc/ld.so.cache", "etc/mtab",
-    "etc/.pwd.lock", "etc/machine-id", "etc/adjtime", "etc/systemd/system/*.wants", "*.db",
-    "etc/passwd", "etc/passwd-", "etc/group", "etc/group-", "etc/subuid*", "etc/subgid*",
-)  # fmt: skip
-
-
-def _any_of(patterns: tuple[str, ...]) -> str:
-    return " -o ".join(f"-path '{pattern}'" for pattern in patterns)
-
-
-# Constant text: the patterns above hold nothing that a shell could misread within quotes.
-_TAKE = f"""
-cd /
-hidden() {{ find etc -xdev \\( {_any_of(_DERIVED)} \\) -prune -o -type f \
-  \\( {_any_of(_SECRETS)} -o -size +512 \\) -print0; }}
-shown() {{ find etc -xdev \\( {_any_of(_DERIVED)} \\) -prune -o \
-  \\( -type l -o -type f -size -513 \\) ! \\( {_any_of(_SECRETS)} \\) -print0; }}
-dpkg-query -W -f 'package\\t${{Package}}\\t${{db:Status-Abbrev}}\\t${{Version}}\\n'
-dpkg-query -W -f '${{Conffiles}}\\n' |
-  sed -n 's|^ /\\([^ ]*\\) \\([0-9a-f]*\\).*|conffile\\t\\1\\t\\2|p'
-find etc/systemd/system etc/rc2.d etc/rcS.d -type l -printf 'link\\t%p\\t%l\\n'
-systemctl list-units --all --type=service,socket,timer --no-legend --plain |
-  while read -r unit load active rest; do printf 'unit\\t%s\\t%s\\n' "$unit" "$active"; done
-getent passwd | sed 's/^/account\\t/'
-getent group | sed 's/^/group\\t/'
-getent passwd | while IFS=: read -r name x uid rest; do
-  if [ "$uid" -eq 0 ] || {{ [ "$uid" -ge 1000 ] && [ "$uid" -lt 60000 ]; }}; then
-    printf 'password\\t%s\\t%s\\n' "$name" "$(getent shadow "$name" | cut -d: -f2 | sha256sum)"
-  fi
-done
-hidden | xargs -0 -r sha256sum -z | tr '\\0' '\\n' | sed 's/^\\([0-9a-f]*\\)  /hidden\\t\\1\\t/'
-printf 'files\\t'
-shown | tar --null -T - --no-recursion -cf - | gzip -1 | base64 -w 0
-echo
-"""
+_TAKE = Script("labctl", "manifest.sh")
 
 
 @dataclass(frozen=True)
 class FileState:
-    """A file or link: its text (None for what is not shown), checksum, mode and owner.
+    """A file or link: its text, checksum, mode and owner.
 
-    A link's text is `-> TARGET`; `mode` is octal, `owner` is `user:group`.
+    `text` is None for a file whose contents are not shown, and `-> TARGET` for a link. `mode` is
+    octal, `owner` is `user:group`.
     """
 
     text: str | None
@@ -76,10 +38,11 @@ class FileState:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One host at one moment. Paths are absolute; `conffiles` holds what packages bring.
+    """One host at one moment. Paths are absolute.
 
-    `at_boot` maps a unit to `enabled` or `masked`, `now` to `active`, `inactive` or `failed`;
-    `passwords` an account to a checksum of its password's own salted hash.
+    `conffiles` maps the configuration files of packages to the checksums that they came with.
+    `at_boot` maps a unit to `enabled` or `masked`, and `now` to `active`, `inactive` or `failed`.
+    `passwords` maps an account to a checksum of its password's salted hash.
     """
 
     files: Mapping[str, FileState] = field(default_factory=dict)
@@ -93,12 +56,21 @@ class Manifest:
 
 
 def take(target: Target) -> str:
-    """The host's manifest as text, to keep or to `parse`. Only reads; raises LabError."""
-    return target.remote.script(_TAKE).stdout
+    """The host's manifest as text, to keep or to `parse`. It only reads.
+
+    Raises:
+        LabError: the host does not answer.
+    """
+    packages = target.remote.script(target.family.packages.manifest).stdout
+    return packages + target.remote.script(_TAKE).stdout
 
 
 def parse(text: str) -> Manifest:
-    """The manifest that `take` gave; raises WrongState for a text that is none."""
+    """The manifest in a text of `take`.
+
+    Raises:
+        WrongState: the text is not one.
+    """
     rows: dict[str, list[list[str]]] = {}
     for line in text.splitlines():
         kind, _tab, rest = line.partition("\t")
@@ -127,16 +99,17 @@ def parse(text: str) -> Manifest:
 
 
 def _entries(rows: list[list[str]]) -> dict[str, tuple[str, ...]]:
-    """passwd(5) or group(5): the name, and the fields but the password's place."""
+    """Lines of passwd(5) or group(5): the name, and the fields without the password's."""
     fields = [row[0].split(":") for row in rows]
     return {name: tuple(rest) for name, _x, *rest in fields}
 
 
 def _at_boot(rows: dict[str, list[list[str]]]) -> dict[str, str]:
-    """What systemd's own links say of a unit: `enabled` or `masked`.
+    """What the links of systemd and of the old start scripts say of a unit.
 
-    As `systemctl enable` and `mask` make them (systemd.unit(5)), with the links of the old
-    start scripts. systemctl itself takes seconds for the list, for it asks a script for each.
+    `systemctl list-unit-files` takes seconds, because it runs a script for each old start script.
+
+    Source: systemd.unit(5) on what `systemctl enable` and `systemctl mask` make.
     """
     found = {}
     for path, target in rows.get("link", []):
@@ -151,7 +124,7 @@ def _at_boot(rows: dict[str, list[list[str]]]) -> dict[str, str]:
 
 
 def _now(rows: dict[str, list[list[str]]]) -> dict[str, str]:
-    """`active`, `inactive` or `failed`; what is on the way there counts as there."""
+    """`active`, `inactive` or `failed`. A state in between counts as the state it leads to."""
     settled = {"activating": "active", "reloading": "active", "deactivating": "inactive"}
     return {unit: settled.get(state, state) for unit, state in rows.get("unit", [])}
 
@@ -166,7 +139,7 @@ def _files(rows: dict[str, list[list[str]]]) -> dict[str, FileState]:
             files[f"/{entry.name}"] = FileState(
                 text=_text(data),
                 md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
-                # A link's own mode says nothing.
+                # A link's own mode means nothing.
                 mode=f"{entry.mode:o}" if entry.isfile() else "",
                 owner=f"{entry.uname}:{entry.gname}",
             )
@@ -174,7 +147,7 @@ def _files(rows: dict[str, list[list[str]]]) -> dict[str, FileState]:
 
 
 def _text(data: bytes) -> str | None:
-    """The text, or None for what is none."""
+    """The text, or None if the data is not text."""
     if b"\0" in data:
         return None
     try:

@@ -34,17 +34,7 @@ from labctl.tunnel import Tunnel
 # What goes wrong is an exception here; paramiko would print it a second time.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-_FINGERPRINTS = """
-for path do
-  if [ -f "$path" ] && [ ! -L "$path" ]; then
-    printf '%s %s\\n' "$(sha256sum <"$path" | cut -c1-64)" "$(stat -c '%a %U %G' -- "$path")"
-  else
-    echo absent
-  fi
-done
-"""
-
-
+_FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _CONNECT_SECONDS = 10
 
 # A host that is gone without a word is missed after 40 s; each system knows some of these.

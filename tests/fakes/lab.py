@@ -112,6 +112,7 @@ STEPS_IN_MEMORY: tuple[Step, ...] = tuple(
 
 
 def _answer_manifest(host: FakeHost) -> None:
+    host.says("manifest-dpkg.sh")
     host.when(str(manifest._TAKE), answer=lambda _ran: Reply(_manifest(host)))
 
 
