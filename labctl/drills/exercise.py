@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labctl.drills.breakages import perform
+from labctl.drills.actions import perform
 from labctl.drills.catalogue import DRILLS, Drill, find_drill
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
@@ -79,7 +79,7 @@ def start(
             _("a drill needs a lab that is right"), hint=commands("labctl check", "labctl reset")
         )
     _write(session.home, Running(name=drill.name))
-    perform(targets[drill.host], drill.breakage.script)
+    perform(targets[drill.host], drill.breakage.actions)
 
 
 def next_hint(home: LabHome) -> tuple[str, int, int]:
@@ -103,7 +103,7 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
     """Mends the lab the way the explanation tells, and by `up` what that leaves; ends the drill."""
     drill = running(session.home).drill
     if drill.repair:
-        targets[drill.host].remote.script(drill.repair)
+        targets[drill.host].remote.run(["sh", "-euc", drill.repair])
     if not grade_hosts(targets, progress=progress).ok:
         bring_up(session, progress)
     session.home.drill_file.unlink(missing_ok=True)

@@ -13,11 +13,13 @@ from typing import TypeVar
 
 import pytest
 
-from labctl.drills.breakages import BREAKAGES, DNS, RIGHT_WAYS, Breakage, RightWay, perform
+from labctl.drills.actions import perform
+from labctl.drills.breakages import BREAKAGES, DNS, Breakage
 from labctl.grading import grade
 from labctl.results import Change, Outcome, StepReport
 from provision.step import Step, Target
 from provision.steps import BOOK, STEPS, find_step
+from tests.lab.right_ways import RIGHT_WAYS, RightWay
 
 Targets = Mapping[str, Target]
 Case = TypeVar("Case")
@@ -89,7 +91,7 @@ def test_one_fault_gives_one_finding_and_is_mended(
     targets: Targets, pair: Mapping[str, Breakage]
 ) -> None:
     def broken(target: Target) -> None:
-        perform(target, pair[target.host.name].script)
+        perform(target, pair[target.host.name].actions)
 
     def mended(target: Target) -> list[Change]:
         perform(target, pair[target.host.name].repair)
@@ -115,7 +117,7 @@ def test_one_fault_gives_one_finding_and_is_mended(
 @pytest.mark.parametrize("pair", in_pairs(RIGHT_WAYS), ids=names_of)
 def test_every_right_way_is_right(targets: Targets, pair: Mapping[str, RightWay]) -> None:
     def done(target: Target) -> None:
-        perform(target, pair[target.host.name].script)
+        perform(target, pair[target.host.name].actions)
 
     def taken_back(target: Target) -> None:
         perform(target, pair[target.host.name].repair)
