@@ -9,6 +9,7 @@ from labctl.drills.catalogue import DRILLS, Drill, find_drill
 from labctl.drills.exercise import Running, next_hint, pick, running
 from labctl.engine import bring_up
 from labctl.errors import LabError, WrongState, WrongUsage
+from labctl.quote import shell_line
 from tests.fakes.host import Ran, Reply
 from tests.fakes.lab import MemoryLab, memory_lab, path_of
 
@@ -129,8 +130,8 @@ def test_solving_mends_by_the_drills_own_repair(lab: MemoryLab) -> None:
     start(lab)
     repair(lab, works=True)
     assert solve(lab) is DRILL
-    assert any(ran.words == (DRILL.repair,) for ran in lab.world.hosts["host1"].ran)
-    assert not lab.world.hosts["host2"].commands().count(DRILL.repair)
+    assert any(ran.words == ("sh", "-euc", DRILL.repair) for ran in lab.world.hosts["host1"].ran)
+    assert not lab.world.hosts["host2"].commands().count(shell_line(["sh", "-euc", DRILL.repair]))
     assert look_is_over(lab)
 
 
@@ -146,7 +147,7 @@ def test_solving_runs_up_if_the_repair_is_not_enough(lab: MemoryLab) -> None:
 
 def test_a_solution_that_fails_leaves_the_drill_on(lab: MemoryLab) -> None:
     start(lab)
-    lab.world.hosts["host1"].says(DRILL.repair, status=1, stderr="no such rule\n")
+    lab.world.hosts["host1"].says("sh", "-euc", DRILL.repair, status=1, stderr="no such rule\n")
     with pytest.raises(LabError):
         solve(lab)
     assert running(lab.home).name == DRILL.name
