@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gettext
 import re
+import tomllib
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,38 @@ def test_each_term_of_the_glossary_is_used_somewhere_else() -> None:
     text = "\n".join([catalog, *(page.text for page in pages_but_it)])
     unused = [term for row in glossary("ja.md") for term in row[0].split("、") if term not in text]
     assert unused == []
+
+
+@BOTH
+def test_the_folders_of_the_architecture_page_exist(ending: str) -> None:
+    tree = architecture(ending).blocks("")[0]
+    paths, parents = [], [""]
+    for line in tree.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        parents[depth + 1 :] = [parents[depth] + name]
+        paths.append(parents[depth] + name)
+    assert len(paths) > 30
+    assert [path for path in paths if not list(ROOT.glob(path.rstrip("/")))] == []
+
+
+@BOTH
+def test_the_layers_of_the_architecture_page_are_those_that_are_checked(ending: str) -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = config["tool"]["importlinter"]["contracts"][0]
+    checked = [sorted(re.findall(r"[\w.]+", layer)) for layer in contract["layers"]]
+    rows = re.findall(r"^\| (`(?:labctl|provision).+?) \|", architecture(ending).text, re.MULTILINE)
+    told = [sorted(re.findall(r"`([\w.]+)`", row)) for row in rows]
+    there = [[name for name in layer if exists(name)] for layer in checked]
+    assert told == [layer for layer in there if layer and layer != ["labctl.__main__"]]
+
+
+def architecture(ending: str) -> Page:
+    return Page(ROOT / "docs" / "explanation" / f"architecture.{ending}")
+
+
+def exists(module: str) -> bool:
+    path = ROOT / module.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def test_messages_in_troubleshooting_are_messages_of_the_program() -> None:
