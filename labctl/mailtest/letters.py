@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from labctl.lab import Host
 from labctl.mailtest.journey import visits_of
-from labctl.mailtest.postfixlog import Identified, PickedUp, Record
+from labctl.mailtest.postfixlog import Activated, Identified, PickedUp, Record
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,10 @@ def id_from_logs(letter: Letter, logs: Sequence[Record], run_id: str) -> str:
     found: list[tuple[bool, str]] = []
     for visit in visits_of(record for record in logs if record.host == letter.sender.name):
         events = [record.event for record in visit.records]
-        ours = any(isinstance(e, PickedUp) and e.sender == letter.sender.mailbox for e in events)
+        # pickup logs the sender as given, the queue manager with its domain.
+        senders = {e.sender for e in events if isinstance(e, PickedUp | Activated)}
+        picked_up = any(isinstance(e, PickedUp) for e in events)
+        ours = picked_up and letter.sender.mailbox in senders
         ids = [e.message_id for e in events if isinstance(e, Identified)]
         if ours and ids and not ids[0].startswith(run_id) and not visit.is_probe:
             to = {attempt.recipient for attempt in visit.attempts}
