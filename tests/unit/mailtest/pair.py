@@ -60,7 +60,7 @@ class MailHost:
     is_off: bool = False
     shows: Callable[[Message], str] = lambda message: message.text
     box: list[Message] = field(default_factory=list)
-    queue: list[Message] = field(default_factory=list)
+    queue: list[tuple[str, Message]] = field(default_factory=list)
     maildrop: list[Message] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
@@ -149,14 +149,12 @@ class Pair:
             return
         relay = f"mail.{_domain(receiver)[1:]}[{receiver.target.host.address}]:25"
         if receiver.is_off:
-            host.queue.append(message)
+            host.queue.append((queue_id, message))
             reason = f"connect to {relay}: Connection timed out"
             self._tried(host, queue_id, to, "none", f"dsn=4.4.1, status=deferred ({reason})")
-        elif receiver.refuses:
-            self._tried(
-                host, queue_id, to, relay, f"dsn=5.0.0, status=bounced ({receiver.refuses})"
-            )
-            self._bounce(host, message, queue_id, receiver.refuses)
+        elif refusal := receiver.refuses or _unknown(receiver, to):
+            self._tried(host, queue_id, to, relay, f"dsn=5.0.0, status=bounced ({refusal})")
+            self._bounce(host, message, queue_id, refusal)
         else:
             next_id = f"{next(_IDS):X}"
             receiver.write("smtpd", f"{next_id}: client=unknown[{host.target.host.address}]")
@@ -198,8 +196,8 @@ class Pair:
 
     def _flush(self, host: MailHost) -> Reply:
         waiting, host.queue = host.queue, []
-        for message in waiting:
-            self._send(host, message, f"{next(_IDS):X}")
+        for queue_id, message in waiting:
+            self._send(host, message, queue_id)
         return Reply()
 
 
@@ -207,6 +205,12 @@ def _host(lab: Lab, name: str, credentials: Credentials) -> MailHost:
     fake = FakeHost(name)
     scene = Scene(lab, lab.host(name), ())
     return MailHost(fake, Target(scene, FakeRemote(fake), credentials))
+
+
+def _unknown(host: MailHost, to: str) -> str:
+    """The reply of the host's SMTP server to a recipient that it does not know, or ""."""
+    known = to.partition("@")[0] == host.target.host.account
+    return "" if known else f"550 5.1.1 <{to}>: Recipient address rejected: User unknown"
 
 
 def _domain(host: MailHost) -> str:
@@ -234,7 +238,7 @@ def _find(host: MailHost, ran: Ran) -> Reply:
 def _put_back(host: MailHost, ran: Ran) -> Reply:
     run = ran.words[3]
     host.box = [m for m in host.box if run not in m.text]
-    host.queue = [m for m in host.queue if run not in m.text]
+    host.queue = [(number, m) for number, m in host.queue if run not in m.text]
     return Reply()
 
 
