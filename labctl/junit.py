@@ -1,7 +1,7 @@
 """Results as a JUnit file, which CI systems and course platforms read.
 
-The format is Jenkins's `testsuites` (there is no standard); elements and attributes used are
-those every reader knows.
+There is no standard. The format is Jenkins's `testsuites`, with the elements and attributes that
+every reader knows.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from xml.etree import ElementTree
 
 from labctl.home import write_for_person
 
-# XML 1.0 knows no other control characters, not even escaped.
+# Characters that XML 1.0 does not allow, not even escaped.
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One test case; an empty `failure` is success. `seconds` is how long it took."""
+    """One test case. It passed if `failure` is "". `seconds` is its duration."""
 
     group: str
     name: str
@@ -52,7 +52,11 @@ def junit_text(suite: str, cases: Sequence[Case]) -> str:
 
 
 def write_junit(path: Path, suite: str, cases: Sequence[Case]) -> None:
-    """Writes the file whole or not at all; raises WrongUsage where it cannot be written."""
+    """Write the file completely or not at all.
+
+    Raises:
+        WrongUsage: it cannot be written.
+    """
     write_for_person(path, junit_text(suite, cases))
 
 

@@ -20,6 +20,7 @@ def thunderbird(
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
+    from labctl import dial
     from labctl.errors import LabError, WrongUsage
     from labctl.hint import commands
     from labctl.render.mail import print_mail_settings
@@ -48,7 +49,9 @@ def thunderbird(
     if not write_profile(folder, settings, chosen.address, password):
         asks = commands("labctl credentials", text=_("Thunderbird will ask for the password"))
         print_hint(console_err(), _("hint"), asks, name)
-    code = interactive([program, "--no-remote", "--profile", str(folder)])
+    endpoint = session.provider.endpoints()[chosen.name]
+    argv = [program, "--no-remote", "--profile", str(folder)]
+    code = interactive(dial.inside(endpoint.netns, argv))
     if code != 0:
         raise LabError(
             _("Thunderbird ended with status {code}", code=code),

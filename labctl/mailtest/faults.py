@@ -31,11 +31,11 @@ def postfix_killed(target: Target, progress: Progress = silent) -> Iterator[None
     """Kill Postfix's master and all its children, then restart it as an administrator would."""
     progress(target.host.name, _("killing Postfix"))
     try:
-        target.remote.script(_KILL)
+        target.remote.script(_KILL, target.family.postfix.spool)
         yield
     finally:
         progress(target.host.name, _("starting Postfix again"))
-        target.remote.run(["systemctl", "restart", "postfix"])
+        target.remote.run(["systemctl", "restart", target.family.postfix.unit])
 
 
 @contextmanager

@@ -72,10 +72,10 @@ class LogLine:
     text: str
 
 
-def mark_log(remote: Remote) -> LogMark:
+def mark_log(target: Target) -> LogMark:
     """The ends of the host's mail logs as they are now."""
     before = datetime.now(UTC)
-    clock, *places = remote.script(_PLACES).stdout.splitlines()
+    clock, *places = target.remote.script(_PLACES, target.family.mail_log).stdout.splitlines()
     after = datetime.now(UTC)
     now = datetime.fromisoformat(clock)
     # The host looked at its clock somewhere in between, so a smaller difference means nothing.
@@ -162,7 +162,7 @@ class _Log:
 
 def _newest(target: Target, count: int) -> list[_Log]:
     """The last lines of each of the host's logs."""
-    mark = mark_log(target.remote)
+    mark = mark_log(target)
     found = []
     for place in mark.places:
         lines, behind = _tail(target.remote, place, count)

@@ -28,7 +28,7 @@ class Watch:
         hosts = next(iter(targets.values())).lab.mail_hosts
         self.targets = {host.name: targets[host.name] for host in hosts}
         self.run_id = run_id
-        self._marks = self.on_both(lambda target: mark_log(target.remote))
+        self._marks = self.on_both(mark_log)
 
     def on_both(self, work: Callable[[Target], T]) -> dict[str, T]:
         """Do the work on both hosts at once. Returns the results by host."""

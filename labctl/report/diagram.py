@@ -1,7 +1,7 @@
 """A message's way as a sequence diagram: lanes, arrows and notes with coordinates.
 
-Only geometry: the page's template draws it as SVG. Time runs downwards; the sentences stand
-in a column of their own at the right, so that none ever crosses a lane.
+This is only geometry. The page's template draws it as SVG. Time runs downwards. The sentences are
+in a column of their own at the right, so that none crosses a lane.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TEXT_CELLS = 66
 
 @dataclass(frozen=True)
 class Lane:
-    """A participant; `role` is MUA, MTA or MDA, `name` the account or host."""
+    """A participant. `role` is MUA, MTA or MDA, `name` is the account or the host."""
 
     role: str
     name: str
@@ -39,7 +39,7 @@ class Lane:
 class Row:
     """One stage: an arrow between two lanes, a dashed answer, or a note on one (start == end).
 
-    `lines` is the sentence, broken to fit its column. All measures are SVG user units.
+    `lines` is the sentence, broken to fit its column. Lengths are SVG user units.
     """
 
     y: int
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sequence:
-    """The whole diagram; `title` is its text for those who do not see it."""
+    """The whole diagram. `title` is its text for screen readers."""
 
     title: str
     lanes: tuple[Lane, ...]
@@ -141,7 +141,7 @@ def _answering(stage: Stage, trace: Trace) -> Place:
 
 
 def _order(place: Place, places: list[Place], trace: Trace) -> tuple[int, int]:
-    """Writer first, servers in the order of the way, each box behind its server, reader last."""
+    """Writer first, servers in the order of the way, each mailbox after its server, reader last."""
     role, name = place
     hosts = list(dict.fromkeys(stage.host for stage in trace.stages))
     if role == "MUA":
@@ -158,7 +158,7 @@ def _lanes(places: list[Place]) -> tuple[Lane, ...]:
 
 
 def _broken(text: str) -> tuple[str, ...]:
-    """The text in lines that fit; broken at blanks where there are some, else anywhere."""
+    """The text in lines that fit, broken at blanks if there are any, otherwise anywhere."""
     lines = [""]
     for word in text.split(" "):
         candidate = f"{lines[-1]} {word}".strip()

@@ -1,4 +1,4 @@
-"""What a report tells, gathered from a running lab."""
+"""What a report contains, collected from a running lab."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent
 from labctl.report.diagram import Sequence, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
-from labctl.scripts import Script
 from labctl.session import Session
 from provision.step import Target
 
@@ -29,13 +28,11 @@ _DEVIATION = {
     "en": re.compile(r"\bDeviation: (?P<text>.+?)\s*$", re.MULTILINE),
     "ja": re.compile(r"逸脱: (?P<text>.+?)\s*$", re.MULTILINE),
 }
-_VERSIONS = Script("labctl.report", "versions.sh")
-_PACKAGES = ("bind9", "postfix", "sasl2-bin", "dovecot-imapd", "mailutils", "ufw")
 
 
 @dataclass(frozen=True)
 class Way:
-    """One message of the test with its diagram; None where the logs no longer tell it."""
+    """One message of the test, and its diagram, or None if the logs no longer have it."""
 
     delivery: Delivery
     diagram: Sequence | None
@@ -43,7 +40,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Deviation:
-    """A place where the lab is set up otherwise than the book says."""
+    """A setting that differs from the book's."""
 
     path: str
     text: str
@@ -51,7 +48,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that stands in a report. `versions` are program to version, by host."""
+    """The content of a report. `versions` are the versions of programs, by host."""
 
     lab: Lab
     made: datetime
@@ -64,9 +61,10 @@ class Facts:
 
 
 def gather(session: Session, progress: Progress = silent) -> Facts:
-    """Reads the last mail test and the lab as it is now; changes nothing.
+    """Read the last mail test, and the lab as it is now. Changes nothing.
 
-    Raises LabError where a host cannot be reached.
+    Raises:
+        LabError: a host cannot be reached.
     """
     names = [host.name for host in session.lab.mail_hosts]
     with session.targets(names) as targets:
@@ -85,7 +83,7 @@ def gather(session: Session, progress: Progress = silent) -> Facts:
 
 
 def ways_of(test: MailTestResult, targets: Mapping[str, Target]) -> tuple[Way, ...]:
-    """The test's messages with their diagrams, from the hosts' logs."""
+    """The test's messages, with diagrams from the hosts' logs."""
     records = newest_records(targets, _BACK)
 
     def diagram(delivery: Delivery) -> Sequence | None:
@@ -99,7 +97,7 @@ def ways_of(test: MailTestResult, targets: Mapping[str, Target]) -> tuple[Way, .
 
 
 def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
-    """What the rendered files themselves call deviations, in the language in force, once each."""
+    """What the rendered files call deviations, in the user's language, each once."""
     found: dict[str, Deviation] = {}
     for file in files:
         for match in _DEVIATION[language()].finditer(file.content):
@@ -108,5 +106,7 @@ def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
 
 
 def _versions(target: Target) -> dict[str, str]:
-    lines = target.remote.script(_VERSIONS, *_PACKAGES, check=False).stdout.splitlines()
-    return dict(line.split(" ", 1) for line in lines if " " in line)
+    """The host's system, and the versions of the packages that the chapter installs."""
+    packages = target.lab.edition.packages
+    found = target.family.packages.versions(target, [*packages.dns, *packages.mail])
+    return {"OS": str(target.scene.system), **found}

@@ -1,1 +1,1 @@
-"""Thunderbird, the chapter's last part: an account's settings, and a profile made ready."""
+"""Thunderbird, the chapter's last part: an account's settings, and a prepared profile."""

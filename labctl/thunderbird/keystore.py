@@ -1,6 +1,6 @@
-"""Passwords as Thunderbird itself keeps them: encrypted by NSS with the profile's own key.
+"""Passwords as Thunderbird stores them: encrypted by NSS with the profile's own key.
 
-NSS is Mozilla's library; Thunderbird brings it along, so it is there where Thunderbird is.
+NSS is Mozilla's library. Thunderbird includes it, so it exists wherever Thunderbird does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class KeyStore:
         self._nss = nss
 
     def encrypt(self, text: str) -> str:
-        """The text as it stands in logins.json, in base64."""
+        """The text as logins.json has it, encrypted and in base64."""
         clear = text.encode()
         buffer = ctypes.create_string_buffer(clear, len(clear))
         source = _Item(0, ctypes.cast(buffer, ctypes.c_void_p), len(clear))
@@ -42,7 +42,7 @@ class KeyStore:
             ctypes.byref(key), ctypes.byref(source), ctypes.byref(result), None
         )
         if status != 0 or not result.data:
-            raise LabError(_("NSS does not encrypt"))
+            raise LabError(_("NSS cannot encrypt the password"))
         try:
             return base64.b64encode(ctypes.string_at(result.data, result.len)).decode()
         finally:
@@ -50,7 +50,7 @@ class KeyStore:
 
 
 def find_nss() -> ctypes.CDLL | None:
-    """NSS, from the system or from Thunderbird's own folder; None where neither has it."""
+    """NSS from the system or from Thunderbird's folder, or None if neither has it."""
     found = ctypes.util.find_library("nss3")
     for name in [found] if found else []:
         return ctypes.CDLL(name)
@@ -63,9 +63,10 @@ def find_nss() -> ctypes.CDLL | None:
 
 @contextmanager
 def open_keystore(nss: ctypes.CDLL, profile: Path) -> Iterator[KeyStore]:
-    """Opens the profile's key, made anew without a primary password where there is none.
+    """Open the profile's key. Make one without a primary password if there is none.
 
-    Raises LabError where NSS cannot open it.
+    Raises:
+        LabError: NSS cannot open it.
     """
     nss.PK11_GetInternalKeySlot.restype = ctypes.c_void_p
     if nss.NSS_Initialize(f"sql:{profile}".encode(), b"", b"", b"secmod.db", 0) != 0:

@@ -1,7 +1,7 @@
-"""A Thunderbird profile ready for one account: no wizard, no question, no other network.
+"""A Thunderbird profile that is ready for one account: no wizard, no question, no other network.
 
-Thunderbird reads `user.js` at each start. The lab's names are known to this Thunderbird
-alone: every name it looks up is the account's own mail server.
+Thunderbird reads `user.js` at each start. In this profile every name that Thunderbird looks up is
+the account's own mail server, so the machine does not have to know the lab's names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Preference = str | int | bool
 _PLAIN_SOCKET = 0
 _NORMAL_PASSWORD = 3
 
-# What would ask, update, report or advertise at the first start.
+# Settings against questions, updates, reports and advertisements at the first start.
 _QUIET: Mapping[str, Preference] = {
     "app.donation.eoy.version.viewed": 999,
     "app.update.enabled": False,
@@ -39,7 +39,7 @@ _QUIET: Mapping[str, Preference] = {
 
 
 def preferences(settings: MailSettings, address: IPv4Address) -> dict[str, Preference]:
-    """The account's preferences; `address` is where its mail server is reached."""
+    """The account's preferences. `address` is that of its mail server."""
     identity, server = "mail.identity.id1", "mail.server.server1"
     smtp, local = "mail.smtpserver.smtp1", "mail.server.server2"
     return {
@@ -83,10 +83,14 @@ def preferences(settings: MailSettings, address: IPv4Address) -> dict[str, Prefe
 def write_profile(
     folder: Path, settings: MailSettings, address: IPv4Address, password: str
 ) -> bool:
-    """Makes or renews the profile; what Thunderbird keeps in it besides stays.
+    """Make or update the profile. Everything else that Thunderbird keeps in it stays.
 
-    The password is stored as Thunderbird stores it. False where NSS is not on this machine:
-    then Thunderbird asks for the password. Raises LabError where NSS fails.
+    Returns:
+        Whether the password is stored, in Thunderbird's own way. Without NSS on this machine
+        Thunderbird asks for it.
+
+    Raises:
+        LabError: NSS fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)

@@ -1,4 +1,4 @@
-"""Where Thunderbird is on this machine: macOS and Windows do not put it on PATH."""
+"""Where Thunderbird is on this machine. macOS and Windows do not put it on PATH."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from labctl.i18n import _
 
 
 def find_thunderbird() -> str:
-    """Its path; raises MachineLacks, with the way to do without, where it is not installed."""
+    """The path of the program.
+
+    Raises:
+        MachineLacks: it is not installed. The hint says how to do without it.
+    """
     found = shutil.which("thunderbird")
     if found is None:
         found = next((str(path) for path in _places() if path.is_file()), None)

@@ -1,4 +1,4 @@
-"""What the section 「Thunderbird」 has one type: server names, ports, no encryption."""
+"""What the section 「Thunderbird」 asks for: server names, ports, no encryption."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labctl.lab import Host
 
 @dataclass(frozen=True)
 class MailSettings:
-    """One account as a mail client asks for it; both servers without encryption."""
+    """One account as a mail client asks for it. Both servers are used without encryption."""
 
     name: str
     address: str

@@ -253,7 +253,7 @@ def test_a_log_rotated_during_the_test_is_read_whole(targets: Targets) -> None:
     target = targets["host1"]
     write = ["logger", "-p", "mail.info", "-t", "postfix/test[1]"]
     target.remote.run([*write, "before"])
-    mark = mark_log(target.remote)
+    mark = mark_log(target)
     assert [type(place) for place in mark.places] == [LogFile], "rsyslog runs on the lab's hosts"
     target.remote.run([*write, "in the old file"])
     target.remote.script(
@@ -269,7 +269,7 @@ def test_a_log_rotated_during_the_test_is_read_whole(targets: Targets) -> None:
 def test_without_rsyslog_the_journal_tells_the_way(targets: Targets) -> None:
     stop = "systemctl stop rsyslog syslog.socket"
     with broken(targets["host1"], stop, "systemctl start rsyslog"):
-        places = mark_log(targets["host1"].remote).places
+        places = mark_log(targets["host1"]).places
         assert [type(place) for place in places] == [Journal]
         result = run_mail_test(targets)
         assert newest_lines({"host1": targets["host1"]}, 5)
@@ -282,7 +282,7 @@ def test_postfixs_own_log_file_tells_the_way(targets: Targets) -> None:
     begin = f"postconf -e maillog_file={there}; postfix stop; postfix start"
     end = f"postfix stop; postconf -X maillog_file; rm {there}; systemctl restart postfix"
     with broken(targets["host1"], begin, end):
-        places = mark_log(targets["host1"].remote).places
+        places = mark_log(targets["host1"]).places
         assert [getattr(place, "path", "") for place in places] == [there, "/var/log/mail.log"]
         result = run_mail_test(targets)
     assert result.ok

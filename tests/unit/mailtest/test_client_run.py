@@ -45,7 +45,7 @@ class _Delivering(Smtp):
         super().__init__({})
         self._inboxes = inboxes
         self.changes: tuple[bytes, bytes] = (b"", b"")
-        self.taken = _Taken(self)  # type: ignore[assignment]
+        self.taken = _Taken(self)
 
     def deliver(self, raw: bytes) -> None:
         old, new = self.changes
