@@ -1,0 +1,56 @@
+"""Run a host's scripts on this machine, in a folder that stands for the host's root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.scripts import Script
+
+# The scripts are for the lab's hosts: GNU or busybox tools of Linux.
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the hosts' scripts need Linux tools")
+_FOLDERS = ("/var/mail", "/var/spool/postfix", "/var/tmp", "/var/log")
+
+
+class Host:
+    """A folder with the host's files, and programs that a test puts in front of the real ones."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.programs = root / "programs"
+        for folder in (*_FOLDERS, "/home/user1"):
+            (root / folder.lstrip("/")).mkdir(parents=True)
+        self.programs.mkdir()
+        self.program("getent", f'echo "user1:x:1001:1001::{root}/home/user1:/bin/bash"')
+        self.program("postsuper", "cat >/dev/null")
+
+    def path(self, name: str) -> Path:
+        return self.root / name.lstrip("/")
+
+    def program(self, name: str, text: str) -> None:
+        """Have the scripts find this program first."""
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def run(self, script: Script, *args: str) -> str:
+        """What the script prints. It must succeed."""
+        text = script.text
+        for folder in _FOLDERS:
+            text = text.replace(folder, f"{self.root}{folder}")
+        # A locked mailbox is waited for five seconds; here it is given up at once.
+        text = text.replace("sleep 0.05", ":")
+        environment = {**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-euc", text, "sh", *args],
+            capture_output=True,
+            check=False,
+            env=environment,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode(errors="replace")

@@ -1,0 +1,208 @@
+"""A student's mailboxes are the same after a test, byte for byte."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from labctl.scripts import Script
+from tests.unit.mailtest.locally import ON_LINUX, Host
+
+pytestmark = ON_LINUX
+
+KEEP = Script("provision", "mailbox-keep.sh")
+FIND = Script("provision", "mailbox-find.sh")
+COUNT = Script("provision", "mailbox-count.sh")
+PUT_BACK = Script("provision", "mailbox-put-back.sh")
+RUN = "labctl.0123456789abcdef"
+TOKEN = f"{RUN}.message@example2.jp"
+
+# Bytes that are no UTF-8, a body line that looks like a start, and a quoted From line.
+OWN = (
+    b"From user2@example2.jp  Fri Nov 27 01:00:00 2026\n"
+    b"Subject: \x8e\x8e\x8c\xb1 and \xff\xfe\n"
+    b"Message-ID: <lunch@example2.jp>\n"
+    b"\n"
+    b"At noon.\nFrom there we walk.\n\nFrom now on: no date here\n>From quoted\n"
+    b"\n"
+)
+OTHER = (
+    b"From user2@example2.jp  Fri Nov 27 02:00:00 2026\n"
+    b"Subject: later\nMessage-ID: <later@example2.jp>\n\nText.\n\n"
+)
+TEST = (
+    b"From user2@example2.jp  Fri Nov 27 01:30:00 2026\n"
+    b"Subject: Test mail from user2\nMessage-ID: <%s>\n\nThis is test mail from user2\n\n"
+) % TOKEN.encode()
+NOTE = (
+    b"From MAILER-DAEMON Fri Nov 27 01:00:00 2026\n"
+    b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n\nThis text is internal.\n\n"
+)
+BOUNCE = (
+    b"From MAILER-DAEMON  Fri Nov 27 01:31:00 2026\n"
+    b"Subject: Undelivered\nMessage-ID: <notice@example1.jp>\n\nMessage-ID: <%s>\n\n"
+) % TOKEN.encode()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+@pytest.fixture
+def box(host: Host) -> Path:
+    return host.path("/var/mail/user1")
+
+
+def numbered(message: bytes, number: int) -> bytes:
+    """The message as `mail` writes it back: with a status and a number."""
+    return message.replace(b"\n\n", b"\nStatus: O\nX-UID: %d\n\n" % number, 1)
+
+
+def through_a_test(host: Host, box: Path, between: bytes) -> str:
+    kept = host.run(KEEP, "user1").strip()
+    box.write_bytes(between)
+    said = host.run(PUT_BACK, "user1", kept, TOKEN)
+    assert not Path(kept).exists()
+    return said
+
+
+def test_a_box_that_mail_renumbered_comes_back_byte_for_byte(host: Host, box: Path) -> None:
+    box.write_bytes(OWN)
+    os.utime(box, ns=(10**18, 10**18))
+    through_a_test(host, box, numbered(OWN, 1) + numbered(TEST, 2))
+    assert box.read_bytes() == OWN
+    assert box.stat().st_mtime_ns == 10**18
+
+
+def test_a_message_that_came_meanwhile_stays_behind_the_others(host: Host, box: Path) -> None:
+    box.write_bytes(OWN)
+    through_a_test(host, box, numbered(OWN, 1) + TEST + OTHER)
+    assert box.read_bytes() == OWN + OTHER
+
+
+def test_a_message_that_was_deleted_meanwhile_stays_deleted(host: Host, box: Path) -> None:
+    box.write_bytes(OWN + OTHER)
+    through_a_test(host, box, OTHER + TEST)
+    assert box.read_bytes() == OTHER
+
+
+def test_a_bounce_of_the_test_is_removed_too(host: Host, box: Path) -> None:
+    box.write_bytes(OWN)
+    through_a_test(host, box, OWN + TEST + BOUNCE)
+    assert box.read_bytes() == OWN
+
+
+def test_a_box_that_did_not_exist_does_not_exist_afterwards(host: Host, box: Path) -> None:
+    through_a_test(host, box, TEST)
+    assert not box.exists()
+
+
+def test_dovecots_note_in_a_new_box_is_removed(host: Host, box: Path) -> None:
+    through_a_test(host, box, NOTE + TEST)
+    assert not box.exists()
+
+
+def test_dovecots_note_that_was_there_before_stays(host: Host, box: Path) -> None:
+    box.write_bytes(NOTE + OWN)
+    through_a_test(host, box, NOTE + OWN + TEST)
+    assert box.read_bytes() == NOTE + OWN
+
+
+def test_an_empty_box_stays_an_empty_box(host: Host, box: Path) -> None:
+    box.write_bytes(b"")
+    through_a_test(host, box, TEST)
+    assert box.read_bytes() == b""
+
+
+def test_a_locked_box_is_left_alone_and_named(host: Host, box: Path) -> None:
+    box.write_bytes(OWN)
+    lock = box.with_name("user1.lock")
+    lock.touch()
+    assert through_a_test(host, box, OWN + TEST).strip() == str(box)
+    assert box.read_bytes() == OWN + TEST
+    assert lock.exists()
+
+
+def test_the_lock_is_released(host: Host, box: Path) -> None:
+    box.write_bytes(OWN)
+    through_a_test(host, box, OWN + TEST)
+    assert not box.with_name("user1.lock").exists()
+
+
+@pytest.mark.parametrize("name", ["mbox", "dead.letter"])
+def test_the_files_of_mail_in_the_home_folder_come_back(host: Host, box: Path, name: str) -> None:
+    file = host.path(f"/home/user1/{name}")
+    file.write_bytes(OWN)
+    kept = host.run(KEEP, "user1").strip()
+    file.write_bytes(OWN + TEST)
+    host.run(PUT_BACK, "user1", kept, TOKEN)
+    assert file.read_bytes() == OWN
+    assert not box.exists()
+
+
+def test_a_maildir_loses_the_tests_messages_only(host: Host) -> None:
+    new = host.path("/home/user1/Maildir/new")
+    new.mkdir(parents=True)
+    (new / "1").write_bytes(OWN)
+    kept = host.run(KEEP, "user1").strip()
+    (new / "2").write_bytes(TEST)
+    host.run(PUT_BACK, "user1", kept, TOKEN)
+    assert [file.name for file in new.iterdir()] == ["1"]
+
+
+def test_messages_that_still_wait_are_deleted_from_every_queue(host: Host) -> None:
+    told = host.root / "told"
+    host.program("postsuper", f'cat >"{told}"')
+    for number, queue in enumerate(("maildrop", "active", "deferred", "hold")):
+        folder = host.path(f"/var/spool/postfix/{queue}")
+        folder.mkdir()
+        (folder / f"OURS{number}").write_bytes(TEST)
+        (folder / f"THEIRS{number}").write_bytes(OTHER)
+    kept = host.run(KEEP, "user1").strip()
+    host.run(PUT_BACK, "user1", kept, TOKEN)
+    assert sorted(told.read_text().split()) == ["OURS0", "OURS1", "OURS2", "OURS3"]
+
+
+def find(host: Host, *tokens: str, notices: bool = False) -> list[str]:
+    return host.run(FIND, "user1", "0", "1" if notices else "0", *tokens).splitlines()
+
+
+def test_a_message_is_found_by_its_number(host: Host, box: Path) -> None:
+    box.write_bytes(OWN + OTHER + TEST)
+    assert find(host, TOKEN) == [f"{TOKEN} 3"]
+    assert find(host, "later@example2.jp", TOKEN) == ["later@example2.jp 2", f"{TOKEN} 3"]
+
+
+def test_a_token_in_a_text_is_not_the_message(host: Host, box: Path) -> None:
+    box.write_bytes(OTHER.replace(b"Text.", TOKEN.encode()))
+    assert find(host, TOKEN) == []
+
+
+def test_a_bounce_is_found_only_among_the_notices(host: Host, box: Path) -> None:
+    box.write_bytes(OWN + BOUNCE)
+    assert find(host, TOKEN) == []
+    assert find(host, TOKEN, notices=True) == [f"{TOKEN} 2"]
+
+
+def test_a_message_in_a_maildir_is_the_last_one(host: Host) -> None:
+    new = host.path("/home/user1/Maildir/new")
+    new.mkdir(parents=True)
+    (new / "1").write_bytes(TEST)
+    assert find(host, TOKEN) == [f"{TOKEN} $"]
+
+
+def test_without_a_mailbox_nothing_is_found(host: Host) -> None:
+    assert find(host, TOKEN) == []
+
+
+def test_every_copy_is_counted_and_no_notice(host: Host, box: Path) -> None:
+    box.write_bytes(OWN + TEST + BOUNCE + TEST)
+    assert host.run(COUNT, "user1", RUN).splitlines() == [f"Message-ID: <{TOKEN}>"] * 2
+
+
+def test_a_message_behind_half_a_message_is_counted(host: Host, box: Path) -> None:
+    box.write_bytes(OWN[:-20] + b"\n" + TEST)
+    assert len(host.run(COUNT, "user1", RUN).splitlines()) == 1
