@@ -30,6 +30,8 @@ from provision.step import Target
 MESSAGES = 500
 # Seconds until the test's messages have left the queues after they were deleted there.
 _EMPTYING = 60.0
+# Seconds between two counts.
+_PAUSE = 1.0
 _DELETE = Script("labctl.mailtest", "queue-delete.sh")
 
 
@@ -171,7 +173,7 @@ def _settled(watch: Watch, sent: int, timeout: float, progress: Progress) -> Tal
     count = _Count(watch, sent, progress)
     while True:
         arrived = count.now.delivered
-        moved = wait_until(timeout, partial(count.again, arrived), every=1, retry_errors=False)
+        moved = wait_until(timeout, partial(count.again, arrived), every=_PAUSE, retry_errors=False)
         if count.is_final or not moved:
             return count.now
 

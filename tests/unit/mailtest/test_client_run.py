@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
+
 import pytest
 
 from labctl.mailtest.client import find_server, run_client_test
@@ -85,9 +87,11 @@ def test_two_accounts_send_to_themselves_and_to_each_other(world: World) -> None
 
 def test_both_mechanisms_are_tried_with_the_accounts_password(world: World) -> None:
     world.run()
-    for server in world.smtp.values():
-        logins = [line.split()[1] for line in server.heard if line.startswith("AUTH")]
-        assert logins == ["PLAIN", "LOGIN"]
+    for user, server in zip(("user1", "user2"), world.smtp.values(), strict=True):
+        plain, login = [line.split() for line in server.heard if line.startswith("AUTH")]
+        assert (plain[1], login[1]) == ("PLAIN", "LOGIN")
+        assert b64decode(plain[2]).decode() == f"\0{user}\0{PASSWORD}"
+        assert b64decode(login[2]).decode() == user
 
 
 def test_a_server_that_lets_nobody_in_sends_nothing(world: World) -> None:

@@ -172,6 +172,18 @@ def test_a_message_is_answered_once_however_often_the_boxes_are_looked_through(p
     assert sum("Reply" in text for text in typed(pair)) == 2
 
 
+def test_the_logs_are_read_until_they_have_the_whole_way(pair: Pair) -> None:
+    """Syslog writes the receiver's lines a little later than the message arrives."""
+    looks = iter(range(100))
+
+    def late(_ran: object) -> Reply:
+        return Reply("".join(pair.two.log) if next(looks) >= 3 else "")
+
+    pair.two.fake.when("log-since.sh", answer=late)
+    hops = by_way(run(pair))["message", ONE].hops
+    assert [hop.host for hop in hops] == ["host1", "host2"]
+
+
 def test_progress_names_the_hosts(pair: Pair) -> None:
     said: list[tuple[str, str]] = []
     run_mail_test(pair.targets, timeout=0.2, progress=lambda host, what: said.append((host, what)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 
 import pytest
@@ -88,9 +89,7 @@ def test_the_password_that_is_tried_is_not_the_accounts(
     serve(monkeypatch, {("192.168.56.101", 25): server})
     refusals(pair.one.target)
     (login,) = [line for line in server.heard if line.startswith("AUTH PLAIN")]
-    import base64
-
-    _authorize, user, password = base64.b64decode(login.split()[2]).split(b"\0")
+    _authorize, user, password = b64decode(login.split()[2]).split(b"\0")
     assert user == b"user1"
     assert password != b"not-a-secret"
 
