@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 from labctl.errors import LabError
@@ -26,6 +27,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
