@@ -1,0 +1,145 @@
+"""Vagrant and a hypervisor in memory, below the real VagrantProvider.
+
+The machines are `FakeHost`s. `Boxes` is what outlives one labctl process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from labctl.endpoint import Endpoint
+from labctl.errors import CommandFailed
+from labctl.managed import ManagedFile
+from labctl.providers.vagrant.adapter import SshAddress
+from labctl.providers.vagrant.book import Machine
+from tests.fakes.host import FakeHost, FakeRemote, Reply
+
+KEY = "ssh-ed25519 AAAA"
+
+
+@dataclass
+class Boxes:
+    """The machines, and what is to go wrong: `refuses` are calls as Vagrant gets them."""
+
+    hosts: dict[str, FakeHost] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    snapshots: dict[str, dict[str, dict[str, ManagedFile]]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    refuses: set[str] = field(default_factory=set)
+    interrupts: set[str] = field(default_factory=set)
+    unregistered: set[str] = field(default_factory=set)
+    port: int = 2200
+
+    def connect(self, endpoint: Endpoint) -> FakeRemote:
+        """Stand in for `Remote`."""
+        return FakeRemote(self.hosts[endpoint.host], endpoint)
+
+    def answers(self, machine: Machine) -> bool:
+        """Stand in for the probe: whether a machine with that port runs."""
+        name = next(name for name in self.hosts if self.address(name).port == machine.port)
+        return self.hosts[name].running and machine.host_keys == (f"{KEY}{name}",)
+
+    def address(self, name: str) -> SshAddress:
+        return SshAddress("127.0.0.1", self.port + int(name[-1]), Path("key"))
+
+    def call(self, *words: str) -> None:
+        line = " ".join(words)
+        self.calls.append(line)
+        if line in self.interrupts:
+            raise KeyboardInterrupt
+        if any(line.startswith(refused) for refused in self.refuses):
+            raise CommandFailed(f"vagrant {line}", 1, "refused\n")
+
+
+class FakeVagrant:
+    """See labctl.providers.vagrant.adapter.Vagrant."""
+
+    boxes: Boxes
+
+    def __init__(self, folder: Path, hypervisor: str, logs: Path) -> None:
+        self._folder = folder
+        self.hypervisor = hypervisor
+
+    def boot(self, machine: str | None = None) -> None:
+        self.boxes.call("up", *([machine] if machine else []))
+        for name in [machine] if machine else ["host1", "host2"]:
+            if name not in self.boxes.hosts:
+                host = FakeHost(name, running=False)
+                host.says("systemctl", "is-system-running", stdout="running\n")
+                # The script that sets the clock and the way out.
+                host.otherwise = lambda _ran: Reply()
+                self.boxes.hosts[name] = host
+                self.boxes.snapshots[name] = {}
+                identity = self._folder / ".vagrant" / "machines" / name / self.hypervisor / "id"
+                identity.parent.mkdir(parents=True)
+                identity.write_text(name)
+            self._run(name)
+
+    def _run(self, name: str) -> None:
+        self.boxes.hosts[name].running = True
+        self.boxes.states[name] = "running"
+
+    def states(self) -> dict[str, str]:
+        self.boxes.call("status")
+        made = dict.fromkeys(("host1", "host2"), "not_created")
+        return {**made, **self.boxes.states}
+
+    def ssh_addresses(self) -> dict[str, SshAddress]:
+        self.boxes.call("ssh-config")
+        return {name: self.boxes.address(name) for name in self.boxes.hosts}
+
+    def shell(self, machine: str, script: str, *args: str) -> str:
+        self.boxes.call("ssh", machine)
+        return f"labctl-hostkey {KEY}{machine}\nlabctl-resolver 10.0.2.3\n"
+
+    def halt(self, machine: str, force: bool = False) -> None:
+        self.boxes.call("halt", machine, *(["--force"] if force else []))
+        if machine in self.boxes.hosts:
+            self.boxes.hosts[machine].running = False
+            self.boxes.states[machine] = "poweroff"
+
+    def destroy(self) -> None:
+        self.boxes.call("destroy")
+        self.boxes.hosts.clear()
+        self.boxes.states.clear()
+        self.boxes.snapshots.clear()
+
+    def save_snapshot(self, machine: str, name: str) -> None:
+        self.boxes.call("snapshot save", machine, name)
+        self.boxes.snapshots[machine][name] = dict(self.boxes.hosts[machine].files)
+
+    def restore_snapshot(self, machine: str, name: str) -> None:
+        self.boxes.call("snapshot restore", machine, name)
+        self.boxes.hosts[machine].files = dict(self.boxes.snapshots[machine][name])
+        self._run(machine)
+
+    def delete_snapshot(self, machine: str, name: str) -> None:
+        self.boxes.call("snapshot delete", machine, name)
+        del self.boxes.snapshots[machine][name]
+
+    def snapshots(self, machine: str) -> set[str]:
+        self.boxes.call("snapshot list", machine)
+        return set(self.boxes.snapshots[machine])
+
+
+def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
+    """No machine yet; until the test ends, Vagrant's machines are these."""
+    boxes = Boxes()
+    provider = "labctl.providers.vagrant.provider"
+    monkeypatch.setattr(FakeVagrant, "boxes", boxes, raising=False)
+    monkeypatch.setattr(f"{provider}.Vagrant", FakeVagrant)
+    monkeypatch.setattr(f"{provider}.answers", boxes.answers)
+    monkeypatch.setattr(f"{provider}.VagrantProvider.checks", lambda _self: ())
+    monkeypatch.setattr("labctl.providers.vagrant.guest.Remote", boxes.connect)
+    virtualbox = "labctl.providers.vagrant.virtualbox"
+    monkeypatch.setattr(f"{virtualbox}.machines_called", lambda _titles: _registered(boxes))
+    monkeypatch.setattr(f"{virtualbox}.remove_machine", boxes.unregistered.discard)
+    return boxes
+
+
+def _registered(boxes: Boxes) -> Mapping[str, str]:
+    return {uuid: uuid for uuid in sorted(boxes.unregistered)}

@@ -1,0 +1,264 @@
+"""VagrantProvider over machines in memory: the contract, and what is Vagrant's own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from labctl.errors import CommandFailed, WrongState
+from labctl.home import lab_home
+from labctl.lab import load_lab
+from labctl.providers.vagrant import VagrantProvider
+from labctl.providers.vagrant.book import read_book
+from labctl.results import HostState
+from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
+from tests.fakes.vagrant import Boxes, vagrant_in_memory
+
+HOME = partial(lab_home, "default")
+PROBE = "labctl.providers.vagrant.provider.answers"
+
+
+def open_provider() -> VagrantProvider:
+    return VagrantProvider(load_lab("default"), HOME())
+
+
+class TestVagrantProvider(ProviderContract):
+    @pytest.fixture
+    def bench(self, boxes: Boxes) -> Bench:
+        def half_build() -> None:
+            boxes.interrupts.add("ssh-config")
+            with pytest.raises(KeyboardInterrupt):
+                open_provider().create()
+            boxes.interrupts.clear()
+
+        return Bench(open_provider, boxes.connect, half_build)
+
+
+@pytest.fixture
+def boxes(monkeypatch: pytest.MonkeyPatch) -> Boxes:
+    return vagrant_in_memory(monkeypatch)
+
+
+@pytest.fixture
+def up(boxes: Boxes) -> Boxes:
+    """Two machines that run."""
+    open_provider().create()
+    boxes.calls.clear()
+    return boxes
+
+
+def snapshot_of(checkpoint: str) -> str:
+    book = read_book(HOME())
+    assert book is not None
+    saved = book.find(checkpoint)
+    assert saved is not None
+    return saved.snapshot
+
+
+def way_out(boxes: Boxes, host: str) -> str:
+    """The rules that the host got last."""
+    return [ran for ran in boxes.hosts[host].ran if "table inet labctl" in ran.words[-1]][-1].words[
+        -1
+    ]
+
+
+def test_a_new_lab_pins_what_its_machines_showed(up: Boxes) -> None:
+    book = read_book(HOME())
+    assert book is not None
+    assert book.resolvers == ("10.0.2.3",) == open_provider().upstream_resolvers()
+    assert {name: machine.port for name, machine in book.machines.items()} == {
+        "host1": 2201,
+        "host2": 2202,
+    }
+    assert "[127.0.0.1]:2201 ssh-ed25519 AAAAhost1" in HOME().known_hosts.read_text()
+    endpoint = open_provider().endpoints()["host2"]
+    assert (endpoint.address, endpoint.port, endpoint.user) == ("127.0.0.1", 2202, "root")
+
+
+def test_a_machine_without_a_host_key_is_refused(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fakes.vagrant.FakeVagrant.shell", lambda *_args: "no key here\n")
+    with pytest.raises(WrongState) as refused:
+        open_provider().create()
+    assert "host1 showed no host key" in refused.value.message
+    assert refused.value.cause == "no key here\n"
+
+
+def test_before_the_first_boot_virtualboxs_own_name_server_is_known(boxes: Boxes) -> None:
+    assert open_provider().upstream_resolvers() == ("10.0.2.3",)
+
+
+def test_only_the_machine_that_is_silent_is_booted(up: Boxes) -> None:
+    open_provider().cut_power(["host2"])
+    up.calls.clear()
+    assert open_provider().start()
+    assert [call for call in up.calls if call.startswith("up")] == ["up host2"]
+    assert "systemctl is-system-running --wait" in up.hosts["host1"].commands()
+
+
+def test_a_new_port_after_a_boot_is_found(up: Boxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_provider().halt()
+    up.port = 2300
+    # The old port leads nowhere.
+    monkeypatch.setattr(PROBE, lambda machine: machine.port > 2300)
+    open_provider().start()
+    assert open_provider().endpoints()["host1"].port == 2301
+    assert "[127.0.0.1]:2301" in HOME().known_hosts.read_text()
+
+
+def test_a_machine_that_is_gone_is_not_made_anew(up: Boxes) -> None:
+    open_provider().halt()
+    up.states["host2"] = "not_created"
+    for action in (open_provider().start, lambda: open_provider().restore("os")):
+        with pytest.raises(WrongState) as refused:
+            action()
+        assert "host2" in refused.value.message
+    assert not [call for call in up.calls if call.startswith("up")]
+
+
+def test_a_save_that_fails_on_one_machine_leaves_no_snapshot(up: Boxes) -> None:
+    before = {name: set(kept) for name, kept in up.snapshots.items()}
+    up.refuses.add("snapshot save host2")
+    with pytest.raises(CommandFailed):
+        open_provider().save("ready")
+    assert {name: set(kept) for name, kept in up.snapshots.items()} == before
+    assert [info.name for info in open_provider().checkpoints()] == ["os"]
+
+
+def test_a_snapshot_that_cannot_be_deleted_yet_goes_later(up: Boxes) -> None:
+    open_provider().save("ready")
+    old = snapshot_of("ready")
+    up.refuses.add("snapshot delete host1")
+    open_provider().drop("ready")
+    assert old in up.snapshots["host1"]
+    assert old not in up.snapshots["host2"]
+    assert [info.name for info in open_provider().checkpoints()] == ["os"]
+    up.refuses.clear()
+    open_provider().save("other")
+    assert old not in up.snapshots["host1"]
+    book = read_book(HOME())
+    assert book is not None
+    assert book.stale == ()
+
+
+def test_a_replaced_checkpoint_leaves_no_snapshot_behind(up: Boxes) -> None:
+    open_provider().save("ready")
+    old = snapshot_of("ready")
+    open_provider().save("ready")
+    assert [old in kept for kept in up.snapshots.values()] == [False, False]
+    assert snapshot_of("ready") in up.snapshots["host1"]
+
+
+def test_a_restore_touches_no_machine_if_one_has_lost_the_snapshot(up: Boxes) -> None:
+    open_provider().save("ready")
+    del up.snapshots["host2"][snapshot_of("ready")]
+    with pytest.raises(WrongState) as refused:
+        open_provider().restore("ready", keep_as="kept")
+    assert "ready is missing on host2" in refused.value.message
+    assert snapshot_of("ready") in refused.value.cause
+    assert not [call for call in up.calls if call.startswith("snapshot restore")]
+    assert [info.name for info in open_provider().checkpoints()] == ["os", "ready"]
+
+
+def test_a_restore_sets_clock_and_way_out_of_every_machine(up: Boxes) -> None:
+    open_provider().set_net(False)
+    open_provider().save("ready")
+    for host in HOSTS:
+        up.hosts[host].ran.clear()
+    open_provider().restore("ready")
+    for host in HOSTS:
+        [settled] = up.hosts[host].ran
+        assert float(settled.words[-2]) > 1_000_000_000
+        assert "accept" in way_out(up, host)
+        assert "dport { 53, 80, 443 }" not in way_out(up, host)
+
+
+def test_the_way_out_is_shut_and_opened(up: Boxes) -> None:
+    assert "dport { 53, 80, 443 }" in way_out(up, "host1")
+    open_provider().set_net(False)
+    assert "dport { 53, 80, 443 }" not in way_out(up, "host1")
+    assert up.hosts["host1"].ran[-1].words[-2] == ""
+    open_provider().set_net(True)
+    assert "dport { 53, 80, 443 }" in way_out(up, "host2")
+
+
+def test_the_way_out_of_a_stopped_lab_is_set_later(up: Boxes) -> None:
+    open_provider().halt()
+    open_provider().set_net(False)
+    book = read_book(HOME())
+    assert book is not None
+    assert not book.net_open
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("poweroff", HostState.STOPPED),
+        ("saved", HostState.STOPPED),
+        ("shutoff", HostState.STOPPED),
+        ("running", HostState.BROKEN),
+        ("aborted", HostState.BROKEN),
+        ("not_created", HostState.ABSENT),
+    ],
+)
+def test_vagrants_word_for_a_machine_that_does_not_answer(
+    up: Boxes, word: str, state: HostState
+) -> None:
+    up.hosts["host2"].running = False
+    up.states["host2"] = word
+    assert dict(open_provider().status()) == {"host1": HostState.RUNNING, "host2": state}
+
+
+def test_a_vagrant_that_fails_is_a_broken_lab_and_no_error(up: Boxes) -> None:
+    up.hosts["host2"].running = False
+    up.refuses.add("status")
+    assert set(open_provider().status().values()) == {HostState.BROKEN}
+
+
+def test_a_book_that_cannot_be_read_does_not_hide_the_machines(up: Boxes) -> None:
+    (HOME().state / "vagrant.json").write_text("{")
+    assert dict(open_provider().status()) == dict.fromkeys(HOSTS, HostState.BROKEN)
+
+
+def test_halt_stops_and_cut_power_forces(up: Boxes) -> None:
+    open_provider().halt()
+    open_provider().cut_power(["host1"])
+    assert sorted(up.calls) == ["halt host1", "halt host1 --force", "halt host2"]
+
+
+def test_destroy_removes_a_machine_that_vagrant_lost_sight_of(boxes: Boxes) -> None:
+    boxes.unregistered.add("labctl-default-host1")
+    open_provider().destroy()
+    assert boxes.unregistered == set()
+    assert "destroy" not in boxes.calls
+
+
+def test_packages_are_left_to_apt(up: Boxes) -> None:
+    assert open_provider().preinstall("dns") is False
+
+
+def test_a_finished_lab_is_not_touched_by_another_create(up: Boxes) -> None:
+    assert open_provider().create() is False
+    assert up.calls == []
+
+
+def test_progress_names_what_is_done_on_each_machine(boxes: Boxes) -> None:
+    said: list[tuple[str, str]] = []
+    open_provider().create(lambda host, what: said.append((host, what)))
+    open_provider().halt(lambda host, what: said.append((host, what)))
+    open_provider().start(lambda host, what: said.append((host, what)))
+    open_provider().restore("os", lambda host, what: said.append((host, what)))
+    open_provider().destroy(lambda host, what: said.append((host, what)))
+    for host in HOSTS:
+        words = ["preparing", "stopping", "booting", "going back to os", "removing"]
+        assert [what for where, what in said if where == host] == words
+
+
+def test_the_hypervisor_of_the_lab_is_named_to_vagrant(up: Boxes) -> None:
+    book = read_book(HOME())
+    assert book is not None
+    assert book.hypervisor == "virtualbox"
+    folder = HOME().state / "vagrant" / ".vagrant" / "machines"
+    assert (folder / "host1" / "virtualbox" / "id").exists()
