@@ -6,6 +6,8 @@
 # make fuzz-check  random changes to a lab: does labctl check find what does not work?
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
 # make check  the fast ones: ruff, mypy, import contracts, shellcheck, licences, unit tests
+# make mutants-known   the wrong programs of tests/mutants/known.toml, each noticed by the unit tests
+# make mutants  mutants of the core by mutmut, an hour and more; goes on where it was interrupted
 # make audit  known vulnerabilities of the pinned Python packages, asked of PyPI
 # make bench  how long labctl takes, beside the bare work, Ansible and a shell script
 # make messages  bring the Japanese catalog in line with the sources, for translating
@@ -29,7 +31,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short fuzz-check bench audit messages packages test-packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -42,6 +44,18 @@ check: $(VENV)/.dev
 	git ls-files '*.sh' | xargs --no-run-if-empty $(BIN)/shellcheck --shell=sh --external-sources --source-path=SCRIPTDIR
 	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only='$(LICENCES)' >/dev/null
 	$(BIN)/pytest tests/unit
+
+mutants-known: $(VENV)/.dev
+	$(BIN)/python -m tests.mutants.known
+
+# MUTANTS="labctl.engine*" takes some of them, MUTANTS=--report only counts.
+mutants: build/mutants/venv/bin/mutmut
+	build/mutants/venv/bin/python -m tests.mutants $(MUTANTS)
+
+build/mutants/venv/bin/mutmut: pyproject.toml constraints.txt
+	$(PYTHON) -m venv build/mutants/venv
+	build/mutants/venv/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]' 'mutmut>=3.8,<4'
+	@touch $@
 
 # With PyPI alone: a package mirror has no vulnerability database, and then this fails.
 audit: build/audit/bin/pip-audit
