@@ -80,6 +80,8 @@ def incus_daemon(folder: Path, *, pool_gib: int = 10) -> Iterator[Daemon]:
     `folder` needs a short path: it holds Unix sockets.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    # The hosts' root, who is nobody here, enters it on the way to its files.
+    folder.chmod(0o711)
     _write_hierarchies(folder / "hybrid")
     script = Script("tests.incus", "namespace.sh").text
     argv = [

@@ -1,0 +1,118 @@
+"""Two labs with the same addresses on one server: neither sees the other, from root inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.incus.conftest import LAB
+from tests.incus.daemon import Daemon
+from tests.lab.program import labctl
+
+OTHER = "incus-others"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def labs(lab_file: Path) -> Iterator[None]:
+    for name in (LAB, OTHER):
+        labctl("up", "--until", "os", "--lab", str(lab_file), name=name)
+    yield
+    for name in (LAB, OTHER):
+        labctl("destroy", "--yes", name=name)
+
+
+def run_in(daemon: Daemon, name: str, host: str, script: str, *, check: bool = True) -> str:
+    words = ["exec", host, "--project", f"labctl-{name}", "-T", "-n", "--", "bash", "-c", script]
+    return daemon.incus(*words, check=check).stdout
+
+
+def test_both_have_the_books_addresses_at_once(daemon: Daemon) -> None:
+    for name in (LAB, OTHER):
+        assert "192.168.56.101/24" in run_in(daemon, name, "host1", "ip -4 -br address")
+        run_in(daemon, name, "host1", "ping -c 1 -W 2 192.168.56.102")
+
+
+def test_frames_of_root_reach_the_own_lab_and_no_other(daemon: Daemon) -> None:
+    """Broadcast, spoofed and multicast: counted at the neighbour's interface of each lab."""
+    send = (
+        "for n in $(seq 20); do ping -b -c 1 -W 0.05 192.168.56.255; done; "
+        "ip address add 192.168.56.77/24 dev host0; ip neigh flush dev host0; "
+        "for n in $(seq 20); do ping -I 192.168.56.77 -c 1 -W 0.05 192.168.56.$((n + 110)); done; "
+        "ip link set host0 down; ip link set host0 address 02:00:00:00:00:77; "
+        "ip link set host0 up; for n in $(seq 20); do ping -c 1 -W 0.05 192.168.56.2$n; done; true"
+    )
+    before = {name: received(daemon, name) for name in (LAB, OTHER)}
+    run_in(daemon, LAB, "host2", send)
+    seen = {name: received(daemon, name) - before[name] for name in (LAB, OTHER)}
+    assert seen[LAB] >= 20
+    # What the kernels of the other lab's own hosts say by themselves.
+    assert seen[OTHER] <= 5
+
+
+def received(daemon: Daemon, name: str) -> int:
+    path = "/sys/class/net/host0/statistics/rx_packets"
+    return int(run_in(daemon, name, "machine", f"cat {path}"))
+
+
+def test_the_way_out_leads_to_no_other_lab(daemon: Daemon) -> None:
+    other = (
+        run_in(daemon, OTHER, "host1", "ip -4 -o address show dev out0").split()[3].split("/")[0]
+    )
+    run_in(daemon, OTHER, "host1", "exec 5<>/dev/null; true")
+    for port in (22, 25, 80, 443):
+        script = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{other}/{port}'"
+        done = daemon.incus(
+            "exec",
+            "host1",
+            "--project",
+            f"labctl-{LAB}",
+            "-T",
+            "-n",
+            "--",
+            "bash",
+            "-c",
+            script,
+            check=False,
+        )
+        # A refusal would be an answer of the other host.
+        assert done.returncode == 124, (port, done.stderr)
+
+
+def test_the_server_itself_is_no_neighbour(daemon: Daemon) -> None:
+    bridges = [each for each in daemon.query("/1.0/networks?recursion=1") if "lab-" in each["name"]]
+    assert len(bridges) == 2
+    for each in bridges:
+        addresses = daemon.inside("ip", "-o", "address", "show", "dev", each["name"]).stdout
+        assert "inet" not in addresses
+
+
+def test_user_ids_of_all_hosts_are_apart(daemon: Daemon) -> None:
+    bases = [
+        daemon.query(f"/1.0/instances/{host}?project=labctl-{name}")["config"][
+            "volatile.idmap.base"
+        ]
+        for name in (LAB, OTHER)
+        for host in ("host1", "host2")
+    ]
+    assert len(set(bases)) == 4
+
+
+def test_destroy_leaves_nothing_of_a_lab_and_the_other_alone(daemon: Daemon) -> None:
+    labctl("destroy", "--yes", name=OTHER)
+    projects = {each["name"] for each in daemon.query("/1.0/projects?recursion=1")}
+    assert projects == {"default", f"labctl-{LAB}"}
+    bridges = [each["name"] for each in daemon.query("/1.0/networks?recursion=1")]
+    assert sum(name.startswith("lab-") for name in bridges) == 1
+    run_in(daemon, LAB, "host1", "ping -c 1 -W 2 192.168.56.101")
+    labctl("destroy", "--yes", name=OTHER)
+
+
+def test_a_project_of_somebody_else_is_left_alone(daemon: Daemon, lab_file: Path) -> None:
+    daemon.incus("project", "create", "labctl-taken")
+    refused = labctl("up", "--lab", str(lab_file), name="taken", code=4)
+    assert "labctl-taken" in refused.err
+    labctl("destroy", "--yes", name="taken")
+    assert daemon.query("/1.0/projects/labctl-taken")["name"] == "labctl-taken"
+    daemon.incus("project", "delete", "labctl-taken")
