@@ -2,7 +2,8 @@
 
 A lab of containers has a network namespace of its own, so that any number of labs can have the
 same addresses. A socket belongs to the namespace of the thread that makes it and works from any
-other thread afterwards (network_namespaces(7)).
+other thread afterwards (network_namespaces(7)). A lab on another machine is dialled by a
+neighbour of its hosts (labctl.neighbour).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+from labctl import neighbour
 from labctl.endpoint import Endpoint
 
 # sched.h
@@ -31,6 +34,8 @@ def tcp(endpoint: Endpoint, address: str, port: int, timeout: float) -> socket.s
     Raises:
         OSError: Nobody accepts the connection.
     """
+    if endpoint.neighbour:
+        return neighbour.tcp(endpoint.neighbour, address, port, timeout)
     found = make_socket(endpoint.netns, socket.SOCK_STREAM)
     try:
         found.settimeout(timeout)
@@ -41,8 +46,10 @@ def tcp(endpoint: Endpoint, address: str, port: int, timeout: float) -> socket.s
     return found
 
 
-def udp(endpoint: Endpoint) -> socket.socket:
-    """An unconnected UDP socket in the network of the endpoint's lab. It does not block."""
+def udp(endpoint: Endpoint) -> Any:
+    """What dns.query.udp takes as `sock`: UDP in the network of the lab. It does not block."""
+    if endpoint.neighbour:
+        return neighbour.UdpPlug(endpoint.neighbour)
     found = make_socket(endpoint.netns, socket.SOCK_DGRAM)
     found.setblocking(False)
     return found
