@@ -58,7 +58,13 @@ def ensure_way_out(incus: Incus, name: str, members: Sequence[str]) -> tuple[str
     if not server.has("networks", name):
         if not server.has("network-acls", name):
             server.send("POST", "network-acls", data={"name": name, **_access_list()})
-        config = {"ipv4.address": "auto", "ipv4.nat": "true", "ipv6.address": "none"}
+        config = {
+            "ipv4.address": "auto",
+            "ipv4.nat": "true",
+            "ipv6.address": "none",
+            # The hosts of every lab have the same names; Incus refuses that in one domain.
+            "dns.mode": "none",
+        }
         _create_network(incus, name, config, members)
         # Only now is the network's own range known.
         own = str(_gateway(incus, name).network)
