@@ -75,7 +75,7 @@ class Daemon:
 
 @contextmanager
 def incus_daemon(folder: Path, *, pool_gib: int = 10) -> Iterator[Daemon]:
-    """Start a daemon with one btrfs pool on a loop file; everything ends with the block.
+    """Start a daemon, with a btrfs pool on a loop file; everything ends with the block.
 
     `folder` needs a short path: it holds Unix sockets.
     """
@@ -97,7 +97,8 @@ def incus_daemon(folder: Path, *, pool_gib: int = 10) -> Iterator[Daemon]:
     try:
         daemon = Daemon(folder, wait_until(10, lambda: _child(process.pid), every=0.02))
         daemon.await_ready()
-        daemon.incus("storage", "create", POOL, "btrfs", f"size={pool_gib}GiB")
+        if pool_gib:
+            daemon.incus("storage", "create", POOL, "btrfs", f"size={pool_gib}GiB")
         yield daemon
     finally:
         process.kill()

@@ -2,6 +2,7 @@
 cd /run/labctl-export || exit
 mkdir -p backup/volume
 mv index.yaml backup/index.yaml
-tar -cf packed.tar --owner=0 --group=0 backup
-tar -C / --null -T list --no-recursion --numeric-owner --xattrs '--xattrs-include=*' --acls \
+# In the format of POSIX: the other one has no room for file capabilities.
+tar -cf packed.tar --format=posix --owner=0 --group=0 backup
+tar -C / --format=posix --null -T list --no-recursion --numeric-owner --xattrs '--xattrs-include=*' --acls \
   '--transform=flags=rhS;s,^\.,backup/volume,' -rf packed.tar

@@ -1,0 +1,146 @@
+"""Labs on a cluster of three members: spread, never split, and alive when a member is not.
+
+Run on demand: make test-incus-cluster.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.incus.cluster import Cluster, incus_cluster
+from tests.incus.daemon import Daemon
+from tests.lab.program import labctl
+
+LABS = ("alpha", "beta", "gamma")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with (
+        tempfile.TemporaryDirectory(prefix="lc-") as folder,
+        incus_cluster(Path(folder), ("m1", "m2", "m3")) as found,
+    ):
+        Path(folder).chmod(0o711)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def first(cluster: Cluster) -> Iterator[Daemon]:
+    """The member that labctl speaks to."""
+    member = cluster.members["m1"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in member.env.items():
+            patch.setenv(name, value)
+        patch.setenv("XDG_STATE_HOME", str(member.folder / "state"))
+        patch.setenv("LC_ALL", "C.UTF-8")
+        yield member
+
+
+@pytest.fixture(scope="module")
+def places(first: Daemon) -> Iterator[dict[str, str]]:
+    """Three labs, and the member of each."""
+    lab_file = first.folder / "labctl.toml"
+    lab_file.write_text('provider = "incus"\n')
+    for name in LABS:
+        labctl("up", "--until", "dns", "--lab", str(lab_file), name=name)
+    yield {name: next(iter(locations(first, name).values())) for name in LABS}
+    for name in LABS:
+        labctl("destroy", "--yes", name=name)
+    projects = first.query("/1.0/projects?recursion=1")
+    assert [each["name"] for each in projects] == ["default"]
+    assert not [n for n in first.query("/1.0/networks?recursion=1") if n["name"][:4] == "lab-"]
+
+
+def locations(member: Daemon, name: str) -> dict[str, str]:
+    found = member.query(f"/1.0/instances?project=labctl-{name}&recursion=1")
+    return {each["name"]: each["location"] for each in found}
+
+
+def test_a_lab_is_on_one_member_and_the_labs_are_on_different_ones(
+    first: Daemon, places: dict[str, str]
+) -> None:
+    for name in LABS:
+        assert len(set(locations(first, name).values())) == 1
+    assert sorted(places.values()) == ["m1", "m2", "m3"]
+
+
+def test_every_lab_is_reached_through_any_member(
+    cluster: Cluster, places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for member in cluster.members.values():
+        for name, value in member.env.items():
+            monkeypatch.setenv(name, value)
+        for name in LABS:
+            assert labctl("ssh", "host2", "--", "uname", "-n", name=name).out == "host2\n"
+
+
+def test_hosts_of_each_lab_reach_each_other(places: dict[str, str]) -> None:
+    for name in LABS:
+        labctl("ssh", "host1", "--", "ping", "-c1", "-W2", "192.168.56.102", name=name)
+
+
+def test_a_member_that_is_killed_takes_only_its_own_labs_away(
+    cluster: Cluster, first: Daemon, places: dict[str, str]
+) -> None:
+    lost = next(name for name in LABS if places[name] != "m1")
+    others = [name for name in LABS if name != lost]
+    member = cluster.members[places[lost]]
+    member.kill()
+    try:
+        await_offline(first, places[lost])
+        begun = time.monotonic()
+        status = labctl("status", "--json", name=lost, code=None).json
+        assert time.monotonic() - begun < 15
+        assert {host["state"] for host in status["hosts"]} == {"broken"}
+        for name in others:
+            begun = time.monotonic()
+            assert labctl("ssh", "host1", "--", "uname", "-n", name=name).out == "host1\n"
+            assert time.monotonic() - begun < 15
+            labctl("net", "close", name=name)
+            labctl("net", "open", name=name)
+            labctl("reset", "--to", "dns", "--yes", name=name)
+    finally:
+        member.revive()
+    await_online(first, places[lost])
+    assert labctl("ssh", "host1", "--", "uname", "-n", name=lost).out == "host1\n"
+
+
+def test_a_member_without_its_cable_comes_back_with_its_labs(
+    cluster: Cluster, first: Daemon, places: dict[str, str]
+) -> None:
+    lost = next(name for name in LABS if places[name] != "m1")
+    cluster.unplug(places[lost])
+    try:
+        await_offline(first, places[lost])
+        for name in LABS:
+            if name != lost:
+                assert labctl("ssh", "host1", "--", "uname", "-n", name=name).out == "host1\n"
+    finally:
+        cluster.plug(places[lost])
+    await_online(first, places[lost])
+    assert labctl("ssh", "host1", "--", "uname", "-n", name=lost).out == "host1\n"
+
+
+def await_offline(first: Daemon, name: str) -> None:
+    _await(first, name, online=False)
+
+
+def await_online(first: Daemon, name: str) -> None:
+    _await(first, name, online=True)
+
+
+def _await(first: Daemon, name: str, *, online: bool) -> None:
+    deadline = time.monotonic() + 60
+    while (state(first, name) == "Online") is not online:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def state(first: Daemon, name: str) -> str:
+    found = first.query("/1.0/cluster/members?recursion=1")
+    return str(next(each["status"] for each in found if each["server_name"] == name))
