@@ -1,3 +1,3 @@
-"""labctl: the mail lab of the Linux server textbook's chapter 6, as one command."""
+"""labctl: the mail lab of chapter 6 of the Linux server textbook."""
 
 __version__ = "0.2.0"

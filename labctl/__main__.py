@@ -1,4 +1,4 @@
-"""`python -m labctl` is the same program as `labctl`."""
+"""Entry point of `python -m labctl`."""
 
 from labctl.cli import main
 

@@ -1,7 +1,7 @@
-"""What the hosts looked like at each checkpoint, so that `labctl diff` can compare with it.
+"""The state of the hosts at each checkpoint, for `labctl diff`.
 
-A baseline is taken when its checkpoint is saved, or right after the first reset to it. The
-checkpoint at which the lab last was is remembered too: `diff` compares with it by default.
+A baseline is taken when its checkpoint is saved, or right after the first reset to it. The last
+checkpoint of the lab is remembered too, because `diff` compares with it by default.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from provision.step import Target
 
 
 class _Places(BaseModel):
-    """Where the lab was: `at` now, `kept` at the time of each state before a reset."""
+    """The last checkpoint of the lab: `at` now, and `kept` for each state before a reset."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,12 +40,12 @@ class Baselines:
         return all(self._file(checkpoint, host).exists() for host in hosts)
 
     def take(self, checkpoint: str, targets: Mapping[str, Target]) -> None:
-        """Keep what the hosts look like now; raises LabError."""
+        """Save the current state of the hosts. Raises LabError."""
         for host, text in zip(targets, on_each(targets.values(), take), strict=True):
             write_atomically(self._file(checkpoint, host), text, mode=0o600)
 
     def read(self, checkpoint: str, host: str) -> Manifest:
-        """What the host looked like at that checkpoint; WrongState if that is not known."""
+        """The state of the host at the checkpoint. Raises WrongState if it is not known."""
         try:
             text = self._file(checkpoint, host).read_text(encoding="utf-8")
         except (FileNotFoundError, UnicodeDecodeError) as error:

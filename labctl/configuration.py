@@ -1,4 +1,4 @@
-"""The files a host gets, for reading and comparing without a host."""
+"""The files that labctl writes to a host, without the host."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from provision.steps import STEPS
 
 
 def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
-    """All files the steps write on the scene's host, or the one at `path`.
+    """The files that the steps write to the scene's host, or only the one at `path`.
 
-    Raises WrongUsage, with the paths there are, where no step writes that one.
+    Raises WrongUsage with the existing paths if no step writes `path`.
     """
     steps = (step for step in STEPS if step.applies_to(scene))
     files = tuple(file for step in steps for file in step.files(scene))
@@ -32,9 +32,9 @@ def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
 
 
 def write_below(folder: Path, files: Sequence[ManagedFile]) -> None:
-    """Writes the files below a folder, laid out as on the host.
+    """Write the files below a folder, in the same layout as on the host.
 
-    Raises WrongUsage where the folder cannot be written.
+    Raises WrongUsage if the folder is not writable.
     """
     with written_for_person(folder):
         for file in files:

@@ -1,6 +1,6 @@
-"""The passwords of the lab's accounts: made once a lab, or taken from the lab file.
+"""The passwords of the lab's accounts: generated once per lab, or from the lab file.
 
-They live in a file of mode 0600 and in SecretStr values, which print as stars.
+They are stored in a file with mode 0600 and in SecretStr values, which print as stars.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 
-# No letter or digit that a student could misread on the blackboard.
+# Characters that are easy to distinguish on a blackboard.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -28,15 +28,15 @@ class Credentials(BaseModel):
     passwords: dict[str, SecretStr]
 
     def password(self, account: str) -> str:
-        """The password in clear; for chpasswd's input, a login, and `labctl credentials`."""
+        """The password in plain text, for chpasswd's input, a login, and `labctl credentials`."""
         return self.passwords[account].get_secret_value()
 
 
 def load_credentials(home: LabHome, lab: Lab) -> Credentials:
-    """The lab's credentials; missing ones are made and kept.
+    """Load the lab's credentials. Missing ones are generated and saved.
 
-    A password in the lab file wins over the kept one. Raises WrongState for a file that
-    cannot be read.
+    A password in the lab file overrides the saved one. Raises WrongState if the file cannot be
+    read.
     """
     kept = _read(home)
     passwords = {

@@ -1,4 +1,4 @@
-"""What the doctor found, as data."""
+"""The results of the machine checks, as data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labctl.i18n import N_
 
 
 class Verdict(StrEnum):
-    """`warning`: a lab will run, but slowly or perhaps not. `unknown`: it could not be asked."""
+    """`warning`: a lab runs, but slowly or unreliably. `unknown`: the check was not possible."""
 
     OK = N_("ok")
     WARNING = N_("warning")
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing looked at.
+    """The result of one check.
 
     `code` names it for machines and tests, `what` for people with what was found. `why` says
     what the lab needs it for, or what was measured; `mend` is the command to type or the page
@@ -36,9 +36,9 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class ProviderHealth:
-    """One provider and all that was looked at for it.
+    """One provider and the results of its checks.
 
-    `ignored` are the keys of the lab file that only other providers know.
+    `ignored` are the keys of the lab file that only other providers use.
     """
 
     provider: str
@@ -52,7 +52,7 @@ class ProviderHealth:
 
 @dataclass(frozen=True)
 class Health:
-    """All that the doctor found. It is well if one provider can be used."""
+    """The results for all providers. `ok` if at least one provider can be used."""
 
     system: str
     providers: tuple[ProviderHealth, ...]
@@ -68,17 +68,17 @@ def found(code: str, what: str) -> Diagnosis:
 
 
 def lacking(code: str, what: str, why: str, mend: Hint | str) -> Diagnosis:
-    """The machine lacks it: no lab without it."""
+    """The machine lacks it, and a lab needs it."""
     return Diagnosis(code, Verdict.LACKING, what, why, _hint(mend))
 
 
 def warning(code: str, what: str, why: str, mend: Hint | str) -> Diagnosis:
-    """A lab will run without it, but slowly or perhaps not."""
+    """A lab will run without it, but slowly or unreliably."""
     return Diagnosis(code, Verdict.WARNING, what, why, _hint(mend))
 
 
 def unknown(code: str, what: str, why: str = "", mend: Hint | str = "") -> Diagnosis:
-    """It could not be asked; `what` says why not."""
+    """The check was not possible; `what` says why."""
     return Diagnosis(code, Verdict.UNKNOWN, what, why, _hint(mend))
 
 

@@ -1,4 +1,4 @@
-"""What differs between two manifests of a host: what a person changed, as data."""
+"""The differences between two manifests of a host, as data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Kind = Literal["added", "removed", "changed"]
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file below /etc. `diff` is unified, empty where the contents are not shown.
+    """A file below /etc. `diff` is a unified diff, or empty if the contents are not shown.
 
-    `note` says what no diff shows: mode, owner, or that the contents stay hidden.
+    `note` describes what the diff does not show: mode, owner, or hidden contents.
     """
 
     path: str
@@ -28,7 +28,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Changed:
-    """A package, service, account or group, with what it was and what it is; "" for absent."""
+    """A package, service, account or group, before and after; "" means absent."""
 
     name: str
     before: str
@@ -64,7 +64,7 @@ class Difference:
 
 
 def compare(host: str, before: Manifest, after: Manifest) -> HostDifference:
-    """What differs; a file that a package brought and nobody touched is the package's alone."""
+    """Compare two manifests. Unchanged files of a new or removed package are not listed."""
     return HostDifference(
         host=host,
         files=_files(before, after),
@@ -82,7 +82,7 @@ def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Changed, .
 
 
 def _services(before: Manifest, after: Manifest) -> tuple[Changed, ...]:
-    """Units that start at boot, or did, their instances, and whatever failed or did."""
+    """Units that start or started at boot, their instances, and failed units."""
     units = {*before.at_boot, *after.at_boot, *before.now, *after.now}
     told = {unit for unit in units if _is_told(unit, before) or _is_told(unit, after)}
     was = {unit: _state(unit, before) for unit in told}
@@ -96,7 +96,7 @@ def _is_told(unit: str, manifest: Manifest) -> bool:
 
 
 def _state(unit: str, manifest: Manifest) -> str:
-    """As `enabled, active`; systemd forgets a unit that is neither."""
+    """The state as `enabled, active`. systemd does not list a unit that is neither."""
     return f"{manifest.at_boot.get(unit, 'disabled')}, {manifest.now.get(unit, 'inactive')}"
 
 
@@ -109,7 +109,7 @@ def _accounts(manifest: Manifest) -> dict[str, str]:
 
 
 def _passwords(before: Manifest, after: Manifest) -> tuple[Changed, ...]:
-    """Accounts whose password is another one; which, nobody is told."""
+    """Accounts whose password changed. The passwords are not shown."""
     was, is_now = _("a password"), _("another password")
     both = sorted(before.passwords.keys() & after.passwords.keys())
     return tuple(
@@ -120,7 +120,7 @@ def _passwords(before: Manifest, after: Manifest) -> tuple[Changed, ...]:
 
 
 def _groups(manifest: Manifest) -> dict[str, str]:
-    """group(5): gid and members, whose order means nothing."""
+    """group(5): gid and members. The order of the members is irrelevant."""
     return {
         name: f"gid {gid}: {', '.join(sorted(filter(None, members.split(','))))}".rstrip(": ")
         for name, (gid, members) in manifest.groups.items()
@@ -141,7 +141,7 @@ def _files(before: Manifest, after: Manifest) -> tuple[FileChange, ...]:
 def _is_packages_own(
     path: str, old: FileState | None, new: FileState | None, before: Manifest, after: Manifest
 ) -> bool:
-    """As its package brings it, and there or not only with the package."""
+    """Whether the file is unchanged from its package and came or went with it."""
     if old is None and new is not None:
         return after.conffiles.get(path) == new.md5 and path not in before.conffiles
     if new is None and old is not None:

@@ -1,6 +1,6 @@
-"""What can go wrong, as data: a message, its cause, the next command to type, an exit code.
+"""Errors as data: a message, its cause, a hint and an exit code.
 
-The CLI turns a LabError into text once; nothing else prints one.
+Only the CLI prints a LabError.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class ExitCode(IntEnum):
 
 
 class LabError(Exception):
-    """A failure a person can act on.
+    """A failure that the user can act on.
 
-    `message` says what failed, `cause` why (a command's own words, a value), `hint` what to
-    type or change next.
+    `message` says what failed, `cause` says why (the output of a command, a value), `hint` says
+    what to run or change next.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -41,25 +41,25 @@ class LabError(Exception):
 
 
 class WrongUsage(LabError):
-    """A command line or a lab file that says something impossible."""
+    """The command line or a lab file is wrong."""
 
     exit_code = ExitCode.USAGE
 
 
 class MachineLacks(LabError):
-    """This machine has not what the lab needs; the hint is the command that mends it."""
+    """This machine lacks something that the lab needs. The hint is the command that fixes it."""
 
     exit_code = ExitCode.MACHINE
 
 
 class WrongState(LabError):
-    """The lab is not in a state for what was asked."""
+    """The lab is not in the required state."""
 
     exit_code = ExitCode.STATE
 
 
 class CommandFailed(LabError):
-    """A command, here or on a host, ended badly; `command` is what one could type oneself."""
+    """A command failed, on this machine or on a host. `command` is a line that a user can run."""
 
     def __init__(
         self, command: str, returncode: int, output: str, *, where: str = "", hint: Hint | str = ""

@@ -1,4 +1,4 @@
-"""Where one lab keeps its things on this machine."""
+"""The folders and files of a lab on this machine."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 class LabHome:
     """The folders and files of the lab called `name`.
 
-    `state` holds what is the lab's own and dies with it; `cache` is shared by all labs of
-    this user and may be deleted at any time while no lab runs.
+    `state` belongs to the lab and is removed with it. `cache` is shared by all labs of this
+    user; it may be deleted while no lab runs.
     """
 
     name: str
@@ -58,16 +58,16 @@ class LabHome:
 
     @property
     def lock_file(self) -> Path:
-        # Beside the lab's folder: `destroy` removes the folder while it holds the lock.
+        # Outside the lab's folder, because `destroy` removes the folder while it holds the lock.
         return self.state.parent / f".{self.name}.lock"
 
 
 def lab_home(name: str) -> LabHome:
-    """The home of the lab called `name` under the user's own state and cache folders.
+    """The home of the lab called `name` in the user's state and cache folders.
 
-    Both are absolute and free of symbolic links, as the kernel names what is mounted there.
-    Raises WrongUsage for what cannot be a lab's name: a folder is made, and one day removed,
-    by that name.
+    Both paths are absolute and without symbolic links, like the kernel's names of mount points.
+    Raises WrongUsage for an invalid name, because a folder with that name is created and
+    removed.
     """
     if not _LAB_NAME.fullmatch(name):
         raise WrongUsage(
@@ -79,7 +79,7 @@ def lab_home(name: str) -> LabHome:
 
 
 def lab_names() -> list[str]:
-    """The labs that have a folder on this machine, for this user."""
+    """The labs of this user that have a folder on this machine."""
     return sorted(
         path.name for path in _labs().glob("*") if path.is_dir() and _LAB_NAME.fullmatch(path.name)
     )
@@ -91,7 +91,7 @@ def _labs() -> Path:
 
 @contextmanager
 def written_for_person(path: Path) -> Iterator[None]:
-    """While a file is written that a person named: WrongUsage where it cannot be."""
+    """Turn write errors inside the block into WrongUsage, for a path that the user chose."""
     try:
         yield
     except OSError as error:
@@ -101,9 +101,9 @@ def written_for_person(path: Path) -> Iterator[None]:
 
 
 def write_for_person(path: Path, text: str) -> None:
-    """Writes a file that a person named, whole or not at all; WrongUsage where it cannot be.
+    """Write a file at a path that the user chose, atomically. Raises WrongUsage on failure.
 
-    A device, a pipe or a link is written through: root would put a file in /dev/null's place.
+    Devices, pipes and links are written in place: as root, a rename would replace /dev/null.
     """
     with written_for_person(path):
         if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -113,11 +113,11 @@ def write_for_person(path: Path, text: str) -> None:
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Writes a whole file or leaves the old one; `mode` holds from the first byte on."""
+    """Write a file atomically. `mode` applies from the first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        # On Windows too: OpenSSH refuses a key whose lines end in CR LF.
+        # Use LF on Windows too, because OpenSSH refuses a key with CR LF.
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as sink:
             sink.write(text)
             sink.flush()

@@ -1,7 +1,7 @@
-"""One function for every sentence a person reads, so that each exists in Japanese and English.
+"""Translation of all messages for users, in Japanese and English.
 
-The English sentence is the key (gettext's way); values are put in after translation, so a
-translator may reorder them.
+The English text is the key, as usual with gettext. Values are inserted after translation, so a
+translation may reorder them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _preferred: str | None = None
 
 
 def choose_language(lang: str | None) -> None:
-    """Fixes the language (`ja` or `en`) for this process; None leaves it to the environment."""
+    """Set the language of this process (`ja` or `en`). None means the environment decides."""
     global _chosen  # noqa: PLW0603 - one process speaks one language
     _chosen = lang
 
 
 def prefer_language(lang: str | None) -> None:
-    """What a lab file asks for: goes before the locale, after what the user said himself."""
+    """Set the language of the lab file. It overrides the locale but not the user's own choice."""
     global _preferred  # noqa: PLW0603 - as above
     _preferred = lang
 
 
 def language() -> str:
-    """The chosen language, else LABCTL_LANG, the lab file's, the locale's, else `en`."""
+    """The chosen language, or LABCTL_LANG, the lab file's, the locale's, or `en`."""
     wanted = _chosen or os.environ.get("LABCTL_LANG") or _preferred or _locale_language()
     return wanted if wanted in LANGUAGES else "en"
 
@@ -50,11 +50,11 @@ def _catalog(lang: str) -> gettext.NullTranslations:
 
 
 def _(message: str, /, **values: object) -> str:
-    """The sentence in the user's language, with `values` put into its `{fields}`."""
+    """Translate a message and insert `values` into its `{fields}`."""
     text = _catalog(language()).gettext(message)
     return text.format(**values) if values else text
 
 
 def N_(message: str, /) -> str:  # noqa: N802 - gettext's own name for it
-    """Marks a sentence for the translators where it stands as data; `_` says it later."""
+    """Mark a message for translation that is stored as data. `_` translates it later."""
     return message

@@ -1,4 +1,4 @@
-"""A file as a step wants it on a host: data that says what, and never how it gets there."""
+"""A file that a step manages on a host, as data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ManagedFile:
-    """A file as it shall be on a host."""
+    """The desired content, mode and owner of a file on a host."""
 
     path: str
     content: str
@@ -17,6 +17,6 @@ class ManagedFile:
     group: str = "root"
 
     def fingerprint(self) -> str:
-        """What a host answers of this file: SHA-256, mode in octal, owner and group."""
+        """The file's fingerprint on a host: SHA-256, mode in octal, owner and group."""
         digest = hashlib.sha256(self.content.encode()).hexdigest()
         return f"{digest} {self.mode:o} {self.owner} {self.group}"

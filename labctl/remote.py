@@ -1,7 +1,7 @@
-"""A host's shell and files over SSH, through Fabric: the only way a step touches a host.
+"""A host's shell and files over SSH, through Fabric. Steps use a host only through this module.
 
-Commands are lists and quoted in one place; a secret goes to a command's standard input.
-Host keys are those the provider pinned; an unknown one is refused.
+Commands are lists and are quoted in one place. A secret goes to a command's stdin. Only the host
+keys that the provider pinned are accepted.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from labctl.run import Completed
 from labctl.scripts import PATIENCE, Script
 from labctl.tunnel import Tunnel
 
-# What goes wrong is an exception here; paramiko would print it a second time.
+# Errors are exceptions here. paramiko would also print them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _CONNECT_SECONDS = 10
 
-# A host that is gone without a word is missed after 40 s; each system knows some of these.
+# A host that disappears silently is noticed after 40 s. Each system supports some of these.
 _MISSED = {
     "TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 6, "TCP_KEEPCNT": 5, "TCP_USER_TIMEOUT": 40_000,
 }  # fmt: skip
 
 
 class Remote:
-    """One host, reached as the endpoint says. Use as a context manager."""
+    """One host, reached through its endpoint. Use it as a context manager."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -56,7 +56,7 @@ class Remote:
             user=endpoint.user,
             port=endpoint.port,
             connect_timeout=_CONNECT_SECONDS,
-            # An empty ssh_config: the user's own must not change how the lab is reached.
+            # An empty ssh_config, because the user's own must not affect the connection.
             config=Config(ssh_config=paramiko.SSHConfig(), lazy=True),
             connect_kwargs={
                 "key_filename": str(endpoint.key),
@@ -77,12 +77,12 @@ class Remote:
         self.close()
 
     def close(self) -> None:
-        """Cuts the connection; the next command makes a new one."""
+        """Close the connection. The next command opens a new one."""
         self._connection.close()
         self._close_tunnel()
 
     def abandon(self) -> None:
-        """Cuts the connection for good: what another thread still wants to do there fails."""
+        """Close the connection for good. Further operations of other threads fail."""
         self._abandoned = True
         self.close()
 
@@ -95,11 +95,11 @@ class Remote:
         check: bool = True,
         timeout: float = PATIENCE,
     ) -> Completed:
-        """Runs a command on the host as `user` (its own home and environment), to its end.
+        """Run a command on the host as `user`, with that user's home and environment.
 
-        `stdin` is for what is short (a password, a message); files go through `install`.
-        `timeout` is in seconds. Raises CommandFailed where `check` is set and the status is
-        not 0, or the time is over; WrongState where the host does not answer.
+        `stdin` is for short input (a password, a message); use `install` for files. `timeout` is
+        in seconds. Raises CommandFailed on timeout, or if `check` is set and the status is not
+        0. Raises WrongState if the host does not answer.
         """
         try:
             result = self._finish(self._begin(argv, user, stdin, timeout), tuple(argv), timeout)
@@ -142,24 +142,23 @@ class Remote:
             ) from error
 
     def stream(self, argv: Sequence[str], *, user: str = "root") -> Iterator[str]:
-        """The lines a command writes to standard output, each as it comes, until it ends.
+        """The lines that a command writes to stdout, until it ends.
 
-        Closing the iterator ends the command (its output goes nowhere from then on). Raises
-        WrongState where the host does not answer.
+        Closing the iterator ends the command. Raises WrongState if the host does not answer.
         """
         try:
             with self._begin(argv, user) as channel:
                 for line in channel.makefile("rb"):
-                    # A log may hold bytes that are no text.
+                    # A log may contain bytes that are not text.
                     yield line.decode("utf-8", errors="replace").rstrip("\n")
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._unreachable(error) from error
 
     def open_tcp(self, address: str, port: int, timeout: float = 15) -> paramiko.Channel:
-        """A connection that the host itself makes, past its own firewall; a socket in use.
+        """A connection made by the host itself, which bypasses its firewall. Returns a socket.
 
-        `timeout` is in seconds and holds for each later read. Raises ConnectionRefusedError
-        where nobody listens, WrongState where the host does not answer.
+        `timeout` is in seconds and applies to each later read. Raises ConnectionRefusedError if
+        nothing listens, WrongState if the host does not answer.
         """
         try:
             self._open()
@@ -174,7 +173,7 @@ class Remote:
         return channel
 
     def install(self, files: Sequence[ManagedFile]) -> list[str]:
-        """Makes the files as given; returns the paths that had to change, in order."""
+        """Write the files that differ. Returns their paths, in order."""
         changed = [
             file
             for file, there in zip(files, self._fingerprints(files), strict=True)
@@ -185,7 +184,7 @@ class Remote:
         return [file.path for file in changed]
 
     def _open(self) -> None:
-        # Several threads may ask one host at a time; one of them connects.
+        # Several threads may use one host. One of them connects.
         with self._opening:
             if self._abandoned:
                 raise EOFError(_("the connection was lost"))
@@ -194,12 +193,12 @@ class Remote:
                     self._open_way()
                     self._connection.open()
                 except TimeoutError as error:
-                    # No answer at all, unlike a command that has begun and does not end.
+                    # No answer at all, unlike a command that has started and does not end.
                     raise ConnectionError(str(error)) from error
                 except paramiko.BadHostKeyException:
                     raise
                 except (paramiko.SSHException, OSError, EOFError) as error:
-                    # The proxy command knows why: the host does not run, the server is gone.
+                    # The proxy command knows the reason, such as a host that does not run.
                     if said := self._close_tunnel():
                         raise ConnectionError(said) from error
                     raise
@@ -217,7 +216,7 @@ class Remote:
             self._connection.connect_kwargs["sock"] = plug
 
     def _close_tunnel(self) -> str:
-        """Ends the proxy command, if there is one; returns what it wrote to standard error."""
+        """End the proxy command if there is one. Returns its stderr."""
         tunnel, self._tunnel = self._tunnel, None
         return tunnel.close() if tunnel is not None else ""
 
@@ -228,17 +227,17 @@ class Remote:
         stdin: str | bytes | None = None,
         timeout: float | None = None,
     ) -> paramiko.Channel:
-        """Starts a command over the connection.
+        """Start a command over the connection.
 
-        Not through Fabric's own `run`: it feeds standard input one byte every 10 ms.
+        Does not use Fabric's `run`, which feeds stdin one byte every 10 ms.
         """
         self._open()
         channel = self._session()
         channel.settimeout(timeout)
         line = shell_line(self._as_user(argv, user))
-        # sshd ends the whole connection where the end of the input reaches a command that has
-        # just ended, and paramiko may send it then (its issue 1115). So none is sent where
-        # there is no input, and a command that leaves some unread is not over before it.
+        # sshd closes the whole connection if the end of the input reaches a command that has
+        # just ended, and paramiko may send it then (its issue 1115). So it is not sent if
+        # there is no input, and a command with unread input does not end before it is sent.
         if not stdin:
             channel.exec_command(f"{line} </dev/null")
             return channel
@@ -248,7 +247,7 @@ class Remote:
         return channel
 
     def _session(self) -> paramiko.Channel:
-        """A channel for one command; sshd refuses an eleventh (MaxSessions in sshd_config(5))."""
+        """A channel for one command. sshd refuses the eleventh (MaxSessions in sshd_config(5))."""
         patiently = Retrying(
             retry=retry_if_exception(self._is_refusal),
             stop=stop_after_delay(30),
@@ -259,16 +258,16 @@ class Remote:
         return channel
 
     def _is_refusal(self, error: BaseException) -> bool:
-        """A channel refused, by a host that is there.
+        """Whether a running host refused a channel.
 
-        Of two refusals at once paramiko gives one a name, and the other a bare exception.
+        If two channels are refused at once, paramiko raises a bare exception for one of them.
         """
         return isinstance(error, paramiko.SSHException) and self._connection.is_connected
 
     def _finish(
         self, channel: paramiko.Channel, argv: tuple[str, ...], timeout: float
     ) -> Completed:
-        """Reads both outputs to their end; raises TimeoutError after `timeout` seconds."""
+        """Read both outputs to their end. Raises TimeoutError after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         output, errors = bytearray(), bytearray()
         with channel:
@@ -282,7 +281,7 @@ class Remote:
             if not channel.status_event.wait(max(0, deadline - time.monotonic())):
                 raise TimeoutError
             status = channel.recv_exit_status()
-        # -1 with a living connection: the command was ended by a signal.
+        # -1 on an open connection means that a signal ended the command.
         if status == -1 and not self._connection.is_connected:
             raise EOFError(_("the connection was lost"))
         return Completed(argv, status, _text(output), _text(errors))
@@ -294,7 +293,7 @@ class Remote:
         return done.stdout.splitlines()
 
     def _unpack(self, archive: bytes) -> None:
-        # With the time of writing (-m): a daemon older than its file is told by it.
+        # With the time of writing (-m), to recognise a daemon that is older than its file.
         self.run(["tar", "-C", "/", "-xpm", "--no-overwrite-dir", "-f", "-"], stdin=archive)
 
     def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
@@ -329,9 +328,9 @@ class Remote:
 
 def _tune(connection: socket.socket) -> None:
     if connection.family not in (socket.AF_INET, socket.AF_INET6):
-        # A proxy command's end; the command looks after its own connection.
+        # The socket of a proxy command, which manages its own connection.
         return
-    # Nagle's algorithm against delayed acknowledgements cost 40 ms for every command.
+    # Nagle's algorithm and delayed acknowledgements together cost 40 ms per command.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _MISSED.items():

@@ -1,4 +1,4 @@
-"""Where the files labctl ships lie: beside the package in a checkout, inside it in a wheel."""
+"""The files that labctl ships: next to the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _shipped(name: str) -> Path:
 
 
 def templates() -> Path:
-    """The folder of Jinja2 templates, laid out as on the target."""
+    """The folder of Jinja2 templates, in the same layout as on the host."""
     return _shipped("templates")
 
 
@@ -23,5 +23,5 @@ def vagrantfile() -> Path:
 
 
 def editions() -> Path:
-    """The folder with one YAML an edition of the textbook."""
+    """The folder with one YAML file per edition of the textbook."""
     return _PACKAGE / "editions"

@@ -1,4 +1,4 @@
-"""What operations found, as frozen data. `render.py` turns it into text, JSON or JUnit."""
+"""Results of operations, as frozen data. `labctl.render` turns them into text or JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from labctl.i18n import N_
 
 
 class Outcome(StrEnum):
-    """How one section stands on one host."""
+    """The outcome of one section on one host."""
 
     OK = "ok"
     FAILED = "failed"
@@ -51,11 +51,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing a check looked at.
+    """One result of a check.
 
-    `code` names the thing looked at for machines and tests (`postfix.mydestination`);
-    `found` and `expected` are values as a person would compare them. `hint` leads to the
-    cause without giving the line away, `solution` is the line.
+    `code` identifies the finding for programs and tests (`postfix.mydestination`). `found` and
+    `expected` are values that a user can compare. `hint` leads to the cause without giving the
+    answer, `solution` is the correct line.
     """
 
     code: str
@@ -69,7 +69,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What applying or checking one step on one host gave; `seconds` is wall time."""
+    """The result of applying or checking one step on one host. `seconds` is elapsed time."""
 
     step: str
     section: str
@@ -87,7 +87,7 @@ class StepReport:
 
 
 class HostState(StrEnum):
-    """What a provider sees of one host."""
+    """The state of one host as the provider sees it."""
 
     ABSENT = N_("absent")
     STOPPED = N_("stopped")
@@ -99,8 +99,8 @@ class HostState(StrEnum):
 class CheckpointInfo:
     """A saved state of the whole lab. `created` is ISO 8601 with offset.
 
-    `size` is in bytes, 0 where it was not measured. `origin` says what made it: `up` or `reset`
-    (the state before one).
+    `size` is in bytes, or 0 if it was not measured. `origin` is `up`, or `reset` for the state
+    before a reset.
     """
 
     name: str
@@ -161,10 +161,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Trial:
-    """One thing the mail test tried beside deliveries: a lookup, a login, a refusal.
+    """A test of the mail test other than a delivery: a lookup, a login, a refusal.
 
-    `code` names it for machines (`negative.wrong-password`), `what` is the sentence;
-    `expected` and `found` are what a person would compare.
+    `code` identifies it for programs (`negative.wrong-password`), `what` describes it.
+    `expected` and `found` are values that a user can compare.
     """
 
     code: str
@@ -178,7 +178,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class MailTestResult:
-    """What a mail test found; `started` is ISO 8601 with offset, `seconds` the whole test."""
+    """The result of a mail test. `started` is ISO 8601 with offset, `seconds` is the duration."""
 
     started: str
     seconds: float
@@ -194,13 +194,13 @@ class MailTestResult:
 
 @dataclass(frozen=True)
 class StressPhase:
-    """One part of the stream of messages, and the fault that befell it.
+    """One phase of the stress test, with its fault.
 
     `name` is `quiet`, `postfix-killed`, `network-cut`, `host-stopped` or `power-cut`. Numbers
-    of messages: `sent` is all that were begun, of which `accepted`, `refused` or left
-    `unanswered` (the host lost its power meanwhile); `held` lay in queues before the fault was
-    mended; at the end `delivered` are in mailboxes, `waiting` in queues only. `lost`,
-    `duplicates` and `repeated` are Astray's fates.
+    of messages: `sent` were started, and sendmail `accepted` or `refused` them or left them
+    `unanswered` (the host lost its power). `held` were in queues before the repair. At the end
+    `delivered` are in mailboxes and `waiting` only in queues. `lost`, `duplicates` and
+    `repeated` are the fates of Astray.
     """
 
     name: str
@@ -220,11 +220,11 @@ class StressPhase:
 
 @dataclass(frozen=True)
 class Astray:
-    """A message that is lost or came more than once.
+    """A message that was lost or arrived more than once.
 
     `fate` is `lost`, `duplicate`, or `repeated`: a second copy for which the logs show the
     cause, in the `window` that SMTP leaves open (`submission`, `smtp` or `local`). `queue_ids`
-    are host and queue id; `story` what the logs tell.
+    are host and queue id, `story` are the log lines.
     """
 
     token: str
@@ -240,7 +240,7 @@ class Astray:
 
 @dataclass(frozen=True)
 class StressResult:
-    """What became of the stream; `started` is ISO 8601 with offset, `seconds` the whole test."""
+    """The result of a stress test. `started` is ISO 8601 with offset, `seconds` is the duration."""
 
     started: str
     seconds: float
@@ -249,7 +249,7 @@ class StressResult:
 
     @property
     def ok(self) -> bool:
-        """Whether mail was accepted in every phase, and none is lost or came twice unexcused."""
+        """Whether every phase accepted mail, and no message was lost or duplicated unexplained."""
         return all(phase.accepted for phase in self.phases) and all(
             one.fate == "repeated" for one in self.astray
         )

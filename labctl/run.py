@@ -1,6 +1,6 @@
-"""The only place that starts a process on this machine.
+"""Processes on this machine. No other module starts one.
 
-Commands are lists, never shell text. A failure carries the command as one could type it.
+Commands are lists, never shell text. An error contains the command as a line to run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from labctl.quote import shell_line
 
 @dataclass(frozen=True)
 class Completed:
-    """What a finished command left: its list of words, exit status and both outputs."""
+    """A finished command: its words, exit status and both outputs."""
 
     argv: tuple[str, ...]
     returncode: int
@@ -44,13 +44,13 @@ def run(
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
 ) -> Completed:
-    """Runs a command to its end and returns what it said.
+    """Run a command to its end.
 
-    `timeout` is in seconds. `env` is added to this process's environment. With `log`, both
-    outputs go to that file as they come, and `stdout` of the result is the file's text.
+    `timeout` is in seconds. `env` is added to the environment. With `log`, both outputs are
+    written to that file, and `stdout` of the result is the text of the file.
 
-    Raises MachineLacks where the program is not installed, CommandFailed where `check` is set
-    and it ended with another status than 0, or ran longer than `timeout`.
+    Raises MachineLacks if the program is not installed. Raises CommandFailed on timeout, or if
+    `check` is set and the exit status is not 0.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
@@ -107,9 +107,9 @@ def _run_logged(
 
 
 def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
-    """Starts a command that outlives labctl, in a session of its own; returns its pid.
+    """Start a command that outlives labctl, in its own session. Returns its process id.
 
-    Raises MachineLacks where the program is not installed.
+    Raises MachineLacks if the program is not installed.
     """
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
@@ -123,7 +123,7 @@ def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
             cwd=cwd,
             start_new_session=True,
         )
-    # The child is not ours to wait for: it goes on when labctl ends.
+    # Do not wait for the child, because it continues when labctl ends.
     process.returncode = 0
     return process.pid
 
@@ -137,7 +137,7 @@ def attach(
 ) -> subprocess.Popen[bytes]:
     """Start a command on the given file descriptors (or PIPE); the caller ends it and waits for it.
 
-    Ctrl-C in the terminal does not reach it: labctl may still need it to clean up.
+    Ctrl-C in the terminal does not reach it, because labctl may still need it to clean up.
 
     Raises:
         MachineLacks: the program is not installed.
@@ -156,19 +156,19 @@ def attach(
 
 
 def interactive(argv: Sequence[str]) -> int:
-    """Runs a command on the user's own terminal (ssh, Thunderbird); returns its exit status.
+    """Run a command on the user's terminal (ssh, Thunderbird). Returns its exit status.
 
-    Raises MachineLacks where the program is not installed.
+    Raises MachineLacks if the program is not installed.
     """
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
     status = subprocess.run(argv, check=False).returncode
-    # As a shell tells of a command that a signal ended.
+    # The exit status that a shell reports for a command ended by a signal.
     return status if status >= 0 else 128 - status
 
 
 def show(page: Path) -> None:
-    """Opens a file in the person's own browser; raises MachineLacks where none is found."""
+    """Open a file in the user's browser. Raises MachineLacks if there is none."""
     import webbrowser
 
     if not webbrowser.open(page.resolve().as_uri()):

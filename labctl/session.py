@@ -1,4 +1,4 @@
-"""What a command works on: a lab, its home, its state and its provider, opened by name."""
+"""An opened lab: the lab, its home, its state and its provider."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Session:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The keys of the lab file that only other providers know."""
+        """The keys of the lab file that only other providers use."""
         return ignored_keys(self.choice.name, self.lab)
 
     @property
@@ -46,17 +46,17 @@ class Session:
         return load_credentials(self.home, self.lab)
 
     def scene(self, host_name: str) -> Scene:
-        """All that decides a host's files; raises WrongUsage for an unknown host."""
+        """What decides the contents of a host's files. Raises WrongUsage for an unknown host."""
         upstream = self.provider.upstream_resolvers()
         return Scene(self.lab, self.lab.host(host_name), upstream)
 
     def ensure_made(self) -> None:
-        """Raise WrongState, with what to type, if nothing of the lab exists."""
+        """Raise WrongState if nothing of the lab exists."""
         if not self.home.state.exists():
             raise never_made(self.lab.name)
 
     def ensure_up(self) -> None:
-        """Raise WrongState, with what to type, unless every host runs."""
+        """Raise WrongState unless every host runs."""
         states = self.provider.status()
         down = [name for name, state in states.items() if state is not HostState.RUNNING]
         if down:
@@ -142,13 +142,13 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
 
 
 def _file_here() -> Path | None:
-    """`./labctl.toml` by its whole path, so that it is found again from any folder."""
+    """The absolute path of `./labctl.toml`, so that it is found from any folder."""
     path = Path(LAB_FILE).absolute()
     return path if path.exists() else None
 
 
 def again(session: Session) -> Command:
-    """The `labctl up` that goes no further than the last one: a class continues where it was."""
+    """The `labctl up` command that applies no more steps than the last one."""
     complete = session.state.complete if session.state is not None else ""
     until = () if complete in ("", WHOLE) else ("--until", complete)
     return ("labctl", "up", *until)

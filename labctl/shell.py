@@ -1,4 +1,4 @@
-"""How a person's own ssh reaches a host: with the lab's key and the lab's pinned host keys."""
+"""The ssh command line for a user, with the lab's key and pinned host keys."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from labctl import dial
 from labctl.endpoint import Endpoint
 from labctl.quote import shell_line
 
-# Reads the user's profile and goes home, as a login does. `sudo -i COMMAND` would do that too,
-# but hands the words to a shell again, which eats line ends and puts in every `$name`.
+# Reads the user's profile and changes to the home folder, as a login does. `sudo -i COMMAND` does
+# that too, but passes the words to a shell again, which removes newlines and expands `$name`.
 _AS_AT_LOGIN = 'cd; exec "$@"'
 
 
@@ -21,7 +21,7 @@ def ssh_command(
 ) -> list[str]:
     """The ssh command line for a login shell of `user`, or for `command` run as that user.
 
-    One word alone is read by a shell on the host, as ssh does; several are taken as they are.
+    A shell on the host interprets a single word, as with ssh. Several words stay unchanged.
     """
     argv = [
         "ssh", "-o", "LogLevel=ERROR", "-p", str(endpoint.port),
@@ -29,7 +29,7 @@ def ssh_command(
         "-o", "StrictHostKeyChecking=yes",
         "-o", f"UserKnownHostsFile={_one_word(endpoint.known_hosts)}",
         "-o", "GlobalKnownHostsFile=/dev/null", "-F", "none",
-        # A host that is gone without a word is missed after 40 s.
+        # A host that disappears silently is noticed after 40 s.
         "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3",
         *(["-t"] if terminal else ["-T"]), *_proxy(endpoint),
         f"{endpoint.user}@{endpoint.address}",
@@ -48,7 +48,7 @@ def _proxy(endpoint: Endpoint) -> list[str]:
 
 
 def _one_word(path: Path) -> str:
-    """A path as ssh_config(5) reads it: blanks would part it, a lone % would be a token."""
+    """Quote a path for ssh_config(5): spaces would split it, and a single % would be a token."""
     text = str(path).replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 

@@ -1,4 +1,4 @@
-"""What labctl remembers of a lab between two commands: how it was made and how far it got."""
+"""The saved state of a lab: how it was created and where the last `up` ended."""
 
 from __future__ import annotations
 
@@ -30,20 +30,19 @@ class LabState(BaseModel):
 
 
 def read_state(home: LabHome) -> LabState | None:
-    """The state; None for a lab that was never made. WrongState where it cannot be read."""
+    """The state, or None if the lab was never created. Raises WrongState if it cannot be read."""
     return read_kept(home.state_file, LabState, VERSION, home.name)
 
 
 def write_state(home: LabHome, state: LabState) -> None:
-    """Writes the state atomically."""
+    """Write the state atomically."""
     write_atomically(home.state_file, state.model_dump_json(indent=1))
 
 
 def read_kept(path: Path, model: type[Kept], version: int, lab: str) -> Kept | None:
-    """What labctl wrote to `path` of the lab called `lab`; None where there is no such file.
+    """Read a file that labctl wrote for the lab called `lab`, or None if there is no such file.
 
-    Raises WrongState, with the way out, for a file that is cut, not readable or of another
-    `version` than this labctl's.
+    Raises WrongState if the file is truncated, unreadable or of another `version`.
     """
     try:
         text = path.read_bytes()

@@ -1,7 +1,7 @@
-"""The command line: one file a command, each parses, calls and renders. No logic here.
+"""The command line, one file per command. A command parses, calls one function and renders.
 
-Running `labctl --help` costs Typer and nothing else; what a command needs, it imports when it
-runs, so that help and completion answer at once.
+`labctl --help` imports only Typer. A command imports what it needs when it runs, so that help and
+completion are fast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
 def main() -> None:
-    """Runs labctl and exits with one of its exit codes (docs/reference/exit-codes.md)."""
+    """Run labctl and exit with one of its exit codes (docs/reference/exit-codes.md)."""
     code = 1
     try:
         code = _run()
@@ -41,8 +41,8 @@ def _run() -> int:
 
 
 def _unsaid(error: OSError, code: int) -> int:
-    """Standard output takes no more: an error on a full disk, none of a reader that has enough."""
-    # Python would try once more at its end.
+    """Handle a failed write to stdout: an error on a full disk, silence for a closed pipe."""
+    # Otherwise Python would try to write again when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return code

@@ -1,4 +1,4 @@
-"""`labctl checkpoints`: the states the lab can go back to."""
+"""`labctl checkpoints`: the states to which the lab can return."""
 
 from __future__ import annotations
 

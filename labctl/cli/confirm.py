@@ -1,4 +1,4 @@
-"""Asking before something is lost."""
+"""Ask for confirmation before data is lost."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from labctl.i18n import _
 
 
 def confirm(question: str) -> None:
-    """Goes on at yes, ends the command at no.
+    """Ask for confirmation. "No" ends the command.
 
-    Raises WrongUsage where nobody is there to ask, for a script must say --yes itself.
+    Raises WrongUsage without a terminal: a script must use --yes.
     """
     if not sys.stdin.isatty():
         raise WrongUsage(_("not asked, since this is no terminal"), hint=_("add --yes"))

@@ -1,4 +1,4 @@
-"""`labctl destroy`: remove the lab and all that is there of it."""
+"""`labctl destroy`: remove the lab completely."""
 
 from __future__ import annotations
 

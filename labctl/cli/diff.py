@@ -1,4 +1,4 @@
-"""`labctl diff`: what a person changed on the hosts since a checkpoint."""
+"""`labctl diff`: show manual changes on the hosts since a checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl doctor`: has this machine what a lab needs?"""
+"""`labctl doctor`: check whether this machine has what a lab needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl down`: stop the hosts, keep everything."""
+"""`labctl down`: stop the hosts and keep everything."""
 
 from __future__ import annotations
 

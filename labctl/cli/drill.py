@@ -1,4 +1,4 @@
-"""`labctl drill`: find and mend what labctl broke."""
+"""`labctl drill`: find and repair what labctl broke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl net`: the lab's way out for package installation."""
+"""`labctl net`: the hosts' internet access for package installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.i18n import _
 
 
 class Way(StrEnum):
-    """What the way out can be."""
+    """Whether internet access is open or closed."""
 
     OPEN = "open"
     CLOSE = "close"

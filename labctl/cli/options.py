@@ -1,4 +1,4 @@
-"""Options that several commands share, so that each means the same everywhere."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _labs(incomplete: str) -> list[str]:
 
 
 def complete_hosts(context: typer.Context, incomplete: str) -> list[str]:
-    """Completes a host of the lab that the command line names so far."""
+    """Complete a host of the lab that the command line names so far."""
     from labctl.errors import LabError
     from labctl.session import open_lab
 
@@ -47,7 +47,7 @@ def complete_steps(incomplete: str) -> list[str]:
 
 
 def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Completes a checkpoint of the lab that the command line names so far."""
+    """Complete a checkpoint of the lab that the command line names so far."""
     from labctl.errors import LabError
     from labctl.session import open_session
 
@@ -97,7 +97,7 @@ Until = Annotated[
 
 
 def ensure_apart(*options: tuple[str, object]) -> None:
-    """Raises WrongUsage where two options are given of which one would go unheard."""
+    """Raise WrongUsage if two options are given of which one would have no effect."""
     from labctl.errors import WrongUsage
 
     given = [name for name, value in options if value]
@@ -110,7 +110,7 @@ def ensure_apart(*options: tuple[str, object]) -> None:
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Ctrl-C is how what stands within ends: nothing broke off, and nothing is told of it."""
+    """Treat Ctrl-C as the normal way to leave the block."""
     otherwise = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""`labctl render`: the configuration files a host gets, without touching it."""
+"""`labctl render`: print the configuration files of a host without using the host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl report`: one HTML page of the lab, its last mail test and its checks."""
+"""`labctl report`: write one HTML page with the lab, its last mail test and its checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl reset`: back to a clean lab between two classes."""
+"""`labctl reset`: return the lab to a checkpoint."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import typer
 from labctl.cli.options import DEFAULT_NAME, HostArgument, Name
 from labctl.i18n import _
 
-# What ssh(1) ends with where it failed itself.
+# The exit status of ssh(1) if ssh itself fails.
 _FAILED = 255
 
 
@@ -38,7 +38,7 @@ def ssh(
     if status == _FAILED:
         from labctl.remote import Remote
 
-        # Where it is the connection that failed, this says what to do.
+        # If the connection failed, this raises an error that says what to do.
         with Remote(endpoint) as remote:
             remote.run(["true"])
     raise typer.Exit(status)

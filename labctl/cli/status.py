@@ -1,4 +1,4 @@
-"""`labctl status`: what is really there."""
+"""`labctl status`: show what exists of the lab."""
 
 from __future__ import annotations
 

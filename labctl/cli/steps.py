@@ -1,4 +1,4 @@
-"""`labctl steps`: the book's sections, as labctl does them."""
+"""`labctl steps`: list the steps with the book's sections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl test-mail`: the textbook's own mail test, and what goes beyond it."""
+"""`labctl test-mail`: the textbook's mail test, and further tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labctl.i18n import _
 
 
 def _seconds(value: float) -> float:
-    """Neither less nor more than its bounds, and no number of seconds all the same."""
+    """NaN passes the range check, so reject it here."""
     if math.isnan(value):
         raise typer.BadParameter(_("{value} is no number of seconds", value=value))
     return value
@@ -30,7 +30,7 @@ def test_mail(
     stress: Annotated[
         bool, typer.Option("--stress", help=_("Many messages, while hosts and network fail."))
     ] = False,
-    # At least so many that each host sends one before, during and after each fault.
+    # The minimum with which each host sends a message before, during and after each fault.
     messages: Annotated[
         int | None,
         typer.Option(min=50, max=100_000, help=_("Of --stress: how many messages (default: 500).")),

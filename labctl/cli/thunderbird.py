@@ -1,4 +1,4 @@
-"""`labctl thunderbird`: the account in this machine's Thunderbird, or its settings to type."""
+"""`labctl thunderbird`: open the account in this machine's Thunderbird, or print its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`labctl trace`: one message's way through the logs of both hosts."""
+"""`labctl trace`: follow one message through the logs of both hosts."""
 
 from __future__ import annotations
 

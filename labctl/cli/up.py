@@ -45,7 +45,7 @@ def up(
                 live.note(ignored_keys(session.provider.name, session.ignored))
         result = bring_up(session, live.progress, until, every=checkpoints == "every")
     if not (test and as_json):
-        # One document: what went well is in the mail test's, what did not is an error.
+        # Print only the document of the mail test. A failure of `up` is an error document.
         print_up(result, session.ignored, as_json=as_json)
     try:
         if test:

@@ -1,4 +1,4 @@
-"""Drills: labctl breaks a good lab in one known way, and a person finds and mends it.
+"""Drills: labctl breaks a correct lab in one known way, and a user finds and repairs it.
 
-The ways are those the checks are tested with: one list serves both.
+The same list of breakages also tests the checks.
 """

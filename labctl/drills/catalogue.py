@@ -1,6 +1,6 @@
-"""The drills: which way to break, how hard to find, what a user reports, hints one by one.
+"""The drills: the breakage, the level, the symptom, the hints and the explanation.
 
-Texts are marked for the translators here and said by `_` when they are shown.
+The texts are marked for translation here and translated with `_` when they are shown.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ LEVELS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Drill:
-    """One drill. `breaks` names a Breakage; `repair` is one right way to mend `host`, as shell.
+    """One drill. `breaks` names a Breakage; `repair` is one correct repair of `host`, as shell.
 
-    `level`: 1 one look finds it, 2 a log has to be read, 3 two things have to be put together.
+    `level`: 1 found with one command, 2 needs a log, 3 needs two facts combined.
     """
 
     name: str
@@ -238,7 +238,7 @@ DRILLS = (
 
 
 def find_drill(name: str) -> Drill:
-    """The drill of that name; raises WrongUsage with the names there are."""
+    """The drill of that name. Raises WrongUsage with the existing names."""
     for drill in DRILLS:
         if drill.name == name:
             return drill

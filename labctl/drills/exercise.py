@@ -1,7 +1,7 @@
-"""One drill at a time on a lab: begun, hinted at, checked, solved.
+"""The current drill of a lab: start, hint, check, solve.
 
-A drill never leaves the lab in doubt: what is running is written down before anything is
-broken, and `solve` or a reset ends it.
+The drill is recorded before anything is broken, and `solve` or a reset ends it, so the state of
+the lab is always known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from provision.step import Target
 
 
 class Running(BaseModel):
-    """The drill that is on, and how many hints were given."""
+    """The current drill and the number of hints given."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class Running(BaseModel):
 
 @dataclass(frozen=True)
 class Attempt:
-    """How a drill stands: `mended` where the whole lab is right again, in whatever way."""
+    """The result of `look`. `mended` if the whole lab is correct again, with any repair."""
 
     drill: Drill
     mended: bool
@@ -48,7 +48,7 @@ class Attempt:
 
 
 def running(home: LabHome) -> Running:
-    """The drill that is on; WrongState where there is none."""
+    """The current drill. Raises WrongState if there is none."""
     found = _read(home)
     if found is None:
         raise WrongState(_("no drill is on"), hint=commands("labctl drill start --random"))
@@ -56,7 +56,7 @@ def running(home: LabHome) -> Running:
 
 
 def pick(name: str | None, level: int | None) -> Drill:
-    """The drill of that name, or one at random (of a level); WrongUsage where neither fits."""
+    """The drill of that name, or a random one (of a level). Raises WrongUsage if there is none."""
     if name is not None:
         return find_drill(name)
     fitting = [drill for drill in DRILLS if level in (None, drill.level)]
@@ -68,8 +68,8 @@ def pick(name: str | None, level: int | None) -> Drill:
 def start(
     session: Session, targets: Mapping[str, Target], drill: Drill, progress: Progress
 ) -> None:
-    """Breaks a good lab. Raises WrongState where it is not good, or a drill is on already."""
-    # What a drill broke whose note cannot be read is found by the check below.
+    """Break a correct lab. Raises WrongState if it is not correct or a drill is active."""
+    # If the record of an earlier drill cannot be read, the check below finds its fault.
     if on := _read(session.home):
         raise WrongState(
             _("the drill {name} is still on", name=on.name), hint=commands("labctl drill solve")
@@ -83,7 +83,7 @@ def start(
 
 
 def next_hint(home: LabHome) -> tuple[str, int, int]:
-    """The next hint, its number and how many there are; the last one again at the end."""
+    """The next hint, its number and the total. After the last one, the last one again."""
     now = running(home)
     number = min(now.hints + 1, len(now.drill.hints))
     _write(home, Running(name=now.name, hints=number))
@@ -91,7 +91,7 @@ def next_hint(home: LabHome) -> tuple[str, int, int]:
 
 
 def look(session: Session, targets: Mapping[str, Target], progress: Progress) -> Attempt:
-    """Grades the lab; a drill whose lab is right again is over."""
+    """Grade the lab. The drill ends if the lab is correct."""
     drill = running(session.home).drill
     grades = grade_hosts(targets, progress=progress)
     if grades.ok:
@@ -100,7 +100,7 @@ def look(session: Session, targets: Mapping[str, Target], progress: Progress) ->
 
 
 def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -> Drill:
-    """Mends the lab the way the explanation tells, and by `up` what that leaves; ends the drill."""
+    """Repair the lab as the explanation says, run `up` for the rest, and end the drill."""
     drill = running(session.home).drill
     if drill.repair:
         targets[drill.host].remote.run(["sh", "-euc", drill.repair])

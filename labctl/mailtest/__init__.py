@@ -1,1 +1,1 @@
-"""The textbook's mail test: two people write to each other, and the logs show the way."""
+"""The textbook's mail test: two users write to each other, and the logs show the path."""

@@ -1,4 +1,4 @@
-"""The lab's own SSH keys: one to log in with, and those of the hosts that labctl makes itself."""
+"""The SSH keys of a lab: the login key, and the host keys that labctl generates."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class KeyPair:
 
 
 def make_key(comment: str) -> KeyPair:
-    """A new key; `comment` ends its public part."""
-    # Only a lab that is being made needs it: no other command shall wait for its import.
+    """Generate a key. `comment` ends its public part."""
+    # Imported here, because only the creation of a lab needs it and the import is slow.
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -35,7 +35,7 @@ def make_key(comment: str) -> KeyPair:
 
 
 def client_key(path: Path) -> str:
-    """The public part of the lab's own login key; the pair is made at first use."""
+    """The public part of the lab's login key. The key is generated at first use."""
     public = path.with_suffix(".pub")
     if not path.exists() or not public.exists():
         pair = make_key("labctl")

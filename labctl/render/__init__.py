@@ -1,5 +1,5 @@
-"""The one renderer: results become text for people, or one versioned JSON document.
+"""The renderer: results become text or one versioned JSON document.
 
-Results go to standard output, progress and errors to standard error. Each kind of result has a
-module here; `screen` and `document` are what they are written with.
+Results go to stdout, progress and errors to stderr. Each kind of result has one module, which uses
+`screen` for text and `document` for JSON.
 """

@@ -1,4 +1,4 @@
-"""Grades as a table for people: section, host, result, and what to look at."""
+"""Grades as a table: section, host, result, and what to look at."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labctl.grading import Grades
     from provision.step import Step
 
-# The column of names beside a finding, with its padding.
+# The width of the column of names next to a finding, with its padding.
 _LEFT = 12
 _MARKS = {
     Outcome.OK: "[green]✓[/]",
@@ -32,13 +32,13 @@ _MARKS = {
 
 
 class Show(Protocol):
-    """Shows the grades anew."""
+    """Show the current grades."""
 
     def __call__(self, grades: Grades) -> None: ...
 
 
 def print_grades(grades: Grades, *, errors_only: bool, solution: bool, as_json: bool) -> None:
-    """The table, then a line that counts."""
+    """Print the table and a line with the counts."""
     if as_json:
         reports = [
             {**vars(report), "outcome": report.outcome, "findings": list(report.findings)}
@@ -47,13 +47,13 @@ def print_grades(grades: Grades, *, errors_only: bool, solution: bool, as_json: 
         print_json("check", {"reports": reports}, ok=grades.ok)
         return
     table = _table(grades, errors_only=errors_only, solution=solution)
-    # Hints wrap in their column; the console elsewhere leaves long lines whole.
+    # Hints wrap in their column. Elsewhere the console does not wrap long lines.
     console().print(table, soft_wrap=False)
 
 
 @contextmanager
 def watching(*, errors_only: bool, solution: bool) -> Iterator[Show]:
-    """A table that is drawn again in its place each time it is shown."""
+    """A table that is redrawn in place each time it is shown."""
     with Live(console=console(), auto_refresh=False, screen=console().is_terminal) as live:
 
         def show(grades: Grades) -> None:
@@ -63,7 +63,7 @@ def watching(*, errors_only: bool, solution: bool) -> Iterator[Show]:
 
 
 def _page(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableType:
-    """The table, with as many details from its top as the screen has room for."""
+    """The table with as many details as fit on the screen, from the top."""
     text = Text(_("checked again and again; Ctrl-C ends"), style="dim")
     for most in range(_count(grades), -1, -1):
         table = _table(grades, errors_only=errors_only, solution=solution, most=most)
@@ -74,12 +74,12 @@ def _page(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableTyp
 
 
 def _count(grades: Grades) -> int:
-    """How many details there are to show."""
+    """The number of details to show."""
     return sum(len(list(_details(report, solution=False))) for report in grades.reports)
 
 
 def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
-    """What can be checked, and what each section stands on."""
+    """Print the sections that can be checked, and what each depends on."""
     if as_json:
         fields = [
             {"step": step.name, "section": step.section, "requires": step.requires}
@@ -87,7 +87,7 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
         ]
         print_json("check", {"steps": fields})
         return
-    # Within 80 columns, with the longest of the book's titles.
+    # Fits into 80 columns with the longest title of the book.
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     for title in (_("step"), _("section"), _("stands on")):
         table.add_column(title)
@@ -99,7 +99,7 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
 def _table(
     grades: Grades, *, errors_only: bool, solution: bool, most: int | None = None
 ) -> RenderableType:
-    """Section by section, with at most so many details."""
+    """The table, section by section, with at most this many details."""
     rows: list[RenderableType] = []
     left = _count(grades) if most is None else most
     for section in dict.fromkeys(report.step for report in grades.reports):

@@ -1,4 +1,4 @@
-"""A difference as people read it: a heading a host, unified diffs, and one line a thing."""
+"""A difference as text: one heading per host, unified diffs, and one line per change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def print_difference(difference: Difference, *, as_json: bool) -> None:
-    """Only what differs; a lab as it was at the checkpoint is said to be so."""
+    """Print the differences, or a message that there are none."""
     if as_json:
         print_json("diff", {**plain(difference), "changed": not difference.is_empty})
         return
@@ -43,7 +43,7 @@ def _print_file(file: FileChange) -> None:
     words = {"added": _("added"), "removed": _("removed"), "changed": _("changed")}
     note = f" ({file.note})" if file.note else ""
     out.print(f"  [bold]{escape(file.path)}[/]  {words[file.kind]}{escape(note)}")
-    # The first two lines name the file once more.
+    # Skip the first two lines, which repeat the name of the file.
     for line in file.diff[2:]:
         out.print(f"    {escape(line)}", style=_COLOURS.get(line[:1], "dim"))
 

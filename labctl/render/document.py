@@ -1,4 +1,4 @@
-"""The JSON document that scripts read: schema, command, ok, data (docs/reference/json.md)."""
+"""The JSON document for scripts: schema, command, ok, data (docs/reference/json.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labctl.render.changes import in_english
 from labctl.render.hints import hint_data
 from labctl.results import Change
 
-# Raised when a field changes its meaning or goes away (docs/reference/json.md).
+# Increased when a field changes its meaning or is removed (docs/reference/json.md).
 JSON_SCHEMA = 1
 
 
@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 
 
 def print_json(command: str, data: Any, *, ok: bool = True) -> None:
-    """One document: schema, command, ok, and the result's own fields under `data`."""
+    """Print one document: schema, command, ok, and the fields of the result under `data`."""
     document = {"schema": JSON_SCHEMA, "command": command, "ok": ok, "data": plain(data)}
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 

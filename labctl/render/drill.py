@@ -1,4 +1,4 @@
-"""Drills in words: the list, the symptom, hints, whether it is mended, and the solution."""
+"""Drills as text or JSON: the list, the symptom, hints, the result, and the solution."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def print_drills(drills: Sequence[Drill], *, as_json: bool) -> None:
     table.add_column(_("what a user reports"), overflow="fold")
     for drill in drills:
         table.add_row(drill.name, "★" * drill.level, escape(_(drill.symptom)))
-    # Sentences wrap in their column; the console elsewhere leaves long lines whole.
+    # Sentences wrap in their column. Elsewhere the console does not wrap long lines.
     console().print(table, soft_wrap=False)
 
 

@@ -1,4 +1,4 @@
-"""How the doctor's findings look: one line each, with what mends it below."""
+"""The results of the machine checks: one line each, followed by the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a hint looks: its sentence, then each command on a line of its own, ready to copy."""
+"""A hint as text: its sentence, then each command on its own line, ready to copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of the hosts as it is there: configuration files and log lines."""
+"""Unchanged text from the hosts: configuration files and log lines."""
 
 from __future__ import annotations
 

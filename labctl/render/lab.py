@@ -1,4 +1,4 @@
-"""What a command made of the lab: up, with its picture and what to type next; reset; net."""
+"""The results of up (with the diagram of the lab and the next commands), reset and net."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labctl.engine import UpResult
     from labctl.reset import ResetResult
 
-# Changes are listed one by one up to this many; more are counted.
+# Up to this many changes are listed. More are only counted.
 _LISTED = 14
 
 
@@ -55,7 +55,7 @@ def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None
 
 
 def print_picture(lab: Lab, result: UpResult) -> None:
-    """The lab as one draws it on a blackboard, and what to type next."""
+    """Print a diagram of the lab and the next commands."""
     out = console()
     picture = Table(show_header=False, box=None, padding=(0, 3, 0, 0))
     for host in lab.hosts:
@@ -83,7 +83,7 @@ def _print_next(result: UpResult) -> None:
         ("labctl reset", _("back to this state, for the next class")),
     ]
     if not result.is_whole:
-        # No Postfix yet, so no log either.
+        # Without Postfix there is no mail log yet.
         suggested = [suggested[1], suggested[3], ("labctl up", _("the remaining sections"))]
     table = Table(show_header=False, box=None, padding=(0, 2))
     for command, meaning in suggested:

@@ -1,4 +1,4 @@
-"""Lists that stand for themselves: steps, checkpoints, accounts."""
+"""Lists: steps, checkpoints, accounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def print_steps(steps: Sequence[Step], *, as_json: bool) -> None:
-    """Each step with the book's title of its section, what it does, and its checkpoint."""
+    """Print each step with the book's section title, a description, and its checkpoint."""
     if as_json:
         print_json("steps", {"steps": [_as_data(step) for step in steps]})
         return
@@ -52,7 +52,7 @@ def _as_data(step: Step) -> dict[str, object]:
 
 
 def print_checkpoints(checkpoints: Sequence[CheckpointInfo], lab: str, *, as_json: bool) -> None:
-    """Oldest first, as they were saved."""
+    """Print the checkpoints, oldest first."""
     if as_json:
         print_json("checkpoints", {"checkpoints": list(checkpoints)})
     elif checkpoints:
@@ -63,9 +63,9 @@ def print_checkpoints(checkpoints: Sequence[CheckpointInfo], lab: str, *, as_jso
 
 
 def checkpoint_table(checkpoints: Sequence[CheckpointInfo]) -> Table:
-    """Name, time, size where the provider knows it, and what saved it."""
+    """A table of name, time, size if the provider knows it, and what saved the checkpoint."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
-    # A name is there to be typed: never cut, however narrow the terminal.
+    # Never cut a name, because the user has to type it.
     longest = max((len(saved.name) for saved in checkpoints), default=0)
     table.add_column(_("checkpoint"), no_wrap=True, min_width=longest)
     table.add_column(_("saved"))

@@ -1,4 +1,4 @@
-"""What labctl is at while people wait: a line a host, on standard error."""
+"""Progress on stderr: one line per host."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from labctl.render.screen import console_err
 
 
 class Live:
-    """A line per host with what it is at and for how long; plain lines where no terminal is.
+    """One line per host with its current operation and duration; plain lines without a terminal.
 
-    Not so with `fleeting`, for what is over in seconds: there, plain lines would only be noise.
+    With `fleeting`, for operations of a few seconds, there are no plain lines.
     """
 
     def __init__(self, lab: Lab, *, quiet: bool = False, fleeting: bool = False) -> None:
@@ -45,7 +45,7 @@ class Live:
             self._bars.stop()
 
     def progress(self, host: str, what: str) -> None:
-        """Is a labctl.providers.base.Progress; may be called from several threads."""
+        """Progress callback (labctl.progress.Progress). Thread-safe."""
         if self._quiet:
             return
         if self._bars is None:
@@ -59,6 +59,6 @@ class Live:
                 self._bars.update(self._lines[name], description=escape(what))
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if not self._quiet:
             console_err().print(escape(text))

@@ -1,4 +1,4 @@
-"""A mail test as text for people, or as JSON."""
+"""A mail test as text or JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_mail_tests(runs: Sequence[MailTestResult], *, as_json: bool) -> None:
-    """One run, or several by `--repeat`; JSON has `runs` only where there are several."""
+    """Print one run, or several with `--repeat`. JSON has `runs` only for several runs."""
     ok = all(run.ok for run in runs)
     if as_json:
         each = [_run_data(run) for run in runs]
@@ -92,7 +92,7 @@ def _print_delivery(delivery: Delivery) -> None:
 
 
 def print_mail_settings(settings: MailSettings, *, as_json: bool) -> None:
-    """What to type into a mail client, in the order of its form."""
+    """Print the settings for a mail client, in the order of its form."""
     if as_json:
         print_json("thunderbird", settings)
         return

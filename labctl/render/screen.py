@@ -1,4 +1,4 @@
-"""Text for people: the terminal, line breaks, tables, errors."""
+"""Text output: the terminal, line breaks, tables, errors."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from labctl.i18n import _
 from labctl.render.document import print_json, print_json_error
 from labctl.render.hints import hint_lines
 
-# A line may break behind any of these: a word of Latin letters, or a letter of another script
-# with the marks that must not begin a line; an opening mark stays with what it opens.
+# A line may break after each of these: a Latin word, or a letter of another script with the marks
+# that must not begin a line. An opening mark stays with the following text.
 _UNBROKEN = re.compile(r"[（「『“]*(?:[!-~’]+|[^\s!-~])[、。，．）」』”！？ー…々]*|\s+")
 
 
 def folded(text: str, width: int) -> str:
-    """The text in lines of at most `width` cells. rich breaks at spaces only: Japanese has none."""
+    """Break text into lines of `width` cells. rich breaks only at spaces; Japanese has none."""
     lines = [""]
     for part in _UNBROKEN.findall(text):
         if lines[-1] and cell_len(lines[-1] + part.rstrip()) > width:
@@ -58,7 +58,7 @@ def print_error(error: LabError, lab: str, *, as_json: bool) -> None:
 
 
 def print_hint(out: Console, heading: str, hint: Hint, lab: str, indent: str = "") -> None:
-    """A hint with a heading in bold; nothing for an empty one."""
+    """Print a hint with a bold heading, or nothing if it is empty."""
     for number, line in enumerate(hint_lines(heading, hint, lab)):
         text = escape(line)
         if number == 0:
@@ -67,7 +67,7 @@ def print_hint(out: Console, heading: str, hint: Hint, lab: str, indent: str = "
 
 
 def ignored_keys(provider: str, keys: Sequence[str]) -> str:
-    """What is said of keys of the lab file that only other providers know."""
+    """The message about keys of the lab file that only other providers use."""
     return _(
         "the provider {name} does not use these keys of the lab file: {keys}",
         name=provider,
@@ -84,7 +84,7 @@ def print_done(
     hint: Hint | None = None,
     lab: str = "",
 ) -> None:
-    """The end of a command that shows only a sentence and what to type next."""
+    """Print the end of a command: a sentence and the next command."""
     if as_json:
         print_json(command, data)
         return
@@ -94,14 +94,14 @@ def print_done(
 
 
 def print_table(table: Table) -> None:
-    """Print a table without blanks at the ends of its lines, which a paste would keep."""
+    """Print a table without trailing spaces."""
     for line in lines_of(table):
         sys.stdout.write(f"{line}\n")
 
 
 def lines_of(table: Table) -> list[str]:
-    """The table's lines, without the blanks at their ends."""
-    # Never cut to the terminal: a name that is cut cannot be typed again.
+    """The lines of the table without trailing spaces."""
+    # Do not cut lines to the width of the terminal, because a cut name cannot be typed.
     with console().capture() as captured:
         console().print(table, width=max(console().width, 240))
     return [line.rstrip() for line in captured.get().splitlines()]

@@ -1,4 +1,4 @@
-"""How a lab stands: its hosts, checkpoints and folders."""
+"""The status of a lab: its hosts, checkpoints and folders."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _print_lab_status(lab: LabStatus) -> None:
     if lab.checkpoints:
         print_table(checkpoint_table(lab.checkpoints))
         out.print()
-    # Not as a table: a long path is never to be broken.
+    # Not a table, because a long path must not be broken.
     width = max((cell_len(_(title)) for title in lab.folders), default=0)
     for title, folder in lab.folders.items():
         out.print(escape(f"  {set_cell_size(_(title), width)}  {folder}"), style="dim")

@@ -1,4 +1,4 @@
-"""What became of a stream of messages, as a table for people or as JSON."""
+"""The result of a stress test as a table or JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def print_stress(result: StressResult, *, as_json: bool) -> None:
 
 
 def _table(result: StressResult) -> Table:
-    """The phases with their numbers; what seldom happens has a column only where it did."""
+    """The phases with their numbers. Rare results have a column only if they occurred."""
     titles = {
         "accepted": _("accepted by sendmail"),
         "refused": _("refused"),
@@ -49,12 +49,12 @@ def _table(result: StressResult) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim")
     table.add_column("", no_wrap=True, min_width=max(cell_len(p.what) for p in result.phases))
     for number in shown:
-        # The heading is broken between its words, never within one.
+        # Break the heading only between words.
         longest = max(cell_len(word) for word in titles[number].split())
         table.add_column(titles[number], justify="right", min_width=longest)
     for phase in result.phases:
         table.add_row(escape(phase.what), *(str(getattr(phase, number)) for number in shown))
-    # What lay in the queues at one moment is no sum.
+    # The number of messages in queues at one moment has no sum.
     sums = ["" if number == "held" else str(_total(result, number)) for number in shown]
     table.add_row(_("in all"), *sums, style="bold")
     return table

@@ -1,4 +1,4 @@
-"""A message's way as lines for people, or as JSON."""
+"""The path of a message as text or JSON."""
 
 from __future__ import annotations
 

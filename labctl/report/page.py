@@ -1,4 +1,4 @@
-"""The report's HTML: one file without outside resources, for the screen and for paper."""
+"""The HTML of the report: one file without external resources, for screen and paper."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from labctl.report.facts import Facts
 
 
 def page(facts: Facts) -> str:
-    """The whole page in the user's language. Every value is escaped."""
+    """The page in the user's language. Every value is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
