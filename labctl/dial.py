@@ -36,7 +36,12 @@ def tcp(endpoint: Endpoint, address: str, port: int, timeout: float) -> socket.s
     """
     if endpoint.neighbour:
         return neighbour.tcp(endpoint.neighbour, address, port, timeout)
-    found = make_socket(endpoint.netns, socket.SOCK_STREAM)
+    return connect(endpoint.netns, address, port, timeout)
+
+
+def connect(netns: Path | None, address: str, port: int, timeout: float) -> socket.socket:
+    """The same in a network namespace, or in labctl's own network if `netns` is None."""
+    found = make_socket(netns, socket.SOCK_STREAM)
     try:
         found.settimeout(timeout)
         found.connect((address, port))

@@ -10,6 +10,7 @@ from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
+from labctl.wire import Http
 from provision.facts import ask
 from provision.services import starts_at_boot
 from provision.step import Target
@@ -55,7 +56,7 @@ def check(target: Target) -> list[Finding]:
     """The name has its address, both paths have the book's settings, also after a reboot."""
     host = target.host
     with ThreadPoolExecutor(len(PATHS)) as pool:
-        fetched = [pool.submit(_fetched, host, path) for path in PATHS]
+        fetched = [pool.submit(_fetched, target, path) for path in PATHS]
         facts = ask(target, _CHECK, str(host.address), host.domain, UNIT)
         pages = [
             _page(host, path, page.result()) for path, page in zip(PATHS, fetched, strict=True)
@@ -97,11 +98,12 @@ def _page(host: Host, path: str, page: str) -> Finding:
     )
 
 
-def _fetched(host: Host, path: str) -> str:
+def _fetched(target: Target, path: str) -> str:
     """The servers on the page, one on each line, or what is wrong with the page."""
     import http.client
 
-    connection = http.client.HTTPConnection(str(host.address), 80, timeout=_SECONDS)
+    host = target.host
+    connection = Http(target.remote.endpoint, str(host.address), _SECONDS)
     try:
         connection.request("GET", path, headers={"Host": f"autoconfig.{host.domain}"})
         answer = connection.getresponse()

@@ -10,11 +10,12 @@ import contextlib
 import imaplib
 import poplib
 import smtplib
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labctl import dial
+from labctl.wire import Imap, Pop3, Smtp
 from provision.step import Target
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def connect(target: Target, port: int) -> Any:
     Either way the socket's type is one that smtplib and its kin can use.
     """
     try:
-        found = socket.create_connection((str(target.host.address), port), _CONNECT_SECONDS)
+        endpoint = target.remote.endpoint
+        found = dial.tcp(endpoint, str(target.host.address), port, _CONNECT_SECONDS)
         found.settimeout(SECONDS)
     except OSError:
         return through_ssh(target, port)
@@ -48,33 +50,6 @@ def connect(target: Target, port: int) -> Any:
 def through_ssh(target: Target, port: int) -> paramiko.Channel:
     """A connection from the host to its own lab address; raises OSError where none answers."""
     return target.remote.open_tcp(str(target.host.address), port, SECONDS)
-
-
-class _Smtp(smtplib.SMTP):
-    def __init__(self, plug: Any) -> None:
-        self._plug = plug
-        super().__init__(local_hostname="labctl.invalid", timeout=SECONDS)
-
-    def _get_socket(self, _host: Any, _port: Any, _timeout: Any) -> Any:
-        return self._plug
-
-
-class _Imap(imaplib.IMAP4):
-    def __init__(self, plug: Any) -> None:
-        self._plug = plug
-        super().__init__("lab")
-
-    def _create_socket(self, _timeout: Any = None) -> Any:
-        return self._plug
-
-
-class _Pop3(poplib.POP3):
-    def __init__(self, plug: Any) -> None:
-        self._plug = plug
-        super().__init__("lab")
-
-    def _create_socket(self, _timeout: Any) -> Any:
-        return self._plug
 
 
 def smtp_greeting(target: Target) -> tuple[str, tuple[str, ...]]:
@@ -119,11 +94,9 @@ def smtp_send(target: Target, recipient: str, message: str) -> Answer:
         return Answer(False, str(error))
 
 
-def _smtp(target: Target) -> _Smtp:
-    session = _Smtp(through_ssh(target, 25))
-    code, text = session.connect("lab", 25)
-    if code != 220:
-        raise OSError(f"{code} {text.decode(errors='replace')}")
+def _smtp(target: Target) -> Smtp:
+    session = Smtp(through_ssh(target, 25), SECONDS)
+    session.greet()
     return session
 
 
@@ -131,7 +104,7 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
     """LOGIN and EXAMINE INBOX (RFC 3501): nothing in the mailbox is changed."""
 
     def speak() -> str:
-        session = _Imap(connect(target, 143))
+        session = Imap(connect(target, 143))
         with contextlib.closing(_Closer(session.shutdown)):
             session.login(user, password)
             status, data = session.select("INBOX", readonly=True)
@@ -146,7 +119,7 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
     """USER, PASS and STAT (RFC 1939)."""
 
     def speak() -> str:
-        session = _Pop3(connect(target, 110))
+        session = Pop3(connect(target, 110))
         with contextlib.closing(_Closer(session.close)):
             session.user(user)
             session.pass_(password)

@@ -6,9 +6,9 @@ A port without a server answers too (with a refusal), unless a firewall drops th
 from __future__ import annotations
 
 import re
-import socket
 from concurrent.futures import ThreadPoolExecutor
 
+from labctl import dial
 from labctl.i18n import _
 from labctl.results import Finding
 from labctl.scripts import Script
@@ -46,12 +46,14 @@ def _knock(target: Target, port: int, protocol: str) -> str:
     import dns.message
     import dns.query
 
-    address = str(target.host.address)
+    address, endpoint = str(target.host.address), target.remote.endpoint
     try:
         if protocol == "udp":
-            dns.query.udp(dns.message.make_query(target.host.domain, "SOA"), address, _SECONDS)
+            query = dns.message.make_query(target.host.domain, "SOA")
+            with dial.udp(endpoint) as plug:
+                dns.query.udp(query, address, _SECONDS, sock=plug)
         else:
-            socket.create_connection((address, port), _SECONDS).close()
+            dial.tcp(endpoint, address, port, _SECONDS).close()
     except ConnectionRefusedError:
         return "refused"
     except (OSError, dns.exception.DNSException):

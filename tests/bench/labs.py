@@ -19,7 +19,8 @@ from typing import Any
 
 from labctl.home import LabHome, lab_home
 from labctl.lab import Host, load_lab
-from labctl.providers.nspawn.cgroup import Cgroup, cgroups_called
+from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.limits import LabGroup, lab_id_of
 
 NAME = "bench"
 _CLONE_NEWNET = 0x40000000
@@ -81,13 +82,10 @@ def hosts() -> tuple[Host, ...]:
 
 
 def groups() -> dict[str, Cgroup]:
-    """The control group of each running host, which contains all its processes."""
-    found = {}
-    for host in hosts():
-        for group in cgroups_called("labctl-"):
-            if group.name.endswith(f"-{host.name}") and _root_of(group) == root(host):
-                found[host.name] = group
-    return found
+    """The control group of each running host: all that runs on it."""
+    lab = LabGroup(lab_id_of(home().state))
+    found = {host.name: lab.host(host.name) for host in hosts()}
+    return {name: group for name, group in found.items() if group.populated()}
 
 
 def root(host: Host) -> Path:
@@ -103,12 +101,6 @@ def nspawn_command(group: Cgroup) -> list[str]:
             if words and Path(words[0]).name == "systemd-nspawn":
                 return words
     return []
-
-
-def _root_of(group: Cgroup) -> Path | None:
-    option = "--directory="
-    found = [word for word in nspawn_command(group) if word.startswith(option)]
-    return Path(found[0].removeprefix(option)) if found else None
 
 
 def init_pids() -> dict[str, int | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.cgroup import Cgroup, cgroups_called
+from labctl.providers.nspawn.limits import LabGroup
 from labctl.providers.nspawn.mounts import unmount_below
 from tests.lab.program import LAB, labctl
 from tests.lab.traces import lab_id
@@ -22,16 +22,16 @@ def command(*argv: str) -> None:
 
 
 def kill_host(host: str) -> None:
-    """Cut the power of the host. Its mount and its network remain."""
-    Cgroup(f"labctl-{lab_id()}-{host}").kill()
+    """The host's power is cut; its mount and its network stay."""
+    LabGroup(lab_id()).host(host).kill()
 
 
 def power_off() -> None:
-    """Cut the power of the machine. Data on disk remains, kernel state is lost."""
-    for group in cgroups_called(f"labctl-{lab_id()}-"):
-        group.kill()
+    """The machine's power is cut: what is on disk stays, what the kernel held is gone."""
+    LabGroup(lab_id()).kill()
     unmount_below(lab_home(LAB).state)
     command("ip", "link", "delete", f"lab-{lab_id()}")
+    command("ip", "netns", "delete", f"labctl-{lab_id()}")
     command("nft", "delete", "table", "inet", f"labctl_{lab_id()}")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from labctl.providers.nspawn import users
 from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.limits import LabGroup
 from tests.lab.program import labctl, on_host
 from tests.lab.traces import lab_id
 
@@ -24,7 +25,7 @@ KEPT = {
 
 
 def group(host: str) -> Cgroup:
-    return Cgroup(f"labctl-{lab_id()}-{host}")
+    return LabGroup(lab_id()).host(host)
 
 
 def init(host: str) -> int:
@@ -120,7 +121,7 @@ def test_no_file_of_the_machine_can_be_written_in_a_host(ready_once: str) -> Non
     disks = {point for root, point in shared if not point.startswith("/sys/fs/cgroup")}
     assert disks <= {"/run/host/os-release", "/run/host/incoming"}
     for root, point in shared:
-        if f"labctl-{lab_id()}-host1" not in root:
+        if f"labctl-{lab_id()}/host1" not in root:
             found = on_host("host1", f"find {point} -maxdepth 1 -writable 2>/dev/null || :")
             assert found.out == "", (root, point)
 

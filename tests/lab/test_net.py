@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.providers.nspawn.addresses import ip_json
 from tests.lab.program import labctl, on_host
 from tests.lab.traces import lab_id
 
@@ -22,6 +23,8 @@ MACHINE = "203.0.113.1"
 OUTSIDE6 = "2001:db8:1::2"
 MACHINE6 = "2001:db8:1::1"
 LAB6 = "2001:db8:56::"
+UP6 = "2001:db8:57::"
+UPLINK = f"lab-{lab_id()}"
 
 # Accept connections on every given port and send a greeting, until killed.
 _LISTENER = """
@@ -147,33 +150,37 @@ def datagrams(world: World, port: int) -> Iterator[Callable[[], str]]:
 
 def test_nothing_leaves_by_ipv6_even_where_the_machine_would_forward_it(world: World) -> None:
     labctl("net", "open")
-    bridge = _bridge()
-    forwarding, own = (
-        Path(f"/proc/sys/net/ipv6/conf/{name}")
-        for name in ("all/forwarding", f"{bridge}/disable_ipv6")
-    )
+    forwarding = Path("/proc/sys/net/ipv6/conf/all/forwarding")
     before = forwarding.read_text()
-    assert own.read_text() == "1\n"
+    # A lab has no IPv6 at all; this gives it some, all the way to the machine.
+    inside = f"nsenter --net=/run/netns/labctl-{lab_id()}"
+    settings = "/proc/sys/net/ipv6/conf"
+    assert Path(f"{settings}/{UPLINK}/disable_ipv6").read_text() == "1\n"
     forwarding.write_text("1")
     # root in a host can set any address, and this machine may answer to it.
     on_host("host1", f"ip address add {LAB6}101/64 dev host0 nodad")
     on_host("host1", f"ip route add default via {LAB6}1")
     try:
         assert not reaches("host1", OUTSIDE6, 80)
-        own.write_text("0")
-        _sh(f"ip address add {LAB6}1/64 dev {bridge} nodad")
+        _sh(
+            f"{inside} sh -c 'for each in lab uplink; do"
+            f" echo 0 >{settings}/$each/disable_ipv6; done;"
+            f" echo 1 >{settings}/all/forwarding'"
+        )
+        _sh(f"{inside} ip address add {LAB6}1/64 dev lab nodad")
+        _sh(f"{inside} ip address add {UP6}2/64 dev uplink nodad")
+        _sh(f"echo 0 >{settings}/{UPLINK}/disable_ipv6")
+        _sh(f"ip address add {UP6}1/64 dev {UPLINK} nodad; ip route add {LAB6}/64 via {UP6}2")
+        _sh(f"{inside} ip route add default via {UP6}1")
         for port in (25, 80, 4444):
             assert not reaches("host1", OUTSIDE6, port)
         assert not _world_reaches(world, f"{LAB6}101", "25")
         assert _greeting(OUTSIDE6, 25) == b"220 hello\r\n"
     finally:
         forwarding.write_text(before)
-        own.write_text("1")
+        _sh(f"echo 1 >{settings}/{UPLINK}/disable_ipv6")
+        _sh(f"{inside} sh -c 'echo 1 >{settings}/all/disable_ipv6'")
         on_host("host1", f"ip address del {LAB6}101/64 dev host0")
-
-
-def _bridge() -> str:
-    return f"lab-{lab_id()}"
 
 
 def test_a_forwarded_port_is_no_way_to_a_mail_server(world: World) -> None:
@@ -221,9 +228,9 @@ def _world_reaches(world: World, address: str, port: str) -> bool:
 
 
 @contextmanager
-def listening_machine(port: str) -> Iterator[None]:
-    """Listen on a port of this machine during the test."""
-    argv = [sys.executable, "-c", _LISTENER, port]
+def listening_machine(*ports: str) -> Iterator[None]:
+    """This machine, listening on the ports."""
+    argv = [sys.executable, "-c", _LISTENER, *ports]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as listener:
         assert listener.stdout is not None
         listener.stdout.readline()
@@ -234,9 +241,18 @@ def listening_machine(port: str) -> Iterator[None]:
 
 
 def test_a_host_starts_nothing_on_the_machine(world: World) -> None:
-    with listening_machine("8025"):
-        assert _greeting("192.168.56.1", 8025) == b"220 hello\r\n"
-        assert not reaches("host1", "192.168.56.1", 8025)
+    (end,) = [
+        address["local"]
+        for link in ip_json("address", "show", "dev", UPLINK)
+        for address in link["addr_info"]
+    ]
+    # 80 is a port that packages may come from.
+    with listening_machine("8025", "80"):
+        for port in (8025, 80):
+            for address in (end, MACHINE):
+                assert _greeting(address, port) == b"220 hello\r\n"
+                assert not reaches("host1", address, port)
+            assert not reaches("host1", "192.168.56.1", port)
 
 
 def test_services_listen_on_the_lab_only(world: World) -> None:

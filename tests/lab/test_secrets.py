@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.limits import LabGroup
 from tests.lab.program import LAB, labctl, on_host
 from tests.lab.traces import lab_id
 
@@ -144,7 +144,7 @@ def test_no_file_or_log_of_a_running_host_holds_a_password(
     told: Told, secrets: Mapping[str, bytes]
 ) -> None:
     for host in ("host1", "host2"):
-        root = Path(f"/proc/{Cgroup(f'labctl-{lab_id()}-{host}').init_pid()}/root")
+        root = Path(f"/proc/{LabGroup(lab_id()).host(host).init_pid()}/root")
         for folder in ("run", "tmp", "etc", "var/log", "var/spool", "var/mail", "home", "root"):
             found = {str(path): _found(path, secrets) for path in _files(root / folder)}
             assert {path: names for path, names in found.items() if names} == {}

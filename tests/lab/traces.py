@@ -5,7 +5,6 @@ Traces of other labs on this machine are left out, because they may change meanw
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from labctl.home import lab_home
 from labctl.providers.nspawn.image import image_cgroup
+from labctl.providers.nspawn.limits import lab_id_of
 from tests.lab.program import LAB
 
 
@@ -81,8 +81,8 @@ def _mounts() -> Iterator[str]:
 
 
 def lab_id() -> str:
-    """The provider's id of the lab, derived from its folder."""
-    return hashlib.sha256(str(lab_home(LAB).state).encode()).hexdigest()[:8]
+    """What the provider calls the lab: by its folder."""
+    return lab_id_of(lab_home(LAB).state)
 
 
 def _namespaces() -> Iterator[str]:
@@ -97,8 +97,8 @@ def _namespaces() -> Iterator[str]:
 
 def _groups() -> Iterator[str]:
     image = image_cgroup(lab_home(LAB).cache / "images").name
-    for name in (f"labctl-{lab_id()}-*", image):
-        # At the root of the hierarchy, or of each hierarchy if there are several.
+    for name in (f"labctl-{lab_id()}*", image):
+        # At the root of the hierarchy, or of each where there are several.
         for pattern in (name, f"*/{name}"):
             yield from (str(path) for path in Path("/sys/fs/cgroup").glob(pattern))
 
@@ -119,8 +119,8 @@ def _files() -> Iterator[str]:
     for folder, pattern in (
         (home.state.parent, f"*{LAB}*"),
         (home.cache / "images", ".build*"),
-        (Path("/run/systemd/nspawn/propagate"), f"{lab_id()[:4]}-*"),
-        (Path("/run/netns"), "*"),
+        (Path("/run/systemd/nspawn/propagate"), f"{lab_id()}-*"),
+        (Path("/run/netns"), f"labctl-{lab_id()}"),
     ):
         yield from (str(path) for path in folder.glob(pattern))
 

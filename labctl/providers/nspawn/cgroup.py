@@ -8,26 +8,30 @@ with or without systemd as the machine's PID 1 (cgroups(7)).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+from labctl.waiting import wait_until
 
 _ENTER = 'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"'
 
 
 @dataclass(frozen=True)
-class _Hierarchies:
+class Hierarchies:
+    """Where the hierarchies are mounted; `controllers` are those of version 1, by name."""
+
     unified: Path
     named: Path | None
+    controllers: Mapping[str, Path] = field(default_factory=dict)
 
 
 @cache
-def _hierarchies() -> _Hierarchies:
-    unified, named = Path("/sys/fs/cgroup"), None
+def hierarchies() -> Hierarchies:
+    """The cgroup hierarchies of this machine."""
+    unified, named, controllers = Path("/sys/fs/cgroup"), None, {}
     # Somebody's mount point may have a name that is no text.
     mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
     for line in filter(None, mountinfo.split("\n")):
@@ -37,23 +41,29 @@ def _hierarchies() -> _Hierarchies:
             unified = Path(before.split()[4])
         elif kind == "cgroup" and "name=systemd" in options:
             named = Path(before.split()[4])
-    return _Hierarchies(unified, named)
+        elif kind == "cgroup":
+            controllers.update(dict.fromkeys(options.split(","), Path(before.split()[4])))
+    return Hierarchies(unified, named, controllers)
 
 
 def cgroups_called(prefix: str) -> list[Cgroup]:
     """The groups that are really there and whose names start with `prefix`."""
-    return [Cgroup(path.name) for path in _hierarchies().unified.glob(f"{prefix}*")]
+    return [Cgroup(path.name) for path in hierarchies().unified.glob(f"{prefix}*")]
 
 
 @dataclass(frozen=True)
 class Cgroup:
-    """The group called `name`, below the root of each hierarchy."""
+    """The group called `name`, below the root of each hierarchy; `/` separates levels.
+
+    A process that enters it also enters the groups `beside` it, folders of version 1 controllers.
+    """
 
     name: str
+    beside: tuple[Path, ...] = ()
 
     @property
     def _roots(self) -> list[Path]:
-        found = _hierarchies()
+        found = hierarchies()
         return [root / self.name for root in (found.unified, found.named) if root is not None]
 
     @property
@@ -62,9 +72,10 @@ class Cgroup:
 
     def entering(self, argv: Sequence[str]) -> list[str]:
         """The command that first moves itself into this group (made if need be), then runs."""
-        for root in self._roots:
-            root.mkdir(exist_ok=True)
-        procs = [str(root / "cgroup.procs") for root in self._roots]
+        folders = [*self._roots, *self.beside]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        procs = [str(folder / "cgroup.procs") for folder in folders]
         return ["sh", "-euc", _ENTER, "sh", *procs, "--", *argv]
 
     def exists(self) -> bool:
@@ -102,7 +113,7 @@ class Cgroup:
         """
         with suppress(OSError):
             (self._unified / "cgroup.freeze").write_text("1")
-        self._await(lambda: self._event("frozen") or not self.populated(), seconds=30)
+        wait_until(30, lambda: self._event("frozen") or not self.populated(), every=0.01)
         return self._event("frozen") and self.populated()
 
     def thaw(self) -> None:
@@ -111,7 +122,7 @@ class Cgroup:
 
     def wait_empty(self, seconds: float) -> bool:
         """Waits until no process is left; False where some still is after that time."""
-        return self._await(lambda: not self.populated(), seconds)
+        return wait_until(seconds, lambda: not self.populated(), every=0.01)
 
     def kill(self) -> None:
         """Ends every process of the group at once and removes the group."""
@@ -127,18 +138,8 @@ class Cgroup:
             return False
         return f"{name} 1" in text
 
-    @staticmethod
-    def _await(condition: Callable[[], bool], seconds: float) -> bool:
-        poll = retry(
-            retry=retry_if_result(lambda met: not met),
-            stop=stop_after_delay(seconds),
-            wait=wait_fixed(0.01),
-            retry_error_callback=lambda _: False,
-        )
-        return bool(poll(condition)())
-
     def _remove(self) -> None:
-        for root in self._roots:
+        for root in (*self._roots, *self.beside):
             for folder, _below, _files in os.walk(root, topdown=False):
                 with suppress(OSError):
                     Path(folder).rmdir()

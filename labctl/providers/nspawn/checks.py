@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown
+from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError
 from labctl.hint import commands
 from labctl.i18n import _
@@ -112,8 +112,15 @@ def disk_enough(state: Path, machine: Machine) -> Diagnosis:
 def range_free(network: LabNetwork, machine: Machine) -> Diagnosis:
     if machine.program("ip") is None:
         return unknown("range-free", _("which addresses are in use: there is no program ip"))
-    text = _("{network} is free", network=network.network.cidr)
-    return _tried("range-free", text, network.ensure_free)
+    rivals = network.rivals()
+    if not rivals:
+        return found("range-free", _("{network} is free", network=network.network.cidr))
+    return warning(
+        "range-free",
+        network.why_unreachable(),
+        ", ".join(f"{each.interface}: {each.network}" for each in rivals),
+        _("remove them if other programs on this machine must reach the hosts"),
+    )
 
 
 def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
-
-from labctl.errors import LabError, MachineLacks, WrongState
+from labctl import dial
+from labctl.errors import LabError, WrongState
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.nspawn import users
 from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.limits import LabGroup
 from labctl.providers.nspawn.mounts import is_mounted, unmount_below
+from labctl.providers.nspawn.network import BRIDGE, LabNetwork
 from labctl.run import Completed, run, spawn
+from labctl.waiting import wait_until
 
 BOOT_SECONDS = 60
 HALT_SECONDS = 15
@@ -34,23 +36,23 @@ _DROPPED = (
 
 @dataclass(frozen=True)
 class Container:
-    """`host` in the lab `lab_id`, with its root at `root`, on `bridge`, logging to `log`."""
+    """One host: the `number`th of its lab, with its root at `root`, logging to `log`."""
 
     host: str
+    number: int
     address: str
-    lab_id: str
+    network: LabNetwork
     root: Path
-    bridge: str
     log: Path
 
     @property
     def cgroup(self) -> Cgroup:
-        return Cgroup(f"labctl-{self.lab_id}-{self.host}")
+        return LabGroup(self.network.lab_id).host(self.host)
 
     @property
     def machine(self) -> str:
-        """Short enough that the interface's name, vb- and this, is not cut at 15 letters."""
-        return f"{self.lab_id[:4]}-{self.host}"[:22]
+        """Unique on this machine. At most 12 letters: `vb-` and this name an interface."""
+        return f"{self.network.lab_id}-{self.number}"
 
     @property
     def running(self) -> bool:
@@ -66,33 +68,39 @@ class Container:
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
             f"--machine={self.machine}",
             f"--hostname={self.host}", f"--directory={self.root}",
-            f"--network-bridge={self.bridge}", "--console=pipe", "--link-journal=no",
+            f"--network-bridge={BRIDGE}", "--console=pipe", "--link-journal=no",
             "--resolv-conf=off", "--timezone=off",
             *users.OPTIONS, f"--drop-capability={_DROPPED}",
         ]  # fmt: skip
         self.log.unlink(missing_ok=True)
-        spawn(self.cgroup.entering(argv), log=self.log)
+        spawn(self.cgroup.entering(dial.inside(self.network.netns, argv)), log=self.log)
 
     def wait_ready(self) -> None:
-        """Waits until systemd has finished booting and sshd answers.
+        """Wait until systemd has finished booting and sshd answers.
 
-        Raises LabError with the console's last lines where the host does not come up.
+        Raises:
+            LabError: The host does not come up; its cause is the end of the console.
         """
         try:
             self._wait_for_bus()
             self._in_host("systemctl", "is-system-running", "--wait")
-            self._wait_for_sshd()
-        except (RetryError, LabError) as error:
+            _until(self._sshd_greets, BOOT_SECONDS)
+        except (TimeoutError, LabError) as error:
             raise LabError(
                 _("{host} did not come up", host=self.host),
                 cause=self._console(),
-                hint=_("labctl destroy, then labctl up; the whole log: {log}", log=self.log),
+                hint=commands(
+                    "labctl destroy",
+                    "labctl up",
+                    text=_("the whole log is {log}", log=self.log),
+                ),
             ) from error
 
     def ensure_answers(self) -> None:
-        """Sees to it that a running host's sshd answers: it may be booting still, or stopped.
+        """Make sure that sshd of a running host answers: it may still be booting, or stopped.
 
-        Raises WrongState, with what systemd says, where it cannot be started.
+        Raises:
+            WrongState: sshd cannot be started; its cause is what systemd says.
         """
         if self._sshd_greets():
             return
@@ -101,41 +109,33 @@ class Container:
             self._wait_for_bus()
             self._in_host("systemctl", "is-system-running", "--wait")
             said = self._in_host("systemctl", "start", "ssh.service").stderr
-            self._until(self._sshd_greets, SSHD_SECONDS)
-        except (RetryError, LabError) as error:
+            _until(self._sshd_greets, SSHD_SECONDS)
+        except (TimeoutError, LabError) as error:
             raise WrongState(
                 _("sshd of {host} does not answer", host=self.host),
                 cause=said.strip(),
-                hint=_("labctl reset; what is there now is kept, for labctl reset --undo"),
+                # What is there now is kept: `labctl reset --undo` brings it back.
+                hint=commands("labctl reset"),
             ) from error
 
     def _wait_for_bus(self) -> None:
-        # In two, for to look through all processes takes from the boot what it waits for.
-        self._until(lambda: self.cgroup.init_pid() is not None, BOOT_SECONDS)
+        # In two parts: to find the first process means to read /proc, which slows the boot.
+        _until(lambda: self.cgroup.init_pid() is not None, BOOT_SECONDS)
         bus = Path(f"/proc/{self.cgroup.init_pid()}/root/run/dbus/system_bus_socket")
-        self._until(bus.exists, BOOT_SECONDS)
+        _until(bus.exists, BOOT_SECONDS)
 
     def _in_host(self, *argv: str) -> Completed:
         # A degraded host (one failed unit) is up: the checks will say what failed.
         namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
         return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
 
-    def _wait_for_sshd(self) -> None:
-        self._until(self._sshd_greets, BOOT_SECONDS)
-
     def _sshd_greets(self) -> bool:
-        with suppress(OSError), socket.create_connection((self.address, 22), timeout=2) as probe:
+        with (
+            suppress(OSError),
+            dial.connect(self.network.netns, self.address, 22, timeout=2) as probe,
+        ):
             return probe.recv(4) == b"SSH-"
         return False
-
-    @staticmethod
-    def _until(condition: Callable[[], bool], seconds: float) -> None:
-        poll = retry(
-            retry=retry_if_result(lambda met: not met),
-            stop=stop_after_delay(seconds),
-            wait=wait_fixed(0.03),
-        )
-        poll(condition)()
 
     def _console(self, keep: int = 6) -> str:
         with suppress(OSError):
@@ -144,7 +144,12 @@ class Container:
         return ""
 
     def hold_still(self) -> None:
-        """Freezes the host; LabError where it cannot be: no copy of it would be of one moment."""
+        """Freeze the host, so that a copy of its files is of one moment.
+
+        Raises:
+            WrongState: The host does not run.
+            LabError: A process does not stop.
+        """
         if self.cgroup.freeze():
             return
         if self.running:
@@ -153,7 +158,7 @@ class Container:
                 hint=_("the same command again, when the machine is less busy"),
             )
         raise WrongState(
-            _("{host} does not run", host=self.host), hint=_("labctl status, then labctl up")
+            _("{host} does not run", host=self.host), hint=commands("labctl status", "labctl up")
         )
 
     def halt(self) -> None:
@@ -174,13 +179,16 @@ class Container:
         unmount_below(self.root)
 
     def _forget(self) -> None:
-        """Removes what systemd-nspawn itself removes when it is not killed."""
-        # The kernel takes a dead host's network down in its own time; until then no new one
-        # can have an interface of that name. Where ip is not installed none was made.
-        with suppress(MachineLacks):
-            run(["ip", "link", "delete", f"vb-{self.machine}"], check=False)
+        """Remove what systemd-nspawn itself removes if it is not killed."""
+        self.network.drop_host_link(self.machine)
         with suppress(OSError):
             (_NSPAWN / "propagate" / self.machine).rmdir()
         with suppress(OSError):
             root = self.root.stat()
             (_NSPAWN / "locks" / f"inode-{root.st_dev}:{root.st_ino}").unlink()
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> None:
+    """Poll quickly; raises TimeoutError."""
+    if not wait_until(seconds, condition, every=0.03):
+        raise TimeoutError

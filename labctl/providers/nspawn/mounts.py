@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from tenacity import RetryError, retry, retry_if_result, stop_after_delay, wait_fixed
-
 from labctl.run import run
+from labctl.waiting import wait_until
 
 _OPTIONS = "index=off,redirect_dir=off,metacopy=off,xino=off"
 
@@ -65,14 +65,11 @@ def _plain(field: str) -> str:
 
 
 def unmount_below(folder: Path) -> None:
-    """Unmounts everything at or below a folder; a mount still busy is detached after 5 s."""
+    """Unmount everything at or below a folder; a mount that stays busy for 5 s is detached."""
     for point in mounted_below(folder):
-        try:
-            _unmount(point)
-        except RetryError:
+        if not wait_until(5, partial(_unmount, point), every=0.02):
             run(["umount", "--lazy", point], check=False)
 
 
-@retry(retry=retry_if_result(lambda ok: not ok), stop=stop_after_delay(5), wait=wait_fixed(0.02))
 def _unmount(point: str) -> bool:
     return run(["umount", point], check=False).ok

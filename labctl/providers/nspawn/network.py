@@ -1,257 +1,235 @@
-"""The lab's own network on this machine: a bridge, and a packet filter that keeps it closed.
+"""A lab's network: a namespace with a bridge, and one uplink to the machine.
 
-Hosts reach each other and answer the labctl machine. Outward go HTTP, HTTPS and the look-ups
-they need, for package installation only, and only while the lab's net is open; TCP 25 never.
+The hosts and the bridge are in a network namespace of the lab's own, so that any number of labs
+have the same addresses. The uplink is a veth pair whose end on the machine is `lab-ID`. While
+nothing else on the machine has the lab's addresses, a route over the uplink leads to them, so
+that other programs on the machine reach the hosts too; labctl never needs it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_address, ip_interface
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 
+from labctl import dial
 from labctl.errors import MachineLacks
 from labctl.i18n import _
 from labctl.lab import Network
-from labctl.providers.nspawn.cgroup import cgroups_called
+from labctl.providers.nspawn import forwarding
+from labctl.providers.nspawn.addresses import Used, free_ends, ip_json, used_networks
+from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.nspawn.rules import UPLINKS, Ends, WayOut, rules_inside, rules_on_machine
 from labctl.run import run
+from labctl.scripts import Script
 
-# The labs of all users share this machine's addresses.
+# In the lab's namespace the names are always the same.
+BRIDGE = "lab"
+_INNER_UPLINK = "uplink"
+# The labs of all users share the machine's addresses.
 _LOCK = Path("/run/labctl-network.lock")
-_BRIDGE = re.compile(r"lab-([0-9a-f]{8})")
-
-
-@dataclass(frozen=True)
-class WayOut:
-    """What package installation needs of the world outside.
-
-    `proxy_port` is a port of this machine itself where a package proxy listens, if any.
-    """
-
-    resolvers: tuple[str, ...]
-    ports: tuple[int, ...] = (80, 443)
-    proxy_port: int | None = None
+_NAMESPACES = Path("/run/netns")
+_SETTINGS = Script("labctl.providers.nspawn", "namespace-settings.sh")
+_UPLINK = re.compile(UPLINKS + r"([0-9a-f]{8})")
 
 
 @dataclass(frozen=True)
 class LabNetwork:
-    """Bridge and filter of one lab; `lab_id` is eight hexadecimal digits."""
+    """The network of one lab; `lab_id` is eight hexadecimal digits."""
 
     lab_id: str
     network: Network
 
     @property
-    def bridge(self) -> str:
-        return f"lab-{self.lab_id}"
+    def namespace(self) -> str:
+        return f"labctl-{self.lab_id}"
+
+    @property
+    def netns(self) -> Path:
+        """The namespace, for setns(2) and nsenter(1)."""
+        return _NAMESPACES / self.namespace
+
+    @property
+    def uplink(self) -> str:
+        """The machine's end of the uplink."""
+        return f"{UPLINKS}{self.lab_id}"
 
     @property
     def table(self) -> str:
+        """The packet filter on the machine."""
         return f"labctl_{self.lab_id}"
 
     def exists(self) -> bool:
-        # Not by /sys: it shows the interfaces of the namespace it was mounted in.
-        return run(["ip", "link", "show", "dev", self.bridge], check=False).ok
+        return self._ends() is not None
 
-    def ensure_free(self) -> None:
-        """Raises MachineLacks where another interface or route has the lab's addresses.
+    def create(self, way: WayOut | None) -> None:
+        """Make the namespace, the uplink and the filters, and claim the route; idempotent.
 
-        What a killed labctl left is no other: see `claim`.
+        `way` is what may leave the lab; nothing if None.
+
+        Raises:
+            MachineLacks: No addresses are free for the uplink.
         """
-        self._refuse(self._rivals())
+        with _changing():
+            if not self._namespace_works():
+                self._forget_namespace()
+                run(["ip", "netns", "add", self.namespace])
+            ends = self._ends()
+            if ends is None:
+                ends = self._add_uplink()
+            self._filter(ends, way)
+            self._configure(ends)
+            forwarding.allow()
+            self._claim(ends)
 
-    def claim(self) -> None:
-        """The same, and removes bridges of other labs that have no host; needs `taking`."""
-        rivals = self._rivals()
-        self._refuse(rivals)
-        for name, _network in rivals:
-            if found := _BRIDGE.fullmatch(name):
-                LabNetwork(found[1], self.network).remove({})
+    def set_filter(self, way: WayOut | None) -> None:
+        """Change what may leave the lab, if the network exists."""
+        ends = self._ends()
+        if ends is not None:
+            self._filter(ends, way)
 
-    def _refuse(self, rivals: list[tuple[str, IPv4Network]]) -> None:
-        for name, network in rivals:
-            if not _is_leftover(name):
-                raise MachineLacks(
-                    _("the address range {cidr} is in use", cidr=self.network.cidr),
-                    cause=f"{name}: {network}",
-                    hint=_range_hint(name),
-                )
+    def remove(self) -> None:
+        """Remove everything and put the machine's settings back; idempotent."""
+        with _changing():
+            # A program that is not installed has made nothing that is to be removed.
+            with suppress(MachineLacks):
+                run(["ip", "link", "delete", self.uplink], check=False)
+                self._forget_namespace()
+                if not _uplinks():
+                    forwarding.put_back()
+            with suppress(MachineLacks):
+                run(["nft", "delete", "table", "inet", self.table], check=False)
 
-    def _rivals(self) -> list[tuple[str, IPv4Network]]:
+    def rivals(self) -> list[Used]:
+        """What else on this machine has addresses of the lab's range."""
         return [
-            (name, network)
-            for name, network in _used_networks()
-            if name != self.bridge and network.overlaps(self.network.cidr)
+            each
+            for each in used_networks()
+            if each.interface != self.uplink and each.network.overlaps(self.network.cidr)
         ]
 
-    def create(self) -> None:
-        """Makes the bridge with the machine's own address on it; idempotent."""
-        prefix = self.network.cidr.prefixlen
-        if not self.exists():
-            run(["ip", "link", "add", self.bridge, "type", "bridge", "stp_state", "0"])
-        _set_sysctl(f"net/ipv6/conf/{self.bridge}/disable_ipv6", "1")
-        address = f"{self.network.machine}/{prefix}"
-        run(["ip", "address", "replace", address, "dev", self.bridge])
-        run(["ip", "link", "set", self.bridge, "up"])
+    def is_reachable(self) -> bool:
+        """Whether other programs on this machine reach the hosts by their addresses."""
+        return any(
+            each.interface == self.uplink and each.network == self.network.cidr
+            for each in used_networks()
+        )
 
-    def set_filter(self, way_out: WayOut | None) -> None:
-        """Puts the packet filter in force, in one transaction; None shuts the way out."""
-        run(["nft", "-f", "-"], stdin=self.rules(way_out))
+    def why_unreachable(self) -> str:
+        """What to tell a person if `is_reachable` is False."""
+        names = ", ".join(dict.fromkeys(each.interface for each in self.rivals()))
+        return _(
+            "{cidr} is in use on this machine ({names}): only labctl reaches the hosts",
+            cidr=self.network.cidr,
+            names=names or "?",
+        )
 
-    def rules(self, way_out: WayOut | None) -> str:
-        """The filter as nft reads it (nft(8)); replaces the table as a whole."""
-        outward = "" if way_out is None else _outward_rules(way_out)
-        proxy = "" if way_out is None else _proxy_rule(way_out.proxy_port)
-        return f"""
-table inet {self.table} {{}}
-delete table inet {self.table}
-table inet {self.table} {{
-  chain outward {{
-    tcp dport 25 drop
-    ct state established,related accept
-    {outward}
-    drop
-  }}
-  chain forward {{
-    type filter hook forward priority -10; policy accept;
-    iifname "{self.bridge}" oifname "{self.bridge}" accept
-    iifname "{self.bridge}" jump outward
-    oifname "{self.bridge}" ct state established,related accept
-    oifname "{self.bridge}" drop
-  }}
-  chain input {{
-    type filter hook input priority -10; policy accept;
-    iifname != "{self.bridge}" return
-    ct state established,related accept
-    icmp type echo-request accept
-    {proxy}
-    drop
-  }}
-  chain postrouting {{
-    type nat hook postrouting priority 100; policy accept;
-    ip saddr {self.network.cidr} oifname != "{self.bridge}" masquerade
-  }}
-}}
-"""
+    def drop_host_link(self, machine: str) -> None:
+        """Remove the interface of a host that was killed.
 
-    def allow_forwarding(self) -> None:
-        """Lets packets pass between the bridge and the way out; see `forwarding`."""
-        for device in (*_uplinks(), self.bridge):
-            _forwarding_of(device).write_text("1")
-
-    def remove(self, forwarding: dict[str, str]) -> None:
-        """Takes bridge and filter away and puts the machine's settings back; idempotent."""
-        # A program that is not installed has made nothing that is to be removed.
+        The kernel removes it in its own time; until then no new host can have its name.
+        """
         with suppress(MachineLacks):
-            run(["ip", "link", "delete", self.bridge], check=False)
-        with suppress(MachineLacks):
-            run(["nft", "delete", "table", "inet", self.table], check=False)
-        if forwarding and not _other_bridges():
-            for device, value in forwarding.items():
-                _set_sysctl(f"net/ipv4/conf/{device}/forwarding", value)
+            run(["ip", "-n", self.namespace, "link", "delete", f"vb-{machine}"], check=False)
+
+    # -- parts -------------------------------------------------------------------------------
+
+    def _namespace_works(self) -> bool:
+        return run(["ip", "-n", self.namespace, "link", "show", "lo"], check=False).ok
+
+    def _forget_namespace(self) -> None:
+        run(["ip", "netns", "delete", self.namespace], check=False)
+        # A labctl that was killed while it made the namespace left a file without one.
+        with suppress(OSError):
+            self.netns.unlink()
+
+    def _ends(self) -> Ends | None:
+        """The uplink's addresses as they are; None if there is no uplink."""
+        # A bridge of that name is of a lab that labctl 0.1 made.
+        links = run(["ip", "-br", "link", "show", "dev", self.uplink, "type", "veth"], check=False)
+        if not links.stdout:
+            return None
+        for link in ip_json("address", "show", "dev", self.uplink):
+            for address in link.get("addr_info", []):
+                machine = IPv4Address(address["local"])
+                return Ends(machine, machine + 1)
+        return None
+
+    def _add_uplink(self) -> Ends:
+        taken = [each.network for each in used_networks()]
+        ends = free_ends(self.lab_id, [*taken, self.network.cidr])
+        # One without an address was left by a labctl that was killed just here.
+        run(["ip", "link", "delete", self.uplink], check=False)
+        run(
+            ["ip", "-batch", "-"],
+            stdin=f"link add {self.uplink} type veth peer name {_INNER_UPLINK}"
+            f" netns {self.namespace}\n"
+            f"address add {ends.machine}/30 dev {self.uplink}\n",
+        )
+        return ends
+
+    def _configure(self, ends: Ends) -> None:
+        if not run(["ip", "-n", self.namespace, "link", "show", BRIDGE], check=False).ok:
+            run(["ip", "-n", self.namespace, "link", "add", BRIDGE, "type", "bridge"])
+        gateway = f"{self.network.machine}/{self.network.cidr.prefixlen}"
+        run(dial.inside(self.netns, ["sh", "-euc", _SETTINGS.text]))
+        run(
+            ["ip", "-n", self.namespace, "-batch", "-"],
+            stdin=f"link set dev {BRIDGE} type bridge stp_state 0\n"
+            f"address replace {gateway} dev {BRIDGE}\n"
+            f"address replace {ends.lab}/30 dev {_INNER_UPLINK}\n"
+            f"link set lo up\nlink set dev {BRIDGE} up\nlink set dev {_INNER_UPLINK} up\n"
+            f"route replace default via {ends.machine}\n",
+        )
+        _write_sysctl(f"net/ipv6/conf/{self.uplink}/disable_ipv6", "1")
+        _write_sysctl(f"net/ipv4/conf/{self.uplink}/forwarding", "1")
+        run(["ip", "link", "set", self.uplink, "up"])
+
+    def _filter(self, ends: Ends, way: WayOut | None) -> None:
+        """Both filters, each in one transaction."""
+        network = self.network
+        inside = rules_inside(
+            bridge=BRIDGE,
+            uplink=_INNER_UPLINK,
+            cidr=network.cidr,
+            gateway=network.machine,
+            ends=ends,
+            way=way,
+        )
+        run(["nft", "-f", "-"], stdin=rules_on_machine(self.table, self.uplink, ends, way))
+        run(dial.inside(self.netns, ["nft", "-f", "-"]), stdin=inside)
+
+    def _claim(self, ends: Ends) -> None:
+        """Lead the machine's programs to the hosts, unless their addresses mean others here."""
+        for rival in self.rivals():
+            found = _UPLINK.fullmatch(rival.interface)
+            if found and not LabGroup(found[1]).populated():
+                # What a killed labctl left, or a lab whose hosts are gone.
+                route = [str(rival.network), "dev", rival.interface]
+                run(["ip", "route", "delete", *route], check=False)
+        if not self.rivals():
+            route = [str(self.network.cidr), "via", str(ends.lab), "dev", self.uplink]
+            run(["ip", "route", "replace", *route])
 
 
 @contextmanager
-def taking() -> Iterator[None]:
-    """Held while a lab takes its addresses and boots: until then its bridge looks idle."""
+def _changing() -> Iterator[None]:
+    """One labctl at a time looks for free addresses and takes them."""
     with FileLock(_LOCK, mode=0o600):
         yield
 
 
-def forwarding() -> dict[str, str]:
-    """What this machine's setting is for its ways out, by interface, for `remove` to restore."""
-    return {device: _forwarding_of(device).read_text().strip() for device in _uplinks()}
-
-
-def machine_resolvers() -> tuple[str, ...]:
-    """This machine's name servers that a lab host can reach too (none on the loopback)."""
-    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
-        with suppress(OSError):
-            found = _resolvers_in(Path(path).read_text(encoding="utf-8", errors="replace"))
-            if found:
-                return found
-    return ()
-
-
-def _resolvers_in(text: str) -> tuple[str, ...]:
-    found = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver":
-            with suppress(ValueError):
-                address = ip_address(words[1])
-                if address.version == 4 and not address.is_loopback:
-                    found.append(str(address))
-    return tuple(found)
-
-
-def _proxy_rule(port: int | None) -> str:
-    # Port 25 of this machine is its own mail server, whatever a proxy setting says.
-    return "" if port in (None, 25) else f"tcp dport {port} accept"
-
-
-def _outward_rules(way_out: WayOut) -> str:
-    ports = ", ".join(str(port) for port in sorted({*way_out.ports} - {25}))
-    rules = [f"tcp dport {{ {ports} }} accept"] if ports else []
-    if way_out.resolvers:
-        servers = ", ".join(way_out.resolvers)
-        rules += [f"ip daddr {{ {servers} }} meta l4proto {{ tcp, udp }} th dport 53 accept"]
-    return "\n    ".join(rules)
-
-
-def _forwarding_of(device: str) -> Path:
-    return Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding")
-
-
-def _ip(*words: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(run(["ip", "-j", "-4", *words]).stdout or "[]")
-    return [entry for entry in found if entry]
-
-
-def _used_networks() -> list[tuple[str, IPv4Network]]:
-    used = []
-    for link in _ip("address"):
-        for address in link.get("addr_info", []):
-            network = ip_interface(f"{address['local']}/{address['prefixlen']}").network
-            if isinstance(network, IPv4Network):
-                used.append((link["ifname"], network))
-    for route in _ip("route", "show", "table", "main"):
-        if route["dst"] != "default":
-            used.append((route.get("dev", route.get("type", "?")), IPv4Network(route["dst"])))
-    return used
-
-
-def _is_leftover(interface: str) -> bool:
-    """True for a lab's bridge that no host hangs on, and whose lab has no process."""
-    found = _BRIDGE.fullmatch(interface)
-    if found is None or _ip("link", "show", "master", interface):
-        return False
-    return not any(group.populated() for group in cgroups_called(f"labctl-{found[1]}-"))
-
-
-def _range_hint(interface: str) -> str:
-    if interface.startswith("lab-"):
-        return _("another lab runs: labctl status --all, then labctl down --name NAME")
-    if interface.startswith("vboxnet"):
-        return _("VirtualBox has it: labctl up --provider vagrant, or remove its host-only network")
-    return _("remove it: ip address flush dev {name}", name=interface)
-
-
 def _uplinks() -> list[str]:
-    return sorted({route["dev"] for route in _ip("route", "show", "default") if "dev" in route})
+    """The uplinks of all labs on this machine."""
+    links = ip_json("link", "show", "type", "veth")
+    return [link["ifname"] for link in links if _UPLINK.fullmatch(link["ifname"])]
 
 
-def _other_bridges() -> list[str]:
-    names = (link["ifname"] for link in _ip("link", "show", "type", "bridge"))
-    return [name for name in names if name.startswith("lab-")]
-
-
-def _set_sysctl(name: str, value: str) -> None:
+def _write_sysctl(name: str, value: str) -> None:
     with suppress(OSError):
         Path(f"/proc/sys/{name}").write_text(value)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +16,7 @@ from labctl.home import LabHome, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine, ThisMachine
+from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
@@ -28,15 +27,12 @@ from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
 from labctl.providers.nspawn.image import PACKAGE_SETS, Image, sweep_if_idle
+from labctl.providers.nspawn.limits import LabGroup, lab_id_of
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
-from labctl.providers.nspawn.network import (
-    LabNetwork,
-    WayOut,
-    forwarding,
-    machine_resolvers,
-    taking,
-)
+from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.nspawn.options import NspawnOptions
+from labctl.providers.nspawn.resolvers import Resolvers, resolvers_for
+from labctl.providers.nspawn.rules import WayOut
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.providers.options import ProviderOptions, read_options
 from labctl.results import CheckpointInfo, HostState
@@ -57,19 +53,20 @@ class NspawnProvider:
         self._lab = lab
         self._home = home
         self._store = LayerStore(home.state)
-        self._id = hashlib.sha256(str(home.state).encode()).hexdigest()[:8]
+        self._id = lab_id_of(home.state)
         self._network = LabNetwork(self._id, lab.network)
         self._containers = tuple(
             Container(
                 host=host.name,
+                number=number,
                 address=str(host.address),
-                lab_id=self._id,
+                network=self._network,
                 root=home.state / "hosts" / host.name,
-                bridge=self._network.bridge,
                 log=home.logs / f"{host.name}.console.log",
             )
-            for host in lab.hosts
+            for number, host in enumerate(lab.hosts)
         )
+        self._group = LabGroup(self._id)
 
     # -- what it stands on ------------------------------------------------------------------
 
@@ -106,7 +103,11 @@ class NspawnProvider:
         return sum(not each.running for each in self._containers)
 
     def upstream_resolvers(self) -> tuple[str, ...]:
-        return machine_resolvers()
+        return self._resolvers.seen
+
+    @cached_property
+    def _resolvers(self) -> Resolvers:
+        return resolvers_for(self._lab.network.cidr)
 
     def folders(self) -> Mapping[str, Path]:
         return {
@@ -133,7 +134,7 @@ class NspawnProvider:
         pinned = []
         for host in self._lab.hosts:
             upper = self._store.upper(layer, host.name)
-            public = write_identity(upper, self._lab, host, login, machine_resolvers())
+            public = write_identity(upper, self._lab, host, login, self._resolvers.seen)
             pinned.append(f"{host.address} {public}")
         write_atomically(self._home.known_hosts, "".join(pinned))
 
@@ -147,7 +148,7 @@ class NspawnProvider:
             return False
         self._image.ensure(wanted, progress)
         progress("", _("adding the packages of {name}", name=packages))
-        self._each(Container.halt)
+        on_each(self._containers, Container.halt)
         base = Stack(image=names, layers=book.base.layers)
         self._store.write(book.model_copy(update={"base": base}))
         return True
@@ -165,8 +166,8 @@ class NspawnProvider:
             each.cgroup.thaw()
         stopped = [each for each in self._containers if not (each.running and each.mounted)]
         if not stopped:
-            self._open_network(book)
-            self._each(Container.ensure_answers)
+            self._open_network(book, progress)
+            on_each(self._containers, Container.ensure_answers)
             return False
         for container in stopped:
             container.kill()
@@ -174,31 +175,29 @@ class NspawnProvider:
         return True
 
     def _boot(self, stopped: Sequence[Container], book: Book, progress: Progress) -> None:
-        """Boots hosts of which nothing is left running; the others are to answer, too."""
+        """Boot hosts of which nothing is left; the others must answer, too."""
         self._image.ensure_again(book.base.image, progress)
-        with taking():
-            self._network.claim()
-            self._open_network(book)
-            for container in stopped:
-                progress(container.host, _("booting"))
-                self._mount(book, container)
-                container.start()
-            self._each(Container.ensure_answers, but=stopped)
-            self._each(Container.wait_ready)
+        self._open_network(book, progress)
+        self._group.limit(self.options.limits(len(self._containers)))
+        for container in stopped:
+            progress(container.host, _("booting"))
+            self._mount(book, container)
+            container.start()
+        others = [each for each in self._containers if each not in stopped]
+        on_each(others, Container.ensure_answers)
+        on_each(self._containers, Container.wait_ready)
 
-    def _open_network(self, book: Book) -> None:
-        if not self._store.forwarding():
-            # Kept before it is changed: whenever labctl is killed, it can be put back.
-            self._store.keep_forwarding(forwarding())
-        self._network.create()
-        self._network.set_filter(self._way_out() if book.net_open else None)
-        self._network.allow_forwarding()
+    def _open_network(self, book: Book, progress: Progress) -> None:
+        self._network.create(self._way_out() if book.net_open else None)
+        if not self._network.is_reachable():
+            progress("", self._network.why_unreachable())
 
     def _way_out(self) -> WayOut:
         return WayOut(
-            resolvers=machine_resolvers(),
+            resolvers=self._resolvers.seen,
             ports=self._apt.outward_ports,
             proxy_port=self._apt.machine_proxy_port,
+            real_resolver=self._resolvers.real,
         )
 
     def _mount(self, book: Book, container: Container) -> None:
@@ -218,8 +217,7 @@ class NspawnProvider:
     def set_net(self, is_open: bool) -> None:
         book = self._book()
         self._store.write(book.model_copy(update={"net_open": is_open}))
-        if self._network.exists():
-            self._network.set_filter(self._way_out() if is_open else None)
+        self._network.set_filter(self._way_out() if is_open else None)
 
     # -- looking and stopping ---------------------------------------------------------------
 
@@ -238,6 +236,7 @@ class NspawnProvider:
                 user="root",
                 key=self._home.key_file,
                 known_hosts=self._home.known_hosts,
+                netns=self._network.netns,
             )
             for container in self._containers
         }
@@ -255,10 +254,9 @@ class NspawnProvider:
     def halt(self, progress: Progress = silent) -> None:
         for container in self._containers:
             progress(container.host, _("stopping"))
-        self._each(Container.halt)
-        self._network.remove(self._store.forwarding())
-        # What the machine's own setting is may change until the next start.
-        self._store.forget_forwarding()
+        on_each(self._containers, Container.halt)
+        self._group.kill()
+        self._network.remove()
 
     def cut_power(self, hosts: Collection[str]) -> None:
         for container in self._containers:
@@ -266,13 +264,15 @@ class NspawnProvider:
                 container.kill()
 
     def destroy(self, progress: Progress = silent) -> None:
-        self._each(Container.kill)
+        on_each(self._containers, Container.kill)
+        self._group.kill()
+        # A lab of labctl 0.1 has a group of its own for each host.
         for leftover in cgroups_called(f"labctl-{self._id}-"):
             leftover.kill()
         unmount_below(self._home.state)
-        self._network.remove(self._store.forwarding())
+        self._network.remove()
         sweep_if_idle(self._home.cache / "images")
-        # First of the files: killed from here on, no command takes the rest for a lab.
+        # First of the files: if labctl is killed after this, no command finds a lab here.
         self._store.forget()
         shutil.rmtree(self._home.state, ignore_errors=True)
 
@@ -313,10 +313,10 @@ class NspawnProvider:
         self._boot(self._containers, book, progress)
 
     def _end_hosts(self, *, before_standing_on: Stack) -> None:
-        """Like pulled plugs, while the image layers to come are looked at: each takes its time."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            pool.submit(self._image.look_at, before_standing_on.image)
-            self._each(Container.kill)
+        """Kill the hosts while the target layers are being verified."""
+        verify = partial(self._image.look_at, before_standing_on.image)
+        kills = [partial(Container.kill, each) for each in self._containers]
+        on_each([verify, *kills], lambda work: work())
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
         book = self._store.read()
@@ -343,18 +343,6 @@ class NspawnProvider:
             raise never_made(self._lab.name)
         return book
 
-    def _saved(self, name: str, origin: str, stack: Stack) -> Saved:
-        return Saved(
-            name=name,
-            created=now(),
-            origin=origin,
-            fingerprint=self._lab.fingerprint,
-            stack=stack,
-        )
-
-    def _each(self, action: Callable[[Container], None], but: Collection[Container] = ()) -> None:
-        """Does the same to every host at once; the first error is raised when all are done."""
-        hosts = [each for each in self._containers if each not in but]
-        with ThreadPoolExecutor(max_workers=len(self._containers)) as pool:
-            for done in [pool.submit(action, each) for each in hosts]:
-                done.result()
+    @staticmethod
+    def _saved(name: str, origin: str, stack: Stack) -> Saved:
+        return Saved(name=name, created=now(), origin=origin, stack=stack)

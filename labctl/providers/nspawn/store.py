@@ -8,15 +8,13 @@ top of a running lab that is to be saved.
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from labctl.home import write_atomically
 from labctl.state import read_kept
@@ -37,12 +35,11 @@ class Stack(_Frozen):
 
 
 class Saved(_Frozen):
-    """A checkpoint; `fingerprint` is of the lab's definition it was made from."""
+    """A checkpoint: the layers that it consists of, and which command saved it."""
 
     name: str
     created: str
     origin: str
-    fingerprint: str
     stack: Stack
 
 
@@ -72,17 +69,12 @@ class Book(_Frozen):
         return self.model_copy(update={"checkpoints": others})
 
 
-_Forwarding = TypeAdapter(dict[str, str])
-
-
 class LayerStore:
     """The layers and the book of one lab, below `folder`, which is called as the lab is."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._book_file = folder / "nspawn.json"
-        # A file of its own: where the book cannot be read, the machine is put right all the same.
-        self._forwarding_file = folder / "forwarding.json"
 
     def read(self) -> Book | None:
         """The book; None where the lab was never made. WrongState where it is not readable."""
@@ -97,19 +89,6 @@ class LayerStore:
         # It may have become a folder, or whatever else is no file.
         with suppress(OSError):
             self._book_file.unlink()
-
-    def keep_forwarding(self, values: Mapping[str, str]) -> None:
-        """Keeps what the machine's own setting was before the lab, by interface."""
-        write_atomically(self._forwarding_file, json.dumps(values))
-
-    def forwarding(self) -> dict[str, str]:
-        """What was kept; empty where nothing is."""
-        with suppress(OSError, ValidationError):
-            return _Forwarding.validate_json(self._forwarding_file.read_bytes())
-        return {}
-
-    def forget_forwarding(self) -> None:
-        self._forwarding_file.unlink(missing_ok=True)
 
     def new_layer(self, hosts: tuple[str, ...]) -> str:
         """An empty layer for every host; returns its id."""

@@ -23,8 +23,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = lab_home("default")
     names = ("os", "dns", "packages", "postfix", "accounts", "ready")
     saved = tuple(
-        Saved(name=name, created=now(), origin="up", fingerprint="", stack=Stack(image=()))
-        for name in names
+        Saved(name=name, created=now(), origin="up", stack=Stack(image=())) for name in names
     )
     stack = Stack(image=(), layers=("a",))
     saved = tuple(each.model_copy(update={"stack": stack}) for each in saved)

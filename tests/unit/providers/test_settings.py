@@ -53,8 +53,8 @@ def test_a_key_at_the_top_comes_before_the_edition_and_a_table_before_both() -> 
 
 
 def test_a_key_that_only_another_provider_knows_is_reported() -> None:
-    lab = says(memory=2048, hypervisor="libvirt", mirror="http://mirror.example/debian")
-    assert ignored_keys("nspawn", lab) == ("memory", "hypervisor")
+    lab = says(cpus=2, hypervisor="libvirt", mirror="http://mirror.example/debian")
+    assert ignored_keys("nspawn", lab) == ("cpus", "hypervisor")
     assert ignored_keys("vagrant", lab) == ("mirror",)
     assert read_options("nspawn", NspawnOptions, lab).mirror == "http://mirror.example/debian"
 
@@ -81,7 +81,7 @@ def test_the_table_of_another_provider_is_no_mistake() -> None:
         ({"vagrant": 1}, "vagrant: must be a table"),
         ({"vagrant": {"memory": 1}}, "vagrant.memory: "),
         ({"vagrant": {"mirror": "http://m/"}}, "vagrant.mirror: no such key; there are: box,"),
-        ({"nspawn": {"memory": 512}}, "nspawn.memory: no such key; there are: mirror"),
+        ({"nspawn": {"cpus": 2}}, "nspawn.cpus: no such key; there are: mirror"),
     ],
 )
 def test_a_mistake_is_told_with_its_key_whatever_the_provider(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from labctl.errors import MachineLacks
 from labctl.lab import load_edition
 from labctl.providers.checks import run_checks
 from labctl.providers.nspawn import NspawnProvider, checks, users
+from labctl.providers.nspawn.addresses import Used
 from labctl.providers.nspawn.network import LabNetwork
 from tests.unit.doctor.other_machine import OtherMachine
 
@@ -30,7 +32,7 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else on this machine has inotify instances, ids or addresses of the lab."""
     monkeypatch.setattr(checks, "inotify_in_use", lambda: 20)
     monkeypatch.setattr(users, "ensure_free", lambda: None)
-    monkeypatch.setattr(LabNetwork, "ensure_free", lambda _self: None)
+    monkeypatch.setattr(LabNetwork, "rivals", lambda _self: [])
 
 
 def diagnosed(machine: OtherMachine, code: str, hosts: int = 2) -> Diagnosis:
@@ -88,19 +90,26 @@ def test_inotify_instances_are_counted_for_the_hosts_to_come(hosts: int, verdict
     assert diagnosed(FIT, "inotify", hosts).verdict is verdict
 
 
-def taken(*_self: object) -> None:
-    raise MachineLacks("in use", cause="eth7", hint="remove it")
-
-
-@pytest.mark.parametrize("code", ["user-ids", "range-free"])
-def test_what_somebody_else_has_is_told_by_doctor_and_up_alike(
-    monkeypatch: pytest.MonkeyPatch, code: str
+def test_user_ids_of_somebody_else_are_told_by_doctor_and_up_alike(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    owner = {"user-ids": users, "range-free": LabNetwork}[code]
-    monkeypatch.setattr(owner, "ensure_free", taken)
-    said = diagnosed(FIT, code)
-    assert (said.verdict, said.what, said.why) == (Verdict.LACKING, "in use", "eth7")
+    def taken() -> None:
+        raise MachineLacks("in use", cause="eve: 1–2", hint="remove it")
+
+    monkeypatch.setattr(users, "ensure_free", taken)
+    said = diagnosed(FIT, "user-ids")
+    assert (said.verdict, said.what, said.why) == (Verdict.LACKING, "in use", "eve: 1–2")
     assert str(said.mend) == "remove it"
+
+
+def test_addresses_in_use_are_a_warning_because_the_lab_runs_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rival = Used("vboxnet0", IPv4Network("192.168.56.0/24"))
+    monkeypatch.setattr(LabNetwork, "rivals", lambda _self: [rival])
+    said = diagnosed(FIT, "range-free")
+    assert (said.verdict, said.why) == (Verdict.WARNING, "vboxnet0: 192.168.56.0/24")
+    assert "vboxnet0" in said.what
 
 
 def test_without_ip_nobody_knows_which_addresses_are_taken() -> None:

@@ -1,104 +1,68 @@
-"""The packet filter: nft(8) accepts it, and it never allows forbidden traffic."""
+"""The names and addresses of a lab's network on the machine."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-from collections.abc import Sequence
+import string
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labctl.errors import MachineLacks
 from labctl.lab import Network
-from labctl.providers.nspawn.network import LabNetwork, WayOut, _resolvers_in
+from labctl.providers.nspawn import resolvers
+from labctl.providers.nspawn.addresses import free_ends
+from labctl.providers.nspawn.container import Container
+from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.nspawn.resolvers import STAND_IN, Resolvers, resolvers_for, resolvers_in
 
 NETWORK = Network(cidr=IPv4Network("192.168.56.0/24"), machine=IPv4Address("192.168.56.1"))
-LAB = LabNetwork("0123abcd", NETWORK)
-PORTS = st.integers(1, 65535) | st.just(25)
-WAYS_OUT = st.none() | st.builds(
-    WayOut,
-    resolvers=st.lists(st.ip_addresses(v=4).map(str), unique=True, max_size=3).map(tuple),
-    ports=st.lists(PORTS, max_size=5).map(tuple),
-    proxy_port=st.none() | PORTS,
-)
+IDS = st.text(string.hexdigits.lower(), min_size=8, max_size=8).filter(str.islower)
 
 
-def accepted_ports(rules: str) -> set[int]:
-    """Every TCP port that a rule accepts."""
-    found: set[int] = set()
-    for one, several in re.findall(r"tcp dport (?:(\d+)|\{ ([\d, ]+) \}) accept", rules):
-        found.update(int(port) for port in (one or several).split(","))
-    return found
+@given(IDS, st.integers(0, 999))
+def test_names_fit_what_the_kernel_allows(lab_id: str, number: int) -> None:
+    lab = LabNetwork(lab_id, NETWORK)
+    host = Container("a" * 32, number, "192.168.56.9", lab, Path("/root"), Path("/log"))
+    # IFNAMSIZ, netdevice(7): 15 letters. systemd-nspawn puts `vb-` before the machine's name.
+    assert len(lab.uplink) <= 15
+    assert len(f"vb-{host.machine}") <= 15
+    assert lab.table.isidentifier()
 
 
-@given(WAYS_OUT)
-def test_mail_never_leaves_whatever_ports_are_asked_for(way_out: WayOut | None) -> None:
-    rules = LAB.rules(way_out)
-    assert 25 not in accepted_ports(rules)
-    # The first rule for outgoing traffic drops port 25.
-    outward = rules[rules.index("chain outward") : rules.index("chain forward")]
-    lines = [line.strip() for line in outward.splitlines()]
-    assert lines[1] == "tcp dport 25 drop"
-    assert lines[-2] == "}" or "drop" in lines
+@given(IDS, IDS)
+def test_labs_have_different_uplinks(one: str, other: str) -> None:
+    lab = free_ends(one, [])
+    taken = IPv4Network((int(lab.machine) - 1, 30))
+    assert free_ends(one, []) == lab
+    assert not IPv4Network((int(free_ends(other, [taken]).machine) - 1, 30)).overlaps(taken)
+    # The stand-in for a resolver is nobody's address.
+    assert IPv4Address(STAND_IN) not in taken
 
 
-@given(WAYS_OUT)
-def test_what_was_asked_for_is_let_out(way_out: WayOut | None) -> None:
-    wanted = set() if way_out is None else {*way_out.ports, way_out.proxy_port or 25} - {25}
-    assert accepted_ports(LAB.rules(way_out)) == wanted
-
-
-def test_a_closed_net_lets_nothing_out() -> None:
-    rules = LAB.rules(None)
-    assert accepted_ports(rules) == set()
-    assert "dport 53" not in rules
-
-
-def nft(*words: str, rules: str) -> subprocess.CompletedProcess[str]:
-    """Run the real nft as root of a separate network namespace."""
-    own = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
-    return subprocess.run([*own, *words], input=rules, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.skipif(shutil.which("nft") is None, reason="nft is not installed")
-@pytest.mark.parametrize(
-    "way_out",
-    [
-        None,
-        WayOut(resolvers=()),
-        WayOut(resolvers=("9.9.9.9", "1.1.1.1"), ports=(80, 443, 3142), proxy_port=8080),
-        WayOut(resolvers=(), ports=(25,), proxy_port=25),
-        WayOut(resolvers=(), ports=(443, 443, 80)),
-    ],
-)
-def test_the_real_nft_takes_the_rules_once_and_again(way_out: WayOut | None) -> None:
-    # Load it twice in one namespace: the second table replaces the first.
-    script = (
-        'rules=$(cat); for each in 1 2; do printf %s "$rules" | nft -f -; done; nft list ruleset'
-    )
-    done = nft("sh", "-ec", script, rules=LAB.rules(way_out))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("chain outward") == 1
-    assert "dport 25 accept" not in done.stdout
-
-
-def resolvers(*lines: str) -> Sequence[str]:
-    return _resolvers_in("\n".join(lines))
+def test_a_machine_that_uses_the_usual_range_gets_another() -> None:
+    ends = free_ends("0123abcd", [IPv4Network("198.18.0.0/15")])
+    assert ends.machine in IPv4Network("100.64.0.0/10")
+    with pytest.raises(MachineLacks, match="way out"):
+        free_ends("0123abcd", [IPv4Network("0.0.0.0/0")])
 
 
 def test_only_name_servers_that_a_host_can_reach_are_passed_on() -> None:
-    assert resolvers("search example", "nameserver 127.0.0.53", "nameserver ::1") == ()
-    assert resolvers("nameserver 192.0.2.1 # office", "nameserver", "nameserver x") == (
-        "192.0.2.1",
-    )
-    assert resolvers("#nameserver 192.0.2.9", "nameserver fe80::1%eth0") == ()
+    told = "search example\nnameserver 127.0.0.53\nnameserver ::1\n"
+    assert resolvers_in(told) == ()
+    assert resolvers_in("nameserver 192.0.2.1 # office\nnameserver\nnameserver x") == ("192.0.2.1",)
+    assert resolvers_in("#nameserver 192.0.2.9\nnameserver fe80::1%eth0") == ()
 
 
-def test_names_fit_what_the_kernel_allows() -> None:
-    # IFNAMSIZ, netdevice(7): 15 letters.
-    assert len(LAB.bridge) <= 15
-    assert LAB.table.isidentifier()
+def test_a_name_server_with_an_address_of_the_lab_gets_a_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_text("nameserver 192.168.1.1\nnameserver 192.168.1.2\nnameserver 9.9.9.9\n")
+    monkeypatch.setattr(resolvers, "_FILES", (str(conf),))
+    home = IPv4Network("192.168.1.0/24")
+    assert resolvers_for(home) == Resolvers((STAND_IN, "9.9.9.9"), "192.168.1.1")
+    elsewhere = resolvers_for(NETWORK.cidr)
+    assert elsewhere == Resolvers(("192.168.1.1", "192.168.1.2", "9.9.9.9"))

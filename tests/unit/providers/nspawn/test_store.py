@@ -83,7 +83,7 @@ class Machine:
 
 
 def saved(name: str, stack: Stack) -> Saved:
-    return Saved(name=name, created=now(), origin="up", fingerprint="x", stack=stack)
+    return Saved(name=name, created=now(), origin="up", stack=stack)
 
 
 OPERATIONS = st.one_of(
