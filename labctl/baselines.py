@@ -50,7 +50,7 @@ class Baselines:
             text = self._file(checkpoint, host).read_text(encoding="utf-8")
         except (FileNotFoundError, UnicodeDecodeError) as error:
             raise WrongState(
-                _("it is not known what {host} looked like at {name}", host=host, name=checkpoint),
+                _("the state of {host} at {name} is not known", host=host, name=checkpoint),
                 hint=commands(["labctl", "reset", "--to", checkpoint]),
             ) from error
         return parse(text)

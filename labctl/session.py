@@ -61,7 +61,7 @@ class Session:
         down = [name for name, state in states.items() if state is not HostState.RUNNING]
         if down:
             raise WrongState(
-                _("the lab {name} is not up", name=self.lab.name),
+                _("the lab {name} is not running", name=self.lab.name),
                 cause=", ".join(f"{name}: {_(states[name])}" for name in down),
                 hint=commands("labctl up"),
             )
@@ -128,7 +128,7 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
     choice = choose(provider, lab, state.provider if state is not None else None)
     if state is not None and state.provider != choice.name:
         raise WrongState(
-            _("the lab {name} was made with {provider}", name=name, provider=state.provider),
+            _("the lab {name} was created with {provider}", name=name, provider=state.provider),
             hint=commands("labctl destroy", "labctl up"),
         )
     made = make_provider(choice.name, lab, home)

@@ -67,7 +67,7 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
             what=_("home folder of {name}", name=name),
             found=facts["home"] or _("missing"),
             expected=name,
-            hint=_("Who owns the home folder? ls -ld tells."),
+            hint=_("Who owns the home folder? ls -ld shows it."),
             solution=f"chown -R {name}: ~{name}",
         ),
         Finding(
@@ -86,7 +86,7 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
 STEP = Step(
     name="accounts",
     section="アカウントの作成",
-    summary=N_("makes the mail account with its password"),
+    summary=N_("creates the mail account with its password"),
     apply=apply,
     check=check,
 )

@@ -44,7 +44,7 @@ def check(target: Target) -> list[Finding]:
             what=_("Postfix starts after the network is up"),
             found=_TARGET if is_ordered else _("no such order"),
             expected=f"After={_TARGET}",
-            hint=_("systemctl show -p After postfix tells what it waits for."),
+            hint=_("systemctl show -p After postfix shows what it waits for."),
             solution=f"systemctl edit postfix: [Unit] After={_TARGET} Wants={_TARGET}",
         )
     ]
@@ -53,7 +53,7 @@ def check(target: Target) -> list[Finding]:
 STEP = Step(
     name="boot-order",
     section="Postfixの起動順の設定（任意）",
-    summary=N_("has Postfix start once the network is up"),
+    summary=N_("starts Postfix after the network is up"),
     apply=apply,
     check=check,
     files=files,

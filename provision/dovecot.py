@@ -45,7 +45,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="dovecot",
     section="Dovecotの設定",
-    summary=N_("gives the mailbox over IMAP and POP3"),
+    summary=N_("provides the mailbox over IMAP and POP3"),
     apply=apply,
     check=check,
     files=files,

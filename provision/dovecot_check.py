@@ -124,7 +124,7 @@ def _setting(name: str, found: str, expected: str, ok: bool, hint: str) -> Findi
         what=name,
         found=found or _("empty"),
         expected=expected,
-        hint=f"{hint} " + _("doveconf {name} shows what is in force.", name=name),
+        hint=f"{hint} " + _("doveconf {name} shows the value in force.", name=name),
         solution=f"{name} = {expected}",
     )
 

@@ -32,7 +32,7 @@ _MESSAGES = {
     FailureKind.RELOAD: N_("{subject} cannot be reloaded on {host}"),
     FailureKind.ENABLE: N_("{subject} cannot be enabled on {host}"),
     FailureKind.INSTALL: N_("{subject} cannot be installed on {host}"),
-    FailureKind.REACH_MIRROR: N_("{host} can't reach its package mirror"),
+    FailureKind.REACH_MIRROR: N_("{host} cannot reach its package mirror"),
     FailureKind.RUN: N_("{subject} failed on {host}"),
 }
 

@@ -42,7 +42,7 @@ def check(target: Target) -> list[Finding]:
         what=_("the command mail"),
         found=_("there") if facts["mail"] else _("missing"),
         expected=_("there"),
-        hint=_("Which package gives the command mail?"),
+        hint=_("Which package provides the command mail?"),
         solution=family.packages.command(family.mail_command.package),
     )
     if not there.ok:
@@ -93,7 +93,7 @@ def _queue(facts: Facts) -> Finding:
         found=_("{count} waiting", count=waiting)
         + (f": {facts.lines('reason')[-1]}" if waiting and facts.lines("reason") else ""),
         expected=_("empty"),
-        hint=_("mailq gives the reason beside each message."),
+        hint=_("mailq shows the reason for each message."),
         solution="postqueue -f",
     )
 
@@ -107,10 +107,10 @@ def _room(facts: Facts) -> Finding:
     return Finding(
         code="mail-command.disk",
         ok=not short,
-        what=_("room for mail on the disk"),
+        what=_("disk space for mail"),
         found=", ".join(short) + " " + _("full") if short else _("enough"),
         expected=_("{size} MiB free", size=need // 2**20),
-        hint=_("df -h shows the room, du -x the large folders."),
+        hint=_("df -h shows the free space, du -x the large folders."),
         solution=_("remove what fills the disk"),
     )
 
@@ -142,7 +142,7 @@ def _undelivered(target: Target, facts: Facts) -> str:
     """Sends the account a message, and says why it did not arrive; empty where it did."""
     if facts["elsewhere"]:
         # A message that leaves this host could not be taken back.
-        return _("sent on to {address}", address=", ".join(facts.lines("elsewhere")))
+        return _("forwarded to {address}", address=", ".join(facts.lines("elsewhere")))
     account, address = str(target.host.account), target.host.mailbox
     message = f"To: {address}\nSubject: labctl check\nMessage-ID: <{target.letter}>\n\n"
     answer = smtp_send(target, address, message)
@@ -160,7 +160,7 @@ def _undelivered(target: Target, facts: Facts) -> str:
 STEP = Step(
     name="mail-command",
     section="mailコマンドを使ったメール送受信のテスト",
-    summary=N_("tells the mail command its domain"),
+    summary=N_("sets the domain of the mail command"),
     apply=apply,
     check=check,
     files=files,

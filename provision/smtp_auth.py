@@ -41,7 +41,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="smtp-auth",
     section="SMTP認証（SASL認証連携）の設定",
-    summary=N_("has Postfix ask saslauthd for passwords"),
+    summary=N_("lets Postfix ask saslauthd for passwords"),
     apply=apply,
     check=check,
     files=files,

@@ -125,7 +125,7 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
         what=_("saslauthd runs"),
         found=_("no such process"),
         expected=_("running"),
-        hint=_("systemd may say active all the same: pgrep -a saslauthd shows the truth."),
+        hint=_("systemd may report active anyway: pgrep -a saslauthd shows whether it runs."),
         solution=f"systemctl restart {sasl.unit}",
     )
 
@@ -135,7 +135,7 @@ def _wrong_way(sasl: Sasl, facts: Facts) -> Finding | None:
         return Finding(
             code="smtp-auth.socket",
             ok=False,
-            what=_("saslauthd's socket lies where smtpd looks"),
+            what=_("saslauthd's socket is where smtpd looks for it"),
             found=(facts.lines("args") or [""])[0],
             expected=facts["socket"],
             hint=_("smtpd runs in a chroot: which folder is its root?"),

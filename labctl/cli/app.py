@@ -52,7 +52,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="labctl",
         cls=Commands,
-        help=_("Brings up, tests and resets the textbook's two mail servers."),
+        help=_("Build, test and reset the textbook's two mail servers."),
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -158,7 +158,7 @@ def _of_machine(error: OSError) -> LabError:
     """What the system refused: no space, no permission, a read-only or vanished file."""
     cause = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     return MachineLacks(
-        _("this machine did not let labctl go on"),
+        _("labctl cannot continue because of a problem on this machine"),
         cause=cause,
-        hint=commands("labctl status", text=_("look at the lab, then try the same command again")),
+        hint=commands("labctl status", text=_("check the lab, then run the same command again")),
     )

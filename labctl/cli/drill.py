@@ -30,14 +30,14 @@ def list_drills(as_json: AsJson = False) -> None:
     print_drills(DRILLS, as_json=as_json)
 
 
-@app.command("start", help=_("Break the lab in one way, and tell what a user reports."))
+@app.command("start", help=_("Break one thing in the lab, and show what a user reports."))
 def start(
     drill: Annotated[
-        str | None, typer.Argument(help=_("Which drill."), autocompletion=_drills)
+        str | None, typer.Argument(help=_("Name of the drill."), autocompletion=_drills)
     ] = None,
-    at_random: Annotated[bool, typer.Option("--random", help=_("Any drill."))] = False,
+    at_random: Annotated[bool, typer.Option("--random", help=_("Pick a drill at random."))] = False,
     level: Annotated[
-        int | None, typer.Option(min=1, max=3, help=_("Of this level, 1 to 3."))
+        int | None, typer.Option(min=1, max=3, help=_("Pick a drill of this level, 1 to 3."))
     ] = None,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
@@ -77,7 +77,7 @@ def hint(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     print_hint(*exercise.next_hint(open_session(name).home), as_json=as_json)
 
 
-@app.command("check", help=_("Is it mended?"))
+@app.command("check", help=_("Check whether the lab is repaired."))
 def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.errors import ExitCode
@@ -95,7 +95,7 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-@app.command("solve", help=_("Mend it, and explain cause and repair."))
+@app.command("solve", help=_("Repair the lab, and explain the cause."))
 def solve(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.lock import locked

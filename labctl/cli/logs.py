@@ -12,9 +12,11 @@ from labctl.i18n import _
 
 def logs(
     host: OptionalHost = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help=_("Go on as lines come."))] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help=_("Keep printing new lines."))
+    ] = False,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=1, help=_("How many lines back, each host."))
+        int, typer.Option("--lines", "-n", min=1, help=_("Number of last lines for each host."))
     ] = 200,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,

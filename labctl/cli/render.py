@@ -13,9 +13,9 @@ from labctl.i18n import _
 
 def render(
     host: HostArgument,
-    path: Annotated[str | None, typer.Argument(help=_("Only this file."))] = None,
+    path: Annotated[str | None, typer.Argument(help=_("Print only this file."))] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help=_("Write them below this folder, for diff."))
+        Path | None, typer.Option("--to", help=_("Write the files below this folder, for diff."))
     ] = None,
     lab: LabFile = None,
     name: Name = DEFAULT_NAME,

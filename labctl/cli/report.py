@@ -13,7 +13,9 @@ from labctl.i18n import _
 
 def report(
     file: Annotated[Path, typer.Argument(help=_("The HTML file to write."), dir_okay=False)],
-    open_it: Annotated[bool, typer.Option("--open", help=_("Show it in the browser."))] = False,
+    open_it: Annotated[
+        bool, typer.Option("--open", help=_("Open the page in the browser."))
+    ] = False,
     name: Name = DEFAULT_NAME,
 ) -> None:
     from labctl.home import write_for_person

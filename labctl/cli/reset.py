@@ -22,7 +22,7 @@ def reset(
         ),
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help=_("Bring back the state before the last reset."))
+        bool, typer.Option("--undo", help=_("Restore the state before the last reset."))
     ] = False,
     yes: Yes = False,
     name: Name = DEFAULT_NAME,
@@ -39,7 +39,7 @@ def reset(
     with locked(session.home):
         checkpoint = newest_before_reset(session) if undo else target_of_reset(session, to)
         if not yes:
-            confirm(_("Put both hosts back to {name}?", name=checkpoint))
+            confirm(_("Return both hosts to {name}?", name=checkpoint))
         with Live(session.lab, quiet=as_json) as live:
             result = go_back(session, checkpoint, live.progress)
     print_reset(result, name, as_json=as_json)

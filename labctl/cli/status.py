@@ -12,7 +12,7 @@ from labctl.i18n import _
 
 def status(
     name: Name = DEFAULT_NAME,
-    every: Annotated[bool, typer.Option("--all", help=_("Every lab on this machine."))] = False,
+    every: Annotated[bool, typer.Option("--all", help=_("All labs on this machine."))] = False,
     as_json: AsJson = False,
 ) -> None:
     from labctl.home import lab_names

@@ -17,12 +17,13 @@ def trace(
     ] = "last",
     transcript: Annotated[
         bool,
-        typer.Option("--transcript", help=_("Send a message; show its dialogue off the wire.")),
+        typer.Option("--transcript", help=_("Send a message and show the captured SMTP dialogue.")),
     ] = False,
     pcap: Annotated[
         Path | None,
         typer.Option(
-            help=_("Keep the capture here (for Wireshark); sends a message too."), dir_okay=False
+            help=_("Send a message and save the capture to this file, for Wireshark."),
+            dir_okay=False,
         ),
     ] = None,
     name: Name = DEFAULT_NAME,
@@ -39,7 +40,7 @@ def trace(
     live = transcript or pcap is not None
     if live and message != LAST:
         raise WrongUsage(
-            _("a message that is gone cannot be captured"),
+            _("a message that was already delivered cannot be captured"),
             hint=commands("labctl trace --transcript"),
         )
     session = open_session(name)

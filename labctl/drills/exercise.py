@@ -51,7 +51,7 @@ def running(home: LabHome) -> Running:
     """The current drill. Raises WrongState if there is none."""
     found = _read(home)
     if found is None:
-        raise WrongState(_("no drill is on"), hint=commands("labctl drill start --random"))
+        raise WrongState(_("no drill is active"), hint=commands("labctl drill start --random"))
     return found
 
 
@@ -72,11 +72,11 @@ def start(
     # If the record of an earlier drill cannot be read, the check below finds its fault.
     if on := _read(session.home):
         raise WrongState(
-            _("the drill {name} is still on", name=on.name), hint=commands("labctl drill solve")
+            _("the drill {name} is still active", name=on.name), hint=commands("labctl drill solve")
         )
     if not grade_hosts(targets, progress=progress).ok:
         raise WrongState(
-            _("a drill needs a lab that is right"), hint=commands("labctl check", "labctl reset")
+            _("a drill needs a correct lab"), hint=commands("labctl check", "labctl reset")
         )
     _write(session.home, Running(name=drill.name))
     perform(targets[drill.host], drill.breakage.actions)

@@ -72,7 +72,7 @@ def captured(address: IPv4Address, file: Path, netns: Path | None = None) -> Ite
 def _ensure_able() -> None:
     if platform.system() != "Linux":
         raise MachineLacks(
-            _("the dialogue can be captured on Linux only"), hint=commands("labctl trace last")
+            _("the dialogue can be captured only on Linux"), hint=commands("labctl trace last")
         )
     if shutil.which("tcpdump") is None:
         raise MachineLacks(

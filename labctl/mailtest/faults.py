@@ -46,7 +46,7 @@ def network_cut(target: Target, progress: Progress = silent) -> Iterator[None]:
         target.remote.script(_CUT, str(target.peer.address))
         yield
     finally:
-        progress(target.host.name, _("joining the network"))
+        progress(target.host.name, _("reconnecting the network"))
         join_network(target)
 
 

@@ -105,7 +105,7 @@ def _faults(hosts: Sequence[Target], provider: Provider, progress: Progress) -> 
     one, other = hosts
     both, name, off = (one, other), one.host.name, other.host.name
     return [
-        _Fault("quiet", _("nothing happens"), both, nullcontext),
+        _Fault("quiet", _("no fault"), both, nullcontext),
         _Fault(
             "postfix-killed",
             _("kill -9 of Postfix on {host}", host=name),
@@ -114,7 +114,7 @@ def _faults(hosts: Sequence[Target], provider: Provider, progress: Progress) -> 
         ),
         _Fault(
             "network-cut",
-            _("the network between them cut"),
+            _("network between the hosts cut"),
             both,
             lambda: network_cut(one, progress),
         ),

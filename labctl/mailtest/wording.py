@@ -49,17 +49,17 @@ _TERMS = {
 }
 _SENTENCES = {
     StageKind.SUBMITTED: N_(
-        "the mail command gave it to sendmail; pickup took it from the maildrop"
+        "the mail command passed it to sendmail; pickup took it from the maildrop"
     ),
-    StageKind.SUBMITTED_AUTH: N_("a mail client gave it over SMTP, with SMTP AUTH as {user}"),
-    StageKind.RECEIVED: N_("the server took it from {client}"),
+    StageKind.SUBMITTED_AUTH: N_("a mail client sent it over SMTP, with SMTP AUTH as {user}"),
+    StageKind.RECEIVED: N_("the server accepted it from {client}"),
     StageKind.CLEANED: N_("headers completed, written to the queue"),
     StageKind.QUEUED: N_("from {sender}, {size} bytes, recipients: {count}; ready to be delivered"),
     StageKind.LOOKED_UP: N_("the mail server of {domain} is {name} at {address}"),
     StageKind.CONNECTED: N_("the SMTP dialogue begins"),
     StageKind.DISCONNECTED: N_("the SMTP dialogue ends"),
-    StageKind.RELAYED: N_("handed to {relay} for {to}, {seconds} s in all"),
-    StageKind.DELIVERED: N_("put into the mailbox of {to}"),
+    StageKind.RELAYED: N_("sent to {relay} for {to}, {seconds} s in total"),
+    StageKind.DELIVERED: N_("written to the mailbox of {to}"),
     StageKind.FORWARDED: N_("the alias or .forward of {to} leads to another address"),
     StageKind.VERIFIED: N_("the address {to} was only checked, nothing was delivered: {status}"),
     StageKind.DEFERRED: N_("not delivered to {to} now; it is tried again"),
@@ -79,7 +79,7 @@ _DISCARDED = N_("accepted and thrown away ({where})")
 
 
 _CAUSES = {
-    Cause.NO_MAIL_COMMAND: N_("There is no mail command on the host: which package gives it?"),
+    Cause.NO_MAIL_COMMAND: N_("There is no mail command on the host: which package provides it?"),
     Cause.NO_SENDER: N_("The sender's account does not exist."),
     Cause.NO_RECIPIENT: N_(
         "The receiving server knows no such account: is it made, and in the right domain?"
@@ -104,7 +104,7 @@ _CAUSES = {
     Cause.POSTFIX_DOWN: N_(
         "Postfix does not run on the sending host: the message waits in its maildrop queue."
     ),
-    Cause.NOT_PERMITTED: N_("The mail system may not write where it has to."),
+    Cause.NOT_PERMITTED: N_("The mail system lacks permission to write a file."),
     Cause.TOO_LARGE: N_("The message is over a size limit."),
     Cause.REFUSED_BY_RULE: N_("A rule or a filter of the mail server stopped the message."),
     Cause.NOT_AS_SENT: N_("The message is in the box, but it is not shown as it was sent."),

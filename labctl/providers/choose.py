@@ -38,11 +38,11 @@ def choose(
     """
     if asked is not None:
         provider_class(asked)
-        return Choice(asked, _("asked for by --provider"))
+        return Choice(asked, _("requested with --provider"))
     if lab.choices.provider is not None:
-        return Choice(lab.choices.provider, _("the lab file says so"))
+        return Choice(lab.choices.provider, _("set in the lab file"))
     if made_with is not None:
-        return Choice(made_with, _("the lab was made with it"))
+        return Choice(made_with, _("the lab was created with it"))
     for name in provider_names():
         reason = provider_class(name).suits(machine or ThisMachine())
         if reason is not None:

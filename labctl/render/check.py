@@ -64,7 +64,7 @@ def watching(*, errors_only: bool, solution: bool) -> Iterator[Show]:
 
 def _page(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableType:
     """The table with as many details as fit on the screen, from the top."""
-    text = Text(_("checked again and again; Ctrl-C ends"), style="dim")
+    text = Text(_("repeating the check; Ctrl-C ends it"), style="dim")
     for most in range(_count(grades), -1, -1):
         table = _table(grades, errors_only=errors_only, solution=solution, most=most)
         page = Group(table, text)
@@ -89,7 +89,7 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
         return
     # Fits into 80 columns with the longest title of the book.
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
-    for title in (_("step"), _("section"), _("stands on")):
+    for title in (_("step"), _("section"), _("depends on")):
         table.add_column(title)
     for step in steps:
         table.add_row(step.name, step.section, ", ".join(step.requires))
@@ -111,7 +111,7 @@ def _table(
             left = max(0, left - len(details))
     hidden = _count(grades) - most if most is not None else 0
     if hidden:
-        rows.append(Text(_("{count} more to look at: labctl check", count=hidden)))
+        rows.append(Text(_("{count} more: labctl check", count=hidden)))
     rows.append(_summary(grades))
     return Group(*rows)
 
@@ -123,7 +123,7 @@ def _section(reports: list[StepReport]) -> RenderableType:
 
 def _details(report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
     if report.outcome is Outcome.BLOCKED:
-        cause = _("not looked at yet: {step} comes first", step=report.blocked_by)
+        cause = _("not checked yet: {step} comes first", step=report.blocked_by)
         yield Text(f"    {report.host}  {cause}", style="yellow")
     for finding in wrong(report):
         yield _finding(report.host, finding, solution=solution)
@@ -151,7 +151,7 @@ def _summary(grades: Grades) -> Text:
         text = _("all {count} are right", count=counts[Outcome.OK])
         return Text(text, style="bold green")
     text = _(
-        "{ok} right, {failed} wrong, {blocked} not looked at yet",
+        "{ok} right, {failed} wrong, {blocked} not checked yet",
         ok=counts[Outcome.OK],
         failed=counts[Outcome.FAILED],
         blocked=counts[Outcome.BLOCKED],

@@ -55,7 +55,7 @@ def print_attempt(attempt: Attempt, lab: str, *, as_json: bool) -> None:
     if as_json:
         print_json("drill check", {"mended": attempt.mended}, ok=attempt.mended)
     elif attempt.mended:
-        console().print(_("mended: the whole lab is right again"), style="bold green")
+        console().print(_("repaired: the whole lab is correct again"), style="bold green")
         console().print(escape(_(attempt.drill.explanation)))
     else:
         console().print(_("not yet: something is still wrong"), style="bold red")

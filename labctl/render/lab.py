@@ -39,7 +39,7 @@ def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None
         out.print(_("nothing to change ({seconds:.1f} s)", seconds=result.seconds))
     elif result.made:
         text = _(
-            "the lab is made, with {count} changes on its hosts ({seconds:.1f} s)",
+            "the lab was created, with {count} changes on its hosts ({seconds:.1f} s)",
             count=len(changes),
             seconds=result.seconds,
         )
@@ -51,7 +51,7 @@ def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None
     else:
         for line in changes:
             out.print(escape(line))
-        out.print(_("up again ({seconds:.1f} s)", seconds=result.seconds))
+        out.print(_("the hosts are running again ({seconds:.1f} s)", seconds=result.seconds))
 
 
 def print_picture(lab: Lab, result: UpResult) -> None:
@@ -77,10 +77,10 @@ def _print_next(result: UpResult) -> None:
         _("a shell on host1 (then: sudo -iu user1)") if result.is_whole else _("a shell on host1")
     )
     suggested = [
-        ("labctl test-mail", _("mail between the two hosts, by the mail command")),
+        ("labctl test-mail", _("mail between the two hosts, with the mail command")),
         ("labctl ssh host1", shell),
         ("labctl logs -f", _("both mail logs in one stream")),
-        ("labctl reset", _("back to this state, for the next class")),
+        ("labctl reset", _("return to this state, for the next class")),
     ]
     if not result.is_whole:
         # Without Postfix there is no mail log yet.
@@ -101,10 +101,10 @@ def print_reset(result: ResetResult, lab: str, *, as_json: bool) -> None:
         seconds=result.seconds,
     )
     console().print(text)
-    undo = commands("labctl reset --undo", text=_("the state before is kept; this brings it back"))
+    undo = commands("labctl reset --undo", text=_("the previous state is saved; this restores it"))
     print_hint(console(), _("next"), undo, lab)
 
 
 def print_net(is_open: bool, *, as_json: bool) -> None:
-    text = _("the way out for packages is open") if is_open else _("the way out is closed")
+    text = _("internet access for packages is open") if is_open else _("internet access is closed")
     print_done("net", text, as_json=as_json, data={"open": is_open})

@@ -30,7 +30,7 @@ def print_mail_tests(runs: Sequence[MailTestResult], *, as_json: bool) -> None:
         good = sum(run.ok for run in runs)
         seconds = sorted(run.seconds for run in runs)[len(runs) // 2]
         text = _(
-            "{good} of {count} runs went well; median {seconds:.1f} s",
+            "{good} of {count} runs succeeded; median {seconds:.1f} s",
             good=good,
             count=len(runs),
             seconds=seconds,
@@ -48,7 +48,7 @@ def _print_run(run: MailTestResult) -> None:
     wrong = sum(not trial.ok for trial in run.trials)
     count = len(run.deliveries)
     if failed:
-        text = _("{failed} of {count} messages did not make it", failed=failed, count=count)
+        text = _("{failed} of {count} messages failed", failed=failed, count=count)
     elif wrong:
         text = _("{wrong} of {count} checks failed", wrong=wrong, count=len(run.trials))
     else:

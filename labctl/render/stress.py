@@ -42,7 +42,7 @@ def _table(result: StressResult) -> Table:
         "delivered": _("delivered"),
         "waiting": _("still in queues"),
         "lost": _("lost"),
-        "duplicates": _("twice"),
+        "duplicates": _("duplicate"),
         "repeated": _("sent again"),
     }
     shown = [number for number in titles if number not in _SELDOM or _total(result, number)]
@@ -56,7 +56,7 @@ def _table(result: StressResult) -> Table:
         table.add_row(escape(phase.what), *(str(getattr(phase, number)) for number in shown))
     # The number of messages in queues at one moment has no sum.
     sums = ["" if number == "held" else str(_total(result, number)) for number in shown]
-    table.add_row(_("in all"), *sums, style="bold")
+    table.add_row(_("total"), *sums, style="bold")
     return table
 
 
@@ -80,7 +80,7 @@ def _print_astray(one: Astray) -> None:
 def _window(window: str) -> str:
     texts = {
         "submission": _("Postfix ended between queueing it and removing it from the maildrop"),
-        "smtp": _("the receiver had taken it, but its answer did not reach the sender"),
+        "smtp": _("the receiver had accepted it, but its answer did not reach the sender"),
         "local": _(
             "Postfix ended between writing it to the mailbox and removing it from the queue"
         ),
@@ -93,7 +93,7 @@ def _verdict(result: StressResult) -> str:
     accepted, waiting = _total(result, "accepted"), _total(result, "waiting")
     if lost or twice:
         return _(
-            "of {accepted} accepted messages {lost} are lost, {twice} came twice",
+            "of {accepted} accepted messages, {lost} were lost and {twice} arrived twice",
             accepted=accepted,
             lost=lost,
             twice=twice,

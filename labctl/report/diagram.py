@@ -101,7 +101,7 @@ def sequence_of(trace: Trace) -> Sequence:
         )
         y += _LINE * (len(lines) + 1) + _ROW_SPACE
     title = _(
-        "the way of the message from {sender} to {recipients}",
+        "the path of the message from {sender} to {recipients}",
         sender=trace.sender or "<>",
         recipients=", ".join(trace.recipients),
     )

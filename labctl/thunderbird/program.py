@@ -25,7 +25,7 @@ def find_thunderbird() -> str:
             _("the program {name} is not installed", name="Thunderbird"),
             hint=commands(
                 "labctl thunderbird --print",
-                text=_("this shows what to type into any mail program"),
+                text=_("this shows what to enter in any mail program"),
             ),
         )
     return found

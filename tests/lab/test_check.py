@@ -44,7 +44,7 @@ def test_one_wrong_thing_is_one_failure_with_a_hint_and_on_wish_its_line(ready: 
     told = labctl("check", "--errors-only", code=1).out
     assert "mydestination" in told
     assert "✗ host2" in told and "✗ host1" not in told
-    assert "not looked at yet: postfix comes first" in told
+    assert "not checked yet: postfix comes first" in told
     assert "mydestination = $mydomain" not in told
     assert "mydestination = $mydomain" in labctl("check", "postfix", "--solution", code=1).out
     labctl("check", "--host", "host1")

@@ -58,11 +58,11 @@ def test_solve_mends_and_explains(ready_once: str) -> None:
     assert "labctl drill solve" in labctl("drill", "start", "port-closed", code=4).err
     assert labctl("drill", "solve").out
     labctl("check")
-    assert "no drill is on" in labctl("drill", "hint", code=4).err
+    assert "no drill is active" in labctl("drill", "hint", code=4).err
 
 
 def test_a_reset_ends_a_drill(ready_once: str) -> None:
     labctl("drill", "start", "postfix-stopped")
     labctl("reset", "--to", "ready", "--yes")
-    assert "no drill is on" in labctl("drill", "check", code=4).err
+    assert "no drill is active" in labctl("drill", "check", code=4).err
     labctl("check")

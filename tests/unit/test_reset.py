@@ -315,5 +315,5 @@ def test_diff_refuses_what_it_cannot_compare_with(
 
 def test_diff_needs_a_lab_that_is_up(lab: MemoryLab) -> None:
     lab.session().provider.halt()
-    with pytest.raises(WrongState, match="is not up"):
+    with pytest.raises(WrongState, match="is not running"):
         changed_since(lab.session(), None, None)

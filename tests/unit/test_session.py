@@ -77,7 +77,7 @@ def test_a_lab_without_hosts_is_neither_made_nor_up(lab: MemoryLab) -> None:
         session.ensure_made()
     with pytest.raises(WrongState) as refused:
         session.ensure_up()
-    assert refused.value.message == "the lab class-a is not up"
+    assert refused.value.message == "the lab class-a is not running"
     assert refused.value.cause == "host1: absent, host2: absent"
 
 
@@ -126,7 +126,7 @@ def test_a_lab_keeps_the_provider_that_made_it(lab: MemoryLab) -> None:
     assert open_session("class-a").provider.name == "fake"
     with pytest.raises(WrongState) as refused:
         open_session("class-a", provider="nspawn")
-    assert refused.value.message == "the lab class-a was made with fake"
+    assert refused.value.message == "the lab class-a was created with fake"
     assert "labctl destroy" in str(refused.value.hint)
 
 

@@ -103,7 +103,7 @@ def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
         case "btrfs":
             return found("pool", text)
         case "zfs":
-            why = _("it goes back only to the latest checkpoint, unless that one is removed")
+            why = _("it can return only to the latest checkpoint, unless that one is removed")
             return warning("pool", text, why, create)
         case _:
             why = _("every host and every checkpoint is a whole copy there: slow and large")

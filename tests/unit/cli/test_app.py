@@ -263,7 +263,7 @@ def test_the_second_labctl_is_told_who_is_at_work() -> None:
 def test_a_made_lab_that_does_not_run_is_said_to_be_down() -> None:
     _made("class-a")
     told = labctl("test-mail", "--name", "class-a", code=4).err
-    assert "the lab class-a is not up" in told
+    assert "the lab class-a is not running" in told
     assert "labctl up --name class-a" in told
 
 

@@ -163,17 +163,17 @@ def test_without_a_drill_there_is_nothing_to_hint_at_or_solve(lab: MemoryLab) ->
     for action in (lambda: next_hint(lab.home), lambda: look(lab), lambda: solve(lab)):
         with pytest.raises(WrongState) as refused:
             action()
-        assert refused.value.message == "no drill is on"
+        assert refused.value.message == "no drill is active"
         assert str(refused.value.hint) == "labctl drill start --random"
 
 
 def test_a_note_that_cannot_be_read_counts_as_no_drill(lab: MemoryLab) -> None:
     start(lab)
     lab.home.drill_file.write_text("{")
-    with pytest.raises(WrongState, match="no drill is on"):
+    with pytest.raises(WrongState, match="no drill is active"):
         running(lab.home)
     # What it broke is found by the check before the next one.
-    with pytest.raises(WrongState, match="a drill needs a lab that is right"):
+    with pytest.raises(WrongState, match="a drill needs a correct lab"):
         start(lab)
 
 

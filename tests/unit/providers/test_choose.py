@@ -25,12 +25,12 @@ NOTHING = OtherMachine(programs=())
 
 def test_the_command_line_comes_first() -> None:
     choice = choose("vagrant", SAYS_NSPAWN, "nspawn", WITH_VIRTUALBOX)
-    assert (choice.name, choice.reason) == ("vagrant", "asked for by --provider")
+    assert (choice.name, choice.reason) == ("vagrant", "requested with --provider")
 
 
 def test_then_the_lab_file() -> None:
     choice = choose(None, SAYS_NSPAWN, "vagrant", WITH_VIRTUALBOX)
-    assert (choice.name, choice.reason) == ("nspawn", "the lab file says so")
+    assert (choice.name, choice.reason) == ("nspawn", "set in the lab file")
 
 
 def test_then_what_the_lab_was_made_with() -> None:

@@ -68,7 +68,7 @@ def test_a_unit_that_does_not_start_is_told_with_its_own_words() -> None:
 
 def test_a_mirror_that_cannot_be_reached_is_told_with_apts_lines() -> None:
     error = failed("failed\treach-mirror\tbind9\nbecause\tE: Could not resolve 'deb.example'\n")
-    assert error.message == "host1 can't reach its package mirror"
+    assert error.message == "host1 cannot reach its package mirror"
     assert error.cause == "E: Could not resolve 'deb.example'"
     assert error.hint.commands[0] == ("labctl", "net", "open")
 

@@ -53,7 +53,7 @@ def test_a_line_a_section_with_its_hosts_and_a_sum(capsys: pytest.CaptureFixture
     assert "✓ host1  ✓ host2  DNS節  dns" in lines
     assert "✗ host1  ✓ host2  main.cf節  postfix" in lines
     assert "– host1  SASL節  smtp-auth" in lines
-    assert lines[-1] == "3 right, 1 wrong, 1 not looked at yet"
+    assert lines[-1] == "3 right, 1 wrong, 1 not checked yet"
 
 
 def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_for(
@@ -68,7 +68,7 @@ def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_fo
 
     low, high = seen(7), seen(24)
     assert "SASL節" in low and "SASL節" in high
-    assert "look at postconf -n" not in low and "2 more to look at: labctl check" in low
+    assert "look at postconf -n" not in low and "2 more: labctl check" in low
     assert "look at postconf -n" in high and "more to look at" not in high
 
 
@@ -86,7 +86,7 @@ def test_only_what_is_wrong_is_explained(capsys: pytest.CaptureFixture[str]) -> 
     text = "\n".join(printed(capsys))
     assert "look at postconf -n" in text
     assert "status says" not in text
-    assert "host1  not looked at yet: postfix comes first" in text
+    assert "host1  not checked yet: postfix comes first" in text
 
 
 def test_a_value_from_a_host_is_shown_as_it_is_and_never_read_as_markup(

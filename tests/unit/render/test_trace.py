@@ -39,5 +39,5 @@ def test_a_stage_has_kind_and_facts_beside_its_words(capsys: pytest.CaptureFixtu
     (delivered,) = [stage for stage in stages if stage["kind"] == "delivered"]
     assert delivered["role"] == "MDA"
     assert delivered["facts"]["to"] == "user1@example1.jp"
-    assert delivered["what"] == "put into the mailbox of user1@example1.jp"
+    assert delivered["what"] == "written to the mailbox of user1@example1.jp"
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+[+]00:00", stage["time"]) for stage in stages)
