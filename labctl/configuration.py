@@ -10,7 +10,7 @@ from labctl.home import written_for_person
 from labctl.i18n import _
 from labctl.managed import ManagedFile
 from provision.step import Scene
-from provision.steps import STEPS
+from provision.steps import steps_of
 
 
 def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
@@ -18,7 +18,7 @@ def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
 
     Raises WrongUsage with the existing paths if no step writes `path`.
     """
-    steps = (step for step in STEPS if step.applies_to(scene))
+    steps = (step for step in steps_of(scene.lab) if step.applies_to(scene))
     files = tuple(file for step in steps for file in step.files(scene))
     if path is None:
         return files

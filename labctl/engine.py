@@ -19,13 +19,13 @@ from labctl.baselines import Baselines
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint, commands
 from labctl.i18n import _
-from labctl.lab import PackageSet
+from labctl.lab import Lab, PackageSet
 from labctl.progress import Progress
 from labctl.results import StepReport
 from labctl.session import Session
 from labctl.state import LabState, write_state
 from provision.step import Step, Target
-from provision.steps import STEPS, in_book_order
+from provision.steps import in_book_order, steps_of
 
 OS = "os"
 
@@ -43,16 +43,11 @@ class UpResult:
     reports: tuple[StepReport, ...]
     saved: tuple[str, ...]
     seconds: float
+    is_whole: bool
 
     @property
     def changed(self) -> bool:
         return self.made or self.started or any(report.changes for report in self.reports)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the lab has all of the book's sections."""
-        return all(step.extra for step in STEPS[step_names().index(self.until) :])
-
 
 @dataclass(frozen=True)
 class Segment:
@@ -83,33 +78,35 @@ class Segment:
         return changed or self.is_last or self.steps[-1].checkpoint is not None
 
 
-def step_names() -> list[str]:
-    """`os`, then every step in order."""
-    return [OS, *(step.name for step in STEPS)]
+def step_names(lab: Lab) -> list[str]:
+    """`os`, then every step of the lab's edition in order."""
+    return [OS, *(step.name for step in steps_of(lab))]
 
 
-def stop_names() -> list[str]:
+def stop_names(lab: Lab) -> list[str]:
     """What `--until` takes: the steps in order, then the checkpoints with names of their own."""
-    steps = step_names()
-    return [*steps, *(checkpoint_of(step) for step in STEPS if checkpoint_of(step) not in steps)]
+    names = step_names(lab)
+    saved = (checkpoint_of(step) for step in steps_of(lab))
+    return [*names, *(name for name in saved if name not in names)]
 
 
-def steps_until(until: str | None) -> tuple[Step, ...]:
+def steps_until(until: str | None, lab: Lab) -> tuple[Step, ...]:
     """The steps up to and including `until`, a step or a checkpoint; all steps for None.
 
     Raises:
         WrongUsage: there is no step or checkpoint of that name.
     """
+    steps = steps_of(lab)
     if until is None:
-        return STEPS
-    if until not in stop_names():
+        return steps
+    if until not in stop_names(lab):
         raise WrongUsage(
             _("there is no step {name}", name=repr(until)),
-            hint=Hint(_("steps: {names}", names=", ".join(stop_names()))),
+            hint=Hint(_("steps: {names}", names=", ".join(stop_names(lab)))),
         )
-    for number, step in enumerate(STEPS, 1):
+    for number, step in enumerate(steps, 1):
         if until in (step.name, step.checkpoint):
-            return STEPS[:number]
+            return steps[:number]
     return ()
 
 
@@ -143,7 +140,7 @@ def bring_up(
         LabError: something failed. What was done stays, and the next call continues from there.
     """
     begun = time.monotonic()
-    steps = steps_until(until)
+    steps = steps_until(until, session.lab)
     session.provider.ensure_usable()
     _remember(session, session.state.complete if session.state else "")
     with _Run(session, progress) as run:
@@ -164,6 +161,7 @@ def bring_up(
         reports=tuple(run.reports),
         saved=tuple(run.saved),
         seconds=time.monotonic() - begun,
+        is_whole=all(step.extra for step in steps_of(session.lab)[len(steps) :]),
     )
 
 
@@ -266,7 +264,7 @@ def _apply(
             for target in targets.values():
                 target.remote.abandon()
             raise
-    return in_book_order(found)
+    return in_book_order(found, next(iter(targets.values())).lab)
 
 
 def _apply_on(target: Target, steps: Sequence[Step], progress: Progress) -> list[StepReport]:

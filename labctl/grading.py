@@ -16,13 +16,14 @@ from labctl.errors import WrongUsage
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.junit import Case
+from labctl.lab import Lab
 from labctl.mailtest.letters import new_run_id
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
 from provision.mailbox import boxes_kept
 from provision.step import Step, Target
-from provision.steps import BOOK, STEPS, find_step, in_book_order
+from provision.steps import book_steps, find_step, in_book_order, steps_of
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,16 @@ class Grades:
         return all(report.outcome is Outcome.OK for report in self.reports)
 
 
-def chosen_steps(names: Sequence[str]) -> tuple[Step, ...]:
+def chosen_steps(names: Sequence[str], lab: Lab) -> tuple[Step, ...]:
     """The steps of these names, in the book's order; by default the steps of the book.
 
     Raises:
         WrongUsage: there is no step of that name.
     """
     if not names:
-        return BOOK
-    wanted = {find_step(name).name for name in names}
-    return tuple(step for step in STEPS if step.name in wanted)
+        return book_steps(lab)
+    wanted = {find_step(name, lab).name for name in names}
+    return tuple(step for step in steps_of(lab) if step.name in wanted)
 
 
 def grade_hosts(
@@ -66,9 +67,10 @@ def grade_hosts(
         WrongUsage: there is no host, or none of the steps is in this lab.
         LabError: a host does not answer.
     """
-    steps = BOOK if chosen is None else chosen
     if not targets:
         raise WrongUsage(_("no host to check"))
+    lab = next(iter(targets.values())).lab
+    steps = book_steps(lab) if chosen is None else chosen
     if not any(step.applies_to(target.scene) for step in steps for target in targets.values()):
         raise WrongUsage(
             _(
@@ -82,12 +84,12 @@ def grade_hosts(
             ),
         )
     each = on_each(targets.values(), lambda target: grade(target, steps, progress, sends=sends))
-    return Grades(in_book_order(report for reports in each for report in reports))
+    return Grades(in_book_order((report for reports in each for report in reports), lab))
 
 
 def grade(
     target: Target,
-    chosen: Sequence[Step] = BOOK,
+    chosen: Sequence[Step] | None = None,
     progress: Progress = silent,
     *,
     sends: bool = True,
@@ -105,7 +107,8 @@ def grade(
     Raises:
         WrongState: the host does not answer, or the mailbox stays locked.
     """
-    wanted = [step for step in chosen if step.applies_to(target.scene)]
+    steps = book_steps(target.lab) if chosen is None else chosen
+    wanted = [step for step in steps if step.applies_to(target.scene)]
     if not any(step.opens_mailbox for step in wanted):
         return _graded(target, wanted, progress)
     mark = new_run_id()
@@ -116,7 +119,7 @@ def grade(
 def _graded(target: Target, wanted: Sequence[Step], progress: Progress) -> tuple[StepReport, ...]:
     begun: dict[str, Future[StepReport]] = {}
     # Each step has its own thread, so one that waits for its preconditions delays no other.
-    with ThreadPoolExecutor(len(STEPS)) as pool:
+    with ThreadPoolExecutor(len(steps_of(target.lab))) as pool:
         for step in wanted:
             _begin(pool, target, step, begun, progress)
         return tuple(begun[step.name].result() for step in wanted)
@@ -133,7 +136,7 @@ def _begin(
         # A precondition may come later in the book: AUTH needs the account of a later section.
         needed = [
             _begin(pool, target, other, begun, progress)
-            for other in STEPS
+            for other in steps_of(target.lab)
             if other.name in step.requires
         ]
         begun[step.name] = pool.submit(_grade_one, target, step, needed, progress)

@@ -8,48 +8,52 @@ either says to a provider is kept here as it is: labctl.providers.options reads 
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+
+from labctl.edition import (
+    DEFAULT_EDITION,
+    Edition,
+    Frozen,
+    Host,
+    Network,
+    PackageSet,
+    Packages,
+    causes,
+    edition_file,
+    editions,
+    load_edition,
+    one_error,
 )
-
-from labctl import resources
 from labctl.errors import WrongUsage
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.i18n import _
 
-DEFAULT_EDITION = "ubuntu-example"
+__all__ = [
+    "DEFAULT_EDITION",
+    "LAB_FILE",
+    "Edition",
+    "Host",
+    "Lab",
+    "LabFile",
+    "Network",
+    "PackageSet",
+    "Packages",
+    "edition_file",
+    "editions",
+    "load_edition",
+    "load_lab",
+    "one_error",
+    "wrong_lab_file",
+]
+
 LAB_FILE = "labctl.toml"
-# The sets of packages that a provider may install ahead of the steps.
-PackageSet = Literal["dns", "mail"]
-
-_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
-
-
-def _label(value: str) -> str:
-    if not _LABEL.fullmatch(value):
-        raise ValueError(_("lower-case letters, digits and hyphens, a letter first, 32 at most"))
-    return value
-
-
-def _domain(value: str) -> str:
-    for part in value.split("."):
-        _label(part)
-    return value
 
 
 def _password(value: SecretStr) -> SecretStr:
@@ -60,100 +64,16 @@ def _password(value: SecretStr) -> SecretStr:
     return value
 
 
-Label = Annotated[str, AfterValidator(_label)]
-Domain = Annotated[str, AfterValidator(_domain)]
+def _network(value: IPv4Network) -> IPv4Network:
+    if not value.is_private or value.is_loopback or value.is_link_local:
+        raise ValueError(_("a private network like 10.20.30.0/24"))
+    return value
+
+
 Password = Annotated[SecretStr, AfterValidator(_password)]
-PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$", max_length=80)]
 
 
-class _Frozen(BaseModel):
-    # A password stands in no message, not even in one that nobody prints.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Network(_Frozen):
-    """The host-only network; `machine` is the labctl machine's own address on it."""
-
-    cidr: IPv4Network
-    machine: IPv4Address
-
-
-class Host(_Frozen):
-    """A server of the lab. The parent (`host0`) has no account: nobody gets mail there."""
-
-    name: Label
-    address: IPv4Address
-    domain: Domain
-    account: Label | None = None
-
-    @property
-    def fqdn(self) -> str:
-        return f"{self.name}.{self.domain}"
-
-    @property
-    def mail_name(self) -> str:
-        """What the MX record names and Postfix calls itself."""
-        return f"mail.{self.domain}"
-
-    @property
-    def mailbox(self) -> str:
-        """The mail address of the host's account, `user1@example1.jp`."""
-        return f"{self.account}@{self.domain}"
-
-
-class Titles(_Frozen):
-    ja: str
-    en: str
-
-
-class Packages(_Frozen):
-    """What the chapters install; `extra` is labctl's own, laid beside those of `mail`."""
-
-    dns: tuple[PackageName, ...]
-    mail: tuple[PackageName, ...]
-    extra: tuple[PackageName, ...] = ()
-    thunderbird: tuple[PackageName, ...] = ()
-
-    @property
-    def sets(self) -> Mapping[str, tuple[PackageName, ...]]:
-        """What is installed together, by the name of the set."""
-        return {"dns": self.dns, "mail": (*self.mail, *self.extra)}
-
-
-class Edition(_Frozen):
-    """One edition of the textbook (labctl/editions/*.yaml)."""
-
-    edition: Label
-    title: Titles
-    network: Network
-    admin: Label
-    hosts: tuple[Host, ...] = Field(min_length=2, max_length=2)
-    parent: Host
-    packages: Packages
-    # Defaults of providers' options, by the provider's name.
-    providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _addresses_fit(self) -> Self:
-        every = [*self.hosts, self.parent]
-        addresses = [host.address for host in every] + [self.network.machine]
-        if len(set(addresses)) != len(addresses):
-            raise ValueError(_("an address stands twice"))
-        if len({host.name for host in every}) != len(every):
-            raise ValueError(_("a host name stands twice"))
-        for address in addresses:
-            if address not in self.network.cidr:
-                text = _(
-                    "{address} is not in {network}", address=address, network=self.network.cidr
-                )
-                raise ValueError(text)
-        for host in self.hosts:
-            if host.account is None:
-                raise ValueError(_("{host} has no account", host=host.name))
-        return self
-
-
-class LabFile(_Frozen):
+class LabFile(Frozen):
     """What `labctl.toml` may say; every key is optional.
 
     Other keys are options of providers; see `settings`.
@@ -162,9 +82,10 @@ class LabFile(_Frozen):
     model_config = ConfigDict(extra="allow")
 
     edition: str = DEFAULT_EDITION
+    network: Annotated[IPv4Network, AfterValidator(_network)] | None = None
     provider: str | None = None
     lang: Literal["ja", "en"] | None = None
-    dns: Literal["peers", "parent"] = "peers"
+    dns: Literal["peers", "parent"] | None = None
     passwords: dict[str, Password] = Field(default_factory=dict)
     extras: tuple[Literal["thunderbird"], ...] = ()
 
@@ -174,7 +95,7 @@ class LabFile(_Frozen):
         return self.model_extra or {}
 
 
-class Lab(_Frozen):
+class Lab(Frozen):
     """One lab: its name, its edition and the user's choices.
 
     `options` are the options of the provider that the lab was opened with, as plain data; empty
@@ -188,10 +109,20 @@ class Lab(_Frozen):
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
-        """The machines to make, the parent first where the lab has it (the others need it)."""
-        if self.choices.dns == "parent":
+        """The machines to make. The parent is first if the lab has it, as the others need it."""
+        if self.with_parent:
             return (self.edition.parent, *self.edition.hosts)
         return self.edition.hosts
+
+    @property
+    def with_parent(self) -> bool:
+        """Whether the book's third machine is part of the lab and resolves names for the others."""
+        return (self.choices.dns or self.edition.dns) == "parent"
+
+    def section_title(self, step: str) -> str:
+        """The title of the book's section for a step; the step's name if it is not in the book."""
+        titles = {section.step: section.title.ja for section in self.edition.sections}
+        return titles.get(step, step)
 
     @property
     def mail_hosts(self) -> tuple[Host, ...]:
@@ -227,30 +158,6 @@ class Lab(_Frozen):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def editions() -> list[str]:
-    """The names of the editions labctl carries."""
-    return sorted(path.stem for path in resources.editions().glob("*.yaml"))
-
-
-def load_edition(name: str) -> Edition:
-    """Reads an edition by name; raises WrongUsage for a name that is none, or a wrong file."""
-    if name not in editions():
-        raise WrongUsage(
-            _("there is no edition {name}", name=repr(name)),
-            hint=_("editions: {names}", names=", ".join(editions())),
-        )
-    path = resources.editions() / f"{name}.yaml"
-    try:
-        return Edition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        # Not only YAMLError: what looks like a date or a number and is none is left to Python.
-        raise WrongUsage(
-            _("wrong edition {path}", path=path),
-            cause=_causes(error),
-            hint=_("keys: {names}", names=", ".join(Edition.model_fields)),
-        ) from error
-
-
 def load_lab(name: str, lab_file: Path | None = None) -> Lab:
     """The lab of that name, from `lab_file` or else from `./labctl.toml` if it exists.
 
@@ -261,13 +168,17 @@ def load_lab(name: str, lab_file: Path | None = None) -> Lab:
     """
     path = lab_file if lab_file is not None else Path(LAB_FILE)
     choices = _read_lab_file(path, needed=lab_file is not None)
-    if choices.edition not in editions():
-        raise wrong_lab_file(
-            path,
-            "edition: " + _("there is no edition {name}", name=repr(choices.edition)),
-            hint=_("editions: {names}", names=", ".join(editions())),
-        )
-    return _checked(Lab(name=name, edition=load_edition(choices.edition), choices=choices), path)
+    try:
+        edition_file(choices.edition, path.parent)
+    except WrongUsage as error:
+        raise wrong_lab_file(path, f"edition: {error.message}", hint=error.hint) from error
+    edition = load_edition(choices.edition, path.parent)
+    if choices.network is not None:
+        try:
+            edition = edition.moved_to(choices.network)
+        except ValueError as error:
+            raise wrong_lab_file(path, f"network: {error}", LabFile.model_fields) from error
+    return _checked(Lab(name=name, edition=edition, choices=choices), path)
 
 
 def _read_lab_file(path: Path, *, needed: bool) -> LabFile:
@@ -310,11 +221,11 @@ def _checked(lab: Lab, path: Path) -> Lab:
 
 
 def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
-    raise wrong_lab_file(path, _causes(error), LabFile.model_fields) from error
+    raise wrong_lab_file(path, causes(error), LabFile.model_fields) from error
 
 
 def wrong_lab_file(
-    path: Path | None, cause: str, keys: Iterable[str] = (), *, hint: str = ""
+    path: Path | None, cause: str, keys: Iterable[str] = (), *, hint: Hint | str = ""
 ) -> WrongUsage:
     """The error for a lab file that says something impossible, with the keys there are."""
     return WrongUsage(
@@ -322,17 +233,3 @@ def wrong_lab_file(
         cause=cause,
         hint=hint or _("keys: {names}", names=", ".join(keys)),
     )
-
-
-def _causes(error: Exception) -> str:
-    """Each wrong key with what is allowed; of a text that is not even the format, its place."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    details = error.errors(include_url=False, include_input=False)
-    return "\n".join(one_error(detail) for detail in details)
-
-
-def one_error(detail: Any) -> str:
-    """One error of pydantic as `key: what is allowed`."""
-    key = ".".join(str(part) for part in detail["loc"]) or "-"
-    return f"{key}: {detail['msg'].removeprefix('Value error, ')}"

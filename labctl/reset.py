@@ -9,6 +9,7 @@ from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
 from labctl.hint import commands
 from labctl.i18n import _
+from labctl.lab import Lab
 from labctl.progress import Progress
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.session import Session
@@ -52,16 +53,16 @@ def target_of_reset(session: Session, asked: str | None) -> str:
         )
     if wanted in names:
         return wanted
-    return _of_step(wanted, names)
+    return _of_step(wanted, names, session.lab)
 
 
-def _of_step(wanted: str, names: list[str]) -> str:
+def _of_step(wanted: str, names: list[str], lab: Lab) -> str:
     """The checkpoint saved after the step of that name; the last step's is called `ready`."""
     # Importing the steps takes a tenth of a second, and most resets do not need them.
     from labctl.engine import checkpoint_of
-    from provision.steps import STEPS
+    from provision.steps import steps_of
 
-    step = next((step for step in STEPS if step.name == wanted), None)
+    step = next((step for step in steps_of(lab) if step.name == wanted), None)
     if step is None:
         raise unknown_checkpoint(wanted, names)
     if checkpoint_of(step) not in names:

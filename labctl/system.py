@@ -6,6 +6,16 @@ import shlex
 from dataclasses import dataclass
 
 
+_FAMILIES = {
+    "debian": "debian",
+    "ubuntu": "debian",
+    "almalinux": "rhel",
+    "rocky": "rhel",
+    "centos": "rhel",
+    "rhel": "rhel",
+}
+
+
 @dataclass(frozen=True)
 class System:
     """A release of an operating system: `ID` and `VERSION_ID` of os-release(5)."""
@@ -18,6 +28,11 @@ class System:
         """The version as numbers, for comparing. Empty if it is not made of numbers."""
         parts = self.version.split(".")
         return tuple(int(part) for part in parts) if all(map(str.isdigit, parts)) else ()
+
+    @property
+    def family(self) -> str:
+        """The family whose packages it has: `debian`, `rhel`, or its own name."""
+        return _FAMILIES.get(self.id, self.id)
 
     def __str__(self) -> str:
         return f"{self.id} {self.version}"

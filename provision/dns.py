@@ -13,7 +13,7 @@ from provision.changes import wrote_any
 from provision.dns_check import check
 from provision.render import render
 from provision.services import keep_running
-from provision.step import Scene, Step, Target
+from provision.step import Scene, Step, Target, packages_of
 
 _RESOLV_CONF = "/etc/resolv.conf"
 
@@ -26,7 +26,7 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
 def _bind_files(scene: Scene) -> tuple[ManagedFile, ...]:
     bind = scene.family.bind
     is_parent = scene.host.account is None
-    with_parent = scene.lab.choices.dns == "parent"
+    with_parent = scene.lab.with_parent
 
     def file(path: str, template: str, **values: Any) -> ManagedFile:
         return render(scene, path, template=f"/etc/bind/{template}", group=bind.group, **values)
@@ -52,7 +52,7 @@ def _bind_files(scene: Scene) -> tuple[ManagedFile, ...]:
 
 def resolver(scene: Scene) -> Host:
     """The host whose BIND this host asks: the book's host0, or itself without a host0."""
-    return scene.lab.edition.parent if scene.lab.choices.dns == "parent" else scene.host
+    return scene.lab.edition.parent if scene.lab.with_parent else scene.host
 
 
 def _resolv_conf(scene: Scene) -> ManagedFile:
@@ -62,7 +62,7 @@ def _resolv_conf(scene: Scene) -> ManagedFile:
 def apply(target: Target) -> list[Change]:
     """Install BIND, write its files and the zone, run it, and then use it for names."""
     family = target.family
-    installed = family.packages.install(target, target.lab.edition.packages.dns)
+    installed = family.packages.install(target, packages_of(target).dns)
     bind, resolving = _bind_files(target.scene), [_resolv_conf(target.scene)]
     # Until a new BIND runs, apt and other programs need the resolver that was there.
     early, late = (bind, resolving) if installed else ((*bind, *resolving), [])

@@ -183,8 +183,7 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
 
 
 def _asked(target: Target) -> Host:
-    with_parent = target.lab.choices.dns == "parent"
-    return target.lab.edition.parent if with_parent else target.host
+    return target.lab.edition.parent if target.lab.with_parent else target.host
 
 
 def _seconds_kept(facts: Facts, peer: Host) -> int | None:

@@ -8,12 +8,12 @@ from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from labctl.scripts import Script
 from provision.facts import ask
-from provision.step import Step, Target
+from provision.step import Step, Target, packages_of
 
 
 def apply(target: Target) -> list[Change]:
     """Install what is missing of the edition's mail packages and of labctl's own."""
-    return target.family.packages.install(target, target.lab.edition.packages.sets["mail"])
+    return target.family.packages.install(target, packages_of(target).sets["mail"])
 
 
 # Another package may bring the same program, and the program counts.
@@ -23,7 +23,7 @@ _PROGRAMS = {"mailutils": "mail", "ufw": "nft"}
 
 def check(target: Target) -> list[Finding]:
     """Each package is installed, or another one that brings its program."""
-    names = target.lab.edition.packages.mail
+    names = packages_of(target).mail
     missing = target.family.packages.missing(target, names)
     programs = [_PROGRAMS[name] for name in missing if name in _PROGRAMS]
     have = _programs(target, programs) if programs else []

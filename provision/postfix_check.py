@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network
 
 from labctl.i18n import _
 from labctl.lab import Host
@@ -14,13 +15,14 @@ from provision.facts import Facts, ask
 from provision.services import starts_at_boot
 from provision.step import Target
 
+_LOOPBACK = IPv4Network("127.0.0.0/8")
 _CHECK = Script("provision", "postfix-check.sh")
 # It takes as long as all the rest.
 _SILENT = Script("provision", "postfix-silent.sh")
 
 
 def check(target: Target) -> list[Finding]:
-    """The six parameters as Postfix reads them, `postfix check`, and the running Postfix."""
+    """The book's parameters as Postfix reads them, `postfix check`, and the running Postfix."""
     with ThreadPoolExecutor(1) as pool:
         postfix = target.family.postfix
         silent = pool.submit(ask, target, _SILENT, postfix.spool)
@@ -72,6 +74,17 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             host.domain in destinations
             and not {peer.domain, peer.mail_name, peer.fqdn} & destinations,
         ),
+        *(_by_network(target, facts) if _relays_by_network(target) else _by_auth(facts)),
+    ]
+
+
+def _relays_by_network(target: Target) -> bool:
+    return target.lab.edition.relay == "network"
+
+
+def _by_auth(facts: Facts) -> list[Finding]:
+    """Clients relay mail after SMTP AUTH."""
+    return [
         _setting(
             facts,
             "smtpd_sasl_auth_enable",
@@ -86,6 +99,33 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             _relays_rightly(_words(facts["smtpd_recipient_restrictions"])),
         ),
     ]
+
+
+def _by_network(target: Target, facts: Facts) -> list[Finding]:
+    """Clients of the hosts' network relay mail, and no others do."""
+    network = target.lab.network.cidr
+    return [
+        _setting(
+            facts,
+            "mynetworks",
+            f"{network} 127.0.0.0/8",
+            _trusts(_words(facts["mynetworks"]), network),
+        )
+    ]
+
+
+def _trusts(words: list[str], network: IPv4Network) -> bool:
+    """Whether mynetworks holds the hosts' network and the loopback, and nothing larger."""
+    found = []
+    for word in words:
+        try:
+            found.append(IPv4Network(word.strip("[]")))
+        except ValueError:
+            # An IPv6 network, or a table: neither trusts the hosts' network.
+            continue
+    loopback = any(each.overlaps(_LOOPBACK) for each in found)
+    inside = all(each.subnet_of(network) or each.subnet_of(_LOOPBACK) for each in found)
+    return loopback and inside and any(network.subnet_of(each) for each in found)
 
 
 def _no_file(target: Target) -> Finding:

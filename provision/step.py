@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from labctl.credentials import Credentials
-from labctl.lab import Host, Lab, PackageSet
+from labctl.lab import Host, Lab, Packages, PackageSet
 from labctl.managed import ManagedFile
 from labctl.results import Change, ChangeKind, Finding
 from labctl.system import DEBIAN_12, System, parse_os_release
@@ -46,9 +46,9 @@ class Scene:
         Raises:
             WrongState: labctl does not know the system.
         """
-        from provision.families import family_of
+        from provision.families import family_for
 
-        return family_of(self.system)
+        return family_for(self.system, self.lab.edition)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,15 @@ def target_on(scene: Scene, remote: Remote, credentials: Credentials) -> Target:
     """
     found = parse_os_release(remote.run(["cat", "/etc/os-release"], check=False).stdout)
     return Target(replace(scene, system=found or scene.system), remote, credentials)
+
+
+def packages_of(target: Target) -> Packages:
+    """What the chapters install on the host's system.
+
+    Raises:
+        WrongUsage: The edition names no packages for it.
+    """
+    return target.lab.edition.packages_for(target.scene.system.family)
 
 
 def _no_files(_scene: Scene) -> tuple[ManagedFile, ...]:

@@ -1,11 +1,13 @@
-"""The steps in the book's order, and labctl's own after them."""
+"""All steps that labctl has, and those of an edition in its book's order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from labctl.errors import WrongUsage
 from labctl.i18n import _
+from labctl.lab import Lab
 from labctl.results import StepReport
 from provision import (
     accounts,
@@ -23,6 +25,7 @@ from provision import (
 )
 from provision.step import Step
 
+# In the order of the default edition; labctl's own steps come last.
 STEPS: tuple[Step, ...] = (
     dns.STEP,
     packages.STEP,
@@ -37,22 +40,59 @@ STEPS: tuple[Step, ...] = (
     thunderbird.STEP,
     autoconfig.STEP,
 )
-# What the book has a person do, and what is graded.
-BOOK: tuple[Step, ...] = tuple(step for step in STEPS if not step.extra)
 
 
-def in_book_order(reports: Iterable[StepReport]) -> tuple[StepReport, ...]:
+def steps_of(lab: Lab) -> tuple[Step, ...]:
+    """The steps of the lab's edition in the book's order, then labctl's own.
+
+    Their sections are the edition's. A step requires only what is part of the edition.
+
+    Raises:
+        WrongUsage: The edition names a step that labctl does not have.
+    """
+    known = {step.name: step for step in STEPS}
+    titles = {section.step: str(section.title) for section in lab.edition.sections}
+    if unknown := [name for name in titles if name not in known]:
+        raise WrongUsage(
+            _("wrong edition {edition}", edition=lab.edition.edition),
+            cause="sections: " + _("there is no step {name}", name=repr(unknown[0])),
+            hint=_("steps: {names}", names=", ".join(known)),
+        )
+    own = [step for step in STEPS if step.extra]
+    chosen = [*(known[name] for name in titles if not known[name].extra), *own]
+    names = {step.name for step in chosen}
+    return tuple(
+        replace(
+            step,
+            section=titles.get(step.name, step.section),
+            requires=tuple(name for name in step.requires if name in names),
+        )
+        for step in chosen
+    )
+
+
+def book_steps(lab: Lab) -> tuple[Step, ...]:
+    """The steps that the book asks a person for. These are graded."""
+    return tuple(step for step in steps_of(lab) if not step.extra)
+
+
+def in_book_order(reports: Iterable[StepReport], lab: Lab) -> tuple[StepReport, ...]:
     """The reports by section; those of one section stay in the order they came in."""
-    order = {step.name: number for number, step in enumerate(STEPS)}
+    order = {step.name: number for number, step in enumerate(steps_of(lab))}
     return tuple(sorted(reports, key=lambda report: order[report.step]))
 
 
-def find_step(name: str) -> Step:
-    """The step of that name; raises WrongUsage with the names there are."""
-    for step in STEPS:
+def find_step(name: str, lab: Lab) -> Step:
+    """The step of that name in the lab's edition.
+
+    Raises:
+        WrongUsage: The edition has no such step; the hint has the names there are.
+    """
+    steps = steps_of(lab)
+    for step in steps:
         if step.name == name:
             return step
     raise WrongUsage(
         _("there is no step {name}", name=repr(name)),
-        hint=_("steps: {names}", names=", ".join(step.name for step in STEPS)),
+        hint=_("steps: {names}", names=", ".join(step.name for step in steps)),
     )

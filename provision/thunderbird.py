@@ -10,7 +10,7 @@ from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from labctl.scripts import Script
 from provision.facts import ask
-from provision.step import Scene, Step, Target
+from provision.step import Scene, Step, Target, packages_of
 
 _NAME = "thunderbird"
 _PROGRAMS = ("thunderbird", "xauth")
@@ -24,7 +24,7 @@ def wanted(scene: Scene) -> bool:
 
 def apply(target: Target) -> list[Change]:
     """Install Thunderbird, xauth and a Japanese font. The reader sets up the account."""
-    return target.family.packages.install(target, target.lab.edition.packages.thunderbird)
+    return target.family.packages.install(target, packages_of(target).thunderbird)
 
 
 def check(target: Target) -> list[Finding]:

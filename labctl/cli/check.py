@@ -54,15 +54,15 @@ def check(
     from labctl.render.check import print_checks, print_grades, watching
     from labctl.render.live import Live
     from labctl.session import open_session
-    from provision.steps import STEPS
+    from provision.steps import steps_of
 
     ensure_apart(("--watch", watch), ("--json", as_json))
     ensure_apart(("--list", show_list), ("--watch", watch), ("--junit", junit))
-    steps = chosen_steps(step or [])
     session = open_session(name)
+    steps = chosen_steps(step or [], session.lab)
     hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.hosts]
     if show_list:
-        print_checks(steps if step else STEPS, as_json=as_json)
+        print_checks(steps if step else steps_of(session.lab), as_json=as_json)
         return
     session.ensure_up()
     with session.targets(hosts) as targets:

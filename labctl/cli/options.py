@@ -40,10 +40,18 @@ def _providers(incomplete: str) -> list[str]:
     return [name for name in provider_names() if name.startswith(incomplete)]
 
 
-def complete_steps(incomplete: str) -> list[str]:
+def complete_steps(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes a step of the edition that the named lab has."""
     from labctl.engine import stop_names
+    from labctl.errors import LabError
+    from labctl.session import open_lab
 
-    return [name for name in stop_names() if name.startswith(incomplete)]
+    try:
+        lab = open_lab(context.params.get("name") or DEFAULT_NAME, context.params.get("lab")).lab
+        names = stop_names(lab)
+    except LabError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:

@@ -34,8 +34,8 @@ def up(
 
     if checkpoints not in ("default", "every"):
         raise WrongUsage(_("--checkpoints takes default or every"))
-    steps_until(until)
     session = open_session(name, lab, provider)
+    steps_until(until, session.lab)
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         if not as_json:
             live.note(

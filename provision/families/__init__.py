@@ -5,10 +5,12 @@ To add a family, write a module beside this one and name it here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from labctl.edition import Edition
 from labctl.errors import WrongState
 from labctl.hint import Hint
 from labctl.i18n import _
@@ -49,3 +51,16 @@ def family_of(system: System) -> Family:
     module, _colon, name = _FAMILIES[max(older, key=lambda each: each.release)].partition(":")
     family: Family = getattr(import_module(module), name)
     return family
+
+
+def family_for(system: System, edition: Edition) -> Family:
+    """The family of a system with the file names and tools of an edition of the book.
+
+    Raises:
+        WrongState: labctl does not know the system.
+    """
+    family = family_of(system)
+    names = edition.bind
+    return replace(
+        family, bind=replace(family.bind, zones_name=names.zones, zone_name=names.zone_file)
+    )

@@ -75,12 +75,15 @@ class Firewall(Protocol):
 class Bind:
     """Where BIND has its files, and how it runs.
 
-    `includes` are files of the package that named.conf includes after the options and the
+    `zones_name` and `zone_name` are the edition's names for the file that names the lab's zones
+    and for a zone file. `includes` are files of the package that named.conf includes after the options and the
     lab's zones. `empty_zones` is the file with the reverse zones of private networks; it is ""
     if BIND's own empty zones do that. `pid_file` is written when named starts.
     """
 
     folder: str = "/etc/bind"
+    zones_name: str = "named.conf.local"
+    zone_name: str = "db.{domain}"
     includes: tuple[str, ...] = ()
     empty_zones: str = ""
     cache: str = "/var/cache/bind"
@@ -99,10 +102,10 @@ class Bind:
     @property
     def zones(self) -> str:
         """The file that names the lab's zones."""
-        return f"{self.folder}/named.conf.local"
+        return f"{self.folder}/{self.zones_name}"
 
     def zone_file(self, domain: str) -> str:
-        return f"{self.folder}/db.{domain}"
+        return f"{self.folder}/{self.zone_name.format(domain=domain)}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ cf=$1 unit=$2 running_unit=$3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
 {
   postconf -o inet_interfaces= myhostname mydomain mydestination smtpd_sasl_auth_enable \
-    smtpd_recipient_restrictions 2>/dev/null || :
+    smtpd_recipient_restrictions mynetworks 2>/dev/null || :
 } | sed 's/ = */\t/'
 interfaces() {
   postconf -h inet_interfaces || sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"

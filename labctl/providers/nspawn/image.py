@@ -40,6 +40,8 @@ _OS_PACKAGES = (
 )
 # Raised whenever the recipe below changes in a way its inputs do not show.
 _RECIPE = 5
+# The hosts are Debian, whatever the edition's book installs.
+_FAMILY = "debian"
 _NEEDED_BYTES = 2 * 1024**3
 # So many of apt's errors are told; the log has all.
 _TOLD = 6
@@ -112,7 +114,7 @@ class Image:
 
     def layers(self, sets: Iterable[PackageSet]) -> tuple[Layer, ...]:
         """The layers below a host that has these package sets, from the bottom up."""
-        packages = self._edition.packages.sets
+        packages = self._edition.packages_for(_FAMILY).sets
         found = [Layer("os", _digest(self._os_inputs()))]
         for title in sets:
             key = _digest([found[-1].key, packages[title], _PRESEED, _WITHOUT_MAIN_CF])
@@ -294,7 +296,7 @@ class Image:
         upper.chmod(0o755)
         users.give(upper)
         mount_overlay(root, [self.path(each.name) for each in reversed(below)], upper, work / "w")
-        packages = self._edition.packages.sets[layer.title]
+        packages = self._edition.packages_for(_FAMILY).sets[layer.title]
         script = (
             'printf "%s" "$1" | debconf-set-selections; after=$2; shift 2; '
             'apt-get "$@"; exec sh -euc "$after"'
