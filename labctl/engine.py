@@ -49,6 +49,7 @@ class UpResult:
     def changed(self) -> bool:
         return self.made or self.started or any(report.changes for report in self.reports)
 
+
 @dataclass(frozen=True)
 class Segment:
     """Consecutive steps after which a checkpoint may be saved. `is_last` ends the run."""

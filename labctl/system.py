@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-
 _FAMILIES = {
     "debian": "debian",
     "ubuntu": "debian",

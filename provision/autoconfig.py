@@ -22,7 +22,7 @@ _MARKER = "/run/autoconfig"
 
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
     """The web server's unit and configuration, and the page under both of its paths."""
-    servers = servers_of(scene.host)
+    servers = servers_of(scene.host, scene.lab.edition)
     return (
         render(scene, f"/etc/systemd/system/{UNIT}.service"),
         render(scene, "/etc/autoconfig/httpd.conf"),

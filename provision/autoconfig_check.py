@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from labctl.i18n import _
-from labctl.lab import Host
+from labctl.lab import Edition, Host
 from labctl.results import Finding
 from labctl.scripts import Script
 from labctl.wire import Http
@@ -40,15 +40,19 @@ class Server:
     def line(self) -> str:
         """The same as one line of text."""
         where = f"{self.hostname}:{self.port}"
-        return f"{self.type} {where} {self.socket_type} {self.authentication} {self.username}"
+        how = f"{self.socket_type} {self.authentication} {self.username}".rstrip()
+        return f"{self.type} {where} {how}"
 
 
-def servers_of(host: Host) -> tuple[Server, ...]:
+def servers_of(host: Host, edition: Edition) -> tuple[Server, ...]:
     """The chapter's servers for the host's account, the preferred one first."""
+    with_auth = edition.relay == "auth"
+    how = "password-cleartext" if with_auth else "none"
+    user = Server.username if with_auth else ""
     return (
         Server("incomingServer", "imap", host.mail_name, 143),
         Server("incomingServer", "pop3", host.mail_name, 110),
-        Server("outgoingServer", "smtp", host.mail_name, 25),
+        Server("outgoingServer", "smtp", host.mail_name, 25, authentication=how, username=user),
     )
 
 
@@ -59,7 +63,7 @@ def check(target: Target) -> list[Finding]:
         fetched = [pool.submit(_fetched, target, path) for path in PATHS]
         facts = ask(target, _CHECK, str(host.address), host.domain, UNIT)
         pages = [
-            _page(host, path, page.result()) for path, page in zip(PATHS, fetched, strict=True)
+            _page(target, path, page.result()) for path, page in zip(PATHS, fetched, strict=True)
         ]
     return [
         Finding(
@@ -84,8 +88,9 @@ def check(target: Target) -> list[Finding]:
     ]
 
 
-def _page(host: Host, path: str, page: str) -> Finding:
-    expected = [server.line for server in servers_of(host)]
+def _page(target: Target, path: str, page: str) -> Finding:
+    host = target.host
+    expected = [server.line for server in servers_of(host, target.lab.edition)]
     ok = set(expected) <= set(page.splitlines())
     return Finding(
         code=f"autoconfig.page{path}",
@@ -136,4 +141,4 @@ def _line(server: ElementTree.Element) -> str:
 
     where = f"{word('hostname')}:{word('port')}"
     how = f"{word('socketType')} {word('authentication')} {word('username')}"
-    return f"{server.get('type')} {where} {how}"
+    return f"{server.get('type')} {where} {how}".rstrip()

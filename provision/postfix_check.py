@@ -250,7 +250,9 @@ def _greeting(target: Target) -> str:
     if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
     # Without saslauthd's smtpd.conf Postfix offers other mechanisms. main.cf alone removes all.
-    return "" if mechanisms else _("it offers no AUTH")
+    if mechanisms or _relays_by_network(target):
+        return ""
+    return _("it offers no AUTH")
 
 
 def _words(value: str) -> list[str]:

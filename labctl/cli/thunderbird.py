@@ -38,7 +38,7 @@ def thunderbird(
         raise WrongUsage(
             _("nobody gets mail on {host}", host=host), hint=_("hosts: {names}", names=names)
         )
-    settings = settings_of(chosen)
+    settings = settings_of(chosen, session.lab.edition)
     if show or as_json:
         print_mail_settings(settings, as_json=as_json)
         return

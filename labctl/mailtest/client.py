@@ -154,8 +154,10 @@ class _Client:
     def _send(self, target: Target) -> tuple[list[Sending], list[Trial]]:
         me = target.host
         sendings, trials = [], []
+        with_auth = target.lab.edition.relay == "auth"
         for mechanism, recipient in zip(("PLAIN", "LOGIN"), (me, target.peer), strict=True):
-            self._progress(me.name, _("SMTP AUTH {mechanism}", mechanism=mechanism))
+            doing = _("SMTP AUTH {mechanism}", mechanism=mechanism)
+            self._progress(me.name, doing if with_auth else _("SMTP without AUTH"))
             token = f"{self._watch.run_id}.{mechanism.lower()}@{me.domain}"
             letter = Letter(
                 kind="client",
@@ -167,25 +169,31 @@ class _Client:
                 message_id=token,
             )
             begun = time.monotonic()
-            found, sending = self._submit(target, letter, mechanism)
-            what = _("SMTP AUTH {mechanism} as {user}", mechanism=mechanism, user=me.account)
-            code = f"client.auth-{mechanism.lower()}"
-            trials.append(_trial(code, me, what, expected="235", found=found, begun=begun))
+            found, sending = self._submit(target, letter, mechanism if with_auth else "")
             sendings.append(sending)
+            if with_auth:
+                what = _("SMTP AUTH {mechanism} as {user}", mechanism=mechanism, user=me.account)
+                code = f"client.auth-{mechanism.lower()}"
+                trials.append(_trial(code, me, what, expected="235", found=found, begun=begun))
         return sendings, trials
 
     def _submit(self, target: Target, letter: Letter, mechanism: str) -> tuple[str, Sending]:
-        """Send the letter. Returns the reply code to AUTH, or the error, and how far it came."""
+        """Send the letter, after AUTH if there is a mechanism.
+
+        Returns:
+            The reply code to AUTH, or the error, and how far the letter came.
+        """
         sending = Sending(letter, begun=time.monotonic())
         user = target.host.account or ""
         found = ""
         try:
             with Smtp(target.remote.endpoint, self._address(target.host)) as smtp:
                 smtp.ehlo()
-                smtp.user, smtp.password = user, target.credentials.password(user)
-                how = smtp.auth_plain if mechanism == "PLAIN" else smtp.auth_login
-                code, _reply = smtp.auth(mechanism, how)
-                found = str(code)
+                if mechanism:
+                    smtp.user, smtp.password = user, target.credentials.password(user)
+                    how = smtp.auth_plain if mechanism == "PLAIN" else smtp.auth_login
+                    code, _reply = smtp.auth(mechanism, how)
+                    found = str(code)
                 smtp.send_message(compose(letter))
         except ERRORS as error:
             return found or said(error), replace(sending, words=said(error))

@@ -27,10 +27,14 @@ from labctl.results import MailTestResult, Trial
 from labctl.waiting import wait_until
 from provision.mailbox import boxes_kept, find_messages
 from provision.step import Target
+from provision.stranger import ask_to_relay
 
 # A domain that nobody has (RFC 6761).
 _FOREIGN = "somebody@elsewhere.invalid"
 _NOBODY = "labctl-nobody"
+# By default Postfix defers strangers (454); it may be set up to refuse them (554).
+_REFUSED = "454 / 554"
+_Case = tuple[str, str, str, Callable[[smtplib.SMTP], tuple[int, bytes]]]
 _CODE = re.compile(r"\b([45]\d\d) [45]\.\d+\.\d+")
 # Seconds that a message may wait for a name server that is off too, and for the host's return.
 _OFF = 60.0
@@ -74,20 +78,8 @@ def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
     host = target.host
     password = target.credentials.password(user_of(target))
     wrong = password[:-1] + ("x" if password[-1] != "x" else "y")
-    cases: list[tuple[str, str, str, Callable[[smtplib.SMTP], tuple[int, bytes]]]] = [
-        (
-            "relay-without-auth",
-            _("mail for a foreign domain, without SMTP AUTH"),
-            # By default Postfix defers strangers (454); it may be set up to refuse them (554).
-            "454 / 554",
-            lambda smtp: _recipient(smtp, host, _FOREIGN),
-        ),
-        (
-            "wrong-password",
-            _("SMTP AUTH with a wrong password"),
-            "535",
-            lambda smtp: _login(smtp, host, wrong),
-        ),
+    cases: list[_Case] = [
+        *(_by_network(target) if target.lab.edition.relay == "network" else _by_auth(host, wrong)),
         (
             "unknown-mailbox",
             _("mail for an account that does not exist"),
@@ -110,6 +102,49 @@ def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
         seconds = time.monotonic() - begun
         trials.append(Trial(f"negative.{code}", host.name, what, ok, expected, found, seconds))
     return trials
+
+
+def _by_auth(host: Host, wrong: str) -> list[_Case]:
+    """Only who authenticates may relay."""
+    return [
+        (
+            "relay-without-auth",
+            _("mail for a foreign domain, without SMTP AUTH"),
+            _REFUSED,
+            lambda smtp: _recipient(smtp, host, _FOREIGN),
+        ),
+        (
+            "wrong-password",
+            _("SMTP AUTH with a wrong password"),
+            "535",
+            lambda smtp: _login(smtp, host, wrong),
+        ),
+    ]
+
+
+def _by_network(target: Target) -> list[_Case]:
+    """Whoever is in the hosts' network may relay, and nobody else."""
+    host, peer = target.host, target.peer
+    return [
+        (
+            "relay-from-network",
+            _("mail for the other domain, from the hosts' network"),
+            "250",
+            lambda smtp: _recipient(smtp, host, peer.mailbox),
+        ),
+        (
+            "relay-from-outside",
+            _("mail for the other domain, from outside the hosts' network"),
+            _REFUSED,
+            lambda _smtp: _asked_outside(target),
+        ),
+    ]
+
+
+def _asked_outside(target: Target) -> tuple[int, bytes]:
+    answer = ask_to_relay(target, target.peer.mailbox)
+    code, _space, text = (answer.reply or answer.last).partition(" ")
+    return (int(code) if code.isdigit() else 0), text.encode()
 
 
 def _reply(target: Target, ask: Callable[[smtplib.SMTP], tuple[int, bytes]]) -> str:

@@ -19,9 +19,11 @@ from labctl.thunderbird.settings import MailSettings
 
 Preference = str | int | bool
 
-# Thunderbird's numbers for "no encryption" (nsMsgSocketType) and "normal password".
+# Thunderbird's numbers for "no encryption" (nsMsgSocketType), and for "normal password" and
+# "no authentication" (nsMsgAuthMethod).
 _PLAIN_SOCKET = 0
 _NORMAL_PASSWORD = 3
+_NO_AUTH = 1
 
 # Settings against questions, updates, reports and advertisements at the first start.
 _QUIET: Mapping[str, Preference] = {
@@ -75,7 +77,7 @@ def preferences(settings: MailSettings, address: IPv4Address) -> dict[str, Prefe
         f"{smtp}.hostname": settings.smtp_server,
         f"{smtp}.port": settings.smtp_port,
         f"{smtp}.username": settings.user,
-        f"{smtp}.authMethod": _NORMAL_PASSWORD,
+        f"{smtp}.authMethod": _NORMAL_PASSWORD if settings.smtp_auth else _NO_AUTH,
         f"{smtp}.try_ssl": _PLAIN_SOCKET,
     }
 

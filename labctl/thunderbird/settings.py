@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.i18n import _
-from labctl.lab import Host
+from labctl.lab import Edition, Host
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class MailSettings:
     imap_port: int
     smtp_server: str
     smtp_port: int
+    smtp_auth: bool
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """Titles and values in the order of Thunderbird's form."""
@@ -34,12 +35,17 @@ class MailSettings:
             (_("outgoing server"), f"SMTP {self.smtp_server}"),
             (_("port"), str(self.smtp_port)),
             (_("connection security"), none),
-            (_("authentication"), normal),
-            (_("user name"), self.user),
+            (_("authentication"), normal if self.smtp_auth else _("no authentication")),
+            *([(_("user name"), self.user)] if self.smtp_auth else []),
         )
 
 
-def settings_of(host: Host) -> MailSettings:
-    """The settings of the host's account."""
-    user = host.account or ""
-    return MailSettings(user, host.mailbox, user, host.mail_name, 143, host.mail_name, 25)
+def settings_of(host: Host, edition: Edition) -> MailSettings:
+    """The settings of the host's account.
+
+    In an edition without SMTP AUTH the server relays because the client is in its network. There
+    Thunderbird must not authenticate: the server does not offer it.
+    """
+    user, server = host.account or "", host.mail_name
+    with_auth = edition.relay == "auth"
+    return MailSettings(user, host.mailbox, user, server, 143, server, 25, with_auth)

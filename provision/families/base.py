@@ -76,9 +76,9 @@ class Bind:
     """Where BIND has its files, and how it runs.
 
     `zones_name` and `zone_name` are the edition's names for the file that names the lab's zones
-    and for a zone file. `includes` are files of the package that named.conf includes after the options and the
-    lab's zones. `empty_zones` is the file with the reverse zones of private networks; it is ""
-    if BIND's own empty zones do that. `pid_file` is written when named starts.
+    and for a zone file. `includes` are files of the package that named.conf includes after the
+    options and the lab's zones. `empty_zones` is the file with the reverse zones of private
+    networks; it is "" if BIND's own empty zones do that. `pid_file` is written when named starts.
     """
 
     folder: str = "/etc/bind"

@@ -34,7 +34,7 @@ _MAIL_SCRIPT = Path(__file__).parent / "mail" / "floor.sh"
 def bare_image(folder: Path) -> None:
     """Run mmdebstrap once with the packages of all image layers."""
     apt = machine_setup()
-    packages = chain.from_iterable(load_lab(NAME).edition.packages.sets.values())
+    packages = chain.from_iterable(load_lab(NAME).edition.packages_for("debian").sets.values())
     sources = folder / "bare.list"
     sources.write_text(apt.sources_list)
     argv = [

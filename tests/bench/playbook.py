@@ -59,7 +59,7 @@ class Playbook:
         shutil.rmtree(self._folder)
 
     def _hosts(self) -> object:
-        packages = load_lab(NAME).edition.packages
+        packages = load_lab(NAME).edition.packages_for("debian")
         passwords = {each["host"]: each["password"] for each in data("credentials")["accounts"]}
         each = {
             host.name: {

@@ -78,10 +78,7 @@ def memory_lab(monkeypatch: pytest.MonkeyPatch, name: str = "default") -> Memory
     monkeypatch.setattr(Opened, "world", lab.world)
     monkeypatch.setitem(registry._PROVIDERS, "fake", f"{__name__}:Opened")
     monkeypatch.setattr("labctl.remote.Remote", lab.world.connect)
-    for module in ("labctl.engine", "labctl.grading", "provision.steps"):
-        monkeypatch.setattr(f"{module}.STEPS", STEPS_IN_MEMORY)
-    book = tuple(step for step in STEPS_IN_MEMORY if not step.extra)
-    monkeypatch.setattr("labctl.grading.BOOK", book)
+    monkeypatch.setattr("provision.steps.STEPS", STEPS_IN_MEMORY)
     return lab
 
 

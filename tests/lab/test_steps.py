@@ -18,7 +18,8 @@ from labctl.drills.breakages import BREAKAGES, DNS, Breakage
 from labctl.grading import grade
 from labctl.results import Change, Outcome, StepReport
 from provision.step import Step, Target
-from provision.steps import BOOK, STEPS, find_step
+from provision.steps import STEPS, book_steps, find_step
+from tests.books import LAB
 from tests.lab.right_ways import RIGHT_WAYS, RightWay
 
 Targets = Mapping[str, Target]
@@ -32,7 +33,7 @@ def on_each(targets: Targets, work: Callable[[Target], Result]) -> dict[str, Res
         return dict(zip(targets, pool.map(work, targets.values()), strict=True))
 
 
-def graded(targets: Targets, steps: Sequence[Step] = BOOK) -> list[StepReport]:
+def graded(targets: Targets, steps: Sequence[Step] = book_steps(LAB)) -> list[StepReport]:
     found = on_each(targets, lambda target: grade(target, steps))
     return [report for reports in found.values() for report in reports]
 
@@ -110,7 +111,7 @@ def test_one_fault_gives_one_finding_and_is_mended(
     # Grade only this section. A remaining fault in another one is an unrelated failure of the next
     # case, or of the last test here.
     for host, breakage in pair.items():
-        section = find_step(breakage.code.partition(".")[0])
+        section = find_step(breakage.code.partition(".")[0], LAB)
         assert [finding for finding in section.check(targets[host]) if not finding.ok] == []
 
 

@@ -41,7 +41,7 @@ def test_the_table_says_which_commands_work_on_a_lab(name: str) -> None:
         ("labctl ssh host1 -- ls", "labctl ssh --name class-a host1 -- ls"),
         ("labctl drill list", None),
         ("labctl drill", None),
-        ("labctl steps", None),
+        ("labctl editions", None),
         ("labctl status --all", None),
         ("labctl down --name NAME", None),
         ("labctl", None),

@@ -40,6 +40,7 @@ from labctl.results import (
 )
 from labctl.status import HostStatus, LabStatus
 from provision.steps import STEPS
+from tests.books import LAB
 from tests.unit.pages import ONE_LANGUAGE, ROOT, Page, labctl_words, pages
 
 PAGES = pages()
@@ -93,7 +94,7 @@ def test_every_command_line_is_one_that_labctl_understands(page: Page) -> None:
 @each_page
 def test_steps_and_checkpoints_on_command_lines_exist(page: Page) -> None:
     for words in page.labctl_lines:
-        assert option(words, "--until") in {None, *stop_names()}, words
+        assert option(words, "--until") in {None, *stop_names(LAB)}, words
         assert option(words, "--to") in {None, *CHECKPOINTS} or "render" in words, words
 
 
@@ -197,8 +198,8 @@ def test_every_edition_is_documented_with_its_addresses(ending: str) -> None:
         for host in (*edition.hosts, edition.parent):
             assert f"{host.address}" in text and host.fqdn in text
         for package in (
-            *chain.from_iterable(edition.packages.sets.values()),
-            *edition.packages.thunderbird,
+            *chain.from_iterable(edition.packages_for("debian").sets.values()),
+            *edition.packages_for("debian").thunderbird,
         ):
             assert f"`{package}`" in text
 
@@ -207,7 +208,7 @@ def test_every_edition_is_documented_with_its_addresses(ending: str) -> None:
 def test_every_step_and_checkpoint_is_documented(ending: str) -> None:
     page = reference("checkpoints", ending)
     rows = re.findall(r"^\| `([\w-]+)` \|", page.text, re.MULTILINE)
-    assert rows[: len(step_names())] == step_names()
+    assert rows[: len(step_names(LAB))] == step_names(LAB)
     assert set(page.inline) >= CHECKPOINTS
     for step in STEPS:
         assert step.section in page.text

@@ -25,6 +25,7 @@ from labctl.results import Change, ChangeKind, HostState, StepReport
 from labctl.state import LabState, read_state, write_state
 from provision.step import Step, Target
 from provision.steps import STEPS
+from tests.books import LAB
 from tests.fakes.lab import HOSTS, STEPS_IN_MEMORY, MemoryLab, memory_lab, path_of
 
 # Thunderbird is an extra that the lab file asks for; nothing of it is in a lab without one.
@@ -181,7 +182,7 @@ def test_an_unknown_step_is_refused_with_the_names_there_are(lab: MemoryLab) -> 
     with pytest.raises(WrongUsage) as refused:
         up(lab, "nothing")
     assert "'nothing'" in refused.value.message
-    assert str(refused.value.hint) == "steps: " + ", ".join(stop_names())
+    assert str(refused.value.hint) == "steps: " + ", ".join(stop_names(LAB))
     assert lab.world.done == []
 
 
@@ -263,7 +264,7 @@ def test_a_step_that_fails_names_itself_and_its_host(
 ) -> None:
     error = CommandFailed("systemctl start postfix", 1, "no such unit\n")
     with monkeypatch.context() as patch:
-        patch.setattr("labctl.engine.STEPS", broken("postfix", "host2", error))
+        patch.setattr("provision.steps.STEPS", broken("postfix", "host2", error))
         with pytest.raises(CommandFailed) as failed:
             up(lab)
     assert failed.value.message == "postfix on host2: systemctl start postfix"
@@ -382,7 +383,7 @@ def test_the_plan_cuts_after_the_steps_that_have_a_checkpoint() -> None:
 
 
 def test_the_plan_of_a_part_ends_with_its_last_step() -> None:
-    assert cuts(plan(steps_until("postfix"))) == ["dns", "packages", "postfix"]
+    assert cuts(plan(steps_until("postfix", LAB))) == ["dns", "packages", "postfix"]
     assert plan(()) == ()
 
 
@@ -403,8 +404,8 @@ def report(*changed: Change) -> StepReport:
 
 
 def test_when_a_checkpoint_is_due() -> None:
-    [own] = plan(steps_until("dns"))
-    middle = replace(plan(steps_until("postfix"), every=True)[-1], is_last=False)
+    [own] = plan(steps_until("dns", LAB))
+    middle = replace(plan(steps_until("postfix", LAB), every=True)[-1], is_last=False)
     last = replace(middle, is_last=True)
     changed = report(A_CHANGE)
     assert own.is_due([], [report()])
@@ -416,9 +417,9 @@ def test_when_a_checkpoint_is_due() -> None:
 
 
 def test_the_names_of_steps_and_stops() -> None:
-    assert step_names() == ["os", *(step.name for step in STEPS)]
-    assert stop_names()[: len(step_names())] == step_names()
-    assert "ready" in stop_names()
-    assert steps_until(None) == STEPS
-    assert steps_until("os") == ()
-    assert steps_until("dns") == STEPS[:1]
+    assert step_names(LAB) == ["os", *(step.name for step in STEPS)]
+    assert stop_names(LAB)[: len(step_names(LAB))] == step_names(LAB)
+    assert "ready" in stop_names(LAB)
+    assert steps_until(None, LAB) == STEPS
+    assert steps_until("os", LAB) == ()
+    assert steps_until("dns", LAB) == STEPS[:1]

@@ -46,7 +46,7 @@ def target() -> Target:
 @pytest.fixture
 def graded(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, StepReport]]:
     def run(*steps: Step, chosen: tuple[str, ...] = ()) -> dict[str, StepReport]:
-        monkeypatch.setattr(module, "STEPS", steps)
+        monkeypatch.setattr(module, "steps_of", lambda _lab: steps)
         wanted = [each for each in steps if not chosen or each.name in chosen]
         return {report.step: report for report in grade(target, wanted)}
 
@@ -72,7 +72,7 @@ def test_each_section_is_told_as_it_begins_and_no_blocked_one(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = (step("a", wrong), step("b", never, "a"), step("c", right))
-    monkeypatch.setattr(module, "STEPS", steps)
+    monkeypatch.setattr(module, "steps_of", lambda _lab: steps)
     told: list[tuple[str, str]] = []
     grade(target, steps, lambda host, what: told.append((host, what)))
     assert sorted(told) == [("host1", "section a"), ("host1", "section c")]

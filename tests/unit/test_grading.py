@@ -8,7 +8,8 @@ from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.grading import Grades, chosen_steps, grade_hosts, junit_cases, wrong
 from labctl.results import Finding, Outcome, StepReport
-from provision.steps import BOOK, find_step
+from provision.steps import book_steps, find_step
+from tests.books import LAB
 from tests.fakes.lab import MemoryLab, memory_lab
 
 RIGHT = Finding("dns.named", True, "BIND runs")
@@ -43,9 +44,9 @@ def test_junit_names_the_cause_and_carries_the_hint() -> None:
 
 
 def test_steps_are_chosen_by_name_in_the_books_order() -> None:
-    assert [step.name for step in chosen_steps(["aliases", "dns"])] == ["dns", "aliases"]
+    assert [step.name for step in chosen_steps(["aliases", "dns"], LAB)] == ["dns", "aliases"]
     with pytest.raises(WrongUsage) as error:
-        chosen_steps(["nothing"])
+        chosen_steps(["nothing"], LAB)
     assert "smtp-auth" in str(error.value.hint)
 
 
@@ -62,7 +63,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> MemoryLab:
 
 def graded(lab: MemoryLab, *names: str, hosts: list[str] | None = None) -> Grades:
     with lab.session().targets(hosts) as targets:
-        steps = chosen_steps(names) if names else None
+        steps = chosen_steps(names, LAB) if names else None
         return grade_hosts(targets, steps, lab.progress)
 
 
@@ -74,7 +75,7 @@ def test_a_whole_lab_is_right_in_every_section_of_the_book(lab: MemoryLab) -> No
     grades = graded(lab)
     assert grades.ok
     assert [report.host for report in grades.reports[:2]] == ["host1", "host2"]
-    names = [step.name for step in BOOK]
+    names = [step.name for step in book_steps(LAB)]
     assert list(outcomes(grades, "host1")) == names
     assert all(0 <= report.seconds < 60 for report in grades.reports)
 
@@ -86,7 +87,7 @@ def test_one_cause_fails_one_section_and_blocks_what_needs_it(lab: MemoryLab) ->
     assert [name for name, outcome in found.items() if outcome is Outcome.FAILED] == ["packages"]
     blocked = [report for report in grades.reports if report.outcome is Outcome.BLOCKED]
     assert {report.step for report in blocked} >= {
-        step.name for step in BOOK if "packages" in step.requires
+        step.name for step in book_steps(LAB) if "packages" in step.requires
     }
     assert {report.blocked_by for report in blocked} == {"packages"}
     assert set(outcomes(grades, "host2").values()) == {Outcome.OK}
@@ -96,7 +97,7 @@ def test_one_cause_fails_one_section_and_blocks_what_needs_it(lab: MemoryLab) ->
 def test_a_finding_is_what_the_steps_check_found(lab: MemoryLab) -> None:
     lab.break_step("dns", "host2")
     [failed] = [report for report in graded(lab, "dns").reports if not report.findings[0].ok]
-    assert (failed.host, failed.section) == ("host2", find_step("dns").section)
+    assert (failed.host, failed.section) == ("host2", find_step("dns", LAB).section)
     assert [finding.code for finding in wrong(failed)] == ["dns.file"]
 
 
@@ -110,7 +111,7 @@ def test_only_what_is_chosen_is_reported(lab: MemoryLab) -> None:
 
 def test_each_section_is_told_as_its_check_begins(lab: MemoryLab) -> None:
     graded(lab, "dns", hosts=["host1"])
-    assert ("host1", find_step("dns").section) in lab.said
+    assert ("host1", find_step("dns", LAB).section) in lab.said
 
 
 def test_without_a_host_there_is_nothing_to_check(lab: MemoryLab) -> None:

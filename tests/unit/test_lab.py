@@ -68,6 +68,7 @@ def test_every_key_may_stand_in_a_lab_file(tmp_path: Path) -> None:
     provider = "nspawn"
     lang = "ja"
     dns = "peers"
+    network = "10.20.30.0/24"
     extras = ["thunderbird"]
     [passwords]
     user1 = "a:b c'$(x)"
@@ -89,7 +90,7 @@ def test_what_is_not_labctls_own_is_kept_for_the_providers(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('edition = "almalinux"', "edition: there is no edition 'almalinux'"),
+        ('edition = "fedora"', "edition: there is no edition 'fedora'"),
         ('edition = "../labctl"', "edition: "),
         ("passwords = 1", "passwords: "),
         ("[passwords]\nuser1 = 1", "passwords.user1: "),
@@ -173,14 +174,14 @@ def changed(*place: Any, to: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("edition", "said"),
     [
-        (changed("hosts", 0, "address", to="192.168.56.102"), "an address stands twice"),
+        (changed("hosts", 0, "address", to="192.168.56.102"), "two hosts have the same address"),
         (changed("hosts", 0, "address", to="10.0.0.1"), "10.0.0.1 is not in"),
-        (changed("hosts", 0, "name", to="host2"), "a host name stands twice"),
+        (changed("hosts", 0, "name", to="host2"), "two hosts have the same name"),
         (changed("hosts", 0, "account", to=None), "host1 has no account"),
         (changed("hosts", 0, "name", to="host 1; touch canary"), "lower-case letters"),
         (changed("hosts", 0, "domain", to="example1..jp"), "lower-case letters"),
         (changed("admin", to="$(touch canary)"), "lower-case letters"),
-        (changed("packages", "dns", to=["--option", "bind9"]), "packages.dns"),
+        (changed("packages", "debian", "dns", to=["--option", "bind9"]), "packages.debian.dns"),
         (changed("hosts", to=[]), "hosts"),
         (changed("providers", to=["vagrant"]), "providers"),
     ],

@@ -79,7 +79,7 @@ class Box:
 
 
 def packages(edition: Edition) -> list[str]:
-    return [*SYSTEM, *chain.from_iterable(edition.packages.sets.values())]
+    return [*SYSTEM, *chain.from_iterable(edition.packages_for("debian").sets.values())]
 
 
 def ensure_box(edition: Edition) -> Box:

@@ -1,0 +1,48 @@
+"""What a host's mail server answers to a stranger, who is outside of the lab's network.
+
+The stranger is a network namespace on the host itself, so that it exists with every provider and
+no other machine needs an address for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labctl.scripts import Script
+from provision.step import Target
+
+_STRANGER = Script("provision", "stranger.sh")
+_SECONDS = 8
+# A sender whose domain exists, so that only the relay is in question. Nothing is sent.
+_REPLIES = ("greeting", "ehlo", "mail", "rcpt")
+
+
+@dataclass(frozen=True)
+class StrangersAnswer:
+    """The server's reply to RCPT TO, or "" if the conversation did not come so far.
+
+    `last` is the last reply of all, "" if nobody answered.
+    """
+
+    reply: str
+    last: str
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the server would have relayed a message."""
+        return self.reply.startswith("2")
+
+
+def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
+    """Ask the host's mail server, as a stranger, to accept mail for another server's account.
+
+    Raises:
+        WrongState: the host does not answer over SSH.
+    """
+    host = target.host
+    done = target.remote.script(
+        _STRANGER, str(host.address), host.mailbox, recipient, str(_SECONDS), check=False
+    )
+    replies = [line for line in done.stdout.splitlines() if line]
+    found = dict(zip(_REPLIES, replies, strict=False))
+    return StrangersAnswer(found.get("rcpt", ""), replies[-1] if replies else "")
