@@ -21,7 +21,7 @@ from labctl.progress import Progress, silent
 from labctl.report.diagram import Sequence, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
 from labctl.session import Session
-from provision.step import Target
+from provision.step import Target, packages_of
 
 _BACK = 20000
 _DEVIATION = {
@@ -107,6 +107,6 @@ def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
 
 def _versions(target: Target) -> dict[str, str]:
     """The host's system, and the versions of the packages that the chapter installs."""
-    packages = target.lab.edition.packages
+    packages = packages_of(target)
     found = target.family.packages.versions(target, [*packages.dns, *packages.mail])
     return {"OS": str(target.scene.system), **found}
