@@ -94,7 +94,7 @@ def test_a_member_that_is_killed_takes_only_its_own_labs_away(
     try:
         await_offline(first, places[lost])
         begun = time.monotonic()
-        status = labctl("status", "--json", name=lost, code=None).json
+        [status] = labctl("status", "--json", name=lost, code=None).json["labs"]
         assert time.monotonic() - begun < 15
         assert {host["state"] for host in status["hosts"]} == {"broken"}
         for name in others:

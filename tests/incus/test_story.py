@@ -160,6 +160,6 @@ def test_limits_are_set_and_ids_are_apart(daemon: Daemon) -> None:
 
 
 def test_status_names_the_provider_and_the_checkpoints() -> None:
-    found = labctl("status", "--json", name=LAB).json
+    [found] = labctl("status", "--json", name=LAB).json["labs"]
     assert found["provider"] == "incus"
     assert [each["name"] for each in found["checkpoints"]][:3] == ["os", "dns", "packages"]

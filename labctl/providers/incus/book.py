@@ -54,7 +54,8 @@ class Saved(_Frozen):
 class Book(_Frozen):
     """One lab on the server.
 
-    `layers` are the image and the package sets that the hosts were made of. `restoring` is a
+    `layers` are the image and the package sets that the hosts were made of, `first_ids` the first
+    user id of each host on the server. `restoring` is a
     checkpoint that the hosts are being put back to: written first, removed when every host is.
     """
 
@@ -63,6 +64,7 @@ class Book(_Frozen):
     pool: str
     member: str = ""
     layers: tuple[str, ...] = ()
+    first_ids: dict[str, int] = {}
     net_open: bool = True
     checkpoints: tuple[Saved, ...] = ()
     restoring: Saved | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labctl.errors import CommandFailed, LabError
@@ -33,12 +34,15 @@ class Shape:
     pool: str
     bridge: str
     net_open: bool
+    # The first user id of each instance on the server, once it is known.
+    first_ids: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def config(self) -> dict[str, str]:
+    def config(self, name: str) -> dict[str, str]:
+        own = {"security.idmap.base": str(self.first_ids[name])} if name in self.first_ids else {}
         return {
             # Each instance has user ids of its own: root in one is nobody in all others.
             "security.idmap.isolated": "true",
+            **own,
             "security.guestapi": "false",
             "limits.memory": f"{self.options.memory}MiB",
             "limits.processes": str(self.options.processes),
@@ -91,7 +95,7 @@ class Instances:
                 "type": "container",
                 "profiles": [],
                 "source": {"type": "image", "alias": image},
-                "config": shape.config,
+                "config": shape.config(name),
                 "devices": shape.devices,
             }
             self._incus.send("POST", "instances", data=data, query=target, timeout=300)
@@ -114,7 +118,7 @@ class Instances:
             "type": "container",
             "profiles": [],
             "source": {"type": "image", "alias": image},
-            "config": {**closed.config, "raw.lxc": raw},
+            "config": {**closed.config(NEIGHBOUR), "raw.lxc": raw},
             "devices": closed.devices,
         }
         target = {"target": member} if member else {}
@@ -128,7 +132,7 @@ class Instances:
             kept = {k: v for k, v in found["config"].items() if k.startswith(_NOTED)}
             wanted = {
                 "architecture": found["architecture"],
-                "config": {**kept, **shape.config},
+                "config": {**kept, **shape.config(name)},
                 "devices": shape.devices,
                 "ephemeral": False,
                 "profiles": [],
@@ -138,6 +142,28 @@ class Instances:
                 self._incus.send("PUT", "instances", name, data=wanted)
 
         on_each(self.names, put)
+
+    def first_ids(self) -> dict[str, int]:
+        """The first user id of each host on the server, none of which another instance has.
+
+        Incus picks them when an instance is made or restored, and may give two the same if that
+        happens at once. So they are looked at here and then set for good.
+        """
+        found = self._incus.of("").get(
+            "instances", query={"recursion": "1", "all-projects": "true"}
+        )
+        mine: dict[str, int] = {}
+        taken = set()
+        for each in found:
+            first = int(each["config"].get("volatile.idmap.base") or 0)
+            if each["project"] == self._incus.project and each["name"] in self.names:
+                mine[each["name"]] = first
+            else:
+                taken.add(first)
+        for name, first in mine.items():
+            mine[name] = _free_range(first, taken)
+            taken.add(mine[name])
+        return mine
 
     def remove(self, names: Iterable[str]) -> None:
         """End and delete instances, whichever are there."""
@@ -295,6 +321,14 @@ class Instances:
         return found
 
 
+def _free_range(wanted: int, taken: Collection[int]) -> int:
+    """The wanted first id, or one beyond all that are taken; at random, for others look too."""
+    if wanted not in taken:
+        return wanted
+    return max(taken) + _IDS * (1 + secrets.randbelow(64))
+
+
+_IDS = 65_536
 _NOTED = ("volatile.", "image.", "user.")
 
 

@@ -127,6 +127,8 @@ class IncusProvider:
         bridge = network.create_bridge(self._incus, self._incus.project, members)
         book = Book(network=bridge, pool=self._pool(), member=member, layers=(layer,))
         self._make_instances(book, resolvers, progress)
+        book = book.model_copy(update={"first_ids": self._instances.first_ids()})
+        self._instances.put_in_shape(self._shape(book))
         write_place(self._home, place.model_copy(update={"resolvers": resolvers}))
         saved = self._saved("os", "up", book)
         self._instances.snapshot(saved.snapshot)
@@ -183,7 +185,7 @@ class IncusProvider:
         write_atomically(self._home.known_hosts, "".join(on_each(self._lab.hosts, write)))
 
     def _shape(self, book: Book) -> Shape:
-        return Shape(self.options, book.pool, book.network, book.net_open)
+        return Shape(self.options, book.pool, book.network, book.net_open, book.first_ids)
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
         book = self._settled()

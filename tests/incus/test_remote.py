@@ -1,0 +1,56 @@
+"""A client that has nothing but a token: another configuration, another way in, HTTPS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labctl.run import run
+from tests.incus.daemon import Daemon
+from tests.lab.program import labctl
+
+NAME = "far"
+
+
+@pytest.fixture
+def laptop(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, ...]]:
+    """The beginning of a command that runs in the server's network, for its address alone."""
+    daemon.incus("config", "set", "core.https_address", "127.0.0.1:8443")
+    token = daemon.incus("config", "trust", "add", "laptop", "--quiet").stdout.split()[-1]
+    conf = daemon.folder / "laptop"
+    monkeypatch.setenv("INCUS_CONF", str(conf))
+    # There is no local server on a laptop.
+    monkeypatch.setenv("INCUS_DIR", str(daemon.folder / "nowhere"))
+    within = ("nsenter", f"--target={daemon.pid}", "--net", "--")
+    run([*within, "incus", "remote", "add", "far", token], timeout=30)
+    yield within
+    labctl("destroy", "--yes", name=NAME, within=within)
+
+
+def test_a_lab_is_made_checked_and_removed_over_https(
+    daemon: Daemon, laptop: tuple[str, ...]
+) -> None:
+    lab_file: Path = daemon.folder / "far.toml"
+    lab_file.write_text('provider = "incus"\nremote = "far"\nmemory = 512\n')
+    labctl("doctor", "--provider", "incus", "--lab", str(lab_file), within=laptop)
+    labctl("up", "--lab", str(lab_file), name=NAME, within=laptop)
+    labctl("check", name=NAME, within=laptop)
+    labctl("test-mail", name=NAME, within=laptop)
+    assert labctl("ssh", "host1", "--", "uname", "-n", name=NAME, within=laptop).out == "host1\n"
+    config = daemon.query(f"/1.0/instances/host1?project=labctl-{NAME}")["config"]
+    assert config["limits.memory"] == "512MiB"
+    labctl("destroy", "--yes", name=NAME, within=laptop)
+    assert f"labctl-{NAME}" not in daemon.incus("project", "list", "-f", "csv").stdout
+
+
+def test_a_server_that_is_not_there_is_named_with_what_to_do(
+    daemon: Daemon, laptop: tuple[str, ...]
+) -> None:
+    daemon.incus("config", "set", "core.https_address", "")
+    lab_file: Path = daemon.folder / "far.toml"
+    lab_file.write_text('provider = "incus"\nremote = "far"\n')
+    refused = labctl("up", "--lab", str(lab_file), name=NAME, within=laptop, code=3)
+    assert "Incus does not answer (far)" in refused.err
+    assert "incus remote list" in refused.err
