@@ -11,6 +11,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any, Self
 
+from labctl.quote import shell_line
 from labctl.scripts import Script
 from labctl.tunnel import Tunnel
 
@@ -39,8 +40,9 @@ def tcp(neighbour: Sequence[str], address: str, port: int, timeout: float) -> so
     Raises:
         OSError: ConnectionRefusedError if nobody listens, TimeoutError if nobody answers.
     """
-    plug = _begin(neighbour, "tcp", address, port)
+    plug = _begin(neighbour, "tcp")
     try:
+        plug.sendall(f"{address} {port}\n".encode())
         plug.settimeout(timeout)
         if plug.recv(1) != _CONNECTED:
             raise ConnectionRefusedError(f"{address}:{port}")
@@ -50,9 +52,10 @@ def tcp(neighbour: Sequence[str], address: str, port: int, timeout: float) -> so
     return plug
 
 
-def _begin(neighbour: Sequence[str], protocol: str, address: str, port: int) -> Plug:
+def _begin(neighbour: Sequence[str], protocol: str) -> Plug:
+    """A command that has begun: only the time from here on is the network's own."""
     relay = Script("labctl.neighbour", "relay.bash").text
-    tunnel = Tunnel([*neighbour, "bash", "-c", relay, "bash", protocol, address, str(port)])
+    tunnel = Tunnel([*neighbour, "bash", "-c", relay, "bash", protocol])
     plug = Plug(tunnel)
     plug.settimeout(_START_SECONDS)
     try:
@@ -61,7 +64,7 @@ def _begin(neighbour: Sequence[str], protocol: str, address: str, port: int) -> 
         started = b""
     if started != _STARTED:
         plug.close()
-        raise OSError(tunnel.said or f"{address}:{port}")
+        raise OSError(tunnel.said or shell_line(neighbour))
     return plug
 
 
@@ -71,9 +74,9 @@ class UdpPlug:
     family = socket.AF_INET
 
     def __init__(self, neighbour: Sequence[str]) -> None:
-        self._neighbour = neighbour
-        self._plug: Plug | None = None
-        self._peer: tuple[str, int] = ("", 0)
+        self._plug = _begin(neighbour, "udp")
+        self._plug.setblocking(False)
+        self._peer: tuple[str, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -82,22 +85,22 @@ class UdpPlug:
         self.close()
 
     def close(self) -> None:
-        if self._plug is not None:
-            self._plug.close()
+        self._plug.close()
 
     def fileno(self) -> int:
-        return self._plug.fileno() if self._plug is not None else -1
+        return self._plug.fileno()
 
     def sendto(self, data: bytes, peer: Any) -> int:
-        """Send one datagram; each goes through a command of its own."""
-        self.close()
-        self._peer = (str(peer[0]), int(peer[1]))
-        self._plug = _begin(self._neighbour, "udp", *self._peer)
-        self._plug.setblocking(False)
+        """Send a datagram, always to the same address."""
+        there = (str(peer[0]), int(peer[1]))
+        if self._peer is None:
+            self._plug.sendall(f"{there[0]} {there[1]}\n".encode())
+            self._peer = there
+        assert there == self._peer
         return self._plug.send(data)
 
     def recvfrom(self, size: int) -> tuple[bytes, tuple[str, int]]:
-        if self._plug is None:
+        if self._peer is None:
             raise BlockingIOError
         data = self._plug.recv(size)
         if not data:

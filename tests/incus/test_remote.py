@@ -15,12 +15,13 @@ NAME = "far"
 
 
 @pytest.fixture
-def laptop(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, ...]]:
+def laptop(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[tuple[str, ...]]:
     """The beginning of a command that runs in the server's network, for its address alone."""
     daemon.incus("config", "set", "core.https_address", "127.0.0.1:8443")
     token = daemon.incus("config", "trust", "add", "laptop", "--quiet").stdout.split()[-1]
-    conf = daemon.folder / "laptop"
-    monkeypatch.setenv("INCUS_CONF", str(conf))
+    monkeypatch.setenv("INCUS_CONF", str(tmp_path))
     # There is no local server on a laptop.
     monkeypatch.setenv("INCUS_DIR", str(daemon.folder / "nowhere"))
     within = ("nsenter", f"--target={daemon.pid}", "--net", "--")

@@ -47,7 +47,7 @@ def test_a_closed_door_is_seen_from_outside_of_the_host() -> None:
         found = labctl("check", "--json", name=LAB, code=1).out
         wrong = {
             finding["code"]
-            for step in json.loads(found)["data"]
+            for step in json.loads(found)["data"]["reports"]
             for finding in step["findings"]
             if not finding["ok"]
         }
