@@ -5,6 +5,9 @@
 # make test-faults-short  every kind of fault, labctl killed 6 times: a quarter of an hour, for CI
 # make fuzz-check  random changes to a lab: does labctl check find what does not work?
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
+# make test-incus  a real Incus of the tests' own: contract, story, isolation, a client over HTTPS
+# make test-incus-short  of these, the contract and the isolation of two labs, for CI
+# make test-incus-cluster  three members of a cluster on this machine
 # make check  the fast ones: ruff, mypy, import contracts, shellcheck, licences, unit tests
 # make mutants-known   the wrong programs of tests/mutants/known.toml, each noticed by the unit tests
 # make mutants  mutants of the core by mutmut, an hour and more; goes on where it was interrupted
@@ -31,7 +34,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -90,6 +93,16 @@ test-vagrant: $(VENV)/.dev vagrant-packages
 test-vagrant-short:
 	$(MAKE) test-vagrant PYTEST_OPTIONS=--ignore=tests/vagrant/test_main_job.py
 
+# Real hosts as above, on an Incus that the tests start in namespaces of their own.
+test-incus: $(VENV)/.dev packages incus-packages
+	$(SUDO) $(BIN)/pytest tests/incus --ignore=tests/incus/test_cluster.py $(PYTEST_OPTIONS)
+
+test-incus-short: $(VENV)/.dev packages incus-packages
+	$(SUDO) $(BIN)/pytest tests/incus/test_contract.py tests/incus/test_isolation.py $(PYTEST_OPTIONS)
+
+test-incus-cluster: $(VENV)/.dev packages incus-packages
+	$(SUDO) $(BIN)/pytest tests/incus/test_cluster.py $(PYTEST_OPTIONS)
+
 # Half an hour and more. PYTEST_OPTIONS="--seed N", as a run says at its beginning, repeats
 # the moments of its kills, "--kills N" is how many over up, reset and destroy.
 test-faults: $(VENV)/.dev packages
@@ -127,6 +140,9 @@ packages:
 
 test-packages:
 	$(call install,$(TEST_PACKAGES))
+
+incus-packages:
+	$(SUDO) sh tests/incus/scripts/install.sh
 
 vagrant-packages:
 	$(call install,$(VAGRANT_PACKAGES))
