@@ -21,7 +21,7 @@ def thunderbird(
     as_json: AsJson = False,
 ) -> None:
     from labctl import dial
-    from labctl.errors import LabError, WrongUsage
+    from labctl.errors import LabError, MachineLacks, WrongUsage
     from labctl.hint import commands
     from labctl.render.mail import print_mail_settings
     from labctl.render.screen import console_err, print_hint
@@ -43,13 +43,19 @@ def thunderbird(
         print_mail_settings(settings, as_json=as_json)
         return
     session.ensure_up()
+    endpoint = session.provider.endpoints()[chosen.name]
+    if endpoint.neighbour:
+        raise MachineLacks(
+            _("Thunderbird on this machine cannot reach the hosts of the lab"),
+            cause=_("the network of the lab is on another machine"),
+            hint=commands("labctl thunderbird --print"),
+        )
     program = find_thunderbird()
     folder = session.home.state / "thunderbird" / chosen.name
     password = session.credentials.password(chosen.account)
     if not write_profile(folder, settings, chosen.address, password):
         asks = commands("labctl credentials", text=_("Thunderbird will ask for the password"))
         print_hint(console_err(), _("hint"), asks, name)
-    endpoint = session.provider.endpoints()[chosen.name]
     argv = [program, "--no-remote", "--profile", str(folder)]
     code = interactive(dial.inside(endpoint.netns, argv))
     if code != 0:

@@ -40,6 +40,11 @@ def send_and_watch(
     """
     watch = Watch(targets, new_run_id())
     sender, receiver = watch.targets.values()
+    if receiver.remote.endpoint.neighbour:
+        raise MachineLacks(
+            _("the network of the lab is not on this machine, so it cannot be captured"),
+            hint=commands("labctl trace last"),
+        )
     letter = first_letters([sender.host, receiver.host], watch.run_id)[0]
     # Of a kind that nobody answers.
     letter = replace(letter, kind="watched")

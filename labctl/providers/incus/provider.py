@@ -388,7 +388,7 @@ class IncusProvider:
         book = self._book_or_none()
         if book is None:
             return ()
-        sizes = self._instances.sizes() if measured else {}
+        sizes = self._sizes() if measured else {}
         return tuple(
             CheckpointInfo(
                 name=saved.name,
@@ -398,6 +398,13 @@ class IncusProvider:
             )
             for saved in book.checkpoints
         )
+
+    def _sizes(self) -> Mapping[str, int]:
+        """Empty if the member with the hosts does not answer: the list is known without it."""
+        try:
+            return self._instances.sizes()
+        except LabError:
+            return {}
 
     def drop(self, checkpoint: str) -> None:
         book = self._settled().without_checkpoint(checkpoint)
