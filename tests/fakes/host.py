@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -56,7 +56,7 @@ class FakeHost:
     name: str
     running: bool = True
     frozen: bool = False
-    files: dict[str, ManagedFile] = field(default_factory=dict)
+    files: MutableMapping[str, ManagedFile] = field(default_factory=dict)
     ran: list[Ran] = field(default_factory=list)
     listening: dict[int, Callable[[socket.socket], None]] = field(default_factory=dict)
     tick: Callable[[str], None] = lambda _what: None

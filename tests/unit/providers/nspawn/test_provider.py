@@ -1,0 +1,291 @@
+"""NspawnProvider over containers in memory: the contract, and what is its own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from labctl.errors import LabError, WrongState
+from labctl.home import lab_home
+from labctl.lab import load_lab
+from labctl.providers.nspawn import NspawnProvider
+from labctl.providers.nspawn.store import Book, LayerStore
+from labctl.results import HostState
+from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
+from tests.fakes.nspawn import Kernel, nspawn_in_memory
+
+HOME = partial(lab_home, "default")
+
+
+def open_provider() -> NspawnProvider:
+    return NspawnProvider(load_lab("default"), HOME())
+
+
+def book() -> Book:
+    found = LayerStore(HOME().state).read()
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    return nspawn_in_memory(monkeypatch)
+
+
+@pytest.fixture
+def up(kernel: Kernel) -> Kernel:
+    """Two hosts that run."""
+    open_provider().create()
+    open_provider().start()
+    kernel.calls.clear()
+    return kernel
+
+
+class TestNspawnProvider(ProviderContract):
+    @pytest.fixture
+    def bench(self, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> Bench:
+        def killed(*_args: object) -> None:
+            raise KeyboardInterrupt
+
+        def half_build() -> None:
+            with monkeypatch.context() as patch:
+                patch.setattr(LayerStore, "write", killed)
+                with pytest.raises(KeyboardInterrupt):
+                    open_provider().create()
+
+        return Bench(open_provider, kernel.connect, half_build)
+
+
+def test_a_new_lab_pins_a_key_for_each_address(kernel: Kernel) -> None:
+    open_provider().create()
+    lines = HOME().known_hosts.read_text().splitlines()
+    assert lines == ["192.168.56.101 ssh-ed25519 AAAA", "192.168.56.102 ssh-ed25519 AAAA"]
+    login = HOME().key_file.with_suffix(".pub").read_text()
+    [identity] = book().base.layers
+    for host in HOSTS:
+        assert (LayerStore(HOME().state).upper(identity, host) / "login").read_text() == login
+    assert kernel.built == ["os-1"]
+    assert book().base.image == ("os-1",)
+
+
+def test_endpoints_are_of_root_at_the_labs_addresses(up: Kernel) -> None:
+    endpoint = open_provider().endpoints()["host2"]
+    assert (endpoint.address, endpoint.port, endpoint.user) == ("192.168.56.102", 22, "root")
+    assert (endpoint.key, endpoint.known_hosts) == (HOME().key_file, HOME().known_hosts)
+
+
+def test_a_boot_claims_the_addresses_first_and_waits_in_the_end(kernel: Kernel) -> None:
+    open_provider().create()
+    open_provider().start()
+    first, last = kernel.calls[2:], kernel.calls[-2:]
+    assert kernel.calls[:2] == ["kill host1", "kill host2"]
+    assert first[:4] == ["image os-1", "take", "claim", "network"]
+    assert first[4:8] == ["mount host1", "start host1", "mount host2", "start host2"]
+    assert sorted(last) == ["wait host1", "wait host2"]
+
+
+def test_only_the_host_that_stopped_is_booted_and_the_other_is_asked(up: Kernel) -> None:
+    open_provider().cut_power(["host2"])
+    up.calls.clear()
+    assert open_provider().start()
+    assert "start host1" not in up.calls
+    assert "kill host1" not in up.calls
+    assert {"ask host1", "start host2"} <= set(up.calls)
+    assert "ask host2" not in up.calls
+
+
+def test_hosts_that_run_are_asked_and_the_network_put_right(up: Kernel) -> None:
+    assert not open_provider().start()
+    assert sorted(up.calls) == ["ask host1", "ask host2", "network"]
+
+
+def test_a_host_whose_root_is_gone_is_broken_and_booted_again(up: Kernel) -> None:
+    del up.mounts["host1"]
+    assert open_provider().status()["host1"] is HostState.BROKEN
+    assert open_provider().start()
+    assert open_provider().status()["host1"] is HostState.RUNNING
+
+
+def test_hosts_that_a_killed_labctl_left_frozen_go_on(up: Kernel) -> None:
+    up.frozen.update(HOSTS)
+    open_provider().start()
+    assert up.frozen == set()
+
+
+def test_a_missing_layer_is_named(up: Kernel) -> None:
+    open_provider().halt()
+    folder = HOME().cache / "images" / "os-1"
+    folder.rmdir()
+    with pytest.raises(WrongState) as refused:
+        open_provider().start()
+    assert "a layer of host1 is missing" in refused.value.message
+    assert refused.value.cause == str(folder)
+
+
+def test_a_host_is_mounted_on_its_layers_newest_first(up: Kernel) -> None:
+    open_provider().save("ready")
+    open_provider().restore("ready")
+    store, kept = LayerStore(HOME().state), book()
+    identity, saved = kept.base.layers
+    assert up.mounts["host1"] == (
+        store.upper(kept.top, "host1"),
+        store.upper(saved, "host1"),
+        store.upper(identity, "host1"),
+        HOME().cache / "images" / "os-1",
+    )
+
+
+# -- packages -------------------------------------------------------------------------------
+
+
+def test_package_sets_come_as_image_layers_below_the_hosts_own(up: Kernel) -> None:
+    assert open_provider().preinstall("dns") is True
+    assert up.running == set()
+    assert book().base.image == ("os-1", "dns-1")
+    open_provider().start()
+    assert open_provider().preinstall("mail") is True
+    assert book().base.image == ("os-1", "dns-1", "mail-1")
+    assert up.built == ["os-1", "dns-1", "mail-1"]
+
+
+def test_package_sets_that_are_there_change_nothing(up: Kernel) -> None:
+    open_provider().preinstall("mail")
+    open_provider().start()
+    assert open_provider().preinstall("mail") is False
+    assert open_provider().preinstall("dns") is False
+    assert up.running == set(HOSTS)
+
+
+@pytest.mark.parametrize("name", ["var/lib/dpkg/status", "etc/passwd", "etc/group"])
+def test_a_host_that_changed_what_a_set_brings_gets_it_by_apt(up: Kernel, name: str) -> None:
+    file = LayerStore(HOME().state).upper(book().top, "host2") / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    assert open_provider().preinstall("dns") is False
+    assert book().base.image == ("os-1",)
+
+
+# -- checkpoints ----------------------------------------------------------------------------
+
+
+def test_running_hosts_are_held_still_while_they_are_copied(up: Kernel) -> None:
+    open_provider().save("ready")
+    assert up.calls == ["freeze host1", "freeze host2"]
+    assert up.frozen == set()
+
+
+def test_stopped_hosts_are_copied_as_they_are(up: Kernel) -> None:
+    open_provider().halt()
+    up.calls.clear()
+    open_provider().save("ready")
+    assert up.calls == []
+
+
+def test_a_host_that_cannot_be_held_still_leaves_no_checkpoint(up: Kernel) -> None:
+    up.fails["freeze host2"] = LabError("busy")
+    with pytest.raises(LabError, match="busy"):
+        open_provider().save("ready")
+    assert up.frozen == set()
+    assert book().find("ready") is None
+
+
+def test_a_restore_pulls_the_plugs_and_looks_at_the_layers_meanwhile(up: Kernel) -> None:
+    open_provider().restore("os")
+    ended = up.calls.index("take")
+    assert {"look os-1", "kill host1", "kill host2"} <= set(up.calls[:ended])
+
+
+def test_a_checkpoint_keeps_the_labs_fingerprint_and_its_size_is_measured(up: Kernel) -> None:
+    top = LayerStore(HOME().state).upper(book().top, "host1")
+    (top / "file").write_bytes(b"x" * 100_000)
+    open_provider().save("ready")
+    saved = book().find("ready")
+    assert saved is not None
+    assert saved.fingerprint == load_lab("default").fingerprint
+    [_os, measured] = open_provider().checkpoints(measured=True)
+    assert measured.size >= 100_000
+    assert [info.size for info in open_provider().checkpoints()] == [0, 0]
+
+
+# -- the network ----------------------------------------------------------------------------
+
+
+def test_the_way_out_is_open_at_first_and_shut_while_hosts_run(up: Kernel) -> None:
+    assert up.filters[-1] is not None
+    open_provider().set_net(False)
+    assert up.filters[-1] is None
+    assert open_provider().start() is False
+    assert up.filters[-1] is None
+    open_provider().set_net(True)
+    assert up.filters[-1] is not None
+
+
+def test_the_way_out_of_a_stopped_lab_is_set_at_the_next_start(up: Kernel) -> None:
+    open_provider().halt()
+    up.filters.clear()
+    open_provider().set_net(False)
+    assert up.filters == []
+    open_provider().start()
+    assert up.filters == [None]
+
+
+def test_the_machines_own_forwarding_is_put_back(up: Kernel) -> None:
+    assert up.forwarding == {"eth0": "1"}
+    # Another start keeps what was there before the lab.
+    open_provider().start()
+    open_provider().halt()
+    assert up.forwarding == {"eth0": "0"}
+    open_provider().start()
+    open_provider().destroy()
+    assert up.forwarding == {"eth0": "0"}
+
+
+# -- stopping -------------------------------------------------------------------------------
+
+
+def test_halt_shuts_the_hosts_down_before_their_network(up: Kernel) -> None:
+    open_provider().halt()
+    assert up.calls[-1] == "no network"
+    assert {"halt host1", "halt host2"} <= set(up.calls)
+
+
+def test_only_the_named_host_loses_its_power(up: Kernel) -> None:
+    open_provider().cut_power(["host2"])
+    assert up.calls == ["kill host2"]
+
+
+def test_destroy_finds_hosts_that_the_lab_file_does_not_name(up: Kernel) -> None:
+    up.lost.add("host0")
+    up.running.add("host0")
+    open_provider().destroy()
+    assert up.running == set()
+    assert "sweep" in up.calls
+    assert not HOME().state.exists()
+
+
+def test_an_error_of_one_host_is_raised_when_all_are_done(up: Kernel) -> None:
+    up.fails["halt host1"] = LabError("stuck")
+    with pytest.raises(LabError, match="stuck"):
+        open_provider().halt()
+    assert "halt host2" in up.calls
+
+
+def test_progress_names_what_is_done_on_each_host(kernel: Kernel) -> None:
+    said: list[tuple[str, str]] = []
+    open_provider().create()
+    open_provider().start(lambda host, what: said.append((host, what)))
+    open_provider().restore("os", lambda host, what: said.append((host, what)))
+    open_provider().preinstall("dns", lambda host, what: said.append((host, what)))
+    open_provider().halt(lambda host, what: said.append((host, what)))
+    for host in HOSTS:
+        words = ["booting", "going back to os", "booting", "stopping"]
+        assert [what for where, what in said if where == host] == words
+    assert ("", "adding the packages of dns") in said
+
+
+def test_the_folders_are_those_of_images_and_layers() -> None:
+    assert dict(open_provider().folders()) == {
+        "images": HOME().cache / "images",
+        "layers": HOME().state / "layers",
+    }
