@@ -1,0 +1,97 @@
+"""A check that opens the mailbox: the box is kept before, put back after, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from labctl.errors import LabError, WrongState
+from labctl.grading import grade, grade_hosts
+from labctl.results import Finding
+from provision.step import Step, Target
+from provision.steps import find_step
+from tests.fakes.host import FakeHost
+from tests.fakes.target import fake_target
+
+seen: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen() -> None:
+    seen.clear()
+
+
+def note(target: Target) -> Sequence[Finding]:
+    """A check that notes the mark of the message that it may send."""
+    seen.append(target.letter)
+    return [Finding("mailbox.letter", True, "the letter")]
+
+
+def fails(_target: Target) -> Sequence[Finding]:
+    raise LabError("the check failed")
+
+
+OPENS = replace(find_step("mail-command"), check=note, requires=(), opens_mailbox=True)
+
+
+def host(locked: str = "") -> FakeHost:
+    found = FakeHost("host1")
+    found.says("mailbox-keep.sh", stdout="/tmp/kept\n")
+    found.says("mailbox-put-back.sh", stdout=locked)
+    return found
+
+
+def test_the_box_is_kept_and_put_back_without_the_checks_message() -> None:
+    box = host()
+    [report] = grade(fake_target(box), [OPENS])
+    assert report.findings[0].ok
+    keep, put_back = box.ran
+    assert keep.words == ("mailbox-keep.sh", "user1")
+    assert put_back.words[:3] == ("mailbox-put-back.sh", "user1", "/tmp/kept")
+    assert seen == [put_back.words[3]]
+    assert seen[0].startswith("labctl.")
+
+
+def test_by_default_a_message_is_sent_and_without_leave_none_is() -> None:
+    box = host()
+    grade_hosts({"host1": fake_target(box)}, [OPENS])
+    assert seen[-1]
+    grade_hosts({"host1": fake_target(box)}, [OPENS], sends=False)
+    assert seen[-1] == ""
+    assert box.ran[-1].words[3]
+
+
+def test_each_run_has_a_mark_of_its_own() -> None:
+    for _time in range(2):
+        grade(fake_target(host()), [OPENS])
+    assert len(set(seen)) == 2
+
+
+def test_a_check_that_fails_leaves_the_box_put_back() -> None:
+    box = host()
+    with pytest.raises(LabError, match="the check failed"):
+        grade(fake_target(box), [replace(OPENS, check=fails)])
+    assert box.ran[-1].words[0] == "mailbox-put-back.sh"
+
+
+def test_a_box_that_stays_locked_is_told() -> None:
+    with pytest.raises(WrongState, match="/var/mail/user1 is locked"):
+        grade(fake_target(host("/var/mail/user1\n")), [OPENS])
+
+
+def test_no_box_is_touched_if_no_chosen_step_opens_it() -> None:
+    box = host()
+    grade(fake_target(box), [replace(OPENS, opens_mailbox=False)])
+    assert box.ran == []
+    assert seen == [""]
+
+
+def test_progress_and_report_name_the_section() -> None:
+    said: list[tuple[str, str]] = []
+    step: Step = replace(OPENS, opens_mailbox=False)
+    [report] = grade(fake_target(host()), [step], lambda where, what: said.append((where, what)))
+    assert said == [("host1", step.section)]
+    assert (report.step, report.section, report.host) == (step.name, step.section, "host1")
+    assert 0 <= report.seconds < 60
