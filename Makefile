@@ -71,11 +71,10 @@ build/audit/bin/pip-audit:
 # The packages first: some unit tests ask nft itself.
 test: test-packages check test-lab
 
-# Real hosts, a browser and Thunderbird, on a machine that may be busy for a moment: what failed
-# is tried once more. Both runs are printed. So it is with the machines under emulation below.
+# Real hosts, a browser and Thunderbird. Nothing is tried twice: a test that fails now and then has
+# a cause.
 test-lab: $(VENV)/.dev test-packages
-	$(SUDO) $(BIN)/pytest tests/lab || { [ $$? = 1 ] && \
-	  $(SUDO) $(BIN)/pytest tests/lab --last-failed --last-failed-no-failures none; }
+	$(SUDO) $(BIN)/pytest tests/lab
 
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py
@@ -87,7 +86,7 @@ VAGRANT_TESTS = $(SUDO) unshare --net --pid --fork --kill-child --mount-proc \
 
 test-vagrant: $(VENV)/.dev vagrant-packages
 	$(SUDO) $(BIN)/python -m tests.vagrant.box
-	$(VAGRANT_TESTS) || { [ $$? = 1 ] && $(VAGRANT_TESTS); }
+	$(VAGRANT_TESTS)
 
 # All but the story that boots two machines to their end: three minutes instead of twenty.
 test-vagrant-short:

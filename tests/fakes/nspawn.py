@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from labctl.managed import ManagedFile
 from labctl.progress import Progress
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.image import Layer
+from labctl.providers.nspawn.resolvers import Resolvers
 from tests.fakes.host import FakeHost, FakeRemote
 
 _PROVIDER = "labctl.providers.nspawn.provider"
@@ -63,8 +63,8 @@ class Kernel:
     built: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     fails: dict[str, BaseException] = field(default_factory=dict)
-    forwarding: dict[str, str] = field(default_factory=lambda: {"eth0": "0"})
     network: bool = False
+    reachable: bool = True
     filters: list[object] = field(default_factory=list)
 
     def connect(self, endpoint: Endpoint) -> FakeRemote:
@@ -189,36 +189,32 @@ def _replace_containers(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None
 
 
 def _replace_network(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
-    def create(_network: object) -> None:
+    def create(_network: object, way_out: object) -> None:
         kernel.call("network")
         kernel.network = True
+        kernel.filters.append(way_out)
 
-    def remove(_network: object, forwarding: dict[str, str]) -> None:
+    def set_filter(_network: object, way_out: object) -> None:
+        if kernel.network:
+            kernel.filters.append(way_out)
+
+    def remove(_network: object) -> None:
         kernel.call("no network")
         kernel.network = False
-        kernel.forwarding.update(forwarding)
-
-    def allow(_network: object) -> None:
-        kernel.forwarding["eth0"] = "1"
-
-    @contextmanager
-    def taking() -> Iterator[None]:
-        kernel.call("take")
-        yield
 
     methods = {
         "create": create,
+        "set_filter": set_filter,
         "remove": remove,
-        "allow_forwarding": allow,
-        "claim": lambda _network: kernel.call("claim"),
-        "exists": lambda _network: kernel.network,
-        "set_filter": lambda _network, way_out: kernel.filters.append(way_out),
+        "is_reachable": lambda _network: kernel.reachable,
+        "why_unreachable": lambda _network: "another network has these addresses",
     }
     for name, method in methods.items():
         monkeypatch.setattr(f"{_PROVIDER}.LabNetwork.{name}", method)
-    monkeypatch.setattr(f"{_PROVIDER}.taking", taking)
-    monkeypatch.setattr(f"{_PROVIDER}.forwarding", lambda: dict(kernel.forwarding))
-    monkeypatch.setattr(f"{_PROVIDER}.machine_resolvers", lambda: ("192.0.2.53",))
+    monkeypatch.setattr(f"{_PROVIDER}.LabGroup.limit", lambda _group, _to: kernel.call("limit"))
+    monkeypatch.setattr(f"{_PROVIDER}.LabGroup.kill", lambda _group: kernel.call("kill the rest"))
+    resolvers = Resolvers(seen=("192.0.2.53",), real=None)
+    monkeypatch.setattr(f"{_PROVIDER}.resolvers_for", lambda *_args: resolvers)
     monkeypatch.setattr(f"{_PROVIDER}.machine_setup", lambda _mirror: _Apt())
 
 

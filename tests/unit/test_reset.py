@@ -30,7 +30,12 @@ NOTE = "/etc/note"
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A second passes between two resets."""
     seconds = count()
-    monkeypatch.setattr("labctl.reset.time.strftime", lambda _form: f"time-{next(seconds)}")
+
+    def now(form: str) -> str:
+        assert form == "%Y%m%d-%H%M%S"
+        return f"time-{next(seconds)}"
+
+    monkeypatch.setattr("labctl.reset.time.strftime", now)
     yield
 
 
