@@ -9,6 +9,7 @@ import pytest
 
 from labctl.errors import LabError, WrongState
 from labctl.grading import grade, grade_hosts
+from labctl.lab import load_lab
 from labctl.results import Finding
 from provision.step import Step, Target
 from provision.steps import find_step
@@ -33,7 +34,9 @@ def fails(_target: Target) -> Sequence[Finding]:
     raise LabError("the check failed")
 
 
-OPENS = replace(find_step("mail-command"), check=note, requires=(), opens_mailbox=True)
+OPENS = replace(
+    find_step("mail-command", load_lab("default")), check=note, requires=(), opens_mailbox=True
+)
 
 
 def host(locked: str = "") -> FakeHost:
