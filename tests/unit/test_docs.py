@@ -168,6 +168,12 @@ def _options(command: Any) -> set[str]:
     return own.union(*(_options(each) for each in below))
 
 
+@BOTH
+def test_the_command_reference_names_the_providers(ending: str) -> None:
+    rows = re.findall(r"^\| `--provider NAME` \| (.*)$", reference("commands", ending).text, re.M)
+    assert re.findall(r"`(\w+)`", rows[0])[: len(provider_names())] == list(provider_names())
+
+
 RESULTS: list[type] = [
     UpResult, StepReport, Change, MailTestResult, Delivery, Hop, ResetResult, LabStatus,
     HostStatus, CheckpointInfo, ManagedFile, LogLine, Trial, Trace, Stage, Diagnosis, Finding,
