@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import dns.rrset
 import pytest
 
 from labctl import neighbour
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a neighbour has bash")
 
 HERE = ("env",)
 NOWHERE = ("sh", "-c", "echo Error: Instance is not running >&2; exit 1")

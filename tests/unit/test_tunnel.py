@@ -13,6 +13,8 @@ from labctl.remote import Remote
 from labctl.tunnel import Tunnel
 from tests.unit.test_remote import host, says
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands are those of Unix")
+
 BOTH_WAYS = pytest.mark.parametrize("pumped", [False, True])
 
 # Like `incus exec HOST -- sshd -i`: stdin and stdout are the connection.

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from labctl.providers.nspawn.options import NspawnOptions
-from labctl.providers.options import Memory
+from labctl.providers.nspawn.options import Mirror
+from labctl.providers.options import Memory, ProviderOptions
 
 # What Incus takes for the names of remotes, pools, members and networks; none is an option.
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -21,12 +21,13 @@ def _prefix(value: str) -> str:
     return value
 
 
-class IncusOptions(NspawnOptions):
+class IncusOptions(ProviderOptions):
     """Where the lab is made, and how much one host may take.
 
     `remote` is a server as `incus remote list` names it; None for the client's own default.
     `target` is a cluster member or @GROUP; None for the member with the most free memory.
-    `memory` is in MiB, `disk` in GiB, each of one host. `mirror` is for building the image.
+    `memory` is in MiB, `disk` in GiB, each of one host. A change of these two and of `processes`
+    makes no other lab: the next `up` sets them. `mirror` is for building the image.
     """
 
     remote: _Name | None = None
@@ -36,6 +37,7 @@ class IncusOptions(NspawnOptions):
     target: _Target | None = None
     pool: _Name | None = None
     way_out: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")] = "labctl-out"
-    memory: Memory = 1024
-    processes: Annotated[int, Field(ge=100, le=100_000)] = 1000
-    disk: Annotated[int, Field(ge=2, le=1024)] = 10
+    mirror: Mirror | None = None
+    memory: Annotated[Memory, Field(exclude=True)] = 1024
+    processes: Annotated[int, Field(ge=100, le=100_000, exclude=True)] = 1000
+    disk: Annotated[int, Field(ge=2, le=1024, exclude=True)] = 10

@@ -206,12 +206,14 @@ class IncusProvider:
         return added
 
     def start(self, progress: Progress = silent) -> bool:
-        self._settled()
+        book = self._settled()
         states = self._instances.states()
         # A labctl that was killed while it saved a checkpoint left them frozen.
         self._instances.thaw(name for name in self._names if states.get(name) == "Frozen")
         stopped = [name for name in self._names if states.get(name) == "Stopped"]
         self._ensure_there(states)
+        # The lab file may have other limits by now.
+        self._instances.put_in_shape(self._shape(book))
         for host in stopped:
             progress(host, _("booting"))
         # The neighbour is there at once: its only process sleeps.

@@ -23,6 +23,9 @@ def _mirror(value: str) -> str:
     return value
 
 
+Mirror = Annotated[str, AfterValidator(_mirror)]
+
+
 class NspawnOptions(ProviderOptions):
     """What the containers of a lab may use, and what they are made from.
 
@@ -33,7 +36,7 @@ class NspawnOptions(ProviderOptions):
     they are not part of its description.
     """
 
-    mirror: Annotated[str, AfterValidator(_mirror)] | None = None
+    mirror: Mirror | None = None
     memory: Memory = Field(768, exclude=True)
     processes: int = Field(1000, ge=100, le=100_000, exclude=True)
     weight: int = Field(100, ge=1, le=10000, exclude=True)

@@ -1,0 +1,100 @@
+"""The `incus` client as labctl calls it: words, answers and errors. A script stands for it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import LabError, MachineLacks
+from labctl.providers.incus.client import Incus, NotThere
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Prints its words one a line, unless a test writes another script."""
+    path = tmp_path / "incus"
+    says(path, 'for word do echo "$word"; done >"$0.words"; echo null')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return path
+
+
+def says(program: Path, script: str) -> None:
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def words(program: Path) -> list[str]:
+    return program.with_suffix(".words").read_text().splitlines()
+
+
+def test_a_question_names_the_remote_the_project_and_the_object(program: Path) -> None:
+    Incus("far", "labctl-a").get("instances", "host1", query={"recursion": "1"})
+    assert words(program) == [
+        "query",
+        "--request",
+        "GET",
+        "far:/1.0/instances/host1?project=labctl-a&recursion=1",
+    ]
+
+
+def test_names_cannot_leave_their_place(program: Path) -> None:
+    Incus().get("networks", "../projects?x")
+    assert words(program)[-1] == "/1.0/networks/..%2Fprojects%3Fx"
+
+
+def test_a_change_is_waited_for(program: Path) -> None:
+    Incus().send("PUT", "instances", "host1", "state", data={"action": "start"})
+    assert words(program)[2:] == [
+        "PUT",
+        "--wait",
+        "--data",
+        '{"action": "start"}',
+        "/1.0/instances/host1/state",
+    ]
+
+
+def test_a_secret_goes_to_standard_input(program: Path) -> None:
+    says(program, 'for word do echo "$word"; done >"$0.words"; cat >"$0.input"')
+    Incus("far", "p").push("host1", "/etc/ssh/key", "secret\n", 0o600, 0)
+    assert "secret" not in program.with_suffix(".words").read_text()
+    assert program.with_suffix(".input").read_text() == "secret\n"
+    assert words(program)[-2:] == ["-", "far:host1/etc/ssh/key"]
+    assert "0600" in words(program)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Error: Instance not found", NotThere),
+        ('Error: Failed to fetch instance "x" in project "p": Instance not found', NotThere),
+        ("Error: Get https://192.0.2.1:8443: dial tcp: connect: connection refused", MachineLacks),
+        ("Error: not authorized", MachineLacks),
+        ("Error: The instance is already running", LabError),
+    ],
+)
+def test_an_error_is_what_it_means(program: Path, said: str, kind: type[LabError]) -> None:
+    says(program, f"echo '{said}' >&2; exit 1")
+    with pytest.raises(LabError) as failed:
+        Incus("far").get("instances")
+    assert type(failed.value) is kind
+    assert said.rpartition("Error: ")[2] in failed.value.cause
+
+
+def test_a_cluster_without_a_majority_is_given_up(program: Path) -> None:
+    says(program, "exec sleep 10")
+    with pytest.raises(MachineLacks) as failed:
+        Incus("far").get("instances", timeout=0.2)
+    assert "far" in failed.value.message
+    assert str(failed.value.hint) == "incus cluster list far:"
+
+
+def test_a_script_that_fails_in_a_host_is_named_and_not_shown(program: Path) -> None:
+    says(program, "echo broken >&2; exit 3")
+    with pytest.raises(LabError) as failed:
+        Incus("far", "p").script_in("host1", "await-boot.sh")
+    assert "await-boot.sh" in failed.value.message
+    assert "systemctl" not in failed.value.message

@@ -1,0 +1,117 @@
+"""Parts of a lab on Incus that need no server: placement, shapes, ids, names and options."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import WrongUsage
+from labctl.home import lab_home
+from labctl.lab import load_lab
+from labctl.providers.incus import IncusProvider
+from labctl.providers.incus.book import Book, Saved, owner_of
+from labctl.providers.incus.instances import Shape, _free_range, snapshot_name
+from labctl.providers.incus.network import bridge_of
+from labctl.providers.incus.options import IncusOptions
+from labctl.providers.incus.placement import Member, best
+from labctl.providers.settings import known_keys
+from labctl.results import HostState
+
+GIB = 1024**3
+
+
+def test_a_lab_goes_to_the_member_with_the_most_free_memory() -> None:
+    members = [Member("m1", free=4 * GIB), Member("m2", free=9 * GIB, instances=40)]
+    assert best(members) == "m2"
+
+
+def test_members_that_are_as_free_share_the_labs() -> None:
+    free = 8 * GIB
+    members = [
+        Member("m1", free=free, instances=3),
+        Member("m2", free=free - 1000, instances=6),
+        Member("m3", free=free + 1000, instances=0),
+    ]
+    assert best(members) == "m3"
+
+
+def test_a_shape_has_limits_and_a_way_out_that_can_be_taken_away() -> None:
+    options = IncusOptions(memory=512, processes=300, disk=4)
+    shape = Shape(options, "labctl", "lab-1", net_open=True, first_ids={"host1": 1_065_536})
+    assert shape.config("host1")["security.idmap.base"] == "1065536"
+    assert "security.idmap.base" not in shape.config("host2")
+    assert shape.config("host1")["limits.memory"] == "512MiB"
+    assert shape.devices["root"]["size"] == "4GiB"
+    assert shape.devices["out"]["security.port_isolation"] == "true"
+    closed = Shape(options, "labctl", "lab-1", net_open=False)
+    assert set(closed.devices) == {"root", "lab"}
+
+
+def test_user_ids_are_kept_if_they_are_free_and_are_new_if_not() -> None:
+    assert _free_range(1_065_536, {1_131_072}) == 1_065_536
+    found = _free_range(1_065_536, {1_065_536, 1_131_072})
+    assert found > 1_131_072
+    assert found % 65_536 == 1_131_072 % 65_536
+
+
+def test_a_bridge_s_name_fits_an_interface_and_is_the_project_s_own() -> None:
+    assert len(bridge_of("labctl-" + "x" * 32)) <= 15
+    assert bridge_of("labctl-a") != bridge_of("labctl-b")
+
+
+def test_a_checkpoint_that_is_saved_again_is_the_newest() -> None:
+    def saved(name: str, unique: str) -> Saved:
+        return Saved(
+            name=name, created="", origin="up", snapshot=snapshot_name(name, unique), layers=()
+        )
+
+    book = Book(network="lab-1", pool="labctl")
+    for name, unique in (("os", "1"), ("dns", "2"), ("os", "3")):
+        book = book.with_checkpoint(saved(name, unique))
+    assert [each.snapshot for each in book.checkpoints] == ["labctl-dns-2", "labctl-os-3"]
+    assert Book.model_validate_json(book.model_dump_json()) == book
+
+
+def test_the_owner_of_a_project_is_known_when_the_lab_s_folder_is_gone() -> None:
+    assert owner_of(lab_home("a")) == owner_of(lab_home("a"))
+    assert owner_of(lab_home("a")) != owner_of(lab_home("b"))
+
+
+def test_a_lab_that_was_never_made_asks_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    provider = IncusProvider(load_lab("a", _file(tmp_path, "")), lab_home("a"))
+    assert set(provider.status().values()) == {HostState.ABSENT}
+    assert provider.checkpoints() == ()
+    assert provider.upstream_resolvers() == ()
+
+
+def test_the_lab_file_s_table_is_the_provider_s_options(tmp_path: Path) -> None:
+    lab = load_lab("a", _file(tmp_path, 'remote = "far"\ntarget = "@lab"\nmemory = 2048\n'))
+    options = IncusProvider(lab, lab_home("a")).options
+    assert (options.remote, options.target, options.memory) == ("far", "@lab", 2048)
+    assert {"remote", "target", "pool", "project_prefix"} <= set(known_keys())
+
+
+@pytest.mark.parametrize("wrong", ['remote = "--help"', 'pool = "a b"', "processes = 1"])
+def test_options_that_could_be_taken_for_something_else_are_refused(
+    tmp_path: Path, wrong: str
+) -> None:
+    with pytest.raises(WrongUsage):
+        lab = load_lab("a", _file(tmp_path, wrong + "\n"))
+        _ = IncusProvider(lab, lab_home("a")).options
+
+
+def test_the_machine_s_address_is_that_of_the_edition() -> None:
+    network = load_lab("a").network
+    assert IPv4Interface(f"{network.machine}/{network.cidr.prefixlen}").network == network.cidr
+
+
+def _file(folder: Path, table: str) -> Path:
+    path = folder / "labctl.toml"
+    path.write_text(f'provider = "incus"\n\n[incus]\n{table}')
+    return path
