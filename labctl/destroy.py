@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-
 from labctl.errors import LabError
-from labctl.home import LabHome, lab_home
+from labctl.home import LabHome, lab_home, remove_folder
 from labctl.lab import DEFAULT_EDITION, Lab, load_edition
 from labctl.progress import Progress
 from labctl.providers.choose import make_provider
@@ -29,7 +27,7 @@ def destroy_lab(name: str, progress: Progress) -> None:
             # Nobody knows what made the lab: today's choice may be another provider.
             _by_traces(home, progress)
         session.provider.destroy(progress)
-    shutil.rmtree(home.state, ignore_errors=True)
+    remove_folder(home.state)
 
 
 def _by_traces(home: LabHome, progress: Progress) -> None:

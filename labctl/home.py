@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from labctl.errors import WrongUsage
+from labctl.errors import WrongState, WrongUsage
+from labctl.hint import commands
 from labctl.i18n import _
 
 APP = "labctl"
+# Folders in place of the system's own, as on a Windows whose user name Vagrant cannot work with.
+STATE_VARIABLE = "LABCTL_STATE_DIR"
+CACHE_VARIABLE = "LABCTL_CACHE_DIR"
 
 _LAB_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
@@ -74,7 +82,7 @@ def lab_home(name: str) -> LabHome:
             _("{name} cannot be the name of a lab", name=repr(name)),
             hint=_("lower-case letters, digits and hyphens, 32 at most"),
         )
-    cache = platformdirs.user_cache_path(APP).resolve()
+    cache = cache_folder()
     return LabHome(name=name, state=_labs() / name, cache=cache)
 
 
@@ -85,8 +93,23 @@ def lab_names() -> list[str]:
     )
 
 
+def state_folder() -> Path:
+    """Where all labs of this user keep what is their own, free of symbolic links."""
+    return _folder(STATE_VARIABLE, platformdirs.user_state_path(APP))
+
+
+def cache_folder() -> Path:
+    """Where this user's labs share what can be made again, free of symbolic links."""
+    return _folder(CACHE_VARIABLE, platformdirs.user_cache_path(APP))
+
+
+def _folder(variable: str, default: Path) -> Path:
+    named = os.environ.get(variable)
+    return (Path(named) if named else default).resolve()
+
+
 def _labs() -> Path:
-    return platformdirs.user_state_path(APP).resolve() / "labs"
+    return state_folder() / "labs"
 
 
 @contextmanager
@@ -123,7 +146,42 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
             sink.flush()
             os.fsync(sink.fileno())
         Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
+        _move(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _move(source: Path, target: Path) -> None:
+    """Replace a file. Windows refuses while somebody reads it, so try again for two seconds."""
+    deadline = time.monotonic() + 2
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with everything in it; nothing happens if it does not exist.
+
+    Raises:
+        WrongState: Something stayed, as on Windows a file that a program has open.
+    """
+    kept: list[str] = []
+
+    def keep(_function: object, path: str, error: Any) -> None:
+        if not isinstance(error[1], FileNotFoundError):
+            kept.append(path)
+
+    shutil.rmtree(folder, onerror=keep)
+    if kept:
+        raise WrongState(
+            _("{path} cannot be removed", path=kept[0]),
+            cause=_("a program may have it open"),
+            hint=commands("labctl destroy", text=_("close the programs that use it, then again")),
+        )

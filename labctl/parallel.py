@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -24,4 +24,7 @@ def on_each(items: Iterable[Item], action: Callable[[Item], Result]) -> list[Res
         return []
     with ThreadPoolExecutor(max_workers=len(todo)) as pool:
         waiting = [pool.submit(action, item) for item in todo]
+        # Windows hears Ctrl-C only between two waits.
+        while wait(waiting, timeout=0.5).not_done:
+            pass
     return [done.result() for done in waiting]

@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Self
 
 import paramiko
@@ -335,7 +336,9 @@ def _tune(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _MISSED.items():
         if hasattr(socket, option):
-            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+            # A system may name an option that it does not take.
+            with suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _all_said(channel: paramiko.Channel) -> bool:

@@ -9,15 +9,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from labctl.errors import CommandFailed, MachineLacks
+from labctl.errors import CommandFailed, LabError, MachineLacks
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.quote import shell_line
+
+# Looks at a command's output while it runs; returns an error to end it.
+Watch = Callable[[str], LabError | None]
 
 
 @dataclass(frozen=True)
@@ -43,33 +47,46 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
+    watch: Watch | None = None,
 ) -> Completed:
-    """Run a command to its end.
+    """Run a command to its end and return what it said.
 
-    `timeout` is in seconds. `env` is added to the environment. With `log`, both outputs are
-    written to that file, and `stdout` of the result is the text of the file.
+    Args:
+        argv: The words of the command.
+        check: Whether a status other than 0 is an error.
+        stdin: What the command reads.
+        timeout: Seconds.
+        cwd: The folder in which the command runs.
+        env: Variables in addition to this process's environment.
+        log: The file to which both outputs go as they come. The `stdout` of the result is then
+            what was added to the file.
+        watch: Called once a second with what was added to `log` so far. If it returns an error,
+            the command is ended and the error is raised.
 
-    Raises MachineLacks if the program is not installed. Raises CommandFailed on timeout, or if
-    `check` is set and the exit status is not 0.
+    Raises:
+        MachineLacks: The program is not installed.
+        CommandFailed: The command failed and `check` is true, or ran longer than `timeout`.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         if log is None:
             done = subprocess.run(
                 argv,
-                input=stdin,
+                input=None if stdin is None else stdin.encode(),
                 stdin=subprocess.DEVNULL if stdin is None else None,
                 capture_output=True,
-                text=True,
-                errors="replace",
                 timeout=timeout,
                 cwd=cwd,
                 env=environment,
                 check=False,
             )
-            result = Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+            result = Completed(
+                tuple(argv), done.returncode, decoded(done.stdout), decoded(done.stderr)
+            )
         else:
-            result = _run_logged(argv, timeout, cwd, environment, log)
+            result = _run_logged(
+                argv, timeout=timeout, cwd=cwd, env=environment, log=log, watch=watch
+            )
     except (FileNotFoundError, PermissionError) as error:
         if cwd is not None and not cwd.exists():
             raise
@@ -82,28 +99,74 @@ def run(
     return result
 
 
+def decoded(output: bytes) -> str:
+    """The text that a program printed, with lines that end in a newline.
+
+    Most programs print UTF-8 on every system. On Windows some print in the code page of the
+    console, in which hardly any text is valid UTF-8 by accident.
+    """
+    try:
+        text = output.decode("utf-8")
+    except UnicodeDecodeError:
+        text = output.decode(_console_encoding(), errors="replace")
+    return text.replace("\r\n", "\n")
+
+
+def _console_encoding() -> str:
+    return "oem" if sys.platform == "win32" else "utf-8"
+
+
 def _run_logged(
     argv: Sequence[str],
+    *,
     timeout: float | None,
     cwd: Path | None,
-    environment: Mapping[str, str],
+    env: Mapping[str, str],
     log: Path,
+    watch: Watch | None,
 ) -> Completed:
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a+", encoding="utf-8", errors="replace") as sink:
-        start = sink.seek(0, os.SEEK_END)
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            timeout=timeout,
-            cwd=cwd,
-            env=dict(environment),
-            check=False,
+    with log.open("ab") as sink:
+        begin = sink.tell()
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, cwd=cwd, env=env
         )
-        sink.seek(start)
-        return Completed(tuple(argv), done.returncode, sink.read(), "")
+
+    def said() -> str:
+        with log.open("rb") as source:
+            source.seek(begin)
+            return decoded(source.read())
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with process:
+        try:
+            while not _ended(process, deadline):
+                if watch is not None and (error := watch(said())) is not None:
+                    raise error
+        except BaseException:
+            _end(process)
+            raise
+    return Completed(tuple(argv), process.returncode, said(), "")
+
+
+def _ended(process: subprocess.Popen[bytes], deadline: float | None) -> bool:
+    """Wait a second at most, so that Ctrl-C is also heard on Windows."""
+    try:
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        if deadline is not None and time.monotonic() > deadline:
+            raise
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process politely, then by force after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:

@@ -8,6 +8,7 @@ import typer
 
 from labctl.errors import WrongUsage
 from labctl.i18n import _
+from labctl.terminal import is_terminal
 
 
 def confirm(question: str) -> None:
@@ -15,6 +16,6 @@ def confirm(question: str) -> None:
 
     Raises WrongUsage without a terminal: a script must use --yes.
     """
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         raise WrongUsage(_("not asked, since this is no terminal"), hint=_("add --yes"))
     typer.confirm(question, abort=True, err=True)

@@ -27,12 +27,13 @@ def ssh(
     from labctl.run import interactive
     from labctl.session import open_session
     from labctl.shell import ssh_command
+    from labctl.terminal import is_terminal
 
     session = open_session(name)
     session.lab.host(host)
     endpoint = session.provider.endpoints()[host]
     login = user or session.lab.edition.admin
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    terminal = is_terminal(sys.stdin) and is_terminal(sys.stdout)
     argv = ssh_command(endpoint, login, command or [], terminal=terminal)
     status = interactive(argv)
     if status == _FAILED:

@@ -32,14 +32,24 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
+def json_text(document: Any, indent: int | None = None) -> str:
+    """The document as a line, or as lines if they are indented.
+
+    JSON is UTF-8. If standard output is not, as in a pipe on Windows, everything outside of ASCII
+    is escaped.
+    """
+    escaped = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    return json.dumps(document, ensure_ascii=escaped, indent=indent) + "\n"
+
+
 def print_json(command: str, data: Any, *, ok: bool = True) -> None:
     """Print one document: schema, command, ok, and the fields of the result under `data`."""
     document = {"schema": JSON_SCHEMA, "command": command, "ok": ok, "data": plain(data)}
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(document, indent=2))
 
 
 def print_json_error(error: LabError, lab: str) -> None:
     """The error in place of the result, on one line; its commands are for the lab called `lab`."""
     fields = {"message": error.message, "cause": error.cause, **hint_data(error.hint, lab)}
     document = {"schema": JSON_SCHEMA, "ok": False, "exit_code": int(error.exit_code)}
-    sys.stdout.write(json.dumps({**document, "error": fields}, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text({**document, "error": fields}))

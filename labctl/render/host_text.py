@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from labctl.render.document import plain, print_json
+from labctl.render.document import json_text, plain, print_json
 from labctl.render.screen import console
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
     colours: dict[str, str] = {}
     for line in lines:
         if as_json:
-            sys.stdout.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
+            sys.stdout.write(json_text(plain(line)))
             sys.stdout.flush()
             continue
         colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import ctypes
 import ctypes.util
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,18 @@ from pathlib import Path
 from labctl.errors import LabError
 from labctl.i18n import _
 
-_FOLDERS = ("/usr/lib/thunderbird", "/usr/lib64/thunderbird", "/opt/thunderbird")
+# The folders in which each system has Thunderbird, and what it calls NSS there.
+_LIBRARIES = {
+    "linux": (
+        ("/usr/lib/thunderbird", "/usr/lib64/thunderbird", "/opt/thunderbird"),
+        "libnss3.so",
+    ),
+    "darwin": (("/Applications/Thunderbird.app/Contents/MacOS",), "libnss3.dylib"),
+    "win32": (
+        ("C:/Program Files/Mozilla Thunderbird", "C:/Program Files (x86)/Mozilla Thunderbird"),
+        "nss3.dll",
+    ),
+}
 
 
 class _Item(ctypes.Structure):
@@ -54,11 +67,24 @@ def find_nss() -> ctypes.CDLL | None:
     found = ctypes.util.find_library("nss3")
     for name in [found] if found else []:
         return ctypes.CDLL(name)
-    for folder in _FOLDERS:
-        library = Path(folder) / "libnss3.so"
+    folders, file = _LIBRARIES.get(sys.platform, ((), ""))
+    for folder in folders:
+        library = Path(folder) / file
         if library.exists():
-            return ctypes.CDLL(str(library))
+            return _load(library)
     return None
+
+
+def _load(library: Path) -> ctypes.CDLL | None:
+    """The library, or None if it is for another processor or lacks its neighbours."""
+    try:
+        if sys.platform == "win32":
+            # Its neighbours are found in this folder only if it is named.
+            with os.add_dll_directory(str(library.parent)):
+                return ctypes.CDLL(str(library))
+        return ctypes.CDLL(str(library))
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from labctl import i18n
+from labctl.home import CACHE_VARIABLE, STATE_VARIABLE
 
 # Properties use few examples, so that the whole suite takes seconds.
 settings.register_profile(
@@ -23,6 +25,10 @@ settings.load_profile("unit")
 def _nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if sys.platform == "win32":
+        # The folders of a user come from the system there, not from the environment.
+        monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     for variable in ("LABCTL_NAME", "LABCTL_LANG"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.errors import CommandFailed, MachineLacks
-from labctl.run import interactive, run, show, spawn
+from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
+from labctl.run import decoded, interactive, run, show, spawn
 
 
 def test_both_outputs_and_the_status_come_back() -> None:
@@ -103,3 +103,20 @@ def test_a_page_is_shown_in_the_persons_browser_or_the_lack_of_one_told(
     monkeypatch.setattr(webbrowser, "_tryorder", None)
     show(page)
     assert shown.read_text() == page.as_uri() + "\n"
+
+
+def test_a_watched_command_is_ended_as_soon_as_the_watcher_finds_an_error(tmp_path: Path) -> None:
+    script = "echo wrong key; exec sleep 60"
+
+    def watch(said: str) -> LabError | None:
+        return WrongState("the key does not fit") if "wrong key" in said else None
+
+    begun = time.monotonic()
+    with pytest.raises(WrongState, match="the key does not fit"):
+        run(["sh", "-c", script], log=tmp_path / "log", watch=watch)
+    assert time.monotonic() - begun < 20
+
+
+def test_output_that_is_not_utf_8_is_decoded_somehow_and_lines_end_in_newlines() -> None:
+    assert decoded("日本語\r\n".encode()) == "日本語\n"
+    assert decoded("テスト\r\n".encode("cp932")).endswith("\n")
