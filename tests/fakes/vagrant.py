@@ -64,7 +64,7 @@ class FakeVagrant:
         self._folder = folder
         self.hypervisor = hypervisor
 
-    def boot(self, machine: str | None = None) -> None:
+    def boot(self, machine: str | None = None, limit: float = 0) -> None:
         self.boxes.call("up", *([machine] if machine else []))
         for name in [machine] if machine else ["host1", "host2"]:
             if name not in self.boxes.hosts:
@@ -75,7 +75,7 @@ class FakeVagrant:
                 self.boxes.hosts[name] = host
                 self.boxes.snapshots[name] = {}
                 identity = self._folder / ".vagrant" / "machines" / name / self.hypervisor / "id"
-                identity.parent.mkdir(parents=True)
+                identity.parent.mkdir(parents=True, exist_ok=True)
                 identity.write_text(name)
             self._run(name)
 
@@ -88,13 +88,20 @@ class FakeVagrant:
         made = dict.fromkeys(("host1", "host2"), "not_created")
         return {**made, **self.boxes.states}
 
+    def state(self, machine: str) -> str:
+        self.boxes.call("status", machine)
+        return self.boxes.states.get(machine, "not_created")
+
     def ssh_addresses(self) -> dict[str, SshAddress]:
         self.boxes.call("ssh-config")
         return {name: self.boxes.address(name) for name in self.boxes.hosts}
 
     def shell(self, machine: str, script: str, *args: str) -> str:
         self.boxes.call("ssh", machine)
-        return f"labctl-hostkey {KEY}{machine}\nlabctl-resolver 10.0.2.3\n"
+        address = args[1]
+        return (
+            f"labctl-hostkey {KEY}{machine}\nlabctl-resolver 10.0.2.3\nlabctl-address {address}\n"
+        )
 
     def halt(self, machine: str, force: bool = False) -> None:
         self.boxes.call("halt", machine, *(["--force"] if force else []))
@@ -104,6 +111,8 @@ class FakeVagrant:
 
     def destroy(self) -> None:
         self.boxes.call("destroy")
+        for identity in self._folder.glob(".vagrant/machines/*/*/id"):
+            identity.unlink()
         self.boxes.hosts.clear()
         self.boxes.states.clear()
         self.boxes.snapshots.clear()
@@ -138,6 +147,7 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     virtualbox = "labctl.providers.vagrant.virtualbox"
     monkeypatch.setattr(f"{virtualbox}.machines_called", lambda _titles: _registered(boxes))
     monkeypatch.setattr(f"{virtualbox}.remove_machine", boxes.unregistered.discard)
+    monkeypatch.setattr(f"{virtualbox}.remove_folders", lambda _titles: None)
     return boxes
 
 

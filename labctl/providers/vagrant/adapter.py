@@ -1,22 +1,31 @@
 """python-vagrant with its gaps closed.
 
-Every call names its machine and the hypervisor, goes through labctl.run, keeps its output in a
-log of its own, and fails with Vagrant's own reason (read from its machine-readable output)
-instead of a bare exit status. One call costs 1 to 3 seconds, so callers make few, in parallel.
+Every call names its machine and the hypervisor, goes through labctl.run and adds its output to a
+log. A call that fails raises Vagrant's own reason, read from its machine-readable output, instead
+of a bare exit status. One call costs 1 to 3 seconds, so callers make few, in parallel.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from labctl.errors import MachineLacks
+from labctl.errors import LabError, MachineLacks, WrongState
+from labctl.hint import commands
 from labctl.i18n import _
-from labctl.providers.vagrant.failures import failure
-from labctl.run import Completed, run
+from labctl.providers.vagrant.failures import NoBoot, failure
+from labctl.run import Completed, Watch, run
+
+# What vagrant-libvirt says when it has started a machine.
+_STARTED = "Waiting for domain to get an IP address"
+# How often Vagrant may say that a machine refuses its key before that is final.
+_REFUSALS = 3
 
 # Without a handler python-vagrant would print its own warning where Vagrant is not installed.
 logging.getLogger("vagrant").addHandler(logging.NullHandler())
@@ -59,8 +68,8 @@ def _unescape(text: str) -> str:
 class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
     """Vagrant in one folder with one hypervisor.
 
-    Methods raise LabError: MachineLacks for what this machine has not, WrongState for machines
-    that are not as they should be, CommandFailed for the rest.
+    Methods raise LabError: MachineLacks if this machine lacks something, WrongState if the
+    machines are not as they should be, CommandFailed for the rest.
     """
 
     def __init__(self, folder: Path, hypervisor: str, logs: Path) -> None:
@@ -71,13 +80,23 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
 
     # -- machines ---------------------------------------------------------------------------
 
-    def boot(self, machine: str | None = None) -> None:
-        """Makes what is missing and boots what is not running; never provisions."""
-        self.up(vm_name=machine, provider=self._hypervisor, provision=False)
+    def boot(self, machine: str | None = None, limit: float = math.inf) -> None:
+        """Make what is missing and boot what is not running; never provisions.
+
+        Ends early with WrongState if a machine keeps refusing Vagrant's key, and with NoBoot if it
+        takes longer than `limit` seconds from the start of a machine.
+        """
+        words = ["up", *([machine] if machine else []), "--no-provision"]
+        watch = _until(limit) if limit < math.inf else _refused
+        self._execute([*words, f"--provider={self._hypervisor}"], watch=watch)
 
     def states(self) -> dict[str, str]:
         """Vagrant's word for each machine: `running`, `poweroff`, `not_created`, ..."""
         return {each.name: each.state for each in self.status() if each.name}
+
+    def state(self, machine: str) -> str:
+        """Vagrant's word for one machine. Another one may be in use meanwhile."""
+        return next((each.state for each in self.status(machine)), "not_created")
 
     def ssh_addresses(self) -> dict[str, SshAddress]:
         """Where each running machine's SSH answers; one call for all of them."""
@@ -105,8 +124,11 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         self._execute(["snapshot", "save", machine, name])
 
     def restore_snapshot(self, machine: str, name: str) -> None:
-        """Puts a machine back and starts it, without provisioning."""
-        self._execute(["snapshot", "restore", "--no-provision", machine, name])
+        """Put a machine back and start it, without provisioning.
+
+        Ends early with WrongState if the machine keeps refusing Vagrant's key.
+        """
+        self._execute(["snapshot", "restore", "--no-provision", machine, name], watch=_refused)
 
     def delete_snapshot(self, machine: str, name: str) -> None:
         self._execute(["snapshot", "delete", machine, name])
@@ -129,15 +151,37 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         return self._execute(args).stdout
 
     def _execute(
-        self, args: Sequence[str | None], *, stdin: str | None = None, readable: bool = True
+        self,
+        args: Sequence[str | None],
+        *,
+        stdin: str | None = None,
+        readable: bool = True,
+        watch: Watch | None = None,
     ) -> Completed:
         words = [word for word in args if word is not None and word != "--machine-readable"]
         argv = [_executable(), *words, *(["--machine-readable"] if readable else [])]
-        done = run(argv, check=False, stdin=stdin, cwd=self._folder, env=self._environment())
+        log = self._logs / f".vagrant-{uuid4().hex}.log" if watch is not None else None
+        try:
+            done = run(
+                argv,
+                check=False,
+                stdin=stdin,
+                cwd=self._folder,
+                env=self._environment(),
+                log=log,
+                watch=watch,
+            )
+        finally:
+            if log is not None:
+                log.unlink(missing_ok=True)
         self._keep(words, done)
         if not done.ok:
-            raise failure(words, done, [row.data for row in _errors(done.stdout)])
+            raise failure(words, done, [row.data for row in _errors(done.stdout)], self._log)
         return done
+
+    @property
+    def _log(self) -> Path:
+        return self._logs / "vagrant.log"
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -148,13 +192,43 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
             # No question to the maker's servers about newer versions at each call.
             "VAGRANT_CHECKPOINT_DISABLE": "1",
             "VAGRANT_NO_COLOR": "1",
+            # The user's plugins do not matter to VirtualBox, and old ones break Vagrant 2.4.
+            **({"VAGRANT_NO_PLUGINS": "1"} if self._hypervisor == "virtualbox" else {}),
         }
 
     def _keep(self, words: Sequence[str], done: Completed) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
         text = f"$ vagrant {' '.join(words)}\n{_readable(done.stdout)}{done.stderr}"
-        with (self._logs / "vagrant.log").open("a", encoding="utf-8") as log:
+        with self._log.open("a", encoding="utf-8") as log:
             log.write(f"{text}exit {done.returncode}\n")
+
+
+def _refused(said: str) -> LabError | None:
+    """Whether a machine that boots has refused Vagrant's key for some 20 seconds.
+
+    Vagrant says so every ten seconds and would go on until its boot timeout.
+    """
+    if said.count("Authentication failure. Retrying...") < _REFUSALS:
+        return None
+    return WrongState(
+        _("a machine does not accept the lab's key"),
+        cause=_("its files are older than the key, or were lost when its power was cut"),
+        hint=commands("labctl destroy", "labctl up"),
+    )
+
+
+def _until(limit: float) -> Watch:
+    """A watch that also gives up `limit` seconds after the first machine was started."""
+    started: list[float] = []
+
+    def watch(said: str) -> LabError | None:
+        if not started and _STARTED in said:
+            started.append(time.monotonic())
+        if started and time.monotonic() - started[0] > limit:
+            return NoBoot(_("a machine did not boot in time"))
+        return _refused(said)
+
+    return watch
 
 
 def _errors(output: str) -> list[Row]:

@@ -41,8 +41,22 @@ class Machine(_Frozen):
         return "".join(f"{name} {key}\n" for key in self.host_keys)
 
 
+class Unfinished(_Frozen):
+    """A restore on its way: to which snapshot, and the machines that are back already.
+
+    It ends when clock and way out of every host are set.
+    """
+
+    snapshot: str
+    restored: tuple[str, ...] = ()
+
+
 class Book(_Frozen):
-    """The whole file. `stale` are snapshots to delete as soon as the hypervisor lets us."""
+    """The whole file.
+
+    `stale` are snapshots to delete as soon as the hypervisor allows it. `unfinished` is a restore
+    that did not come to its end.
+    """
 
     version: int = VERSION
     hypervisor: str
@@ -51,6 +65,7 @@ class Book(_Frozen):
     net_open: bool = True
     checkpoints: tuple[Saved, ...] = ()
     stale: tuple[str, ...] = ()
+    unfinished: Unfinished | None = None
 
     def find(self, name: str) -> Saved | None:
         return next((saved for saved in self.checkpoints if saved.name == name), None)
@@ -72,12 +87,12 @@ def _file(home: LabHome) -> Path:
 
 
 def read_book(home: LabHome) -> Book | None:
-    """The book; None where the lab was never made. WrongState where it cannot be read."""
+    """The book, or None if the lab was never made. Raises WrongState if it cannot be read."""
     return read_kept(_file(home), Book, VERSION, home.name)
 
 
 def write_book(home: LabHome, book: Book) -> None:
-    """Writes the book, and the known_hosts that follows from it."""
+    """Write the book, and the known_hosts file that follows from it."""
     pinned = "".join(machine.known_hosts() for machine in book.machines.values())
     write_atomically(home.known_hosts, pinned)
     write_atomically(_file(home), book.model_dump_json(indent=1))

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
 from functools import partial
-from ipaddress import IPv4Network
-from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Command, Hint
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import Check
-from labctl.providers.vagrant.hypervisor import home_folder, virtualization
+from labctl.providers.vagrant.folders import disk_enough, folders_readable
+from labctl.providers.vagrant.hypervisor import virtualization
+from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
+from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
 from labctl.providers.vagrant.options import VagrantOptions
+from labctl.providers.vagrant.versions import (
+    Bad,
+    dotted,
+    read_virtualbox_version,
+    vagrant_version,
+    virtualbox_version,
+)
 from labctl.providers.vagrant.virtualbox import vboxmanage
 
 VAGRANT_PAGE = "https://developer.hashicorp.com/vagrant/install"
@@ -27,11 +33,18 @@ _FIRST_VAGRANT: dict[tuple[int, ...], tuple[int, ...]] = {
     (7, 2): (2, 4, 9),
 }
 _OLDEST_VIRTUALBOX = (6, 1)
-# VirtualBox allows this range for host-only networks unless networks.conf says otherwise.
-_ALLOWED = IPv4Network("192.168.56.0/21")
-_NETWORKS_CONF = "/etc/vbox/networks.conf"
-_BOX_BYTES = 3 * 1024**3
-_HOST_BYTES = 3 * 1024**3 // 2
+_FIRST_ON_ARM = (7, 1)
+_FIRST_WITH_ARCHITECTURES = (2, 4)
+# Versions that fail, from VirtualBox's own list of issues.
+_BAD = (
+    Bad((7, 2, 0), (7, 2, 3), (), N_("its forwarded ports reset SSH connections")),
+    Bad((7, 2, 18), (7, 2, 18), ("win32",), N_("its machines do not start on Windows")),
+)
+# How the kernel's part of VirtualBox is made anew.
+_KERNEL_MODULE = {
+    "ubuntu": Hint(commands=(("sudo", "apt", "install", "--reinstall", "virtualbox-dkms"),)),
+    "": Hint(commands=(("sudo", "/sbin/vboxconfig"),)),
+}
 
 # How each system installs it; the others get the page.
 _INSTALL_VAGRANT: dict[str, Command] = {
@@ -49,22 +62,34 @@ _LINUX_PAGE = "https://www.virtualbox.org/wiki/Linux_Downloads"
 
 def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, ...]:
     """The checks for that hypervisor, in the order in which to mend what is lacking."""
-    if hypervisor != "virtualbox":
+    hosts = len(lab.hosts)
+    disk = Check("disk", partial(disk_enough, hosts, options.memory))
+    memory = Check("memory", partial(memory_enough, hosts, options.memory), quick=False)
+    if hypervisor == "libvirt":
         return (
             Check("vagrant", vagrant_there),
-            Check("disk", partial(disk_enough, lab)),
-            Check("memory", partial(memory_enough, len(lab.hosts), options.memory), quick=False),
+            Check("plugin", libvirt_plugin),
+            disk,
+            Check("libvirt", libvirt_answers, quick=False),
+            Check("kvm", kvm_there, quick=False),
+            memory,
         )
+    ranges = (
+        Check("range-allowed", partial(range_allowed, lab)),
+        Check("range-free", partial(range_free, lab), quick=False),
+        Check("dhcp", partial(factory_dhcp, lab), quick=False),
+    )
     return (
+        Check("wsl", outside_wsl, systems=("linux",)),
         Check("virtualbox", virtualbox_there),
         Check("vagrant", vagrant_there),
         Check("fit", they_fit),
-        Check("range-allowed", partial(range_allowed, lab)),
-        Check("disk", partial(disk_enough, lab)),
-        Check("range-free", partial(range_free, lab), quick=False),
-        Check("memory", partial(memory_enough, len(lab.hosts), options.memory), quick=False),
+        *(ranges if options.net == "hostonly" else ()),
+        disk,
+        memory,
         Check("virtualization", virtualization, quick=False),
-        Check("home", home_folder, quick=False),
+        Check("trouble", no_known_trouble, quick=False),
+        Check("home", folders_readable, quick=False),
     )
 
 
@@ -73,16 +98,20 @@ def _install(table: dict[str, Command], machine: Machine, page: str) -> Hint:
     return Hint(commands=(command,)) if command is not None else Hint(page)
 
 
-def _version(text: str) -> tuple[int, ...]:
-    match = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(map(int, match.groups())) if match else ()
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
+def outside_wsl(machine: Machine) -> Diagnosis:
+    """VirtualBox runs on Windows itself, and Vagrant in WSL cannot reach it well."""
+    if "microsoft" not in (machine.read("/proc/sys/kernel/osrelease") or "").lower():
+        return found("wsl", _("this is Linux itself, not WSL"))
+    return lacking(
+        "wsl",
+        _("this is Linux inside Windows (WSL)"),
+        _("VirtualBox runs on Windows itself"),
+        _("install Python and labctl on Windows and type the command in PowerShell there"),
+    )
 
 
 def virtualbox_there(machine: Machine) -> Diagnosis:
+    """VirtualBox is installed, starts, and is not too old."""
     program = vboxmanage(machine)
     why = _("it runs the lab's machines")
     if program is None:
@@ -90,35 +119,62 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
         mend = _install(_INSTALL_VIRTUALBOX, machine, page)
         return lacking("virtualbox", _("VirtualBox is not installed"), why, mend)
     said = machine.ask(program, "--version")
-    version = _version(said)
-    if "kernel module is not loaded" in said or not version:
+    version = read_virtualbox_version(said)
+    # VBoxManage warns in front of its version: no module for this kernel, or no /dev/vboxdrv.
+    if "vboxdrv" in said or not version:
         mend = Hint(VIRTUALBOX_PAGE)
         if machine.system == "linux":
-            mend = Hint(commands=(("sudo", "/sbin/vboxconfig"),))
+            mend = _KERNEL_MODULE.get(machine.distribution, _KERNEL_MODULE[""])
         return lacking("virtualbox", _("VirtualBox is installed but does not start"), why, mend)
     if version < _OLDEST_VIRTUALBOX:
-        text = _("VirtualBox {version} is too old", version=_dotted(version))
+        text = _("VirtualBox {version} is too old", version=dotted(version))
         return lacking("virtualbox", text, why, VIRTUALBOX_PAGE)
-    return found("virtualbox", f"VirtualBox {_dotted(version)}")
+    if machine.system == "darwin" and machine.architecture == "arm64" and version < _FIRST_ON_ARM:
+        return lacking(
+            "virtualbox",
+            _("VirtualBox {version} does not run on Apple silicon", version=dotted(version)),
+            why,
+            _install(_INSTALL_VIRTUALBOX, machine, VIRTUALBOX_PAGE),
+        )
+    return found("virtualbox", f"VirtualBox {dotted(version)}")
+
+
+def no_known_trouble(machine: Machine) -> Diagnosis:
+    """This version of VirtualBox is not known to fail here."""
+    version = virtualbox_version(machine)
+    bad = next((each for each in _BAD if each.concerns(version, machine.system)), None)
+    if bad is None:
+        return found("trouble", _("nothing is known against this VirtualBox"))
+    text = f"VirtualBox {dotted(version)}"
+    return warning("trouble", text, _(bad.trouble), Hint(VIRTUALBOX_PAGE))
 
 
 def vagrant_there(machine: Machine) -> Diagnosis:
-    program = machine.program("vagrant")
-    if program is None:
+    """Vagrant is installed and tells its version."""
+    if machine.program("vagrant") is None:
         return lacking(
             "vagrant",
             _("Vagrant is not installed"),
-            _("it tells VirtualBox which machines to make"),
+            _("it tells the hypervisor which machines to make"),
             _install(_INSTALL_VAGRANT, machine, VAGRANT_PAGE),
         )
-    return found("vagrant", f"Vagrant {_dotted(_version(machine.ask(program, '--version')))}")
+    version = vagrant_version(machine)
+    if not version:
+        why = _("it may be starting for the first time, or be damaged")
+        return unknown("vagrant", _("Vagrant does not tell its version"), why, Hint(VAGRANT_PAGE))
+    if version < _FIRST_WITH_ARCHITECTURES:
+        return warning(
+            "vagrant",
+            f"Vagrant {dotted(version)}",
+            _("before 2.4 Vagrant cannot choose the box's build for this processor"),
+            Hint(VAGRANT_PAGE),
+        )
+    return found("vagrant", f"Vagrant {dotted(version)}")
 
 
 def they_fit(machine: Machine) -> Diagnosis:
     """VirtualBox 7.2 needs Vagrant 2.4.9 or newer, and so on."""
-    virtualbox, vagrant = vboxmanage(machine), machine.program("vagrant")
-    box = _version(machine.ask(virtualbox, "--version")) if virtualbox is not None else ()
-    have = _version(machine.ask(vagrant, "--version")) if vagrant is not None else ()
+    box, have = virtualbox_version(machine), vagrant_version(machine)
     if not box or not have:
         return unknown(
             "fit", _("whether VirtualBox and Vagrant fit: one does not tell its version")
@@ -127,8 +183,8 @@ def they_fit(machine: Machine) -> Diagnosis:
     need = _FIRST_VAGRANT.get(box[:2])
     both = _(
         "VirtualBox {virtualbox} and Vagrant {vagrant}",
-        virtualbox=_dotted(box),
-        vagrant=_dotted(have),
+        virtualbox=dotted(box),
+        vagrant=dotted(have),
     )
     if need is None and box[:2] > newest:
         why = _("no Vagrant was known to work with it when this labctl was made")
@@ -136,85 +192,17 @@ def they_fit(machine: Machine) -> Diagnosis:
     if need is not None and have < need:
         why = _(
             "this VirtualBox needs Vagrant {version} or newer; Vagrant refuses it otherwise",
-            version=_dotted(need),
+            version=dotted(need),
         )
         return lacking("fit", both, why, VAGRANT_PAGE)
     return found("fit", both)
 
 
-def range_allowed(lab: Lab, machine: Machine) -> Diagnosis:
-    network = lab.network.cidr
-    text = machine.read(_NETWORKS_CONF) if machine.system != "win32" else None
-    allowed = [_ALLOWED] if text is None else _networks(text)
-    if any(network.subnet_of(each) for each in allowed):
-        return found("range-allowed", _("VirtualBox allows {network}", network=network))
-    return lacking(
-        "range-allowed",
-        _("VirtualBox does not allow the host-only range {network}", network=network),
-        _("the hosts' addresses are fixed by the textbook"),
-        _allow(network),
-    )
-
-
-def _allow(network: IPv4Network) -> Hint:
-    folder = _NETWORKS_CONF.rpartition("/")[0]
-    script = f'mkdir -p {folder} && echo "* {network}" >>{_NETWORKS_CONF}'
-    return Hint(commands=(("sudo", "sh", "-c", script),))
-
-
-def _networks(text: str) -> list[IPv4Network]:
-    """The IPv4 ranges of networks.conf: lines that begin with a star."""
-    found = []
-    for line in text.splitlines():
-        if line.strip().startswith("*"):
-            for word in line.strip().lstrip("*").split():
-                # IPv6 ranges, and what is none at all.
-                with suppress(ValueError):
-                    found.append(IPv4Network(word, strict=False))
-    return found
-
-
-def range_free(lab: Lab, machine: Machine) -> Diagnosis:
-    network = lab.network.cidr
-    program = vboxmanage(machine)
-    own = machine.ask(program, "list", "hostonlyifs") if program else ""
-    for name, interface in machine.addresses():
-        if interface.network.overlaps(network) and not _is_virtualbox(name, interface, own):
-            return lacking(
-                "range-free",
-                _("{interface} already has {address}", interface=name, address=interface),
-                _("the hosts' addresses would be ambiguous"),
-                _("stop what uses {network} (another lab, a VPN)", network=network),
-            )
-    return found("range-free", _("{network} is free", network=network))
-
-
-def _is_virtualbox(name: str, interface: object, hostonlyifs: str) -> bool:
-    address = str(getattr(interface, "ip", ""))
-    if re.search(rf"^IPAddress:\s+{re.escape(address)}$", hostonlyifs, re.MULTILINE):
-        return True
-    # macOS names its host-only networks otherwise, and shows them as bridges.
-    return name.startswith(("vboxnet", "VirtualBox", "bridge10"))
-
-
-def disk_enough(lab: Lab, machine: Machine) -> Diagnosis:
-    need = _BOX_BYTES + _HOST_BYTES * len(lab.hosts)
-    folder = Path(machine.environment("VAGRANT_HOME") or machine.home)
-    free = machine.free_disk(folder)
-    text = _("{free:.1f} GiB free in {folder}", free=free / 1024**3, folder=folder)
-    if free >= need:
-        return found("disk", text)
-    return lacking(
-        "disk",
-        text,
-        _("the box and the machines need {need:.1f} GiB", need=need / 1024**3),
-        _("free some space, or set VAGRANT_HOME to a larger disk"),
-    )
-
-
 def memory_enough(hosts: int, each: int, machine: Machine) -> Diagnosis:
     need = each * hosts * 1024**2
     free = machine.free_memory()
+    if not free:
+        return unknown("memory", _("how much memory is free"))
     text = _("{free} MiB of memory free", free=free // 1024**2)
     if free >= need:
         return found("memory", text)

@@ -1,6 +1,6 @@
-"""The folder Vagrant works in: the lab's own, with the Vagrantfile and what it shall make.
+"""The folder Vagrant works in: the lab's own, with the Vagrantfile and what it is to make.
 
-`cd` there and plain `vagrant ssh host1` works too.
+After `cd` there, plain `vagrant ssh host1` works too.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from pathlib import Path
 
 from labctl import resources
@@ -15,8 +16,12 @@ from labctl.errors import WrongUsage
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
+from labctl.machine import Machine as LocalMachine
+from labctl.machine import ThisMachine
 from labctl.providers.vagrant.options import VagrantOptions
 
+# 500 blocks of ports from 20000 on.
+_FIRST_PORT, _PORT_BLOCKS, _PORTS = 20000, 500, 20
 # Seconds until Vagrant gives up on a machine that boots; for slow computers.
 BOOT_TIMEOUT = "LABCTL_BOOT_TIMEOUT"
 
@@ -30,22 +35,77 @@ def machines_folder(home: LabHome) -> Path:
     return home.state / "vagrant"
 
 
+def ports(lab_name: str) -> range:
+    """The ports of this machine that belong to a lab, by its name.
+
+    Every host's SSH is forwarded from one of them. They are far from Vagrant's own 2222 to 2250,
+    which other projects take, and below those that systems give to outgoing connections.
+    """
+    first = _FIRST_PORT + zlib.crc32(lab_name.encode()) % _PORT_BLOCKS * _PORTS
+    return range(first, first + _PORTS)
+
+
+def release_ports(lab_name: str) -> None:
+    """Remove what a killed Vagrant left of its claims on the lab's ports.
+
+    Vagrant claims a port by a file for the moment before the machine listens there.
+    """
+    home = os.environ.get("VAGRANT_HOME")
+    folder = (Path(home) if home else Path.home() / ".vagrant.d") / "data" / "fp-leases"
+    for port in ports(lab_name):
+        (folder / f"127_0_0_1_{port}").unlink(missing_ok=True)
+
+
+def box_architecture(machine: LocalMachine) -> str:
+    """Vagrant's name for the processor itself, whatever this Python was built for."""
+    if (
+        machine.system == "darwin"
+        and machine.ask("sysctl", "-n", "hw.optional.arm64").strip() == "1"
+    ):
+        return "arm64"
+    # Windows tells a 32-bit program the truth here only.
+    native = machine.environment("PROCESSOR_ARCHITEW6432") if machine.system == "win32" else ""
+    name = native.lower() or machine.architecture
+    return {"x86_64": "amd64"}.get(name, name)
+
+
 def write_folder(lab: Lab, options: VagrantOptions, home: LabHome) -> Path:
-    """Writes the Vagrantfile and lab.json; returns the folder."""
+    """Write the Vagrantfile and lab.json; returns the folder."""
     folder = machines_folder(home)
+    made = machines(lab, options, emulated=is_emulated(home))
     vagrantfile = resources.vagrantfile().read_text(encoding="utf-8")
     write_atomically(folder / "Vagrantfile", vagrantfile)
-    write_atomically(folder / "lab.json", json.dumps(machines(lab, options), indent=1) + "\n")
+    write_atomically(folder / "lab.json", json.dumps(made, indent=1) + "\n")
     return folder
 
 
-def machines(lab: Lab, options: VagrantOptions) -> dict[str, object]:
+def is_emulated(home: LabHome) -> bool:
+    """Whether the lab's machines under libvirt do without KVM, because it ran none of them."""
+    return _emulation_mark(home).exists()
+
+
+def emulate(home: LabHome) -> None:
+    """Let the lab's machines under libvirt do without KVM from now on."""
+    write_atomically(_emulation_mark(home), "")
+
+
+def _emulation_mark(home: LabHome) -> Path:
+    return machines_folder(home) / "emulated"
+
+
+def machines(lab: Lab, options: VagrantOptions, *, emulated: bool = False) -> dict[str, object]:
     """What the Vagrantfile makes of a lab, as it reads it from lab.json.
 
-    Raises WrongUsage where the environment says no number of seconds.
+    Raises WrongUsage if the environment does not give a number of seconds.
     """
+    own = ports(lab.name)
     return {
         "name": lab.name,
+        "net": options.net,
+        "bridge": options.bridge,
+        "architecture": box_architecture(ThisMachine()),
+        "emulated": emulated,
+        "ports": [own.start, own[-1]],
         "netmask": str(lab.network.cidr.netmask),
         "box": options.box,
         "version": options.version,
@@ -53,8 +113,13 @@ def machines(lab: Lab, options: VagrantOptions) -> dict[str, object]:
         "cpus": options.cpus,
         "boot_timeout": _boot_timeout(),
         "hosts": [
-            {"name": host.name, "address": str(host.address), "fqdn": host.fqdn}
-            for host in lab.hosts
+            {
+                "name": host.name,
+                "address": str(host.address),
+                "fqdn": host.fqdn,
+                "port": own[number],
+            }
+            for number, host in enumerate(lab.hosts)
         ],
     }
 
@@ -69,6 +134,6 @@ def _boot_timeout() -> int:
 
 
 def made_machines(home: LabHome) -> set[str]:
-    """The machines for which Vagrant keeps an id, whatever became of them."""
+    """The machines for which Vagrant keeps an id, whether they still exist or not."""
     found = machines_folder(home).glob(".vagrant/machines/*/*/id")
     return {path.parent.parent.name for path in found}

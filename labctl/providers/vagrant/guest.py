@@ -1,7 +1,7 @@
 """What is done inside a machine that Vagrant made: logins, keys, clock, the way out.
 
-The scripts are constant; values come as arguments. `PREPARE` runs through Vagrant's own SSH
-before any key is pinned and prints the keys to pin; the rest runs over the pinned connection.
+Preparing runs through Vagrant's own SSH before any key is pinned, and prints the keys to pin. The
+rest runs over the pinned connection.
 """
 
 from __future__ import annotations
@@ -11,69 +11,19 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from labctl.endpoint import Endpoint
+from labctl.errors import WrongState
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.lab import Host
 from labctl.quote import shell_line
 from labctl.remote import Remote
+from labctl.scripts import Script
 
-# The box's own host keys are public knowledge: every machine gets new ones.
-PREPARE = r"""
-admin="$1" address="$2" fqdn="$3" name="$4" key="$5"
-id "$admin" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$admin"
-printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$admin" >/etc/sudoers.d/labctl
-chmod 440 /etc/sudoers.d/labctl
-for user in "$admin" root; do
-  home=$(getent passwd "$user" | cut -d: -f6)
-  install -d -m 700 -o "$user" -g "$user" "$home/.ssh"
-  touch "$home/.ssh/authorized_keys"
-  grep -qxF "$key" "$home/.ssh/authorized_keys" ||
-    printf '%s\n' "$key" >>"$home/.ssh/authorized_keys"
-  chmod 600 "$home/.ssh/authorized_keys"
-  chown "$user:$user" "$home/.ssh/authorized_keys"
-done
-printf '%s\n' "$name" >/etc/hostname
-hostname "$name"
-printf '127.0.0.1 localhost\n%s %s %s\n' "$address" "$fqdn" "$name" >/etc/hosts
-if ! [ -e /etc/ssh/sshd_config.d/10-labctl.conf ]; then
-  rm -f /etc/ssh/ssh_host_*
-  ssh-keygen -q -t ed25519 -N '' -C "root@$name" -f /etc/ssh/ssh_host_ed25519_key
-  printf 'HostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin prohibit-password\nUseDNS no\n' \
-    >/etc/ssh/sshd_config.d/10-labctl.conf
-  systemctl reload-or-restart ssh
-fi
-# Updates in the background would hold apt's lock when a class begins.
-systemctl -q disable --now apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || :
-systemctl -q disable --now unattended-upgrades.service 2>/dev/null || :
-command -v nft >/dev/null || { apt-get -q update && apt-get -qy install nftables; } >&2
-printf 'labctl-hostkey %s\n' "$(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)"
-for file in /run/systemd/resolve/resolv.conf /etc/resolv.conf; do
-  [ -e "$file" ] || continue
-  sed -n 's/^nameserver *\([0-9.]*\) *$/labctl-resolver \1/p' "$file"
-  break
-done
-"""
-
-_SETTLE = r"""
-seconds="$1" filter="$2"
-[ -z "$seconds" ] || date -u -s "@$seconds" >/dev/null
-install -d -m 755 /etc/labctl
-printf '%s\n' "$filter" >/etc/labctl/net.nft
-cat >/etc/systemd/system/labctl-net.service <<'UNIT'
-[Unit]
-Description=The lab's way out
-DefaultDependencies=no
-Before=network-pre.target
-Wants=network-pre.target
-After=local-fs.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=nft -f /etc/labctl/net.nft
-[Install]
-WantedBy=multi-user.target
-UNIT
-nft -f /etc/labctl/net.nft
-[ -e /etc/systemd/system/multi-user.target.wants/labctl-net.service ] ||
-  systemctl -q enable labctl-net.service
-"""
+_PREPARE = Script("labctl.providers.vagrant", "prepare.sh")
+_SETTLE = Script("labctl.providers.vagrant", "settle.sh")
+_FLUSH = Script("labctl.providers.vagrant", "flush.sh")
+# The name server of VirtualBox's NAT.
+NAT_RESOLVER = "10.0.2.3"
 
 # What package installation needs while the way out is open: HTTP and HTTPS, names, time.
 _WAY_OUT = """
@@ -99,18 +49,54 @@ table inet labctl {{
 
 @dataclass(frozen=True)
 class Prepared:
-    """What PREPARE printed: public host keys, and the name servers of the machine."""
+    """What the preparation of a host printed.
+
+    `insecure` are the users whom Vagrant's published key still lets in.
+    """
 
     host_keys: tuple[str, ...]
     resolvers: tuple[str, ...]
+    addresses: tuple[str, ...]
+    insecure: tuple[str, ...]
+
+
+def preparation(admin: str, host: Host, login: str) -> tuple[str, tuple[str, ...]]:
+    """The script that prepares a host, and its arguments quoted for `vagrant ssh --command`."""
+    return _PREPARE.text, quoted(admin, str(host.address), host.fqdn, host.name, login)
 
 
 def read_prepared(output: str) -> Prepared:
+    """Read what the preparation printed, between whatever else the host said."""
     words = [line.strip().partition(" ") for line in output.splitlines()]
+
+    def values(wanted: str) -> tuple[str, ...]:
+        return tuple(value for key, _space, value in words if key == f"labctl-{wanted}")
+
+    # A loopback address answers on this machine only; VirtualBox 7.2 may hand it to the guests.
+    resolvers = tuple(each for each in values("resolver") if not each.startswith("127."))
     return Prepared(
-        host_keys=tuple(value for key, _, value in words if key == "labctl-hostkey"),
-        resolvers=tuple(value for key, _, value in words if key == "labctl-resolver"),
+        host_keys=values("hostkey"),
+        resolvers=resolvers or (NAT_RESOLVER,),
+        addresses=values("address"),
+        insecure=values("insecure"),
     )
+
+
+def ensure_prepared(host: Host, prepared: Prepared, output: str) -> None:
+    """Raise WrongState if the host cannot be used as it is."""
+    cause = ""
+    if not prepared.host_keys:
+        cause = output[-400:]
+    elif str(host.address) not in prepared.addresses:
+        cause = _("it has no interface with the address {address}", address=host.address)
+    elif prepared.insecure:
+        cause = _("Vagrant's published key opens the login {user}", user=prepared.insecure[0])
+    if cause:
+        raise WrongState(
+            _("{host} was not set up completely", host=host.name),
+            cause=cause,
+            hint=commands("labctl up", text=_("this makes the machines anew")),
+        )
 
 
 def quoted(*values: str) -> tuple[str, ...]:
@@ -127,13 +113,19 @@ def filter_rules(network: IPv4Network, is_open: bool) -> str:
 
 
 def settle(endpoint: Endpoint, network: IPv4Network, is_open: bool, *, clock: bool) -> None:
-    """Puts the machine's way out, and where `clock` is set its clock, as they shall be."""
+    """Set the machine's way out, and its clock if `clock` is true."""
     with Remote(endpoint) as remote:
         seconds = f"{time.time():.3f}" if clock else ""
         remote.script(_SETTLE, seconds, filter_rules(network, is_open), timeout=120)
 
 
+def flush(endpoint: Endpoint) -> None:
+    """Bring everything that the host wrote to its disk."""
+    with Remote(endpoint) as remote:
+        remote.script(_FLUSH, timeout=120)
+
+
 def await_booted(endpoint: Endpoint) -> None:
-    """Waits until systemd has started everything, or given up on something."""
+    """Wait until systemd has started everything, or given up on something."""
     with Remote(endpoint) as remote:
         remote.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=600)

@@ -1,17 +1,27 @@
-"""Whether VirtualBox can use the processor's virtualization, and Vagrant the home folder."""
+"""Whether VirtualBox can use the processor's virtualization on this machine."""
 
 from __future__ import annotations
 
-from labctl.diagnosis import Diagnosis, found, lacking, warning
-from labctl.hint import commands
+import re
+
+from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine
+from labctl.providers.vagrant.versions import virtualbox_version
 
+# Prints: virtualization on in the firmware, a hypervisor runs, the state of virtualization-based
+# security (2: it runs), and its services that run (2: memory integrity).
+# Source: Microsoft, Win32_Processor, Win32_ComputerSystem and Win32_DeviceGuard.
 _ASK_WINDOWS = (
     "$p = Get-CimInstance Win32_Processor | Select-Object -First 1; "
     "$s = Get-CimInstance Win32_ComputerSystem; "
-    '"$($p.VirtualizationFirmwareEnabled) $($s.HypervisorPresent)"'
+    "$g = Get-CimInstance -Namespace root/Microsoft/Windows/DeviceGuard -ClassName "
+    "Win32_DeviceGuard -ErrorAction SilentlyContinue; "
+    '"$($p.VirtualizationFirmwareEnabled) $($s.HypervisorPresent) '
+    "$([int]$g.VirtualizationBasedSecurityStatus) $($g.SecurityServicesRunning -join ',')\""
 )
+_VBS_RUNS, _MEMORY_INTEGRITY = "2", "2"
 _FIRMWARE = "https://www.virtualbox.org/manual/ch10.html#hwvirt"
 
 
@@ -41,43 +51,106 @@ def _on_linux(machine: Machine) -> Diagnosis:
         )
     flags = (machine.read("/proc/cpuinfo") or "").split()
     if "vmx" in flags or "svm" in flags:
-        return found("virtualization", _("virtualization is on"))
+        return _beside_kvm(machine)
     return _off(_("the processor shows no virtualization"))
 
 
+def _beside_kvm(machine: Machine) -> Diagnosis:
+    """Linux's own KVM and VirtualBox take the processor's virtualization from each other.
+
+    From Linux 6.12 on KVM holds it while its module is loaded, unless enable_virt_at_load is off;
+    VirtualBox then starts no machine. From 7.2.10 on VirtualBox goes through KVM and fails if KVM
+    does not hold it.
+
+    Source: https://github.com/VirtualBox/virtualbox/issues/188 and /711.
+    """
+    on = found("virtualization", _("virtualization is on"))
+    module = next((each for each in ("kvm_intel", "kvm_amd") if _loaded(machine, each)), None)
+    holds = _kvm_holds(machine)
+    version = virtualbox_version(machine)
+    if module is None or holds is None or not version:
+        return on
+    conf = "/etc/modprobe.d/labctl-kvm.conf"
+    if version < (7, 2, 10) and holds:
+        line = f'echo "options kvm enable_virt_at_load=0" >{conf}'
+        return lacking(
+            "virtualization",
+            _("KVM holds the processor's virtualization"),
+            _("VirtualBox before 7.2.10 then cannot start a machine"),
+            Hint(
+                _("the first line helps until the next start of this machine, the second for good"),
+                (("sudo", "modprobe", "-r", module, "kvm"), ("sudo", "sh", "-c", line)),
+            ),
+        )
+    if version >= (7, 2, 10) and not holds:
+        return lacking(
+            "virtualization",
+            _("KVM is loaded with enable_virt_at_load=0"),
+            _("VirtualBox from 7.2.10 on then cannot start a machine"),
+            Hint(
+                _("remove that option from /etc/modprobe.d and the kernel's command line, then"),
+                (("sudo", "modprobe", "-r", module, "kvm"), ("sudo", "modprobe", module)),
+            ),
+        )
+    return on
+
+
+def _loaded(machine: Machine, module: str) -> bool:
+    return machine.exists(f"/sys/module/{module}")
+
+
+def _kvm_holds(machine: Machine) -> bool | None:
+    """Whether KVM holds the virtualization while it is loaded; None before Linux 6.12."""
+    release = machine.read("/proc/sys/kernel/osrelease") or ""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if match is None or tuple(map(int, match.groups())) < (6, 12):
+        return None
+    said = (machine.read("/sys/module/kvm/parameters/enable_virt_at_load") or "Y").strip()
+    return said not in ("N", "0")
+
+
 def _on_mac(machine: Machine) -> Diagnosis:
-    if machine.ask("sysctl", "-n", "kern.hv_support").strip() == "1":
+    said = machine.ask("sysctl", "-n", "kern.hv_support").strip()
+    if not said:
+        return unknown("virtualization", _("whether virtualization is on"))
+    if said == "1":
         return found("virtualization", _("virtualization is on"))
     return _off(_("the processor shows no virtualization"))
 
 
 def _on_windows(machine: Machine) -> Diagnosis:
     said = machine.ask("powershell", "-NoProfile", "-NonInteractive", "-Command", _ASK_WINDOWS)
-    firmware, _space, hypervisor = said.strip().partition(" ")
+    firmware, hypervisor, vbs, services = (*said.split(), "", "", "", "")[:4]
+    if hypervisor not in ("True", "False"):
+        why = _("PowerShell did not answer")
+        return unknown("virtualization", _("whether virtualization is on"), why)
     # With a hypervisor running, Windows no longer sees the processor's own switch.
     if hypervisor == "True":
         return warning(
             "virtualization",
-            _("Hyper-V or WSL 2 is in the way: Windows itself runs on a hypervisor"),
+            _("a hypervisor is in the way: {what}", what=_hypervisor_of_windows(vbs, services)),
             _("VirtualBox then runs slowly, or its machines do not boot in time"),
-            commands(
-                "bcdedit /set hypervisorlaunchtype off",
-                text=_("type this as administrator, then restart Windows"),
-            ),
+            _how_to_free_windows(vbs),
         )
     if firmware == "False":
         return _off(_("virtualization is off in the firmware"))
     return found("virtualization", _("virtualization is on"))
 
 
-def home_folder(machine: Machine) -> Diagnosis:
-    """Vagrant on Windows fails in a home folder with letters outside ASCII."""
-    folder = machine.environment("VAGRANT_HOME") or str(machine.home)
-    if machine.system != "win32" or folder.isascii():
-        return found("home", _("Vagrant keeps its boxes below {folder}", folder=folder))
-    return lacking(
-        "home",
-        _("the folder {folder} has letters outside ASCII", folder=folder),
-        _("Vagrant on Windows cannot work there"),
-        commands(r"setx VAGRANT_HOME C:\vagrant", text=_("then open a new window")),
-    )
+def _hypervisor_of_windows(vbs: str, services: str) -> str:
+    if _MEMORY_INTEGRITY in services.split(","):
+        return _("Windows' Memory integrity")
+    if vbs == _VBS_RUNS:
+        return _("Windows' virtualization-based security")
+    return _("Hyper-V or WSL 2")
+
+
+def _how_to_free_windows(vbs: str) -> Hint:
+    text = _("type this as administrator, then restart Windows")
+    if vbs == _VBS_RUNS:
+        # With it, Windows starts its hypervisor whatever bcdedit says.
+        text = _(
+            "switch Memory integrity off (Windows Security, Device security, Core isolation), type "
+            "this as administrator, then restart Windows"
+        )
+    return commands("bcdedit /set hypervisorlaunchtype off", text=text)

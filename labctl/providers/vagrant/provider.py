@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from labctl.endpoint import Endpoint
 from labctl.errors import LabError, WrongState
-from labctl.home import LabHome
+from labctl.hint import commands
+from labctl.home import LabHome, remove_folder
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab, PackageSet
 from labctl.machine import Machine as LocalMachine
 from labctl.machine import ThisMachine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
-from labctl.providers.base import unknown_checkpoint
+from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
 from labctl.providers.options import ProviderOptions, read_options
-from labctl.providers.vagrant import checks, guest, virtualbox
+from labctl.providers.vagrant import checks, guest, peer, virtualbox
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
-from labctl.providers.vagrant.book import Book, Machine, Saved, now, read_book, write_book
+from labctl.providers.vagrant.book import (
+    Book,
+    Machine,
+    Saved,
+    Unfinished,
+    now,
+    read_book,
+    write_book,
+)
+from labctl.providers.vagrant.failures import NoBoot
 from labctl.providers.vagrant.folder import (
-    machine_title,
+    emulate,
+    is_emulated,
     machines_folder,
     made_machines,
     write_folder,
 )
+from labctl.providers.vagrant.machines import RUNNING, Machines
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.probe import answers
 from labctl.results import CheckpointInfo, HostState
+from labctl.waiting import wait_until
 
-_RUNNING = {"running", "restoring"}
+# What `labctl up` starts again. A machine is aborted if the PC was switched off while it ran.
+_STOPPED = {"poweroff", "saved", "shutoff", "aborted", "aborted-saved", "paused"}
+KVM = Path("/dev/kvm")
+# With a KVM that works, machines boot in half a minute.
+KVM_SECONDS = 120.0
+# How long a host may take to answer after its machine was resumed.
+ANSWER_SECONDS = 60.0
 
 
 class VagrantProvider:
@@ -68,6 +87,10 @@ class VagrantProvider:
         folder = write_folder(self._lab, self.options, self._home)
         return Vagrant(folder, self._hypervisor, self._home.logs)
 
+    @cached_property
+    def _machines(self) -> Machines:
+        return Machines(self._lab, self._home, self._vagrant, self._hypervisor)
+
     @classmethod
     def suits(cls, machine: LocalMachine) -> str | None:
         return _("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
@@ -81,7 +104,7 @@ class VagrantProvider:
     def upstream_resolvers(self) -> tuple[str, ...]:
         book = read_book(self._home)
         # Before the first boot: VirtualBox's own name server for machines behind its NAT.
-        return book.resolvers if book is not None else ("10.0.2.3",)
+        return book.resolvers if book is not None else (guest.NAT_RESOLVER,)
 
     def folders(self) -> Mapping[str, Path]:
         return {N_("machines"): machines_folder(self._home)}
@@ -92,8 +115,13 @@ class VagrantProvider:
         book = read_book(self._home)
         if book is not None and book.find("os") is not None:
             return False
+        if self._machines.exist():
+            # Vagrant sets nothing up on a machine that an interrupted `up` left running.
+            progress("", _("removing the machines of an up that did not complete"))
+            self._machines.remove()
+        self._machines.make_room()
         progress("", _("making the machines (the first time, their box is downloaded)"))
-        self._vagrant.boot()
+        self._boot_first(progress)
         for host in self._names:
             progress(host, _("preparing"))
         login = client_key(self._home.key_file).strip()
@@ -104,12 +132,25 @@ class VagrantProvider:
         self.save("os")
         return True
 
+    def _boot_first(self, progress: Progress) -> None:
+        """Make and boot the machines; under libvirt without KVM if KVM runs none of them."""
+        if self._hypervisor != "libvirt" or is_emulated(self._home) or not KVM.exists():
+            self._vagrant.boot()
+            return
+        try:
+            self._vagrant.boot(limit=KVM_SECONDS)
+        except NoBoot:
+            progress("", _("KVM runs no machine here: they are emulated, which is slow"))
+            self._machines.remove()
+            emulate(self._home)
+            write_folder(self._lab, self.options, self._home)
+            self._vagrant.boot()
+
     def _prepare(self, host: Host, login: str) -> guest.Prepared:
-        values = (self._lab.edition.admin, str(host.address), host.fqdn, host.name, login)
-        output = self._vagrant.shell(host.name, guest.PREPARE, *guest.quoted(*values))
+        script, words = guest.preparation(self._lab.edition.admin, host, login)
+        output = self._vagrant.shell(host.name, script, *words)
         prepared = guest.read_prepared(output)
-        if not prepared.host_keys:
-            raise WrongState(_("{host} showed no host key", host=host.name), cause=output[-400:])
+        guest.ensure_prepared(host, prepared, output)
         return prepared
 
     def _pin(
@@ -134,31 +175,53 @@ class VagrantProvider:
 
     def start(self, progress: Progress = silent) -> bool:
         book = self._book()
+        if book.unfinished is not None:
+            self._finish(book, progress)
+            return True
         silent_ones = self._silent(book)
         if not silent_ones:
             return False
-        self._ensure_there()
-        for host in silent_ones:
-            progress(host, _("booting"))
-        on_each(silent_ones, self._vagrant.boot)
+        states = self._ensure_there()
+        on_each(silent_ones, lambda host: self._start(host, states[host], book, progress))
         book = self._with_addresses(book)
+        self._await_answers(book)
         on_each(self._endpoints(book).values(), guest.await_booted)
         return True
+
+    def _start(self, host: str, state: str, book: Book, progress: Progress) -> None:
+        if state in RUNNING:
+            # It may still be booting. If not, it hangs, and Vagrant would leave it as it is.
+            progress(host, _("waiting for its SSH"))
+            if wait_until(ANSWER_SECONDS, lambda: answers(book.machines[host])):
+                return
+            progress(host, _("booting"))
+            self._machines.reboot(host)
+        else:
+            progress(host, _("booting"))
+            self._machines.boot(host)
+
+    def _await_answers(self, book: Book) -> None:
+        """Wait for SSH on every host: a resumed machine answers some seconds later."""
+        wait_until(ANSWER_SECONDS, lambda: not self._silent(book))
 
     def _silent(self, book: Book) -> list[str]:
         heard = on_each(self._names, lambda host: answers(book.machines[host]))
         return [host for host, does in zip(self._names, heard, strict=True) if not does]
 
-    def _ensure_there(self) -> None:
-        """Vagrant would make a missing machine anew, bare and unlike the other one."""
+    def _ensure_there(self) -> dict[str, str]:
+        """Vagrant's word for each machine; WrongState if one is missing.
+
+        Vagrant would make a missing machine anew, without anything that was set up on it.
+        """
         states = self._vagrant.states()
         gone = [host for host in self._names if states.get(host) == "not_created"]
         if gone:
             raise WrongState(
                 _("the machine of {hosts} is gone", hosts=", ".join(gone)),
                 cause=_("it was removed in VirtualBox or by vagrant destroy"),
-                hint=_("labctl destroy, then labctl up"),
+                hint=commands("labctl destroy", "labctl up"),
             )
+        return states
 
     def _with_addresses(self, book: Book) -> Book:
         """The book with where SSH answers now: forwarded ports may change at a start."""
@@ -179,24 +242,39 @@ class VagrantProvider:
             self._settle(book, clock=False)
         write_book(self._home, book)
 
-    def _settle(self, book: Book, *, clock: bool) -> None:
+    def _settle(self, book: Book, *, clock: bool) -> bool:
+        """Set clock and way out of every host; True, for it can be waited for."""
         network = self._lab.network.cidr
         on_each(
             self._endpoints(book).values(),
             lambda endpoint: guest.settle(endpoint, network, book.net_open, clock=clock),
         )
+        return True
 
     # -- looking and stopping ---------------------------------------------------------------
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         book = self._book()
+        if book.unfinished is not None:
+            book = self._finish(book, silent)
         if silent_ones := self._silent(book):
             raise WrongState(
-                _("{host} does not answer", host=", ".join(silent_ones)), hint=_("labctl up")
+                _("{host} does not answer", host=", ".join(silent_ones)), hint=commands("labctl up")
             )
         return self._endpoints(book)
 
     def _endpoints(self, book: Book) -> dict[str, Endpoint]:
+        found = self._direct_endpoints(book)
+        if self.options.net != "internal":
+            return found
+        # Only the hosts are on that network: each is dialled by the next one.
+        following = [*self._names[1:], self._names[0]]
+        return {
+            host: replace(found[host], neighbour=peer.command(found[other]))
+            for host, other in zip(self._names, following, strict=True)
+        }
+
+    def _direct_endpoints(self, book: Book) -> dict[str, Endpoint]:
         return {
             host: Endpoint(
                 host=host,
@@ -236,20 +314,21 @@ class VagrantProvider:
         on_each(hosts, lambda host: self._vagrant.halt(host, force=True))
 
     def destroy(self, progress: Progress = silent) -> None:
-        if made_machines(self._home):
+        if self._machines.exist():
             for host in self._names:
                 progress(host, _("removing"))
-            self._vagrant.destroy()
-        # A machine that Vagrant lost sight of still has the lab's name in VirtualBox.
-        titles = {machine_title(self._lab, host) for host in self._names}
-        on_each(virtualbox.machines_called(titles).values(), virtualbox.remove_machine)
-        shutil.rmtree(self._home.state, ignore_errors=True)
+        self._machines.remove()
+        remove_folder(self._home.state)
 
     # -- checkpoints ------------------------------------------------------------------------
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
         book = self._book()
         snapshot = f"labctl-{checkpoint}-{secrets.token_hex(3)}"
+        # A machine may one day boot from the snapshot's disk without its memory.
+        silent_ones = self._silent(book)
+        endpoints = self._endpoints(book)
+        on_each([each for each in endpoints.values() if each.host not in silent_ones], guest.flush)
         try:
             on_each(self._names, lambda host: self._vagrant.save_snapshot(host, snapshot))
         except LabError:
@@ -291,9 +370,38 @@ class VagrantProvider:
             self.save(keep_as, origin="reset")
         for host in self._names:
             progress(host, _("going back to {name}", name=checkpoint))
-        on_each(self._names, lambda host: self._vagrant.restore_snapshot(host, saved.snapshot))
-        book = self._with_addresses(self._book())
-        self._settle(book, clock=True)
+        unfinished = Unfinished(snapshot=saved.snapshot)
+        book = self._book().model_copy(update={"unfinished": unfinished})
+        write_book(self._home, book)
+        self._finish(book, progress)
+
+    def _finish(self, book: Book, progress: Progress) -> Book:
+        """Bring a restore to its end, one that a failure or Ctrl-C interrupted too."""
+        assert book.unfinished is not None
+        book = self._put_back(book, book.unfinished)
+        book = self._with_addresses(book)
+        for host in self._names:
+            progress(host, _("waiting for its SSH"))
+        self._await_answers(book)
+        wait_until(ANSWER_SECONDS, lambda: self._settle(book, clock=True))
+        book = book.model_copy(update={"unfinished": None})
+        write_book(self._home, book)
+        return book
+
+    def _put_back(self, book: Book, unfinished: Unfinished) -> Book:
+        done = list(unfinished.restored)
+
+        def back(host: str) -> None:
+            self._machines.restore(host, unfinished.snapshot)
+            done.append(host)
+
+        try:
+            on_each([host for host in self._names if host not in done], back)
+        finally:
+            reached = unfinished.model_copy(update={"restored": tuple(done)})
+            book = book.model_copy(update={"unfinished": reached})
+            write_book(self._home, book)
+        return book
 
     def _ensure_snapshot(self, saved: Saved) -> None:
         """All machines have it, or none is touched."""
@@ -312,7 +420,9 @@ class VagrantProvider:
                     hosts=", ".join(lack),
                 ),
                 cause=_("its snapshot {snapshot} was removed", snapshot=saved.snapshot),
-                hint=_("another checkpoint, or labctl destroy, then labctl up"),
+                hint=commands(
+                    "labctl destroy", "labctl up", text=_("take another checkpoint, or start anew")
+                ),
             )
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
@@ -330,13 +440,14 @@ class VagrantProvider:
     def _book(self) -> Book:
         book = read_book(self._home)
         if book is None:
-            raise WrongState(_("the lab was never brought up"), hint=_("labctl up"))
+            raise never_made(self._lab.name)
         return book
 
 
 def _host_state(word: str | None, heard: bool) -> HostState:
+    """From Vagrant's word for a machine, and whether its SSH answers."""
     if word is None or word == "not_created":
         return HostState.ABSENT
-    if word in _RUNNING:
+    if word in RUNNING:
         return HostState.RUNNING if heard else HostState.BROKEN
-    return HostState.STOPPED if word in {"poweroff", "saved", "shutoff"} else HostState.BROKEN
+    return HostState.STOPPED if word in _STOPPED else HostState.BROKEN

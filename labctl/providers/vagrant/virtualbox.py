@@ -1,14 +1,19 @@
-"""VirtualBox's own word where Vagrant's is not enough: is it there, and what did it keep?"""
+"""What labctl asks VirtualBox itself, because Vagrant cannot answer or cannot do it."""
 
 from __future__ import annotations
 
 import re
-from pathlib import PureWindowsPath
+import shutil
+from pathlib import Path, PureWindowsPath
 
 from labctl.machine import Machine, ThisMachine
 from labctl.run import run
+from labctl.waiting import wait_until
 
 _MACHINE = re.compile(r'^"(?P<name>.+)" \{(?P<uuid>[0-9a-f-]+)\}$', re.MULTILINE)
+_FOLDER = re.compile(r"^Default machine folder:(?P<folder>.+)$", re.MULTILINE)
+# How long VirtualBox may hold a machine after its power was cut.
+UNLOCK_SECONDS = 20.0
 
 
 def vboxmanage(machine: Machine | None = None) -> str | None:
@@ -41,7 +46,42 @@ def machines_called(titles: set[str]) -> dict[str, str]:
 
 
 def remove_machine(uuid: str) -> None:
-    """Stops a machine and removes it with its disks; raises CommandFailed where it can't."""
+    """Stop a machine and remove it with its disks.
+
+    VirtualBox holds a machine for some seconds after its power was cut, so this tries again.
+
+    Raises:
+        CommandFailed: The machine cannot be removed.
+    """
     program = vboxmanage() or "VBoxManage"
     run([program, "controlvm", uuid, "poweroff"], check=False)
-    run([program, "unregistervm", uuid, "--delete"])
+    wait_until(UNLOCK_SECONDS, lambda: run([program, "unregistervm", uuid, "--delete"]).ok, every=1)
+
+
+def discard_state(uuid: str) -> None:
+    """Remove a machine's saved memory, so that it boots from its disk."""
+    wait_until(
+        UNLOCK_SECONDS,
+        lambda: run([vboxmanage() or "VBoxManage", "discardstate", uuid]).ok,
+        every=1,
+    )
+
+
+def machine_folder(machine: Machine) -> str:
+    """The folder in which VirtualBox makes machines; "" if it does not tell."""
+    program = vboxmanage(machine)
+    said = machine.ask(program, "list", "systemproperties") if program else ""
+    place = _FOLDER.search(said)
+    return place["folder"].strip() if place else ""
+
+
+def remove_folders(titles: set[str]) -> None:
+    """Remove the folders of machines with these names that VirtualBox does not have any more.
+
+    VirtualBox refuses to make a machine whose folder exists.
+    """
+    folder = machine_folder(ThisMachine())
+    if not folder:
+        return
+    for title in titles - set(machines_called(titles)):
+        shutil.rmtree(Path(folder) / title, ignore_errors=True)

@@ -24,7 +24,7 @@ class OtherMachine:
     is_root: bool = False
     programs: tuple[str, ...] = ("VBoxManage", "vagrant")
     virtualbox: str = "7.0.20r163906\n"
-    vagrant: str = "Vagrant 2.3.4\n"
+    vagrant: str = "Vagrant 2.4.9\n"
     answers: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=lambda: {"/proc/cpuinfo": "flags : vmx sse"})
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from labctl.providers.vagrant.adapter import Vagrant, rows
 from labctl.providers.vagrant.failures import failure
 from labctl.run import Completed
 
+LOG = Path("/home/taro/vagrant.log")
 STATUS = """\
 1795570654,host1,metadata,provider,virtualbox
 1795570656,host1,provider-name,virtualbox
@@ -45,17 +46,18 @@ def test_rows_are_unescaped_and_other_lines_left_out() -> None:
 )
 def test_an_error_keeps_vagrants_reason_and_leads_on(name: str, kind: type[LabError]) -> None:
     done = Completed(("vagrant", "up"), 1, "", "")
-    error = failure(["up", "host1"], done, [(f"Vagrant::Errors::{name}", "the reason")])
-    assert type(error) is kind
+    error = failure(["up", "host1"], done, [(f"Vagrant::Errors::{name}", "the reason")], LOG)
+    assert isinstance(error, kind)
     assert "the reason" in error.cause
-    assert error.hint or kind is CommandFailed
+    assert error.hint
 
 
 def test_an_unknown_end_shows_the_command_and_what_it_said() -> None:
     done = Completed(("vagrant", "up"), 1, "", "ruby: out of memory\n")
-    error = failure(["up", "host1"], done, [])
+    error = failure(["up", "host1"], done, [], LOG)
     assert "vagrant up host1" in error.message
     assert "ruby: out of memory" in error.cause
+    assert str(LOG) in str(error.hint)
 
 
 def test_power_is_cut_by_vagrants_forced_halt(

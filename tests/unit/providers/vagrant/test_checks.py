@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import ExitCode, MachineLacks
 from labctl.home import LabHome
-from labctl.lab import Lab, load_edition
+from labctl.lab import Lab, LabFile, load_edition
 from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.vagrant import VagrantProvider
@@ -181,8 +182,9 @@ def test_a_home_with_letters_outside_ascii_is_trouble_on_windows_only() -> None:
     said = diagnosed(OtherMachine(system="win32", home=home), "home")
     assert said.verdict is Verdict.LACKING
     assert "VAGRANT_HOME" in str(said.mend)
-    moved = {"VAGRANT_HOME": r"C:\vagrant"}
-    at_peace = OtherMachine(system="win32", home=home, variables=moved)
+    moved = {"VAGRANT_HOME": r"C:\vagrant", "LABCTL_STATE_DIR": r"C:\labctl"}
+    folder = {"systemproperties": "Default machine folder:          C:\\VMs\n"}
+    at_peace = OtherMachine(system="win32", home=home, variables=moved, answers=folder)
     assert diagnosed(at_peace, "home").verdict is Verdict.OK
     assert diagnosed(OtherMachine(home=Path("/home/太郎")), "home").verdict is Verdict.OK
 
@@ -216,3 +218,300 @@ def test_virtualbox_is_found_where_windows_installs_it() -> None:
     assert diagnosed(machine, "virtualbox").verdict is Verdict.OK
     assert VagrantProvider.suits(machine) == "VirtualBox is installed"
     assert VagrantProvider.suits(OtherMachine(programs=("vagrant",))) is None
+
+
+# -- machines that users have ------------------------------------------------------------------
+
+_DHCP = """\
+NetworkName:    HostInterfaceNetworking-vboxnet0
+Dhcpd IP:       192.168.56.100
+LowerIPAddress: 192.168.56.101
+UpperIPAddress: 192.168.56.254
+NetworkMask:    255.255.255.0
+Enabled:        Yes
+Global Configuration:
+    minLeaseTime:     default
+"""
+_NO_MODULE = (
+    "WARNING: The vboxdrv kernel module is not loaded. Either there is no module\n"
+    "         available for the current kernel (6.12.63+deb13-amd64) or it failed to\n"
+    "         load. Please recompile the kernel module and install it by\n\n"
+    "           sudo /sbin/vboxconfig\n\n"
+    "         You will not be able to start VMs until this problem is fixed.\n7.0.26r168464\n"
+)
+_NO_DEVICE = (
+    "WARNING: The character device /dev/vboxdrv does not exist.\n"
+    "\t Please install the virtualbox-dkms package and the appropriate\n"
+    "\t headers, most likely linux-headers-amd64.\n7.0.26_Debianr168464\n"
+)
+_UNKNOWN_MODULE = (
+    "WARNING: Environment variable LOGNAME or USER does not correspond to effective user id.\n"
+    "Linux 6.12.63 is newer than any that was tested\n7.1.12r169651\n"
+)
+
+
+def linux(kernel: str = "6.12.63+deb13-amd64", **files: str) -> dict[str, str]:
+    """The files of a Linux machine. Keywords are kernel modules with their parameter."""
+    found = {"/proc/cpuinfo": "flags : vmx sse", "/proc/sys/kernel/osrelease": f"{kernel}\n"}
+    for module, parameter in files.items():
+        found[f"/sys/module/{module}"] = ""
+        if parameter:
+            found["/sys/module/kvm/parameters/enable_virt_at_load"] = f"{parameter}\n"
+    return found
+
+
+CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
+    (
+        "KVM holds VT-x since Linux 6.12",
+        OtherMachine(files=linux(kvm_intel="Y"), virtualbox="7.1.12r169651\n"),
+        "virtualization",
+        Verdict.LACKING,
+        "modprobe -r kvm_intel kvm",
+    ),
+    (
+        "KVM on AMD, with its parameter unreadable",
+        OtherMachine(files=linux(kvm_amd=""), virtualbox="7.2.4r170995\n"),
+        "virtualization",
+        Verdict.LACKING,
+        "enable_virt_at_load=0",
+    ),
+    (
+        "KVM was told to let go",
+        OtherMachine(files=linux(kvm_intel="N"), virtualbox="7.1.12r169651\n"),
+        "virtualization",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "an older kernel lets go by itself",
+        OtherMachine(files=linux("6.1.0-40-amd64", kvm_intel="Y"), virtualbox="7.1.12r169651\n"),
+        "virtualization",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "from 7.2.10 on VirtualBox goes through KVM",
+        OtherMachine(files=linux(kvm_intel="Y"), virtualbox="7.2.10r175000\n"),
+        "virtualization",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "and fails if KVM was told to let go",
+        OtherMachine(files=linux(kvm_intel="N"), virtualbox="7.2.10r175000\n"),
+        "virtualization",
+        Verdict.LACKING,
+        "modprobe kvm_intel",
+    ),
+    (
+        "the module is not loaded, and the kernel's number is not VirtualBox's",
+        OtherMachine(virtualbox=_NO_MODULE),
+        "virtualbox",
+        Verdict.LACKING,
+        "sudo /sbin/vboxconfig",
+    ),
+    (
+        "/dev/vboxdrv does not exist, on Ubuntu",
+        OtherMachine(distribution="ubuntu", virtualbox=_NO_DEVICE),
+        "virtualbox",
+        Verdict.LACKING,
+        "sudo apt install --reinstall virtualbox-dkms",
+    ),
+    (
+        "a kernel's number in a warning is not VirtualBox's version",
+        OtherMachine(virtualbox=_UNKNOWN_MODULE),
+        "fit",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "Apple silicon with VirtualBox before 7.1",
+        replace(MAC, virtualbox="7.0.20r163906\n"),
+        "virtualbox",
+        Verdict.LACKING,
+        "brew install --cask virtualbox",
+    ),
+    (
+        "networks.conf does not matter to VirtualBox 7 on a Mac",
+        replace(MAC, files={"/etc/vbox/networks.conf": "* 10.0.0.0/8\n"}),
+        "range-allowed",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "a Mac that does not answer",
+        replace(MAC, answers={}),
+        "virtualization",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "PowerShell that answers nothing",
+        replace(WINDOWS, answers={}),
+        "virtualization",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "memory that is not known is not 0 MiB",
+        replace(WINDOWS, memory=0),
+        "memory",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "a disk that is not known is not full",
+        replace(WINDOWS, disk=0),
+        "disk",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "Memory integrity is on: bcdedit alone does not help",
+        replace(WINDOWS, answers={"Win32_ComputerSystem": "True True 2 1,2\n"}),
+        "virtualization",
+        Verdict.WARNING,
+        "Core isolation",
+    ),
+    (
+        "virtualization-based security without Memory integrity",
+        replace(WINDOWS, answers={"Win32_ComputerSystem": "True True 2 \n"}),
+        "virtualization",
+        Verdict.WARNING,
+        "Core isolation",
+    ),
+    (
+        "Vagrant that prints no version",
+        OtherMachine(vagrant=""),
+        "vagrant",
+        Verdict.UNKNOWN,
+        "developer.hashicorp.com",
+    ),
+    (
+        "Vagrant that cannot choose the box's build",
+        OtherMachine(vagrant="Vagrant 2.3.4\n"),
+        "vagrant",
+        Verdict.WARNING,
+        "developer.hashicorp.com",
+    ),
+    (
+        "WSL 2",
+        OtherMachine(files=linux("5.15.167.4-microsoft-standard-WSL2")),
+        "wsl",
+        Verdict.LACKING,
+        "PowerShell",
+    ),
+    (
+        "VirtualBox whose forwarded ports reset SSH",
+        OtherMachine(virtualbox="7.2.2r170484\n"),
+        "trouble",
+        Verdict.WARNING,
+        "virtualbox.org",
+    ),
+    (
+        "VirtualBox whose machines do not start on Windows",
+        replace(WINDOWS, virtualbox="7.2.18r180000\n"),
+        "trouble",
+        Verdict.WARNING,
+        "virtualbox.org",
+    ),
+    (
+        "the same VirtualBox elsewhere",
+        OtherMachine(virtualbox="7.2.18r180000\n"),
+        "trouble",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "VirtualBox's factory DHCP server",
+        OtherMachine(answers={"dhcpservers": _DHCP}),
+        "dhcp",
+        Verdict.WARNING,
+        "dhcpserver remove --network=HostInterfaceNetworking-vboxnet0",
+    ),
+    (
+        "the same, switched off",
+        OtherMachine(answers={"dhcpservers": _DHCP.replace("Yes", "No")}),
+        "dhcp",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "no room for snapshots that hold memory",
+        OtherMachine(disk=12 * GIB),
+        "disk",
+        Verdict.WARNING,
+        "VAGRANT_HOME",
+    ),
+    (
+        "VirtualBox makes machines in a folder that Vagrant cannot read",
+        replace(
+            WINDOWS,
+            answers={"systemproperties": "Default machine folder:          D:\\仮想マシン\n"},
+        ),
+        "home",
+        Verdict.LACKING,
+        "machinefolder",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "verdict", "mend"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_a_machine_that_users_have(
+    machine: OtherMachine, code: str, verdict: Verdict, mend: str
+) -> None:
+    said = diagnosed(machine, code)
+    assert said.verdict is verdict, said
+    assert mend in str(said.mend)
+    if verdict is Verdict.LACKING:
+        assert said.mend
+
+
+LIBVIRT = OtherMachine(
+    programs=("vagrant", "virsh"),
+    answers={"list": "vagrant-libvirt (0.11.2, system)\n", "version": "Using API: QEMU 7.2\n"},
+    files={"/dev/kvm": ""},
+)
+
+
+def libvirt(machine: Machine) -> dict[str, Verdict]:
+    lab = Lab(
+        name="default",
+        edition=LAB.edition,
+        choices=LabFile.model_validate({"hypervisor": "libvirt"}),
+    )
+    made = VagrantProvider(lab, HOME).checks()
+    return {each.code: each.verdict for each in run_checks(made, machine)}
+
+
+def test_libvirt_needs_no_virtualbox() -> None:
+    found = libvirt(LIBVIRT)
+    assert set(found.values()) == {Verdict.OK}
+    assert "virtualbox" not in found
+
+
+@pytest.mark.parametrize(
+    ("machine", "code", "verdict"),
+    [
+        (replace(LIBVIRT, answers={"version": "QEMU"}), "plugin", Verdict.LACKING),
+        (replace(LIBVIRT, answers={"list": "vagrant-libvirt"}), "libvirt", Verdict.LACKING),
+        (replace(LIBVIRT, programs=("vagrant",)), "libvirt", Verdict.LACKING),
+        (replace(LIBVIRT, files={}), "kvm", Verdict.WARNING),
+    ],
+)
+def test_what_libvirt_lacks(machine: OtherMachine, code: str, verdict: Verdict) -> None:
+    assert libvirt(machine)[code] is verdict
+
+
+def test_up_asks_for_the_plugin_of_libvirt_first() -> None:
+    lab = Lab(
+        name="default",
+        edition=LAB.edition,
+        choices=LabFile.model_validate({"hypervisor": "libvirt"}),
+    )
+    with pytest.raises(MachineLacks, match="vagrant-libvirt"):
+        ensure(VagrantProvider(lab, HOME).checks(), replace(LIBVIRT, answers={}))

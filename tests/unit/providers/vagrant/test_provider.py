@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from labctl.errors import CommandFailed, WrongState
+from labctl.errors import CommandFailed, WrongState, WrongUsage
 from labctl.home import lab_home
 from labctl.lab import load_lab
-from labctl.providers.vagrant import VagrantProvider
+from labctl.providers.vagrant import VagrantProvider, peer
 from labctl.providers.vagrant.book import read_book
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
@@ -82,7 +82,7 @@ def test_a_machine_without_a_host_key_is_refused(
     monkeypatch.setattr("tests.fakes.vagrant.FakeVagrant.shell", lambda *_args: "no key here\n")
     with pytest.raises(WrongState) as refused:
         open_provider().create()
-    assert "host1 showed no host key" in refused.value.message
+    assert "host1 was not set up completely" in refused.value.message
     assert refused.value.cause == "no key here\n"
 
 
@@ -199,7 +199,10 @@ def test_the_way_out_of_a_stopped_lab_is_set_later(up: Boxes) -> None:
         ("saved", HostState.STOPPED),
         ("shutoff", HostState.STOPPED),
         ("running", HostState.BROKEN),
-        ("aborted", HostState.BROKEN),
+        ("aborted", HostState.STOPPED),
+        ("aborted-saved", HostState.STOPPED),
+        ("paused", HostState.STOPPED),
+        ("gurumeditation", HostState.BROKEN),
         ("not_created", HostState.ABSENT),
     ],
 )
@@ -252,7 +255,8 @@ def test_progress_names_what_is_done_on_each_machine(boxes: Boxes) -> None:
     open_provider().restore("os", lambda host, what: said.append((host, what)))
     open_provider().destroy(lambda host, what: said.append((host, what)))
     for host in HOSTS:
-        words = ["preparing", "stopping", "booting", "going back to os", "removing"]
+        words = ["preparing", "stopping", "booting", "going back to os", "waiting for its SSH"]
+        words += ["removing"]
         assert [what for where, what in said if where == host] == words
 
 
@@ -262,3 +266,37 @@ def test_the_hypervisor_of_the_lab_is_named_to_vagrant(up: Boxes) -> None:
     assert book.hypervisor == "virtualbox"
     folder = HOME().state / "vagrant" / ".vagrant" / "machines"
     assert (folder / "host1" / "virtualbox" / "id").exists()
+
+
+def test_on_an_internal_network_each_host_is_dialled_by_the_other(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert open_provider().endpoints()["host1"].neighbour == ()
+    lab = load_lab("default")
+    choices = lab.choices.model_validate({"vagrant": {"net": "internal"}})
+    provider = VagrantProvider(lab.model_copy(update={"choices": choices}), HOME())
+    words = provider.endpoints()["host1"].neighbour
+    asked: list[list[str]] = []
+
+    def run_on_terminal(argv: list[str]) -> int:
+        asked.append(argv)
+        return 7
+
+    monkeypatch.setattr(peer, "interactive", run_on_terminal)
+    assert peer.main([*words[3:], "true", "a b"]) == 7
+    (argv,) = asked
+    assert argv[argv.index("-p") + 1] == "2202"
+    assert argv[-1].endswith("true 'a b'")
+
+
+@pytest.mark.parametrize("bridge", ["", "eth0"])
+def test_a_bridge_has_to_be_named(bridge: str) -> None:
+    lab = load_lab("default")
+    choices = lab.choices.model_validate({"vagrant": {"net": "bridge", "bridge": bridge}})
+    provider = VagrantProvider(lab.model_copy(update={"choices": choices}), HOME())
+    if bridge:
+        assert provider.options.bridge == "eth0"
+    else:
+        with pytest.raises(WrongUsage) as refused:
+            _ = provider.options
+        assert "bridge" in refused.value.cause

@@ -1,0 +1,70 @@
+"""Whether the folders of Vagrant, VirtualBox and labctl have room and names that Vagrant reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.hint import commands
+from labctl.home import STATE_VARIABLE
+from labctl.i18n import _
+from labctl.machine import Machine
+from labctl.providers.vagrant.virtualbox import machine_folder
+
+_GIB = 1024**3
+_BOX_BYTES = 3 * _GIB
+_HOST_BYTES = 3 * _GIB // 2
+# Each snapshot of a running machine holds its memory, compressed to about a half. There is one for
+# each of four steps and of three resets.
+_SNAPSHOTS = 7
+
+
+def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
+    """Room for the box, the machines' disks and snapshots; `memory` is one machine's, in MiB."""
+    boxes = Path(machine.environment("VAGRANT_HOME") or machine.home)
+    machines = Path(machine_folder(machine) or machine.home)
+    snapshots = hosts * _SNAPSHOTS * memory * 1024**2 // 2
+    free = {folder: machine.free_disk(folder) for folder in (boxes, machines)}
+    if not all(free.values()):
+        return unknown("disk", _("how much room {folder} has", folder=boxes))
+    need = {boxes: _BOX_BYTES, machines: hosts * _HOST_BYTES}
+    if free[boxes] == free[machines]:
+        # The same disk, as far as one can tell.
+        need = {machines: _BOX_BYTES + hosts * _HOST_BYTES}
+    mend = _("free some space, or set VAGRANT_HOME and VirtualBox's folder to a larger disk")
+    for folder, wanted in need.items():
+        if free[folder] < wanted:
+            why = _("the box and the machines need {need:.1f} GiB", need=wanted / _GIB)
+            return lacking("disk", _free(free[folder], folder), why, mend)
+    text, wanted = _free(free[machines], machines), need[machines] + snapshots
+    if free[machines] < wanted:
+        why = _("with the snapshots of some days they need {need:.1f} GiB", need=wanted / _GIB)
+        return warning("disk", text, why, mend)
+    return found("disk", text)
+
+
+def _free(free: int, folder: Path) -> str:
+    return _("{free:.1f} GiB free in {folder}", free=free / _GIB, folder=folder)
+
+
+def folders_readable(machine: Machine) -> Diagnosis:
+    """Vagrant on Windows fails in folders with letters outside ASCII, as of a user named 太郎."""
+    boxes = machine.environment("VAGRANT_HOME") or str(machine.home)
+    if machine.system != "win32":
+        return found("home", _("Vagrant keeps its boxes below {folder}", folder=boxes))
+    state = machine.environment(STATE_VARIABLE) or str(machine.home)
+    machines = machine_folder(machine) or str(machine.home)
+    ways = (
+        (boxes, r"setx VAGRANT_HOME C:\vagrant"),
+        (state, rf"setx {STATE_VARIABLE} C:\labctl"),
+        (machines, r"VBoxManage setproperty machinefolder C:\VirtualBoxVMs"),
+    )
+    wrong = [(folder, way) for folder, way in ways if not folder.isascii()]
+    if not wrong:
+        return found("home", _("Vagrant keeps its boxes below {folder}", folder=boxes))
+    return lacking(
+        "home",
+        _("the folder {folder} has letters outside ASCII", folder=wrong[0][0]),
+        _("Vagrant on Windows cannot work there"),
+        commands(*(way for _folder, way in wrong), text=_("type this, then open a new window")),
+    )

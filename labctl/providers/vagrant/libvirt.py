@@ -1,0 +1,65 @@
+"""What this machine needs so that Vagrant can make the hosts with libvirt."""
+
+from __future__ import annotations
+
+from labctl.diagnosis import Diagnosis, found, lacking, warning
+from labctl.hint import Hint, commands
+from labctl.i18n import _
+from labctl.machine import Machine
+
+PLUGIN = "vagrant-libvirt"
+_URI = "qemu:///system"
+_FROM_PACKAGES = {"debian", "ubuntu"}
+
+
+def libvirt_plugin(machine: Machine) -> Diagnosis:
+    """The plugin that brings libvirt to Vagrant."""
+    program = machine.program("vagrant")
+    if program is not None and PLUGIN in machine.ask(program, "plugin", "list"):
+        return found("plugin", _("Vagrant has the plugin {name}", name=PLUGIN))
+    mend = commands(f"vagrant plugin install {PLUGIN}")
+    if machine.distribution in _FROM_PACKAGES:
+        mend = commands(f"sudo apt install {PLUGIN}")
+    return lacking(
+        "plugin",
+        _("Vagrant lacks the plugin {name}", name=PLUGIN),
+        _("it tells libvirt which machines to make"),
+        mend,
+    )
+
+
+def libvirt_answers(machine: Machine) -> Diagnosis:
+    """libvirt's daemon runs and accepts this user."""
+    if machine.program("virsh") is None:
+        return lacking(
+            "libvirt",
+            _("libvirt is not installed"),
+            _("it runs the lab's machines"),
+            commands("sudo apt install libvirt-daemon-system libvirt-clients qemu-system-x86"),
+        )
+    if machine.ask("virsh", "-c", _URI, "version"):
+        return found("libvirt", _("libvirt answers at {uri}", uri=_URI))
+    return lacking(
+        "libvirt",
+        _("libvirt does not answer at {uri}", uri=_URI),
+        _("it runs the lab's machines"),
+        Hint(
+            _("then log in again"),
+            (
+                ("sudo", "systemctl", "enable", "--now", "libvirtd"),
+                ("sudo", "adduser", machine.home.name, "libvirt"),
+            ),
+        ),
+    )
+
+
+def kvm_there(machine: Machine) -> Diagnosis:
+    """Whether KVM can be tried; without it machines are emulated, ten times slower."""
+    if machine.exists("/dev/kvm"):
+        return found("kvm", _("KVM is there; the first up tries whether it runs machines"))
+    return warning(
+        "kvm",
+        _("this machine has no KVM"),
+        _("the machines are then emulated: ten times slower"),
+        _("switch on VT-x or AMD-V (SVM) in the firmware's set-up"),
+    )

@@ -1,0 +1,117 @@
+"""Starting, restoring and removing machines, also those that something left in a bad state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labctl.errors import LabError
+from labctl.home import LabHome
+from labctl.lab import Lab
+from labctl.parallel import on_each
+from labctl.providers.vagrant import virtualbox
+from labctl.providers.vagrant.adapter import Vagrant
+from labctl.providers.vagrant.failures import Locked, NoBoot, PortTaken
+from labctl.providers.vagrant.folder import machine_title, made_machines, release_ports
+
+# Vagrant's words for a machine with saved memory. VirtualBox calls it aborted-saved if its process
+# died before the memory was read; Vagrant then tries to boot it and fails.
+_SAVED = {"saved", "aborted-saved"}
+RUNNING = {"running", "restoring"}
+
+
+class Machines:
+    """The machines of one lab, one at a time."""
+
+    def __init__(self, lab: Lab, home: LabHome, vagrant: Vagrant, hypervisor: str) -> None:
+        self._lab = lab
+        self._home = home
+        self._vagrant = vagrant
+        self._hypervisor = hypervisor
+
+    def exist(self) -> bool:
+        """Whether Vagrant or VirtualBox has any machine of the lab."""
+        return bool(made_machines(self._home) or self._registered())
+
+    def boot(self, host: str) -> None:
+        """Start a machine. If its saved memory cannot be resumed, it boots from its disk."""
+        if self._vagrant.state(host) == "aborted-saved":
+            self._discard(host)
+        try:
+            self._port_freed(lambda: self._vagrant.boot(host))
+        except Locked:
+            raise
+        except LabError:
+            if self._vagrant.state(host) not in _SAVED:
+                raise
+            self._boot_cold(host)
+
+    def reboot(self, host: str) -> None:
+        """Cut the power of a machine that runs but does not answer, and start it again."""
+        self._boot_cold(host)
+
+    def restore(self, host: str, snapshot: str) -> None:
+        """Put a machine back to a snapshot and start it, from its memory if that is possible.
+
+        Raises:
+            LabError: The machine is not at the snapshot, or does not boot.
+        """
+        try:
+            self._port_freed(lambda: self._vagrant.restore_snapshot(host, snapshot))
+        except NoBoot:
+            self._boot_cold(host)
+        except Locked:
+            raise
+        except LabError:
+            # Vagrant discards saved memory before it restores: what is saved now is the snapshot's.
+            if self._vagrant.state(host) not in _SAVED:
+                raise
+            self._boot_cold(host)
+
+    def remove(self) -> None:
+        """Remove every machine that Vagrant or VirtualBox has of the lab, with its disks."""
+        failed = None
+        if made_machines(self._home):
+            try:
+                self._vagrant.destroy()
+            except LabError as error:
+                failed = error
+        # A machine that Vagrant lost sight of still has the lab's name in VirtualBox.
+        left = self._registered()
+        on_each(left.values(), virtualbox.remove_machine)
+        self.make_room()
+        if failed is not None and not left:
+            raise failed
+
+    def make_room(self) -> None:
+        """Remove the folders that machines of the lab left when VirtualBox forgot them."""
+        if self._hypervisor == "virtualbox":
+            virtualbox.remove_folders(self._titles)
+
+    def _registered(self) -> dict[str, str]:
+        if self._hypervisor != "virtualbox":
+            return {}
+        return virtualbox.machines_called(self._titles)
+
+    @property
+    def _titles(self) -> set[str]:
+        return {machine_title(self._lab, host.name) for host in self._lab.hosts}
+
+    def _boot_cold(self, host: str) -> None:
+        self._discard(host)
+        self._vagrant.halt(host, force=True)
+        self._port_freed(lambda: self._vagrant.boot(host))
+
+    def _discard(self, host: str) -> None:
+        """Remove the saved memory of a state that Vagrant itself does not discard."""
+        if self._vagrant.state(host) == "aborted-saved":
+            title = machine_title(self._lab, host)
+            for uuid in virtualbox.machines_called({title}).values():
+                virtualbox.discard_state(uuid)
+
+    def _port_freed(self, action: Callable[[], None]) -> None:
+        """Do something; if a port was taken, once more without what a killed Vagrant claimed."""
+        try:
+            action()
+        except PortTaken:
+            release_ports(self._lab.name)
+            action()

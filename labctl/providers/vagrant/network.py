@@ -1,0 +1,109 @@
+"""Whether the lab's range of addresses can be used on this machine."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network
+
+from labctl.diagnosis import Diagnosis, found, lacking, warning
+from labctl.hint import Hint
+from labctl.i18n import _
+from labctl.lab import Lab
+from labctl.machine import Machine
+from labctl.providers.vagrant.versions import virtualbox_version
+from labctl.providers.vagrant.virtualbox import vboxmanage
+
+# VirtualBox allows this range for host-only networks unless networks.conf says otherwise.
+_ALLOWED = IPv4Network("192.168.56.0/21")
+_NETWORKS_CONF = "/etc/vbox/networks.conf"
+_DHCP = re.compile(
+    r"^NetworkName:\s+(?P<name>\S.*?)\s*$.*?^lowerIPAddress:\s+(?P<lower>[\d.]+)\s*$"
+    r".*?^upperIPAddress:\s+(?P<upper>[\d.]+)\s*$.*?^Enabled:\s+(?P<enabled>\w+)",
+    re.MULTILINE | re.DOTALL | re.IGNORECASE,
+)
+
+
+def range_allowed(lab: Lab, machine: Machine) -> Diagnosis:
+    network = lab.network.cidr
+    if machine.system == "win32" or _has_networks(machine):
+        # There is no such file on Windows, and Vagrant does not read it for VirtualBox 7 on macOS.
+        return found("range-allowed", _("VirtualBox allows {network}", network=network))
+    text = machine.read(_NETWORKS_CONF)
+    allowed = [_ALLOWED] if text is None else _networks(text)
+    if any(network.subnet_of(each) for each in allowed):
+        return found("range-allowed", _("VirtualBox allows {network}", network=network))
+    return lacking(
+        "range-allowed",
+        _("VirtualBox does not allow the host-only range {network}", network=network),
+        _("the hosts' addresses are fixed by the textbook"),
+        _allow(network),
+    )
+
+
+def _has_networks(machine: Machine) -> bool:
+    """Whether this VirtualBox has host-only networks in place of host-only interfaces."""
+    return machine.system == "darwin" and virtualbox_version(machine) >= (7,)
+
+
+def _allow(network: IPv4Network) -> Hint:
+    folder = _NETWORKS_CONF.rpartition("/")[0]
+    script = f'mkdir -p {folder} && echo "* {network}" >>{_NETWORKS_CONF}'
+    return Hint(commands=(("sudo", "sh", "-c", script),))
+
+
+def _networks(text: str) -> list[IPv4Network]:
+    """The IPv4 ranges of networks.conf: lines that begin with a star."""
+    found = []
+    for line in text.splitlines():
+        if line.strip().startswith("*"):
+            for word in line.strip().lstrip("*").split():
+                # IPv6 ranges, and what is none at all.
+                with suppress(ValueError):
+                    found.append(IPv4Network(word, strict=False))
+    return found
+
+
+def range_free(lab: Lab, machine: Machine) -> Diagnosis:
+    network = lab.network.cidr
+    program = vboxmanage(machine)
+    own = machine.ask(program, "list", "hostonlyifs") if program else ""
+    for name, interface in machine.addresses():
+        if interface.network.overlaps(network) and not _is_virtualbox(name, interface, own):
+            return lacking(
+                "range-free",
+                _("{interface} already has {address}", interface=name, address=interface),
+                _("the hosts' addresses would be ambiguous"),
+                _("stop what uses {network} (another lab, a VPN)", network=network),
+            )
+    return found("range-free", _("{network} is free", network=network))
+
+
+def _is_virtualbox(name: str, interface: object, hostonlyifs: str) -> bool:
+    address = str(getattr(interface, "ip", ""))
+    if re.search(rf"^IPAddress:\s+{re.escape(address)}$", hostonlyifs, re.MULTILINE):
+        return True
+    # macOS names its host-only networks otherwise, and shows them as bridges.
+    return name.startswith(("vboxnet", "VirtualBox", "bridge10"))
+
+
+def factory_dhcp(lab: Lab, machine: Machine) -> Diagnosis:
+    """VirtualBox comes with a DHCP server that can lease a host's address to another machine."""
+    program = vboxmanage(machine)
+    said = machine.ask(program, "list", "dhcpservers") if program else ""
+    for server in _DHCP.finditer(said):
+        pool = IPv4Address(server["lower"]), IPv4Address(server["upper"])
+        leased = [host for host in lab.hosts if pool[0] <= host.address <= pool[1]]
+        if leased and server["enabled"].lower() == "yes":
+            remove = (str(program), "dhcpserver", "remove", f"--network={server['name']}")
+            return warning(
+                "dhcp",
+                _(
+                    "VirtualBox's DHCP server gives away {first} to {last}",
+                    first=pool[0],
+                    last=pool[1],
+                ),
+                _("another machine on that network can get the address of a host"),
+                Hint(_("remove it if no other machine needs it"), (remove,)),
+            )
+    return found("dhcp", _("no DHCP server of VirtualBox has the hosts' addresses"))

@@ -1,0 +1,151 @@
+"""What Vagrant's and VirtualBox's errors mean, each with what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
+from labctl.providers.vagrant.failures import MEANINGS, Locked, NoBoot, PortTaken, failure
+from labctl.run import Completed
+
+LOG = Path("/home/taro/vagrant.log")
+
+# VBoxManage's words as users have met them, and what they mean.
+VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
+    (
+        "VBoxManage: error: VirtualBox can't operate in VMX root mode. Please disable the KVM "
+        "kernel extension, recompile your kernel and reboot (VERR_VMX_IN_VMX_ROOT_MODE)",
+        "another hypervisor",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: AMD-V is being used by another hypervisor (VERR_SVM_IN_USE).",
+        "another hypervisor",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Call to WHvSetupPartition failed: ERROR_SUCCESS "
+        "(VERR_NEM_VM_CREATE_FAILED)",
+        "another hypervisor",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: VT-x is disabled in the BIOS for all CPU modes "
+        "(VERR_VMX_MSR_ALL_VMX_DISABLED)",
+        "virtualization is switched off",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: The virtual machine 'labctl-default-host1' has terminated unexpectedly "
+        "during startup with exit code 1 (0x1)\nVERR_VM_DRIVER_NOT_INSTALLED (rc=-1908)",
+        "kernel modules",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Could not rename the directory '/home/taro/VirtualBox VMs/temp_clone_1'"
+        " to '/home/taro/VirtualBox VMs/labctl-default-host1' to save the settings file "
+        "(VERR_ALREADY_EXISTS)",
+        "a folder of a machine that is gone",
+        WrongState,
+    ),
+    (
+        "Progress state: NS_ERROR_FAILURE\nVBoxManage: error: Failed to create the host-only "
+        "adapter\nVBoxManage: error: VBoxNetAdpCtl: Error while adding new interface: failed to "
+        "open /dev/vboxnetctl: No such file or directory",
+        "network cannot be made",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Failed to create the host-only adapter\nVBoxManage.exe: error: "
+        "Querying NetCfgInstanceId failed (0x00000002)",
+        "network cannot be made",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Code E_ACCESSDENIED (0x80070005) - Access denied (extended info not "
+        'available)\nVBoxManage: error: Context: "EnableStaticIPConfig(Bstr(pIp).raw())" of '
+        "hostonlyif",
+        "network cannot be made",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: The machine 'labctl-default-host1' is already locked for a session "
+        "(or being unlocked)",
+        "VirtualBox holds a machine",
+        Locked,
+    ),
+    (
+        "VBoxManage: error: Could not write to the file (VERR_DISK_FULL)",
+        "disk is full",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Failed to allocate memory for the guest (VERR_NO_MEMORY)",
+        "too little free memory",
+        MachineLacks,
+    ),
+]
+
+CLASSES: list[tuple[str, type[LabError]]] = [
+    ("MachineActionLockedError", Locked),
+    ("VMBootBadState", NoBoot),
+    ("ForwardPortCollision", PortTaken),
+    ("VirtualBoxUserMismatch", WrongState),
+    ("BoxNotFoundWithProviderArchitecture", MachineLacks),
+    ("BoxAddNoMatchingArchitecture", MachineLacks),
+    ("BoxAddNoMatchingProviderVersion", MachineLacks),
+    ("BoxChecksumMismatch", MachineLacks),
+    ("WSLVirtualBoxWindowsAccessError", MachineLacks),
+    ("HypervVirtualBoxError", MachineLacks),
+    ("VMInaccessible", WrongState),
+    ("VMBootTimeout", NoBoot),
+    ("SSHAuthenticationFailed", WrongState),
+]
+
+
+def failed(name: str, reason: str) -> LabError:
+    done = Completed(("vagrant", "up"), 1, "", "")
+    return failure(["up"], done, [(f"Vagrant::Errors::{name}", reason)], LOG)
+
+
+@pytest.mark.parametrize(("reason", "message", "kind"), VBOXMANAGE)
+def test_what_vboxmanage_says_is_explained(reason: str, message: str, kind: type[LabError]) -> None:
+    error = failed("VBoxManageError", reason)
+    assert message in error.message
+    assert type(error) is kind
+    assert error.cause == reason
+    assert error.hint
+
+
+@pytest.mark.parametrize(("name", "kind"), CLASSES)
+def test_vagrants_errors_are_explained(name: str, kind: type[LabError]) -> None:
+    error = failed(name, "the reason")
+    assert type(error) is kind
+    assert error.cause == "the reason"
+    assert error.hint
+
+
+def test_a_traceback_about_letters_names_the_folder_as_the_reason() -> None:
+    said = (
+        "/opt/vagrant/embedded/gems/gems/vagrant-2.4.3/lib/vagrant/util/subprocess.rb:155:in "
+        "`encode': incompatible character encodings: UTF-8 and Windows-31J "
+        "(Encoding::CompatibilityError)\n"
+    )
+    error = failure(["up"], Completed(("vagrant", "up"), 1, "", said), [], LOG)
+    assert "letters" in error.message
+    assert isinstance(error, MachineLacks)
+
+
+def test_any_other_error_is_shown_with_the_place_of_the_whole_output() -> None:
+    error = failed("SomethingNew", "who knows")
+    assert isinstance(error, CommandFailed)
+    assert "who knows" in error.cause
+    assert str(LOG) in error.hint.text
+    assert error.hint.commands == (("labctl", "destroy"), ("labctl", "up"))
+
+
+def test_no_class_has_two_meanings() -> None:
+    names = [name for meaning in MEANINGS for name in meaning.classes]
+    assert len(names) == len(set(names))
