@@ -5,6 +5,8 @@
 # make test-faults-short  every kind of fault, labctl killed 6 times: a quarter of an hour, for CI
 # make fuzz-check  random changes to a lab: does labctl check find what does not work?
 # make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
+# make test-vagrant-short  the same with containers as guests, a quarter of an hour, for CI
+# make test-libvirt  real Vagrant on real libvirt, with software emulation
 # make test-incus  a real Incus of the tests' own: contract, story, isolation, a client over HTTPS
 # make test-incus-short  of these, the contract and the isolation of two labs, for CI
 # make test-incus-cluster  three members of a cluster on this machine
@@ -27,6 +29,9 @@ CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 # What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
 VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
 
+LIBVIRT_PACKAGES := vagrant-libvirt libvirt-daemon libvirt-daemon-driver-qemu \
+  libvirt-daemon-config-network libvirt-clients dnsmasq-base
+
 # What the tests run besides: tcpdump, a browser with Japanese letters for the report, and
 # Thunderbird with a screen and a hand.
 TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb \
@@ -34,7 +39,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages clean
+.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -82,15 +87,21 @@ test-corpus: $(VENV)/.dev packages
 # In namespaces of their own: the lab's addresses are fixed, and nothing must outlive the tests.
 # The shell is there to reap, as the first process must.
 VAGRANT_TESTS = $(SUDO) unshare --net --pid --fork --kill-child --mount-proc \
-  sh -c '$(BIN)/pytest tests/vagrant $(PYTEST_OPTIONS); exit $$?'
+  sh -c '"$$@"; exit $$?' sh $(BIN)/pytest tests/vagrant $(PYTEST_OPTIONS)
 
 test-vagrant: $(VENV)/.dev vagrant-packages
 	$(SUDO) $(BIN)/python -m tests.vagrant.box
 	$(VAGRANT_TESTS)
 
-# All but the story that boots two machines to their end: three minutes instead of twenty.
+# Everything that containers can be the guests of; emulated machines boot in minutes.
 test-vagrant-short:
-	$(MAKE) test-vagrant PYTEST_OPTIONS=--ignore=tests/vagrant/test_main_job.py
+	$(MAKE) test-vagrant PYTEST_OPTIONS="-m 'not long'"
+
+# Real libvirt with software emulation, in namespaces of its own: half an hour on two cores.
+test-libvirt: $(VENV)/.dev libvirt-packages
+	$(SUDO) $(BIN)/python -m tests.vagrant.box libvirt
+	$(SUDO) unshare --net --mount --pid --fork --kill-child --mount-proc \
+	  sh tests/libvirt/isolated.sh $(BIN)/pytest tests/libvirt $(PYTEST_OPTIONS)
 
 # Real hosts as above, on an Incus that the tests start in namespaces of their own.
 test-incus: $(VENV)/.dev packages incus-packages
@@ -140,6 +151,8 @@ packages:
 test-packages:
 	$(call install,$(TEST_PACKAGES))
 
+libvirt-packages: vagrant-packages
+	$(call install,$(LIBVIRT_PACKAGES))
 incus-packages:
 	$(SUDO) sh tests/incus/scripts/install.sh
 

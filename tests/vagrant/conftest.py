@@ -11,7 +11,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ import pytest
 from labctl.lab import DEFAULT_EDITION, load_edition
 from labctl.run import run
 from tests.vagrant.box import Box, ensure_box
-from tests.vagrant.double.qemu import stop
-from tests.vagrant.double.registry import Store
+from tests.vagrant.double.guests import CONTAINER, guest
+from tests.vagrant.double.registry import Behaviour, Store, Vm
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,9 +33,11 @@ def _namespace() -> None:
     run(["ip", "link", "set", "lo", "up"])
 
 
-@pytest.fixture(scope="session")
-def box() -> Box:
-    return ensure_box(load_edition(DEFAULT_EDITION))
+@pytest.fixture(scope="module")
+def box(request: pytest.FixtureRequest) -> Box:
+    """The box of the kind that the module names in GUESTS; containers if it names none."""
+    kind = getattr(request.module, "GUESTS", CONTAINER)
+    return ensure_box(load_edition(DEFAULT_EDITION), kind)
 
 
 @pytest.fixture(scope="session")
@@ -63,19 +66,45 @@ def store(place: Path) -> Iterator[Store]:
     store = Store(home)
     yield store
     for vm in store.read().vms.values():
-        stop(vm)
+        guest(vm).stop()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _environment(place: Path, box: Box, vboxmanage: Path, store: Store) -> Iterator[None]:
+def _environment(place: Path, vboxmanage: Path, store: Store) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{vboxmanage.parent}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("VBOX_DOUBLE_HOME", str(store.home))
-        patch.setenv("VAGRANT_HOME", str(box.home))
         patch.setenv("XDG_STATE_HOME", str(place / "state"))
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         patch.setenv("LC_ALL", "C.UTF-8")
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _box_of_the_module(box: Box) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAGRANT_HOME", str(box.home))
+        yield
+
+
+@pytest.fixture
+def behaviour(store: Store) -> Iterator[Callable[..., None]]:
+    """Sets fields of the test double's Behaviour for one test."""
+
+    def choose(**fields: object) -> None:
+        with store.change() as registry:
+            registry.behaviour = replace(registry.behaviour, **fields)  # type: ignore[arg-type]
+
+    yield choose
+    with store.change() as registry:
+        registry.behaviour = Behaviour()
+
+
+def crash(store: Store, vm: Vm) -> None:
+    """Ends a machine's process behind VirtualBox's back, as when the PC is switched off."""
+    guest(vm).stop()
+    with store.change() as registry:
+        registry.vm(vm.uuid).crashed = True
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_machines_are_known_and_go(seen: Any) -> None:
         ("bandwidthctl",),
         ("list", "dvds"),
         ("modifyvm", "no-such-machine", "--memory", "512"),
-        ("controlvm", "no-such-machine", "savestate"),
+        ("controlvm", "no-such-machine", "reset"),
         ("snapshot", "no-such-machine", "edit", "one"),
         ("hostonlyif", "rename", "vboxnet0"),
         ("guestproperty", "set", "a", "b"),

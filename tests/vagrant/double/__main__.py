@@ -7,11 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vagrant.double import interfaces, machines, qemu, snapshots
-from tests.vagrant.double.registry import DoubleError, Store, Vm
-
-# A release that Debian's Vagrant accepts.
-VERSION = "7.0.20r163906"
+from tests.vagrant.double import interfaces, machines, snapshots
+from tests.vagrant.double.registry import DoubleError, Store
 
 
 def _list(store: Store, words: list[str]) -> str:
@@ -21,12 +18,20 @@ def _list(store: Store, words: list[str]) -> str:
         return "".join(f'"{vm.name}" {{{vm.uuid}}}\n' for vm in vms)
     if what == "hostonlyifs":
         return interfaces.listing(store)
+    if what == "hostonlynets":
+        return interfaces.network_listing(store)
+    if what == "dhcpservers":
+        return interfaces.dhcp_listing(store)
     if what == "systemproperties":
         return f"Default machine folder:          {store.home}/machines\n"
-    if what in ("bridgedifs", "dhcpservers"):
-        # The tests' network namespace has no card to bridge and no DHCP server.
+    if what == "bridgedifs":
+        # The tests' network namespace has no card to bridge.
         return ""
     raise DoubleError(f"unknown list: {what}")
+
+
+# How showvminfo calls what a card of each kind is plugged into.
+_ADAPTER = {"hostonly": "hostonlyadapter", "hostonlynet": "hostonly-network", "intnet": "intnet"}
 
 
 def _showvminfo(store: Store, words: list[str]) -> str:
@@ -40,24 +45,19 @@ def _showvminfo(store: Store, words: list[str]) -> str:
         f'CfgFile="{vm.path}/{vm.name}.vbox"',
         f"memory={vm.memory}",
         f"cpus={vm.cpus}",
-        f'VMState="{_state(vm)}"',
+        f'VMState="{machines.state(vm)}"',
     ]
     for number, nic in sorted(vm.nics.items()):
-        if nic.kind == "hostonly":
-            lines.append(f'hostonlyadapter{number}="{nic.adapter}"')
+        if nic.kind in _ADAPTER:
+            lines.append(f'{_ADAPTER[nic.kind]}{number}="{nic.adapter}"')
         if nic.kind != "none":
             lines.append(f'macaddress{number}="{nic.mac}"')
-        lines.append(f'nic{number}="{nic.kind}"')
+        kind = "hostonlynetwork" if nic.kind == "hostonlynet" else nic.kind
+        lines.append(f'nic{number}="{kind}"')
         if number == "1":
             rules = enumerate(vm.forwards.values())
             lines += [f'Forwarding({at})="{rule}"' for at, rule in rules]
     return "\n".join(lines) + "\n"
-
-
-def _state(vm: Vm) -> str:
-    if qemu.running(vm):
-        return "running"
-    return "saved" if vm.resume_from else "poweroff"
 
 
 def _guestproperty(_store: Store, words: list[str]) -> str:
@@ -78,18 +78,23 @@ COMMANDS: dict[str, Callable[[Store, list[str]], str]] = {
     "unregistervm": machines.unregistervm,
     "snapshot": snapshots.snapshot,
     "hostonlyif": interfaces.hostonlyif,
+    "hostonlynet": interfaces.hostonlynet,
     "guestproperty": _guestproperty,
 }
 
 
 def main(words: list[str]) -> int:
-    if words == ["--version"]:
-        sys.stdout.write(f"{VERSION}\n")
-        return 0
     store = Store(Path(os.environ["VBOX_DOUBLE_HOME"]))
+    behaviour = store.read().behaviour
+    if words == ["--version"]:
+        sys.stdout.write(f"{behaviour.warning}{behaviour.version}\n")
+        return 0
     with (store.home / "calls.log").open("a", encoding="utf-8") as log:
         log.write(" ".join(words) + "\n")
     try:
+        for begin, error in behaviour.fail.items():
+            if " ".join(words).startswith(begin):
+                raise DoubleError(error)
         if not words or words[0] not in COMMANDS:
             raise DoubleError(f"Invalid command '{' '.join(words[:1])}'")
         sys.stdout.write(COMMANDS[words[0]](store, words[1:]))

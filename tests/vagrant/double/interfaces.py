@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import subprocess
+import zlib
 
-from tests.vagrant.double.registry import DoubleError, Interface, Store
+from tests.vagrant.double.registry import DoubleError, Interface, Network, Registry, Store
 
 
 def hostonlyif(store: Store, words: list[str]) -> str:
@@ -27,7 +28,7 @@ def _create(store: Store) -> str:
     with store.change() as registry:
         taken = {each.name for each in registry.interfaces}
         name = next(f"vboxnet{n}" for n in range(8) if f"vboxnet{n}" not in taken)
-        _ip("link", "add", name, "type", "bridge", "forward_delay", "0")
+        _bridge(name)
         registry.interfaces.append(Interface(name))
     return f"0%...100%\nInterface '{name}' was successfully created\n"
 
@@ -36,10 +37,7 @@ def _configure(store: Store, name: str, ip: str, netmask: str) -> str:
     with store.change() as registry:
         interface = registry.interface(name)
         interface.ip, interface.netmask = ip, netmask
-        prefix = ipaddress.ip_network(f"0.0.0.0/{netmask}").prefixlen
-        _ip("address", "flush", "dev", name)
-        _ip("address", "add", f"{ip}/{prefix}", "dev", name)
-        _ip("link", "set", name, "up")
+        _address(name, ip, netmask)
     return ""
 
 
@@ -48,6 +46,96 @@ def _remove(store: Store, name: str) -> str:
         registry.interfaces.remove(registry.interface(name))
         _ip("link", "delete", name)
     return "0%...100%\n"
+
+
+_NETWORK_OPTIONS = {"--name", "--netmask", "--lower-ip", "--upper-ip"}
+
+
+def hostonlynet(store: Store, words: list[str]) -> str:
+    """The host-only networks that VirtualBox 7 has on macOS in place of the interfaces."""
+    options = dict(zip(words[1::2], words[2::2], strict=True))
+    with store.change() as registry:
+        if words[0] == "add" and set(options) == {
+            "--name",
+            "--netmask",
+            "--lower-ip",
+            "--upper-ip",
+        }:
+            _add_network(registry, options)
+        elif words[0] == "remove" and set(options) == {"--name"}:
+            network = registry.network(options["--name"])
+            registry.networks.remove(network)
+            _ip("link", "delete", network.bridge)
+        else:
+            raise DoubleError(f"unknown hostonlynet action: {words}")
+    return ""
+
+
+def _add_network(registry: Registry, options: dict[str, str]) -> None:
+    bridge = f"bridge{100 + len(registry.networks)}"
+    network = Network(
+        name=options["--name"],
+        netmask=options["--netmask"],
+        lower=options["--lower-ip"],
+        upper=options["--upper-ip"],
+        bridge=bridge,
+    )
+    registry.networks.append(network)
+    _bridge(bridge)
+    # This machine has the first address of the range.
+    lower = ipaddress.ip_interface(f"{network.lower}/{network.netmask}")
+    own = lower.ip + 1 if lower.ip == lower.network.network_address else lower.ip
+    _address(bridge, str(own), network.netmask)
+
+
+def network_listing(store: Store) -> str:
+    """What `list hostonlynets` says."""
+    return "\n".join(
+        f"Name:            {each.name}\n"
+        f"GUID:            5a4e2f56-0bd2-4e4c-8a3b-0c0d7a90b5d{number}\n"
+        "State:           Enabled\n"
+        f"NetworkMask:     {each.netmask}\n"
+        f"LowerIP:         {each.lower}\n"
+        f"UpperIP:         {each.upper}\n"
+        f"VBoxNetworkName: hostonly-{each.name}\n"
+        for number, each in enumerate(store.read().networks)
+    )
+
+
+def dhcp_listing(store: Store) -> str:
+    """What `list dhcpservers` says: VirtualBox's factory server on its first interface."""
+    return "\n".join(
+        f"NetworkName:    HostInterfaceNetworking-{each.name}\n"
+        "Dhcpd IP:       192.168.56.100\n"
+        "LowerIPAddress: 192.168.56.101\n"
+        "UpperIPAddress: 192.168.56.254\n"
+        "NetworkMask:    255.255.255.0\n"
+        "Enabled:        Yes\n"
+        "Global Configuration:\n"
+        "    minLeaseTime:     default\n"
+        for each in store.read().interfaces
+        if each.dhcp
+    )
+
+
+def internal_bridge(name: str) -> str:
+    """The bridge of an internal network, made if it is not there; without this machine on it."""
+    bridge = f"int{zlib.crc32(name.encode()):08x}"
+    if subprocess.run(["ip", "link", "show", bridge], capture_output=True, check=False).returncode:
+        _bridge(bridge)
+        _ip("link", "set", bridge, "up")
+    return bridge
+
+
+def _bridge(name: str) -> None:
+    _ip("link", "add", name, "type", "bridge", "forward_delay", "0")
+
+
+def _address(name: str, ip: str, netmask: str) -> None:
+    prefix = ipaddress.ip_network(f"0.0.0.0/{netmask}").prefixlen
+    _ip("address", "flush", "dev", name)
+    _ip("address", "add", f"{ip}/{prefix}", "dev", name)
+    _ip("link", "set", name, "up")
 
 
 def _ip(*words: str) -> None:
@@ -61,7 +149,7 @@ def listing(store: Store) -> str:
     blocks = [
         f"Name:            {each.name}\n"
         f"GUID:            786f6276-656e-4074-8000-0a002700000{number}\n"
-        "DHCP:            Disabled\n"
+        f"DHCP:            {'Enabled' if each.dhcp else 'Disabled'}\n"
         f"IPAddress:       {each.ip}\n"
         f"NetworkMask:     {each.netmask}\n"
         "IPV6Address:     \n"

@@ -15,11 +15,81 @@ from tests.vagrant.double.registry import DoubleError, Vm
 
 CMDLINE = "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"
 # The box contains one disk image and its guest kernel. Linked clones use those of their master.
-KERNEL, INITRD = "vmlinuz", "initrd"
+KERNEL, INITRD, DISK = "vmlinuz", "initrd", "box.qcow2"
 
 
-def make_disk(disk: Path, backing: Path) -> None:
-    image("create", "-f", "qcow2", "-b", str(backing), "-F", "qcow2", str(disk))
+class Qemu:
+    """See tests.vagrant.double.guests.Guest."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+
+    def fill(self, box: Path) -> None:
+        self._make(box / DISK, box)
+
+    def clone(self, master: Vm) -> None:
+        self._make(master.disk, (master.path / KERNEL).readlink().parent)
+
+    def _make(self, backing: Path, box: Path) -> None:
+        self._vm.backing = str(backing)
+        image("create", "-f", "qcow2", "-b", str(backing), "-F", "qcow2", str(self._vm.disk))
+        for part in (KERNEL, INITRD):
+            (self._vm.path / part).symlink_to(box / part)
+
+    def running(self) -> bool:
+        try:
+            return self._vm.uuid.encode() in Path(f"/proc/{self._vm.pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+
+    def start(self, resume_from: str) -> None:
+        vm = self._vm
+        (vm.path / "qmp").unlink(missing_ok=True)
+        with (vm.path / "qemu.log").open("wb") as log:
+            process = subprocess.Popen(
+                _command(vm, resume_from),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        vm.pid = process.pid
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                said = (vm.path / "qemu.log").read_text(errors="replace")
+                raise DoubleError(f"The virtual machine '{vm.name}' has terminated: {said}")
+            try:
+                Monitor(vm).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise DoubleError(f"The virtual machine '{vm.name}' does not start")
+
+    def stop(self) -> None:
+        if self.running():
+            os.kill(self._vm.pid, signal.SIGKILL)
+        while self.running():
+            time.sleep(0.02)
+        self._vm.pid = 0
+
+    def pause(self, on: bool) -> None:
+        monitor(self._vm, "stop" if on else "cont")
+
+    def save(self, key: str) -> None:
+        if self.running():
+            monitor(self._vm, f"savevm {key}")
+        else:
+            image("snapshot", "-c", key, str(self._vm.disk))
+
+    def restore(self, key: str) -> None:
+        image("snapshot", "-a", key, str(self._vm.disk))
+
+    def forget(self, key: str) -> None:
+        if self.running():
+            monitor(self._vm, f"delvm {key}")
+        else:
+            image("snapshot", "-d", key, str(self._vm.disk))
 
 
 def image(*words: str) -> None:
@@ -28,41 +98,8 @@ def image(*words: str) -> None:
         raise DoubleError(f"qemu-img: {done.stderr.strip()}")
 
 
-def running(vm: Vm) -> bool:
-    """Whether the machine's process runs, and not another process with the same id."""
-    try:
-        return vm.uuid.encode() in Path(f"/proc/{vm.pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def start(vm: Vm) -> None:
-    """Start the machine, from its saved memory if a snapshot was restored. Sets its pid."""
-    (vm.path / "qmp").unlink(missing_ok=True)
-    with (vm.path / "qemu.log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(vm),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    vm.pid = process.pid
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            said = (vm.path / "qemu.log").read_text(errors="replace")
-            raise DoubleError(f"The virtual machine '{vm.name}' has terminated: {said}")
-        try:
-            Monitor(vm).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise DoubleError(f"The virtual machine '{vm.name}' does not start")
-
-
-def _command(vm: Vm) -> list[str]:
-    nat, hostonly = vm.nics["1"], vm.nics.get("2")
+def _command(vm: Vm, resume_from: str) -> list[str]:
+    nat, lab, wire = vm.nics["1"], vm.nics.get("2"), vm.wire()
     words = [
         "qemu-system-x86_64",
         *("-uuid", vm.uuid, "-machine", "pc", "-accel", "tcg,tb-size=128", "-cpu", "qemu64"),
@@ -78,14 +115,14 @@ def _command(vm: Vm) -> list[str]:
         *("-netdev", "user,id=nat" + "".join(_forward(rule) for rule in vm.forwards.values())),
         *("-device", f"virtio-net-pci,netdev=nat,mac={_mac(nat.mac)}"),
     ]
-    if hostonly is not None and hostonly.kind == "hostonly":
+    if lab is not None and wire:
+        script = _bridge_script(vm, wire)
         words += [
-            *("-netdev", f"tap,id=hostonly,script={_bridge_script(vm, hostonly.adapter)}"),
-            *("-device", f"virtio-net-pci,netdev=hostonly,mac={_mac(hostonly.mac)}"),
+            *("-netdev", f"tap,id=lab,script={script},downscript=no"),
+            *("-device", f"virtio-net-pci,netdev=lab,mac={_mac(lab.mac)}"),
         ]
-        words[-3] += ",downscript=no"
-    if vm.resume_from:
-        words += ["-loadvm", vm.resume_from]
+    if resume_from:
+        words += ["-loadvm", resume_from]
     return words
 
 
@@ -104,15 +141,6 @@ def _bridge_script(vm: Vm, bridge: str) -> Path:
 
 def _mac(digits: str) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2)).lower()
-
-
-def stop(vm: Vm) -> None:
-    """End the machine at once."""
-    if running(vm):
-        os.kill(vm.pid, signal.SIGKILL)
-    while running(vm):
-        time.sleep(0.02)
-    vm.pid = 0
 
 
 class Monitor:

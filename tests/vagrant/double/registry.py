@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,29 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 
 class DoubleError(Exception):
     """The text that VBoxManage prints after `VBoxManage: error: `."""
+
+
+@dataclass
+class Nic:
+    """A network card; `bridge` is the interface of this machine that it is plugged into."""
+
+    kind: str = "none"
+    adapter: str = ""
+    mac: str = ""
+    bridge: str = ""
+
+
+@dataclass
+class Settings:
+    """What `modifyvm` sets and a snapshot brings back."""
+
+    memory: int = 512
+    cpus: int = 1
+    nics: dict[str, Nic] = field(default_factory=dict)
+    forwards: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -24,28 +43,47 @@ class Snapshot:
     name: str
     parent: str
     live: bool
-
-
-@dataclass
-class Nic:
-    kind: str = "none"
-    adapter: str = ""
-    mac: str = ""
+    settings: Settings
 
 
 @dataclass
 class Vm:
+    """A machine. `crashed`: its process vanished without the machine being switched off."""
+
     uuid: str
     name: str
     folder: str
-    memory: int = 512
-    cpus: int = 1
-    nics: dict[str, Nic] = field(default_factory=dict)
-    forwards: dict[str, str] = field(default_factory=dict)
+    kind: str
+    backing: str = ""
+    settings: Settings = field(default_factory=Settings)
     snapshots: list[Snapshot] = field(default_factory=list)
     current: str = ""
     resume_from: str = ""
     pid: int = 0
+    paused: bool = False
+    crashed: bool = False
+    unlocked_at: float = 0.0
+
+    @property
+    def memory(self) -> int:
+        return self.settings.memory
+
+    @property
+    def cpus(self) -> int:
+        return self.settings.cpus
+
+    @property
+    def nics(self) -> dict[str, Nic]:
+        return self.settings.nics
+
+    @property
+    def forwards(self) -> dict[str, str]:
+        return self.settings.forwards
+
+    def wire(self) -> str:
+        """The bridge that the second card is plugged into, or ""."""
+        nic = self.nics.get("2")
+        return nic.bridge if nic is not None and nic.kind != "none" else ""
 
     @property
     def path(self) -> Path:
@@ -64,15 +102,45 @@ class Vm:
 
 @dataclass
 class Interface:
+    """A host-only interface; `dhcp` says whether VirtualBox's factory DHCP server serves it."""
+
     name: str
     ip: str = ""
     netmask: str = ""
+    dhcp: bool = False
+
+
+@dataclass
+class Network:
+    """A host-only network of VirtualBox 7 on macOS."""
+
+    name: str
+    netmask: str
+    lower: str
+    upper: str
+    bridge: str
+
+
+@dataclass
+class Behaviour:
+    """What a test may choose: which VirtualBox this is, and how it misbehaves.
+
+    `lock_seconds`: how long a machine stays locked after its power was cut. `warning`: text
+    that `--version` prints first. `fail`: subcommand to the error that it ends with.
+    """
+
+    version: str = "7.0.20r163906"
+    warning: str = ""
+    lock_seconds: float = 0.5
+    fail: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Registry:
     vms: dict[str, Vm] = field(default_factory=dict)
     interfaces: list[Interface] = field(default_factory=list)
+    networks: list[Network] = field(default_factory=list)
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
     def vm(self, key: str) -> Vm:
         """The machine with that name or UUID."""
@@ -91,6 +159,12 @@ class Registry:
                 return interface
         raise DoubleError(f"The host network interface named '{name}' could not be found")
 
+    def network(self, name: str) -> Network:
+        for network in self.networks:
+            if network.name == name:
+                return network
+        raise DoubleError(f"Failed to find host-only network '{name}'")
+
 
 class Store:
     """The registry's file below `home`, and its lock."""
@@ -98,16 +172,21 @@ class Store:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._file = home / "registry.json"
-        self._lock = FileLock(home / "registry.lock")
 
     def read(self) -> Registry:
-        with self._lock:
+        with self._locked():
             return self._load()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.home / "registry.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def change(self) -> Iterator[Registry]:
         """Load the registry and write it back unless the block raises."""
-        with self._lock:
+        with self._locked():
             registry = self._load()
             yield registry
             temporary = self._file.with_suffix(".new")
@@ -121,10 +200,20 @@ class Store:
         return Registry(
             vms={uuid: _vm(fields) for uuid, fields in data["vms"].items()},
             interfaces=[Interface(**fields) for fields in data["interfaces"]],
+            networks=[Network(**fields) for fields in data["networks"]],
+            behaviour=Behaviour(**data["behaviour"]),
         )
 
 
 def _vm(fields: dict[str, Any]) -> Vm:
+    settings = _settings(fields.pop("settings"))
+    snapshots = [
+        Snapshot(settings=_settings(each.pop("settings")), **each)
+        for each in fields.pop("snapshots")
+    ]
+    return Vm(settings=settings, snapshots=snapshots, **fields)
+
+
+def _settings(fields: dict[str, Any]) -> Settings:
     nics = {number: Nic(**nic) for number, nic in fields.pop("nics").items()}
-    snapshots = [Snapshot(**snapshot) for snapshot in fields.pop("snapshots")]
-    return Vm(nics=nics, snapshots=snapshots, **fields)
+    return Settings(nics=nics, **fields)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 
-from tests.vagrant.double import qemu
+from tests.vagrant.double.guests import guest
+from tests.vagrant.double.machines import ensure_unlocked
 from tests.vagrant.double.registry import DoubleError, Snapshot, Store, Vm
 
 
@@ -33,12 +35,10 @@ def _list(vm: Vm) -> str:
 
 
 def _take(vm: Vm, name: str) -> str:
-    live = qemu.running(vm)
-    taken = Snapshot(uuid=str(uuid.uuid4()), name=name, parent=vm.current, live=live)
-    if live:
-        qemu.monitor(vm, f"savevm {taken.uuid}")
-    else:
-        qemu.image("snapshot", "-c", taken.uuid, str(vm.disk))
+    own = guest(vm)
+    settings = copy.deepcopy(vm.settings)
+    taken = Snapshot(str(uuid.uuid4()), name, vm.current, own.running(), settings)
+    own.save(taken.uuid)
     vm.snapshots.append(taken)
     vm.current = taken.uuid
     return f"0%...100%\nSnapshot taken. UUID: {taken.uuid}\n"
@@ -46,14 +46,15 @@ def _take(vm: Vm, name: str) -> str:
 
 def _restore(vm: Vm, key: str) -> str:
     wanted = vm.snapshot(key)
-    if qemu.running(vm):
+    ensure_unlocked(vm)
+    if guest(vm).running():
         raise DoubleError(f"The machine '{vm.name}' is already locked by a session")
-    if wanted.live:
-        vm.resume_from = wanted.uuid
-    else:
-        vm.resume_from = ""
-        qemu.image("snapshot", "-a", wanted.uuid, str(vm.disk))
+    guest(vm).restore(wanted.uuid)
+    vm.resume_from = wanted.uuid if wanted.live else ""
+    # The forwarded ports and all other settings come back with the disk.
+    vm.settings = copy.deepcopy(wanted.settings)
     vm.current = wanted.uuid
+    vm.crashed = False
     return f"Restoring snapshot '{wanted.name}' ({wanted.uuid})\n0%...100%\n"
 
 
@@ -65,10 +66,7 @@ def _delete(vm: Vm, key: str) -> str:
             f"Snapshot '{wanted.name}' of the machine '{vm.name}' cannot be deleted, "
             f"because it has {len(children)} child snapshots"
         )
-    if qemu.running(vm):
-        qemu.monitor(vm, f"delvm {wanted.uuid}")
-    else:
-        qemu.image("snapshot", "-d", wanted.uuid, str(vm.disk))
+    guest(vm).forget(wanted.uuid)
     for child in children:
         child.parent = wanted.parent
     if vm.current == wanted.uuid:

@@ -1,0 +1,1 @@
+"""The Vagrant provider on real libvirt, with software emulation."""
