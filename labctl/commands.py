@@ -43,7 +43,7 @@ COMMANDS = {
     "drill": CommandInfo(
         N_("Find and mend what labctl broke on purpose."),
         on_lab=False,
-        parts={"list": False, "start": True, "hint": True, "check": True, "solve": True},
+        parts={"list": True, "start": True, "hint": True, "check": True, "solve": True},
     ),
     "reset": CommandInfo(N_("Put both hosts back to a checkpoint.")),
     "diff": CommandInfo(N_("Show what a person changed on the hosts since a checkpoint.")),

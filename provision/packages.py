@@ -52,7 +52,7 @@ def _package(target: Target, name: str, is_there: bool) -> Finding:
 STEP = Step(
     name="packages",
     section="Postfixのインストール",
-    summary=N_("installs Postfix, Dovecot, saslauthd, mailutils and ufw"),
+    summary=N_("installs the packages of the mail server"),
     apply=apply,
     check=check,
     packages="mail",

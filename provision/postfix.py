@@ -41,7 +41,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="postfix",
     section="main.cfの設定",
-    summary=N_("sets the six parameters, and starts and enables Postfix"),
+    summary=N_("sets the book's parameters, and starts and enables Postfix"),
     apply=apply,
     check=check,
     files=files,

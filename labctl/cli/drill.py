@@ -16,18 +16,26 @@ app = typer.Typer(
 )
 
 
-def _drills(incomplete: str) -> list[str]:
-    from labctl.drills.catalogue import DRILLS
+def _drills(context: typer.Context, incomplete: str) -> list[str]:
+    """Completes a drill for the edition of the named lab."""
+    from labctl.drills.catalogue import drills_of
+    from labctl.errors import LabError
+    from labctl.session import open_lab
 
-    return [drill.name for drill in DRILLS if drill.name.startswith(incomplete)]
+    try:
+        drills = drills_of(open_lab(context.params.get("name") or DEFAULT_NAME).lab)
+    except LabError:
+        return []
+    return [drill.name for drill in drills if drill.name.startswith(incomplete)]
 
 
 @app.command("list", help=_("List the drills."))
-def list_drills(as_json: AsJson = False) -> None:
-    from labctl.drills.catalogue import DRILLS
+def list_drills(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    from labctl.drills.catalogue import drills_of
     from labctl.render.drill import print_drills
+    from labctl.session import open_lab
 
-    print_drills(DRILLS, as_json=as_json)
+    print_drills(drills_of(open_lab(name).lab), as_json=as_json)
 
 
 @app.command("start", help=_("Break one thing in the lab, and show what a user reports."))
@@ -56,8 +64,8 @@ def start(
         raise WrongUsage(
             _("which drill?"), hint=commands("labctl drill list", "labctl drill start --random")
         )
-    chosen = exercise.pick(drill, level)
     session = open_session(name)
+    chosen = exercise.pick(drill, level, session.lab)
     session.ensure_up()
     with (
         locked(session.home),

@@ -24,6 +24,11 @@ class Breakage:
     also: tuple[str, ...] = ()
     repair: tuple[Action, ...] = ()
 
+    @property
+    def step(self) -> str:
+        """The step in whose section the finding is."""
+        return self.code.partition(".")[0]
+
 
 def _edited(expression: str, file: str) -> Action:
     return command(["sed", "-i", expression, file])

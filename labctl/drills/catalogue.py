@@ -5,12 +5,14 @@ The texts are marked for translation here and translated with `_` when they are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from labctl.drills.breakages import BREAKAGES, Breakage
 from labctl.errors import WrongUsage
 from labctl.i18n import N_, _
+from labctl.lab import Lab
 
 LEVELS = (1, 2, 3)
 
@@ -232,17 +234,23 @@ DRILLS = (
             N_("Who makes that address: Postfix (myorigin) or the mail command itself?"),
         ),
         N_("The mail command no longer knew its domain and wrote user1@host1, which no DNS knows."),
-        "printf 'address {\\n  email-domain example1.jp;\\n};\\n' >/etc/mailutils.conf",
+        "printf 'address {\\n  email-domain %s;\\n};\\n' \"$(hostname -d)\" >/etc/mailutils.conf",
     ),
 )  # fmt: skip
 
 
-def find_drill(name: str) -> Drill:
+def drills_of(lab: Lab) -> tuple[Drill, ...]:
+    """The drills for the sections that the lab's edition has."""
+    steps = {section.step for section in lab.edition.sections}
+    return tuple(drill for drill in DRILLS if drill.breakage.step in steps)
+
+
+def find_drill(name: str, drills: Sequence[Drill] = DRILLS) -> Drill:
     """The drill of that name. Raises WrongUsage with the existing names."""
-    for drill in DRILLS:
+    for drill in drills:
         if drill.name == name:
             return drill
     raise WrongUsage(
         _("there is no drill {name}", name=repr(name)),
-        hint=_("drills: {names}", names=", ".join(drill.name for drill in DRILLS)),
+        hint=_("drills: {names}", names=", ".join(drill.name for drill in drills)),
     )

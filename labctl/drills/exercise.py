@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.drills.actions import perform
-from labctl.drills.catalogue import DRILLS, Drill, find_drill
+from labctl.drills.catalogue import Drill, drills_of, find_drill
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.grading import Grades, grade_hosts
 from labctl.hint import commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
+from labctl.lab import Lab
 from labctl.progress import Progress
 from labctl.session import Session
 from provision.step import Target
@@ -55,11 +56,16 @@ def running(home: LabHome) -> Running:
     return found
 
 
-def pick(name: str | None, level: int | None) -> Drill:
-    """The drill of that name, or a random one (of a level). Raises WrongUsage if there is none."""
+def pick(name: str | None, level: int | None, lab: Lab) -> Drill:
+    """The drill of that name, or a random one (of a level), for the lab's edition.
+
+    Raises:
+        WrongUsage: The edition has no such drill.
+    """
+    drills = drills_of(lab)
     if name is not None:
-        return find_drill(name)
-    fitting = [drill for drill in DRILLS if level in (None, drill.level)]
+        return find_drill(name, drills)
+    fitting = [drill for drill in drills if level in (None, drill.level)]
     if not fitting:
         raise WrongUsage(_("there is no drill of level {level}", level=level))
     return random.choice(fitting)

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.markup import escape
-from rich.table import Table
 
 from labctl.edition import DEFAULT_EDITION, Edition
 from labctl.i18n import N_, _
 from labctl.render.document import print_json
-from labctl.render.screen import console, print_table
+from labctl.render.screen import console
 
-# What was run of each edition, and on which guests. The tests named in docs/reference/editions.md
-# run it.
+# What was run of labctl's own editions, and on which guests; docs/reference/editions.md says how.
 _RUN = {
-    "ubuntu-example": N_("run on Debian 12 and 13 guests"),
-    "ubuntu": N_("run on Debian 12 and 13 guests; Ubuntu itself only with Vagrant, not run here"),
-    "almalinux": N_("not run on AlmaLinux; its parts were run on a Debian 12 guest"),
+    "ubuntu-example": N_("run on Debian guests; on Ubuntu only with Vagrant, which was not run"),
+    "ubuntu": N_("run on Debian guests; on Ubuntu only with Vagrant, which was not run"),
+    "almalinux": N_("not run on AlmaLinux"),
 }
 
 
@@ -28,24 +26,28 @@ def print_editions(editions: Sequence[Edition], *, as_json: bool) -> None:
     if as_json:
         print_json("editions", {"editions": [_as_data(edition) for edition in editions]})
         return
-    table = Table(box=None, padding=(0, 2), header_style="dim")
-    for title in (_("edition"), _("book"), _("version"), _("released"), _("system"), _("network")):
-        table.add_column(title)
     for edition in editions:
-        name = edition.edition
-        table.add_row(
-            escape(name + (" *" if name == DEFAULT_EDITION else "")),
-            escape(str(edition.title)),
-            escape(edition.version),
-            edition.released.isoformat() if edition.released else _("never"),
-            escape(edition.os),
-            str(edition.network.cidr),
-        )
-    print_table(table)
-    console().print(_("* the default; another one in labctl.toml: {line}", line='edition = "…"'))
-    for edition in editions:
-        if text := _RUN.get(edition.edition):
-            console().print(f"{edition.edition}: {_(text)}")
+        _print_edition(edition)
+    line = 'edition = "ubuntu"'
+    console().print(_("Choose one in labctl.toml: {line}", line=line), style="dim")
+
+
+def _print_edition(edition: Edition) -> None:
+    name = edition.edition
+    heading = f"[bold]{name}[/]  {escape(str(edition.title))}"
+    if name == DEFAULT_EDITION:
+        heading += "  [green]" + _("the default") + "[/]"
+    released = (
+        _("version {version} of {date}", version=edition.version, date=edition.released)
+        if edition.released
+        else _("version {version}, never published", version=edition.version)
+    )
+    hosts = (*edition.hosts, edition.parent)
+    console().print(heading)
+    console().print(f"  {escape(released)}; {escape(edition.os)}; {edition.network.cidr}")
+    console().print("  " + ", ".join(host.fqdn for host in hosts))
+    if text := _RUN.get(name):
+        console().print(f"  {_(text)}", style="dim")
 
 
 def _as_data(edition: Edition) -> dict[str, object]:

@@ -7,9 +7,11 @@ from collections import Counter
 import pytest
 
 from labctl.drills.breakages import BREAKAGES
-from labctl.drills.catalogue import DRILLS, LEVELS, Drill, find_drill
+from labctl.drills.catalogue import DRILLS, LEVELS, Drill, drills_of, find_drill
 from labctl.drills.exercise import pick
 from labctl.errors import WrongUsage
+from labctl.lab import Lab, load_edition
+from tests.books import LAB
 
 
 def test_there_are_at_least_twelve_in_three_levels() -> None:
@@ -31,10 +33,17 @@ def test_names_of_breakages_and_drills_are_unique() -> None:
 
 
 def test_a_random_drill_is_of_the_level_asked_for() -> None:
-    assert all(pick(None, 3).level == 3 for _ in range(20))
+    assert all(pick(None, 3, LAB).level == 3 for _ in range(20))
 
 
 def test_an_unknown_drill_is_told_with_the_names_there_are() -> None:
     with pytest.raises(WrongUsage) as error:
         find_drill("nothing")
     assert "port-closed" in str(error.value.hint)
+
+
+def test_an_edition_has_the_drills_of_its_own_sections() -> None:
+    names = {drill.name for drill in drills_of(Lab(name="lab", edition=load_edition("ubuntu")))}
+    assert {"postfix-stopped", "mx-without-dot", "two-mailboxes"} <= names
+    assert names.isdisjoint({"port-closed", "auth-daemon-gone", "socket-outside"})
+    assert drills_of(LAB) == DRILLS

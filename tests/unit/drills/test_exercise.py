@@ -10,6 +10,7 @@ from labctl.drills.exercise import Running, next_hint, pick, running
 from labctl.engine import bring_up
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.quote import shell_line
+from tests.books import LAB
 from tests.fakes.host import Ran, Reply
 from tests.fakes.lab import MemoryLab, memory_lab, path_of
 
@@ -178,9 +179,9 @@ def test_a_note_that_cannot_be_read_counts_as_no_drill(lab: MemoryLab) -> None:
 
 
 def test_a_drill_is_picked_by_name_by_level_or_at_random() -> None:
-    assert pick(DRILL.name, None) is DRILL
-    assert {pick(None, 2).level for _time in range(20)} == {2}
-    assert pick(None, None) in DRILLS
-    assert len({pick(None, None).name for _time in range(200)}) > 3
+    assert pick(DRILL.name, None, LAB) is DRILL
+    assert {pick(None, 2, LAB).level for _time in range(20)} == {2}
+    assert pick(None, None, LAB) in DRILLS
+    assert len({pick(None, None, LAB).name for _time in range(200)}) > 3
     with pytest.raises(WrongUsage):
-        pick(None, 9)
+        pick(None, 9, LAB)

@@ -1,0 +1,179 @@
+"""The editions that labctl carries, and files of a user's own."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+
+from labctl import i18n
+from labctl.edition import editions, is_path, load_edition
+from labctl.errors import WrongUsage
+from labctl.lab import Lab, load_lab
+from labctl.system import System
+from provision import dns, postfix
+from provision.step import Scene
+from provision.steps import STEPS, book_steps, steps_of
+
+
+def lab_of(name: str) -> Lab:
+    return Lab(name="lab", edition=load_edition(name))
+
+
+def file_of(lab: Lab, host: str, path: str) -> str:
+    scene = Scene(lab, lab.host(host), ("10.0.0.53",), System("debian", "12"))
+    files = {each.path: each.content for each in (*dns.files(scene), *postfix.files(scene))}
+    return files[path]
+
+
+@pytest.mark.parametrize("name", editions())
+def test_each_edition_names_steps_that_there_are(name: str) -> None:
+    known = {step.name for step in STEPS}
+    assert {section.step for section in load_edition(name).sections} <= known
+
+
+def test_the_published_ubuntu_book_has_host0_and_no_smtp_auth() -> None:
+    lab = lab_of("ubuntu")
+    assert [host.fqdn for host in lab.hosts] == [
+        "host0.test", "host1.example1.test", "host2.example2.test",
+    ]  # fmt: skip
+    assert [str(host.address) for host in lab.hosts] == [
+        "192.168.1.11", "192.168.1.12", "192.168.1.13",
+    ]  # fmt: skip
+    names = [step.name for step in book_steps(lab)]
+    assert names == [
+        "dns", "packages", "postfix", "accounts", "aliases", "mail-command", "dovecot",
+    ]  # fmt: skip
+
+
+def test_a_step_requires_only_what_the_edition_has() -> None:
+    names = {step.name for step in steps_of(lab_of("ubuntu"))}
+    required = {name for step in steps_of(lab_of("ubuntu")) for name in step.requires}
+    assert required <= names and "firewall" not in names
+
+
+def test_its_postfix_trusts_the_hosts_network_alone() -> None:
+    text = file_of(lab_of("ubuntu"), "host1", "/etc/postfix/main.cf")
+    assert "mynetworks = 192.168.1.0/24 127.0.0.0/8\n" in text
+    assert "sasl" not in text
+    assert "mynetworks =" not in file_of(lab_of("ubuntu-example"), "host1", "/etc/postfix/main.cf")
+
+
+def test_its_zones_have_the_books_file_names() -> None:
+    text = file_of(lab_of("ubuntu"), "host1", "/etc/bind/named.conf.my-zones")
+    assert 'file "/etc/bind/example1.test.zone"' in text
+    assert "recursion no;" in file_of(lab_of("ubuntu"), "host1", "/etc/bind/named.conf.options")
+    assert "recursion yes;" in file_of(lab_of("ubuntu"), "host0", "/etc/bind/named.conf.options")
+    assert "nameserver 192.168.1.11\n" in file_of(lab_of("ubuntu"), "host2", "/etc/resolv.conf")
+
+
+def test_the_english_book_gives_its_own_titles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_chosen", "en")
+    assert steps_of(lab_of("almalinux"))[1].section == "Installing Postfix"
+    # A book that exists in Japanese only has Japanese titles in any language.
+    assert steps_of(lab_of("ubuntu"))[1].section == "Postfixのインストール"
+    monkeypatch.setattr(i18n, "_chosen", "ja")
+    assert steps_of(lab_of("almalinux"))[1].section == "Postfixのインストール"
+
+
+def test_another_network_keeps_the_place_of_each_address(tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text('edition = "ubuntu"\nnetwork = "10.20.30.0/24"\n')
+    lab = load_lab("lab", file)
+    assert [str(host.address) for host in lab.hosts] == [
+        "10.20.30.11",
+        "10.20.30.12",
+        "10.20.30.13",
+    ]
+    assert lab.network.machine == IPv4Address("10.20.30.1")
+    assert "mynetworks = 10.20.30.0/24" in file_of(lab, "host1", "/etc/postfix/main.cf")
+    assert "192.168.1." not in file_of(lab, "host1", "/etc/bind/example1.test.zone")
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("10.20.30.0/28", "has no address number"),
+        ("8.8.8.0/24", "a private network"),
+        ("127.0.0.0/8", "a private network"),
+        ("10.20.30.1/24", "not a valid IPv4 network"),
+        ("lab", "network"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(tmp_path: Path, network: str, said: str) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text(f'network = "{network}"\n')
+    with pytest.raises(WrongUsage) as wrong:
+        load_lab("lab", file)
+    assert str(file) in wrong.value.message
+    assert wrong.value.cause.startswith("network: ") and said in wrong.value.cause
+
+
+def test_an_edition_of_ones_own_is_found_beside_the_lab_file(tmp_path: Path) -> None:
+    text = Path(str(load_path("ubuntu"))).read_text(encoding="utf-8")
+    (tmp_path / "our-school.yaml").write_text(
+        text.replace("edition: ubuntu", "edition: our-school").replace("example1.test", "one.test"),
+        encoding="utf-8",
+    )
+    file = tmp_path / "labctl.toml"
+    file.write_text('edition = "./our-school.yaml"\n')
+    lab = load_lab("lab", file)
+    assert (lab.edition.edition, lab.host("host1").fqdn) == ("our-school", "host1.one.test")
+
+
+def load_path(name: str) -> Path:
+    from labctl.edition import edition_file
+
+    return edition_file(name, Path.cwd())
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "said"),
+    [
+        ("dns: parent", "dns: both", "dns: Input should be 'peers' or 'parent'"),
+        ("released: 2026-07-01", "released: soon", "released: "),
+        ("  - step: dns", "  - step: packages", "two sections have the same step"),
+        ("admin: ubuntu", "admin: ubuntu\ncolour: red", "colour: "),
+        ("192.168.1.12", "10.0.0.12", "10.0.0.12 is not in 192.168.1.0/24"),
+        ("  zones: named.conf.my-zones", "  zones: ../named.conf", "bind.zones: a file name"),
+    ],
+)
+def test_a_wrong_edition_names_the_file_the_key_and_what_is_allowed(
+    tmp_path: Path, line: str, wrong: str, said: str
+) -> None:
+    path = tmp_path / "our.yaml"
+    text = load_path("ubuntu").read_text(encoding="utf-8")
+    assert line in text
+    path.write_text(text.replace(line, wrong, 1), encoding="utf-8")
+    with pytest.raises(WrongUsage) as refused:
+        load_edition(str(path))
+    assert str(path) in refused.value.message
+    assert said in refused.value.cause
+
+
+def test_a_step_that_labctl_has_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "our.yaml"
+    text = load_path("ubuntu").read_text(encoding="utf-8")
+    path.write_text(text.replace("step: dovecot", "step: webmail"), encoding="utf-8")
+    with pytest.raises(WrongUsage) as refused:
+        steps_of(Lab(name="lab", edition=load_edition(str(path))))
+    assert "webmail" in refused.value.cause and "dovecot" in str(refused.value.hint)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text('edition = "./none.yaml"\n')
+    with pytest.raises(WrongUsage) as refused:
+        load_lab("lab", file)
+    assert "none.yaml" in refused.value.cause
+
+
+@pytest.mark.parametrize("name", ["./a.yaml", "a.yaml", "/x/y.yml", "..\\a.yaml"])
+def test_a_name_with_a_path_is_a_file(name: str) -> None:
+    assert is_path(name)
+
+
+def test_a_moved_edition_is_still_whole() -> None:
+    moved = load_edition("almalinux").moved_to(IPv4Network("172.20.0.0/16"))
+    assert type(moved).model_validate(moved.model_dump()) == moved
