@@ -77,9 +77,11 @@ def test_nothing_of_it_stays(pair: Pair) -> None:
 
 def test_a_message_that_is_shown_otherwise_was_not_read(pair: Pair) -> None:
     pair.two.shows = lambda message: changed(message, body="garbled").text
-    ways = by_way(run(pair))
+    result = run(pair)
+    ways = by_way(result)
     lost = ways["message", ONE]
     assert lost.arrived and not lost.read
+    assert not lost.ok and not result.ok
     assert lost.cause == Cause.NOT_AS_SENT
     assert any("garbled" in line for line in lost.evidence)
     assert ("answer", TWO) not in ways, "what was not read is not answered"
