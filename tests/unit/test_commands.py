@@ -39,7 +39,7 @@ def test_the_table_says_which_commands_work_on_a_lab(name: str) -> None:
         ("sudo labctl up --until dns", "sudo labctl up --name class-a --until dns"),
         ("labctl drill start --random", "labctl drill start --name class-a --random"),
         ("labctl ssh host1 -- ls", "labctl ssh --name class-a host1 -- ls"),
-        ("labctl drill list", None),
+        ("labctl editions --show ubuntu", None),
         ("labctl drill", None),
         ("labctl editions", None),
         ("labctl status --all", None),
