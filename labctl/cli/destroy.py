@@ -15,10 +15,12 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
     from labctl.render.screen import print_done
 
     home = lab_home(name)
+    # First of all: it also takes the language of the lab file.
+    lab = as_far_as_known(home)
     with locked(home):
         if not yes:
             confirm(_("Remove the lab {name} with all its checkpoints?", name=name))
-        with Live(as_far_as_known(home), quiet=as_json) as live:
+        with Live(lab, quiet=as_json) as live:
             destroy_lab(name, live.progress)
     home.lock_file.unlink(missing_ok=True)
     print_done("destroy", _("the lab {name} is gone", name=name), as_json=as_json)
