@@ -1,4 +1,4 @@
-"""Removing a lab by what is really there, even where its state file says nothing."""
+"""Remove a lab by what really exists, even if its state file is gone."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _run() -> int:
         from labctl.errors import ExitCode
         from labctl.i18n import _
 
-        sys.stderr.write(_("interrupted; the same command again goes on from here") + "\n")
+        sys.stderr.write(_("interrupted; the same command continues from here") + "\n")
         return ExitCode.INTERRUPTED
 
 

@@ -77,7 +77,7 @@ def check(
                     time.sleep(_PAUSE_SECONDS)
                     grades = grade_hosts(targets, steps, sends=False)
     if junit is not None:
-        # Before the document: where the file cannot be written, the error is the one document.
+        # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", junit_cases(grades))
     print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
     if not grades.ok:

@@ -17,7 +17,7 @@ def diff(
         typer.Option(
             "--since",
             metavar="CHECKPOINT",
-            help=_("Compare with this one (default: where the lab last stood)."),
+            help=_("Compare with this one (default: the last one saved or restored)."),
             autocompletion=checkpoint_names,
         ),
     ] = None,

@@ -28,7 +28,7 @@ def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
 
 
 def never_made(lab: str) -> WrongState:
-    """What is said of a lab of which there is nothing, with the command that makes it."""
+    """The error for a lab of which nothing exists, with the command that makes it."""
     return WrongState(
         _("the lab {name} was never brought up", name=lab), hint=commands("labctl up")
     )
@@ -57,44 +57,44 @@ class Provider(Protocol):
         """
 
     def create(self, progress: Progress = silent) -> bool:
-        """Makes the hosts with names, addresses and admin login, and saves checkpoint `os`.
+        """Make the hosts with names, addresses and admin login, and save checkpoint `os`.
 
-        True where it made anything. The hosts need not run yet.
+        Returns True if it made anything. The hosts need not run yet.
         """
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
-        """Gives the hosts a package set faster than apt would, where the provider can.
+        """Give the hosts a package set faster than apt would, if the provider can.
 
-        May restart the hosts, so callers reconnect. False where it can't or need not: the
+        May restart the hosts, so callers reconnect. Returns False if it can't or need not: the
         step then installs what is missing by apt.
         """
 
     def start(self, progress: Progress = silent) -> bool:
-        """Boots what is not running and waits until systemd and SSH answer on every host.
+        """Boot what is not running and wait until systemd and SSH answer on every host.
 
-        True where any host had to be started.
+        Returns True if any host had to be started.
         """
 
     def endpoints(self) -> Mapping[str, Endpoint]:
-        """How to reach each host, by its name; raises WrongState where one does not run."""
+        """How to reach each host, by its name; raises WrongState if one does not run."""
 
     def status(self) -> Mapping[str, HostState]:
-        """What is really there, host by host; never raises for a half-built lab."""
+        """The real state of each host; never raises for a half-built lab."""
 
     def halt(self, progress: Progress = silent) -> None:
-        """Stops the hosts in order, keeping everything."""
+        """Shut the hosts down and keep everything."""
 
     def cut_power(self, hosts: Collection[str]) -> None:
-        """Ends the named hosts at once, as if their plugs were pulled; `start` boots them again."""
+        """Kill the named hosts, as if their power was cut; `start` boots them again."""
 
     def destroy(self, progress: Progress = silent) -> None:
-        """Removes all that is really there of this lab, whatever the state file says."""
+        """Remove all that exists of this lab, whatever the state file says."""
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
-        """Saves the state of all hosts, running or not, under a name, replacing an older one."""
+        """Save the state of all hosts, running or not, under a name; replaces an older one."""
 
     def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
-        """Puts all hosts back to a checkpoint and starts them.
+        """Put all hosts back to a checkpoint and start them.
 
         With `keep_as`, the state before is saved under that name first. Raises WrongUsage for
         a name that is not there, with the names that are.
@@ -104,16 +104,16 @@ class Provider(Protocol):
         """The saved states, oldest first; `measured` with their sizes, which takes a moment."""
 
     def drop(self, checkpoint: str) -> None:
-        """Removes a saved state; what others share with it stays."""
+        """Remove a saved state; what others share with it stays."""
 
     def set_net(self, is_open: bool) -> None:
-        """Opens or closes the lab's way out for package installation."""
+        """Open or close the lab's way out for package installation."""
 
     def upstream_resolvers(self) -> tuple[str, ...]:
         """The name servers the hosts can ask for names outside the lab, as IP addresses."""
 
     def folders(self) -> Mapping[str, Path]:
-        """Where this provider keeps things, for `labctl status`: title to folder."""
+        """The provider's folders, for `labctl status`: title to folder."""
 
 
 class ProviderClass(Protocol):

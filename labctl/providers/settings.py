@@ -42,7 +42,7 @@ def known_keys() -> tuple[str, ...]:
 
 
 def ignored_keys(provider: str, lab: Lab) -> tuple[str, ...]:
-    """The keys at the top of the lab file that say nothing to this provider, but to another."""
+    """The keys at the top of the lab file that this provider does not use, but another does."""
     model = provider_class(provider).Options
     return tuple(
         key

@@ -30,7 +30,7 @@ def print_steps(steps: Sequence[Step], *, as_json: bool) -> None:
     for step in steps:
         line = f"[bold]{step.name:<{width}}[/]  {escape(step.section)}"
         if step.wanted is not None:
-            line += "  " + _("only where the lab file asks for it")
+            line += "  " + _("only if the lab file asks for it")
         elif step.extra:
             line += "  " + _("labctl's own, not in the book")
         if step.checkpoint is not None:

@@ -34,9 +34,9 @@ def _print_lab_status(lab: LabStatus) -> None:
         out.print(f"[bold]{lab.name}[/]  [red]{escape(lab.problem)}[/]")
         return
     if all(host.state is HostState.ABSENT for host in lab.hosts):
-        stage = _("not there; {command} makes it", command=up)
+        stage = _("does not exist; {command} makes it", command=up)
     elif not lab.complete:
-        stage = _("begun; {command} goes on", command=up)
+        stage = _("begun; {command} continues", command=up)
     else:
         stage = _("brought up as far as {name}", name=lab.complete)
     out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {stage}")
