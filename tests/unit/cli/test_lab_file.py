@@ -36,7 +36,7 @@ def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_doctor_reads_the_lab_file_that_the_lab_was_made_with(tmp_path: Path) -> None:
     told = labctl("doctor", "--provider", "nspawn", code=None, cwd=tmp_path, env=NO_LANGUAGE).out
-    assert "プロバイダー nspawn は、ラボファイルの次のキーを使いません: memory" in told
+    assert "ラボファイル" in told and "memory" in told
     assert "vagrant" not in told
 
 
