@@ -71,7 +71,7 @@ def test_status_tells_the_unused_keys(tmp_path: Path) -> None:
 
 
 def test_up_has_the_unused_keys_in_its_document(capsys: pytest.CaptureFixture[str]) -> None:
-    result = UpResult("default", "nspawn", "", "os", False, False, (), (), 0.0)
+    result = UpResult("default", "nspawn", "", "os", False, False, (), (), 0.0, False)
     print_up(result, ("memory",), as_json=True)
     assert json.loads(capsys.readouterr().out)["data"]["ignored"] == ["memory"]
 
