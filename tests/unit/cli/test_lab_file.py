@@ -28,7 +28,9 @@ def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "class"
     folder.mkdir()
     file = folder / "labctl.toml"
-    file.write_text('lang = "ja"\ndns = "parent"\nmemory = 2048\n[vagrant]\ncpus = 2\n', "utf-8")
+    file.write_text(
+        'lang = "ja"\ndns = "parent"\nhypervisor = "virtualbox"\n[vagrant]\ncpus = 2\n', "utf-8"
+    )
     write_state(lab_home("default"), LabState(provider="nspawn", fingerprint="x", lab_file=file))
     monkeypatch.chdir(tmp_path)
     return file
@@ -36,7 +38,7 @@ def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_doctor_reads_the_lab_file_that_the_lab_was_made_with(tmp_path: Path) -> None:
     told = labctl("doctor", "--provider", "nspawn", code=None, cwd=tmp_path, env=NO_LANGUAGE).out
-    assert "ラボファイル" in told and "memory" in told
+    assert "ラボファイル" in told and "hypervisor" in told
     assert "vagrant" not in told
 
 
@@ -44,7 +46,7 @@ def test_doctor_tells_each_providers_unused_keys_as_data(tmp_path: Path) -> None
     data = labctl("doctor", "--json", code=None, cwd=tmp_path).json["data"]
     ignored = {each["provider"]: each["ignored"] for each in data["providers"]}
     assert set(ignored) == set(provider_names())
-    assert (ignored["vagrant"], ignored["nspawn"]) == ([], ["memory"])
+    assert (ignored["vagrant"], ignored["nspawn"]) == ([], ["hypervisor"])
     for each in data["providers"]:
         for diagnosis in each["diagnoses"]:
             for command in diagnosis["commands"]:
@@ -65,15 +67,15 @@ def test_destroy_asks_and_tells_in_the_language_of_the_lab(tmp_path: Path) -> No
 
 def test_status_tells_the_unused_keys(tmp_path: Path) -> None:
     (lab,) = labctl("status", "--json", code=0, cwd=tmp_path).json["data"]["labs"]
-    assert lab["ignored"] == ["memory"]
+    assert lab["ignored"] == ["hypervisor"]
     assert len(lab["hosts"]) == 3
-    assert "does not use these keys of the lab file: memory" in labctl("status", code=0).out
+    assert "does not use these keys of the lab file: hypervisor" in labctl("status", code=0).out
 
 
 def test_up_has_the_unused_keys_in_its_document(capsys: pytest.CaptureFixture[str]) -> None:
     result = UpResult("default", "nspawn", "", "os", False, False, (), (), 0.0, False)
-    print_up(result, ("memory",), as_json=True)
-    assert json.loads(capsys.readouterr().out)["data"]["ignored"] == ["memory"]
+    print_up(result, ("hypervisor",), as_json=True)
+    assert json.loads(capsys.readouterr().out)["data"]["ignored"] == ["hypervisor"]
 
 
 def test_completion_knows_the_hosts_of_that_lab_file() -> None:
