@@ -9,9 +9,15 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from labctl.errors import MachineLacks
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.run import run
 
+# The releases that the steps are tested with; those of Debian can be had on any machine.
+_DEBIAN = ("bookworm", "trixie")
+SUPPORTED = (*_DEBIAN, "noble")
+_NEWEST = "trixie"
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _OS_RELEASE = Path("/etc/os-release")
 _APT = Path("/etc/apt")
 _LOCAL_CERTIFICATES = Path("/usr/local/share/ca-certificates")
@@ -20,7 +26,7 @@ _PROXY = re.compile(r'^Acquire::(https?)::Proxy "([^"]+)";$', re.MULTILINE)
 _COMPONENTS = {
     "main", "contrib", "non-free", "non-free-firmware", "universe", "restricted", "multiverse",
 }  # fmt: skip
-_OWN_KEYRING = re.compile(r"signed-by=\S*/(debian|ubuntu)-archive[^/\s]*")
+_OWN_KEYRING = re.compile(r"signed-by=[^\s\]]*/(debian|ubuntu)-archive[^/\s\]]*")
 _OFF = {"no", "false", "without", "off", "disable"}
 _KEPT = re.compile(r'^(Acquire::Check-(?:Valid-Until|Date)) "([^"]+)";$', re.MULTILINE)
 
@@ -67,18 +73,34 @@ class AptSetup:
         return next((_port(url) for _scheme, url in self.proxies if _on_loopback(url)), None)
 
 
-def machine_setup(mirror: str | None = None) -> AptSetup:
-    """Reads how this machine gets its packages; `mirror` replaces the archive's address.
+def guest_suite(asked: str | None) -> str:
+    """The code name of the release that the hosts get.
 
-    Raises MachineLacks where it is not a Debian or a descendant.
+    That is the one asked for, else the machine's own if labctl supports it, else the newest.
     """
-    release = _os_release()
-    suite = release.get("VERSION_CODENAME", "")
-    sources = _without_third_parties(tuple(dict.fromkeys(_sources(suite))))
+    own = _os_release().get("VERSION_CODENAME", "")
+    return asked or (own if own in SUPPORTED else _NEWEST)
+
+
+def machine_setup(mirror: str | None = None, release: str | None = None) -> AptSetup:
+    """How a host gets its packages, from how this machine gets them.
+
+    Args:
+        mirror: Replaces the address of the archive.
+        release: The code name of the hosts' release; see `guest_suite`.
+
+    Raises:
+        MachineLacks: This is no Debian or descendant, or has no keys of the release.
+    """
+    found = _os_release()
+    own, suite = found.get("VERSION_CODENAME", ""), guest_suite(release)
+    sources = _without_third_parties(tuple(dict.fromkeys(_sources(own))))
+    if suite != own:
+        sources = _of_other_release(sources, own, suite)
     if not suite or not sources:
         raise MachineLacks(
             _("no Debian package source for this system was found in {folder}", folder=_APT),
-            cause=release.get("PRETTY_NAME", "?"),
+            cause=found.get("PRETTY_NAME", "?"),
             hint=_("use VirtualBox instead: labctl up --provider vagrant"),
         )
     if mirror is not None:
@@ -91,6 +113,32 @@ def machine_setup(mirror: str | None = None) -> AptSetup:
         proxies=tuple((s, u) for s, u in _PROXY.findall(dump) if u != "DIRECT"),
         certificates=tuple(sorted(_LOCAL_CERTIFICATES.rglob("*.crt"))),
     )
+
+
+def _of_other_release(sources: tuple[str, ...], own: str, suite: str) -> tuple[str, ...]:
+    """The machine's Debian sources for another release, else those of Debian's own servers."""
+    if not _KEYRING.exists():
+        raise MachineLacks(
+            _("this machine has no keys of Debian {release}", release=suite),
+            cause=str(_KEYRING),
+            hint=commands("sudo apt-get install debian-archive-keyring"),
+        )
+    if own not in _DEBIAN or not sources:
+        return tuple(
+            f"deb [signed-by={_KEYRING}] {url} {name} main"
+            for url, name in (
+                ("http://deb.debian.org/debian", suite),
+                ("http://deb.debian.org/debian", f"{suite}-updates"),
+                ("http://deb.debian.org/debian-security", f"{suite}-security"),
+            )
+        )
+    return tuple(_renamed(line, own, suite) for line in sources)
+
+
+def _renamed(line: str, own: str, suite: str) -> str:
+    """A source line with another release's name, signed by any key of Debian's."""
+    line = re.sub(rf" {own}([-/ ])", rf" {suite}\1", line + " ").rstrip()
+    return _OWN_KEYRING.sub(f"signed-by={_KEYRING}", line)
 
 
 def _os_release() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -30,6 +30,7 @@ class NspawnOptions(ProviderOptions):
     """What the containers of a lab may use, and what they are made from.
 
     `mirror` is where Debian packages come from; None for this machine's own apt sources.
+    `release` is the code name of the hosts' Debian; None for this machine's own release.
     `memory` (MiB) and `processes` are limits per host: the hosts of a lab share their sum.
     `weight` is the lab's share of a busy machine's processors, 100 for an equal one. `disk` is
     what a host's files should not exceed, in GiB. A change of these four makes no other lab, so
@@ -37,6 +38,7 @@ class NspawnOptions(ProviderOptions):
     """
 
     mirror: Mirror | None = None
+    release: Literal["bookworm", "trixie"] | None = None
     memory: Memory = Field(768, exclude=True)
     processes: int = Field(1000, ge=100, le=100_000, exclude=True)
     weight: int = Field(100, ge=1, le=10000, exclude=True)

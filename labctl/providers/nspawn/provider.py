@@ -76,7 +76,7 @@ class NspawnProvider:
 
     @cached_property
     def _apt(self) -> AptSetup:
-        return machine_setup(self.options.mirror)
+        return machine_setup(self.options.mirror, self.options.release)
 
     @cached_property
     def _image(self) -> Image:
