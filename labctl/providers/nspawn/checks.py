@@ -8,11 +8,13 @@ from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn import users
+from labctl.providers.nspawn.limits import missing_controllers
+from labctl.providers.nspawn.needs import SYSCTL_FILE, needs, sysctl_lines
 from labctl.providers.nspawn.network import LabNetwork
 
 PROGRAMS = {
@@ -31,7 +33,11 @@ _NEEDED_BYTES = 300 * 1024**2
 
 
 def checks(
-    state: Path, network: LabNetwork, hosts_to_start: Callable[[], int]
+    state: Path,
+    network: LabNetwork,
+    hosts_to_start: Callable[[], int],
+    measure: Callable[[], int],
+    budget: int,
 ) -> tuple[Check, ...]:
     """The checks, in the order in which to mend what is lacking.
 
@@ -39,6 +45,8 @@ def checks(
         state: The lab's own folder, where its layers are kept.
         network: The lab's network.
         hosts_to_start: Counts the hosts that do not run yet.
+        measure: Adds up the bytes of the lab's own layers.
+        budget: Bytes that they should not exceed.
     """
     return (
         Check("linux-root", linux_and_root),
@@ -47,6 +55,19 @@ def checks(
         Check("user-ids", user_ids_free, systems=_LINUX),
         Check("disk", partial(disk_enough, state), systems=_LINUX),
         Check("range-free", partial(range_free, network), systems=_LINUX),
+        Check(
+            "kernel-limits",
+            lambda machine: limits_enough(max(2, hosts_to_start()), machine),
+            quick=False,
+            systems=_LINUX,
+        ),
+        Check(
+            "controllers",
+            partial(limits_enforced, missing_controllers),
+            quick=False,
+            systems=_LINUX,
+        ),
+        Check("disk-budget", partial(disk_budget, measure, budget), quick=False, systems=_LINUX),
         Check("inotify", lambda machine: inotify_enough(hosts_to_start(), machine), systems=_LINUX),
     )
 
@@ -120,6 +141,58 @@ def range_free(network: LabNetwork, machine: Machine) -> Diagnosis:
         network.why_unreachable(),
         ", ".join(f"{each.interface}: {each.network}" for each in rivals),
         _("remove them if other programs on this machine must reach the hosts"),
+    )
+
+
+def limits_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
+    """The kernel's limits and the memory for the hosts to come; the mend is one file."""
+    wanted = needs(hosts_to_start, machine)
+    free = machine.free_memory()
+    if wanted.short:
+        return warning(
+            "kernel-limits",
+            _("limits of the kernel are too low for {count} more hosts", count=hosts_to_start),
+            ", ".join(f"{each.setting} = {each.limit} < {each.needed}" for each in wanted.short),
+            Hint(
+                _("put this into {file}", file=SYSCTL_FILE)
+                + "\n"
+                + "\n".join(sysctl_lines(wanted.short)),
+                (("sudo", "sysctl", "--system"),),
+            ),
+        )
+    if free < wanted.memory:
+        return warning(
+            "kernel-limits",
+            _("there may be too little memory for {count} more hosts", count=hosts_to_start),
+            f"{free // 1024**2} MiB < {wanted.memory // 1024**2} MiB",
+            _("stop other programs or labs"),
+        )
+    text = _("memory and the kernel's limits suffice for {count} more hosts", count=hosts_to_start)
+    return found("kernel-limits", text)
+
+
+def limits_enforced(missing: Callable[[], list[str]], _machine: Machine) -> Diagnosis:
+    lacks = missing()
+    if not lacks:
+        return found("controllers", _("memory, processes and CPU time of a lab are limited"))
+    return warning(
+        "controllers",
+        _("the kernel cannot limit what a lab uses: {names}", names=", ".join(lacks)),
+        _("a host that takes all memory or processes slows the whole machine"),
+        _("boot a kernel that has these cgroup controllers"),
+    )
+
+
+def disk_budget(measure: Callable[[], int], budget: int, _machine: Machine) -> Diagnosis:
+    used = measure()
+    text = _("the lab's files are {size} MiB", size=used // 1024**2)
+    if used <= budget:
+        return found("disk-budget", text)
+    return warning(
+        "disk-budget",
+        text,
+        _("the lab file allows {size} MiB", size=budget // 1024**2),
+        commands("labctl checkpoints", "labctl reset", text=_("remove files on the hosts")),
     )
 
 

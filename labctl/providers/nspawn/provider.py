@@ -94,7 +94,10 @@ class NspawnProvider:
         return None
 
     def checks(self) -> tuple[Check, ...]:
-        return checks.checks(self._home.state, self._network, self._to_start)
+        budget = self.options.disk * 1024**3 * len(self._containers)
+        return checks.checks(
+            self._home.state, self._network, self._to_start, self._store.size_of_all, budget
+        )
 
     def ensure_usable(self) -> None:
         ensure(self.checks(), ThisMachine())

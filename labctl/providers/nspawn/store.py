@@ -109,6 +109,10 @@ class LayerStore:
         folder = self.folder / "layers" / layer
         return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
 
+    def size_of_all(self) -> int:
+        """Bytes on disk of all layers of the lab."""
+        return sum(self.size(layer.name) for layer in (self.folder / "layers").glob("*"))
+
     def _collect(self, book: Book) -> None:
         """Removes layers that neither the lab nor a checkpoint stands on any more."""
         kept = {*book.current.layers}

@@ -8,7 +8,7 @@ import pytest
 
 from labctl.errors import MachineLacks
 from labctl.providers.nspawn import apt
-from labctl.providers.nspawn.apt import AptSetup, machine_setup
+from labctl.providers.nspawn.apt import AptSetup, guest_suite, machine_setup
 
 # As the installer of Debian 12 writes it, with the usual additional files.
 DEBIAN_12 = """
@@ -159,12 +159,63 @@ def test_a_mirror_of_ones_own_takes_the_archives_place_but_not_securitys(etc: Pa
 
 
 def test_a_machine_without_debian_sources_is_told_another_way(etc: Path) -> None:
-    for suite, lines in (("", DEBIAN_12), ("bookworm", CHROME)):
+    sources(etc, one_line=CHROME)
+    with pytest.raises(MachineLacks) as lacks:
+        machine_setup()
+    assert "--provider vagrant" in str(lacks.value.hint)
+
+
+@pytest.fixture
+def keyring(etc: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The keys of all releases of Debian."""
+    path = etc / "debian-archive-keyring.gpg"
+    path.write_bytes(b"")
+    monkeypatch.setattr(apt, "_KEYRING", path)
+    return path
+
+
+def test_another_release_comes_from_the_machines_own_mirror(etc: Path, keyring: Path) -> None:
+    old = "signed-by=/usr/share/keyrings/debian-archive-bookworm-stable.gpg"
+    sources(etc, one_line=DEBIAN_12 + f"deb [{old}] http://mirror.example/debian bookworm main\n")
+    setup = machine_setup(release="trixie")
+    assert setup.suite == "trixie"
+    assert setup.sources == (
+        "deb http://deb.debian.org/debian/ trixie main non-free-firmware",
+        "deb http://security.debian.org/debian-security trixie-security main non-free-firmware",
+        "deb http://deb.debian.org/debian/ trixie-updates main",
+        f"deb [signed-by={keyring}] http://mirror.example/debian trixie main",
+    )
+    mirrored = machine_setup("https://mirror.example:8443/debian", "trixie").sources
+    assert mirrored[0] == "deb https://mirror.example:8443/debian trixie main non-free-firmware"
+    assert "security.debian.org" in mirrored[1]
+
+
+def test_the_machines_own_release_is_the_default(etc: Path) -> None:
+    for suite in ("bookworm", "trixie", "noble"):
         release(etc, suite)
-        sources(etc, one_line=lines)
-        with pytest.raises(MachineLacks) as lacks:
-            machine_setup()
-        assert "--provider vagrant" in str(lacks.value.hint)
+        assert guest_suite(None) == suite
+        assert guest_suite("bookworm") == "bookworm"
+
+
+@pytest.mark.parametrize("suite", ["", "jammy", "bullseye", "forky"])
+def test_a_machine_of_another_release_gets_the_newest_from_debian(
+    etc: Path, keyring: Path, suite: str
+) -> None:
+    release(etc, suite)
+    sources(etc, deb822=UBUNTU_24)
+    setup = machine_setup()
+    assert setup.suite == "trixie"
+    assert setup.sources[0] == f"deb [signed-by={keyring}] http://deb.debian.org/debian trixie main"
+    assert len(setup.sources) == 3
+
+
+def test_without_debians_keys_it_says_which_package_has_them(etc: Path, keyring: Path) -> None:
+    keyring.unlink()
+    sources(etc, one_line=DEBIAN_12)
+    with pytest.raises(MachineLacks) as lacks:
+        machine_setup(release="trixie")
+    assert lacks.value.hint.commands == (("sudo", "apt-get", "install", "debian-archive-keyring"),)
+    assert machine_setup().suite == "bookworm"
 
 
 PROXY = """APT "";

@@ -11,7 +11,7 @@ import pytest
 from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import MachineLacks
 from labctl.lab import load_edition
-from labctl.providers.checks import run_checks
+from labctl.providers.checks import Check, run_checks
 from labctl.providers.nspawn import NspawnProvider, checks, users
 from labctl.providers.nspawn.addresses import Used
 from labctl.providers.nspawn.network import LabNetwork
@@ -33,22 +33,31 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "inotify_in_use", lambda: 20)
     monkeypatch.setattr(users, "ensure_free", lambda: None)
     monkeypatch.setattr(LabNetwork, "rivals", lambda _self: [])
+    monkeypatch.setattr(checks, "missing_controllers", lambda: [])
+
+
+def every_check(hosts: int = 2, size: int = 0) -> tuple[Check, ...]:
+    return checks.checks(Path("/state"), NETWORK, lambda: hosts, lambda: size, 1024**3)
 
 
 def diagnosed(machine: OtherMachine, code: str, hosts: int = 2) -> Diagnosis:
-    every = checks.checks(Path("/state"), NETWORK, lambda: hosts)
+    every = every_check(hosts)
     return next(each for each in run_checks(every, machine) if each.code == code)
 
 
 def test_a_machine_that_has_everything() -> None:
-    every = checks.checks(Path("/state"), NETWORK, lambda: 2)
+    every = every_check()
     assert {each.verdict for each in run_checks(every, FIT)} == {Verdict.OK}
-    assert all(check.quick for check in every)
+    assert {check.code for check in every if not check.quick} == {
+        "kernel-limits",
+        "controllers",
+        "disk-budget",
+    }
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
 def test_other_systems_are_told_only_that_they_are_not_linux(system: str) -> None:
-    every = checks.checks(Path("/state"), NETWORK, lambda: 2)
+    every = every_check()
     (said,) = run_checks(every, replace(FIT, system=system))
     assert (said.code, said.verdict, said.what) == (
         "linux-root", Verdict.LACKING, "containers need Linux",
@@ -115,3 +124,28 @@ def test_addresses_in_use_are_a_warning_because_the_lab_runs_all_the_same(
 def test_without_ip_nobody_knows_which_addresses_are_taken() -> None:
     programs = tuple(name for name in checks.PROGRAMS if name != "ip")
     assert diagnosed(replace(FIT, programs=programs), "range-free").verdict is Verdict.UNKNOWN
+
+
+def test_a_class_is_told_of_the_one_file_that_mends_the_kernels_limits() -> None:
+    said = diagnosed(FIT, "kernel-limits", hosts=60)
+    assert said.verdict is Verdict.WARNING
+    assert "/etc/sysctl.d/90-labctl.conf\nfs.inotify.max_user_instances = 1024" in said.mend.text
+    assert said.mend.commands == (("sudo", "sysctl", "--system"),)
+
+
+def test_too_little_memory_is_a_warning() -> None:
+    said = diagnosed(replace(FIT, memory=100 * 1024**2), "kernel-limits")
+    assert (said.verdict, said.why) == (Verdict.WARNING, "100 MiB < 112 MiB")
+
+
+def test_limits_that_the_kernel_cannot_enforce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "missing_controllers", lambda: ["memory"])
+    said = diagnosed(FIT, "controllers")
+    assert said.verdict is Verdict.WARNING
+    assert "memory" in said.what
+
+
+def test_a_lab_over_its_budget_of_disk() -> None:
+    every = every_check(size=2 * 1024**3)
+    (said,) = run_checks([each for each in every if each.code == "disk-budget"], FIT)
+    assert (said.verdict, said.what) == (Verdict.WARNING, "the lab's files are 2048 MiB")

@@ -1,0 +1,49 @@
+"""What a number of hosts needs of the kernel, and the one file that provides it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labctl.providers.nspawn.needs import Need, needs, sysctl_lines
+from tests.unit.doctor.other_machine import OtherMachine
+
+# What the kernel of Debian 12 begins with on a machine of 4 GiB.
+DEBIAN = OtherMachine(
+    files={
+        "/proc/sys/fs/inotify/max_user_instances": "128\n",
+        "/proc/sys/fs/inotify/max_user_watches": "28000\n",
+        "/proc/sys/kernel/pid_max": "32768\n",
+        "/proc/sys/kernel/threads-max": "31000\n",
+        "/proc/sys/net/ipv4/neigh/default/gc_thresh3": "1024\n",
+    }
+)
+
+
+def test_one_lab_needs_nothing_that_debian_does_not_have() -> None:
+    assert needs(2, DEBIAN).short == ()
+
+
+def test_a_class_of_thirty_needs_more_inotify_instances() -> None:
+    found = needs(60, DEBIAN)
+    assert [each.setting for each in found.short] == ["fs.inotify.max_user_instances"]
+    assert sysctl_lines(found.short) == ["fs.inotify.max_user_instances = 1024"]
+    assert 3 * 1024**3 < found.memory < 4 * 1024**3
+
+
+def test_the_table_of_neighbours_has_two_thresholds() -> None:
+    assert sysctl_lines([Need("net.ipv4.neigh.default.gc_thresh3", 1024, 1500)]) == [
+        "net.ipv4.neigh.default.gc_thresh2 = 1024",
+        "net.ipv4.neigh.default.gc_thresh3 = 2048",
+    ]
+
+
+def test_a_setting_that_the_kernel_does_not_have_is_left_out() -> None:
+    assert needs(60, OtherMachine()).limits == ()
+
+
+@given(st.integers(1, 2000))
+def test_what_the_file_sets_is_enough(hosts: int) -> None:
+    for each in needs(hosts, DEBIAN).short:
+        value = int(sysctl_lines([each])[-1].partition("=")[2])
+        assert each.needed <= value < 2 * each.needed
