@@ -76,10 +76,10 @@ build/audit/bin/pip-audit:
 # The packages first: some unit tests ask nft itself.
 test: test-packages check test-lab
 
-# Real hosts, a browser and Thunderbird. Nothing is tried twice: a test that fails now and then has
-# a cause.
+# Real hosts, a browser and Thunderbird: two labs side by side, each with a machine of its own.
+# Nothing is tried twice: a test that fails now and then has a cause.
 test-lab: $(VENV)/.dev test-packages
-	$(SUDO) $(BIN)/pytest tests/lab
+	$(SUDO) $(BIN)/pytest tests/lab -n 2 --dist loadfile
 
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py

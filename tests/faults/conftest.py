@@ -9,12 +9,38 @@ from collections.abc import Iterator
 
 import pytest
 
+from labctl.errors import LabError
+from labctl.home import lab_names
+from labctl.results import HostState
+from labctl.status import look
 from tests.faults.kill import Kill, durations, plan
-from tests.lab.conftest import _place
 from tests.lab.program import LAB, labctl
 from tests.lab.traces import Traces, traces
 
-__all__ = ["_place"]
+
+def _running() -> list[str]:
+    found = []
+    for name in lab_names():
+        try:
+            status = look(name)
+        except LabError:
+            continue
+        if any(host.state is not HostState.ABSENT for host in status.hosts) and status.ok:
+            found.append(name)
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _place() -> Iterator[None]:
+    others = [name for name in _running() if name != LAB]
+    for name in others:
+        labctl("down", name=name)
+    # Remove what a killed test run left behind.
+    labctl("destroy", "--yes")
+    yield
+    labctl("destroy", "--yes")
+    for name in others:
+        labctl("up", name=name)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

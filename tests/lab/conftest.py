@@ -1,6 +1,7 @@
 """The lab of the lab tests: real hosts, created once and reset before each module.
 
-A lab of this user on the same addresses is stopped during the tests and started afterwards.
+Each test process has a lab and a machine of its own (see tests.lab.machine), so that several
+run side by side: `pytest tests/lab -n 2 --dist loadfile`.
 """
 
 from __future__ import annotations
@@ -9,38 +10,22 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from labctl.errors import LabError
-from labctl.home import lab_names
-from labctl.results import HostState
 from labctl.session import open_session
-from labctl.status import look
 from provision.step import Target
+from tests.lab.machine import own_machine
 from tests.lab.program import LAB, labctl
-
-
-def _running() -> list[str]:
-    found = []
-    for name in lab_names():
-        try:
-            status = look(name)
-        except LabError:
-            continue
-        if any(host.state is not HostState.ABSENT for host in status.hosts) and status.ok:
-            found.append(name)
-    return found
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _place() -> Iterator[None]:
-    others = [name for name in _running() if name != LAB]
-    for name in others:
-        labctl("down", name=name)
     # Remove what a killed test run left behind.
     labctl("destroy", "--yes")
-    yield
+    # The image needs the machine's own network if it is not there yet.
+    labctl("up", "--until", "packages")
     labctl("destroy", "--yes")
-    for name in others:
-        labctl("up", name=name)
+    with own_machine():
+        yield
+        labctl("destroy", "--yes")
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LAB = "lab-tests"
+# One lab per process of pytest-xdist.
+LAB = "-".join(filter(None, ("lab-tests", os.environ.get("PYTEST_XDIST_WORKER"))))
 
 
 @dataclass(frozen=True)
