@@ -53,7 +53,7 @@ def _make(name: str, link: str, table: str, outside: IPv4Address) -> None:
         Path(f"/proc/sys/net/ipv4/conf/{device}/forwarding").write_text("1")
     rules = (
         f"table ip {table} {{ chain out {{ type nat hook postrouting priority 100;"
-        f' iifname "{link}" masquerade; }} }}'
+        f' iifname "{link}" masquerade; }}; }}'
     )
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
 
