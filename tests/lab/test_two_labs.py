@@ -215,7 +215,7 @@ def test_harm_in_one_lab_does_not_stop_the_grading_of_another(
 def test_the_machine_itself_has_the_addresses(both: tuple[str, str]) -> None:
     labctl("down", name=LAB)
     labctl("down", name=OTHER)
-    subprocess.run(["ip", "link", "add", "taken0", "type", "dummy"], check=True)
+    subprocess.run(["ip", "link", "add", "taken0", "type", "bridge"], check=True)
     try:
         for words in (["address", "add", "192.168.56.1/24", "dev"], ["link", "set", "up", "dev"]):
             subprocess.run(["ip", *words, "taken0"], check=True)

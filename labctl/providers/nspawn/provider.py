@@ -172,6 +172,7 @@ class NspawnProvider:
             self._open_network(book, progress)
             on_each(self._containers, Container.ensure_answers)
             return False
+        self._end_hosts_of_0_1()
         for container in stopped:
             container.kill()
         self._boot(stopped, book, progress)
@@ -254,6 +255,11 @@ class NspawnProvider:
             return HostState.STOPPED
         return HostState.ABSENT
 
+    def _end_hosts_of_0_1(self) -> None:
+        """End what runs of a lab that labctl 0.1 started: a group for each host, and a bridge."""
+        for leftover in cgroups_called(f"labctl-{self._id}-"):
+            leftover.kill()
+
     def halt(self, progress: Progress = silent) -> None:
         for container in self._containers:
             progress(container.host, _("stopping"))
@@ -269,9 +275,7 @@ class NspawnProvider:
     def destroy(self, progress: Progress = silent) -> None:
         on_each(self._containers, Container.kill)
         self._group.kill()
-        # A lab of labctl 0.1 has a group of its own for each host.
-        for leftover in cgroups_called(f"labctl-{self._id}-"):
-            leftover.kill()
+        self._end_hosts_of_0_1()
         unmount_below(self._home.state)
         self._network.remove()
         sweep_if_idle(self._home.cache / "images")
