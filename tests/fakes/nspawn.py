@@ -215,7 +215,7 @@ def _replace_network(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
     monkeypatch.setattr(f"{_PROVIDER}.LabGroup.kill", lambda _group: kernel.call("kill the rest"))
     resolvers = Resolvers(seen=("192.0.2.53",), real=None)
     monkeypatch.setattr(f"{_PROVIDER}.resolvers_for", lambda *_args: resolvers)
-    monkeypatch.setattr(f"{_PROVIDER}.machine_setup", lambda _mirror: _Apt())
+    monkeypatch.setattr(f"{_PROVIDER}.machine_setup", lambda _mirror, _release: _Apt())
 
 
 @dataclass(frozen=True)
