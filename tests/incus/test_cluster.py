@@ -126,6 +126,25 @@ def test_a_member_without_its_cable_comes_back_with_its_labs(
     assert labctl("ssh", "host1", "--", "uname", "-n", name=lost).out == "host1\n"
 
 
+def test_a_cluster_without_a_majority_is_given_up_with_a_word(
+    cluster: Cluster, first: Daemon, places: dict[str, str]
+) -> None:
+    """Last: after it the members need a while to find each other."""
+    others = [cluster.members[name] for name in ("m2", "m3")]
+    for member in others:
+        member.kill()
+    try:
+        begun = time.monotonic()
+        refused = labctl("up", "--until", "dns", name="alpha", code=3)
+        assert time.monotonic() - begun < 60
+        assert "Incus does not answer" in refused.err
+    finally:
+        for member in others:
+            member.revive()
+    await_online(first, "m2")
+    await_online(first, "m3")
+
+
 def await_offline(first: Daemon, name: str) -> None:
     _await(first, name, online=False)
 

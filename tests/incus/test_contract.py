@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.incus import IncusProvider
 from labctl.remote import Remote
+from tests.contract.host_contract import HostBench, HostContract
 from tests.contract.provider_contract import Bench, ProviderContract
 from tests.incus.daemon import Daemon
 from tests.lab.program import wait_until
@@ -48,3 +50,27 @@ class TestIncus(ProviderContract):
             labctl.wait()
 
         return Bench(open=lambda: IncusProvider(lab, home), connect=Remote, half_build=half_build)
+
+
+class TestIncusHost(HostContract):
+    @pytest.fixture
+    def bench(self, lab_file: Path) -> HostBench:
+        lab = load_lab(NAME, lab_file)
+        home = lab_home(NAME)
+
+        def start() -> None:
+            IncusProvider(lab, home).start()
+
+        IncusProvider(lab, home).create()
+        start()
+        return HostBench(
+            connect=lambda: Remote(IncusProvider(lab, home).endpoints()["host1"]),
+            stop=lambda: IncusProvider(lab, home).cut_power(["host1"]),
+            start=start,
+        )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end(lab_file: Path) -> Iterator[None]:
+    yield
+    IncusProvider(load_lab(NAME, lab_file), lab_home(NAME)).destroy()
