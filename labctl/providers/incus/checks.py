@@ -92,7 +92,15 @@ def server_answers(server: Incus, machine: Machine) -> Diagnosis:
 
 def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
     pools = _ask(server, machine, "/storage-pools?recursion=1")
-    drivers = {each["name"]: each["driver"] for each in pools or ()}
+    if pools is None:
+        # It greets, and then cannot read its database: most members of its cluster are down.
+        return lacking(
+            "pool",
+            _("Incus does not answer ({remote})", remote=server.title),
+            _("more than half of a cluster's members must be up"),
+            commands(f"incus cluster list {server.name()}".rstrip()),
+        )
+    drivers = {each["name"]: each["driver"] for each in pools}
     chosen = wanted or (next(iter(drivers)) if len(drivers) == 1 else "default")
     driver = drivers.get(chosen)
     text = _("storage pool {name}: {driver}", name=chosen, driver=driver or _("absent"))

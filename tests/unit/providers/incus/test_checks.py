@@ -111,6 +111,12 @@ def test_a_pool_that_is_not_there_and_how_to_make_it() -> None:
     assert str(chosen.mend) == "incus storage create far:fast btrfs size=50GiB"
 
 
+def test_a_cluster_without_a_majority_is_told_from_a_pool_that_is_not_there() -> None:
+    found = diagnosed(replace(FIT, answers=answers(pools=None)), "pool")
+    assert found.verdict is Verdict.LACKING
+    assert "incus cluster list" in str(found.mend)
+
+
 def test_a_laptop_without_an_image_on_the_server() -> None:
     found = diagnosed(replace(FIT, system="darwin", answers=answers(image="")), "image")
     # Where these tests run as root on a Debian, the image can be built.
