@@ -33,6 +33,8 @@ _UNREACHABLE = re.compile(
     r"|The (local )?(remote|Incus daemon) .*(reachable|running)|deadline exceeded",
     re.IGNORECASE,
 )
+# What a member says whose cluster has no majority, or that is not ready yet.
+_LOST = re.compile(r"cowsql|Failed to begin transaction|Server isn't ready", re.IGNORECASE)
 _UNTRUSTED = re.compile(r"not authorized|Forbidden|certificate|permission denied", re.IGNORECASE)
 
 
@@ -117,11 +119,9 @@ class Incus:
     def _explained(self, error: CommandFailed, timeout: float) -> LabError:
         said = error.output.strip().rpartition("Error: ")[2]
         if error.returncode == 124:
-            return MachineLacks(
-                _("Incus does not answer ({remote})", remote=self.title),
-                cause=_("timed out after {seconds:.0f} s", seconds=timeout),
-                hint=commands(f"incus cluster list {self.name()}".rstrip()),
-            )
+            return self._lost(_("timed out after {seconds:.0f} s", seconds=timeout))
+        if _LOST.search(said):
+            return self._lost(said)
         if _UNREACHABLE.search(said):
             return MachineLacks(
                 _("Incus cannot be reached ({remote})", remote=self.title),
@@ -137,6 +137,13 @@ class Incus:
         kind = NotThere if _NOT_THERE.search(said) else LabError
         return kind(_("Incus refused a request"), cause=f"{error.command}\n{said}")
 
+    def _lost(self, cause: str) -> MachineLacks:
+        return MachineLacks(
+            _("Incus does not answer ({remote})", remote=self.title),
+            cause=cause,
+            hint=commands(f"incus cluster list {self.name()}".rstrip()),
+        )
+
     # -- instances --------------------------------------------------------------------------
 
     def run_in(
@@ -150,7 +157,13 @@ class Incus:
         """Run a command as root in an instance, without a terminal and without input."""
         where = ["--project", self.project] if self.project else []
         words = ["incus", "exec", self.name(host), *where, "-T", "-n", "--", *argv]
-        return run(words, check=check, timeout=timeout)
+        done = run(words, check=False, timeout=timeout)
+        if not done.ok and _LOST.search(done.stderr):
+            raise self._lost(done.stderr.strip())
+        if check and not done.ok:
+            output = done.stdout + done.stderr
+            raise CommandFailed(shell_line(argv), done.returncode, output, where=host)
+        return done
 
     def script_in(
         self, host: str, name: str, *args: str, check: bool = True, timeout: float = PATIENCE

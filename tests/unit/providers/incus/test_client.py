@@ -92,6 +92,14 @@ def test_a_cluster_without_a_majority_is_given_up(program: Path) -> None:
     assert str(failed.value.hint) == "incus cluster list far:"
 
 
+def test_a_member_without_its_cluster_is_no_fault_of_the_host(program: Path) -> None:
+    says(program, "echo 'Error: no available cowsql leader server found' >&2; exit 1")
+    with pytest.raises(MachineLacks):
+        Incus("far", "p").run_in("host1", ["true"], check=False)
+    with pytest.raises(MachineLacks):
+        Incus("far").get("instances")
+
+
 def test_a_script_that_fails_in_a_host_is_named_and_not_shown(program: Path) -> None:
     says(program, "echo broken >&2; exit 3")
     with pytest.raises(LabError) as failed:
