@@ -52,10 +52,34 @@ seen["refused"] =
     true
   end
 machine.delete_snapshot(clone, "two")
+# The rules of NAT come back with a snapshot.
+machine.clear_forwarded_ports
+machine.forward_ports(
+  [{ name: "ssh", hostip: "127.0.0.1", hostport: 2299, guestport: 22, adapter: 1 }]
+)
+machine.restore_snapshot(clone, "one")
+seen["forwarded_again"] = machine.read_forwarded_ports
+machine.enable_adapters([{ adapter: 2, type: :intnet, intnet: "labctl-parsers" }])
+seen["internal"] = machine.read_network_interfaces[2]
 seen["snapshots_left"] = machine.list_snapshots(clone)
 seen["exists"] = [driver.vm_exists?(clone), driver.vm_exists?("no-such-machine")]
 machine.delete
 Meta.new(master).delete
 driver.delete_unused_host_only_networks
 seen["left"] = [driver.read_vms, driver.read_host_only_interfaces]
+
+# The host-only networks of VirtualBox 7 on macOS.
+RbConfig::CONFIG["host_os"] = "darwin24.0.0"
+Vagrant::Util::Platform.reset!
+mac = Meta.new
+mac_master = mac.import(ARGV[0])
+network = mac.create_host_only_network(adapter_ip: "192.168.56.1", netmask: "255.255.255.0")
+seen["mac_network"] = network
+seen["mac_host_only"] = mac.read_host_only_interfaces
+machine = Meta.new(mac_master)
+machine.enable_adapters([{ adapter: 2, type: :hostonly, hostonly: network[:name] }])
+seen["mac_interface"] = machine.read_network_interfaces[2]
+machine.delete
+mac.delete_unused_host_only_networks
+seen["mac_left"] = mac.read_host_only_interfaces
 puts JSON.generate(seen)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.vagrant.box import Box
+from tests.vagrant.conftest import crash, manage
+from tests.vagrant.double.registry import Interface, Store
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,113 @@ def test_snapshots_and_the_one_that_others_stand_on(seen: Any) -> None:
     assert seen["snapshots"] == ["one", "two"]
     assert seen["refused"] is True
     assert seen["snapshots_left"] == ["one", "three"]
+
+
+def test_a_snapshot_brings_the_forwarded_ports_back(seen: Any) -> None:
+    assert seen["forwarded_again"] == [[1, "ssh", 2222, 22, "127.0.0.1"]]
+
+
+def test_an_internal_network(seen: Any) -> None:
+    assert seen["internal"]["type"] == "intnet"
+
+
+def test_the_host_only_networks_of_a_mac(seen: Any) -> None:
+    assert seen["mac_network"]["name"] == "vagrantnet-vbox1"
+    (network,) = seen["mac_host_only"]
+    assert (network["ip"], network["netmask"]) == ("192.168.56.1", "255.255.255.0")
+    assert network["status"] == "Up"
+    assert seen["mac_interface"] == {"type": "hostonly", "hostonly": "vagrantnet-vbox1"}
+    assert seen["mac_left"] == []
+
+
+_ASK = """
+require "json"
+gem "vagrant"
+require "vagrant"
+require Gem.loaded_specs["vagrant"].full_gem_path + "/plugins/providers/virtualbox/plugin"
+driver = VagrantPlugins::ProviderVirtualBox::Driver::Meta.new(*ARGV)
+"""
+
+
+def ask(script: str, *words: str) -> Any:
+    """What Vagrant's driver answers; an error of Vagrant by its name."""
+    wrapped = f"begin\n{_ASK}{script}\nrescue Vagrant::Errors::VagrantError => e\n"
+    wrapped += "puts JSON.generate(e.class.name)\nend"
+    done = subprocess.run(
+        ["ruby", "-e", wrapped, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_factory_dhcp_server(store: Store) -> None:
+    with store.change() as registry:
+        registry.interfaces.append(
+            Interface("vboxnet7", "192.168.56.1", "255.255.255.0", dhcp=True)
+        )
+    try:
+        (server,) = ask("puts JSON.generate(driver.read_dhcp_servers)")
+    finally:
+        with store.change() as registry:
+            registry.interfaces.pop()
+    assert server["network"] == "vboxnet7"
+    assert server["lower"] == "192.168.56.101"
+    assert server["upper"] == "192.168.56.254"
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({"version": "7.0.20_Debianr163906"}, "7.0.20"),
+        ({"version": "7.1.12r169651"}, "Vagrant::Errors::VirtualBoxInvalidVersion"),
+        ({"version": "7.2.4r170995"}, "Vagrant::Errors::VirtualBoxInvalidVersion"),
+        ({"version": ""}, "Vagrant::Errors::VirtualBoxVersionEmpty"),
+        (
+            {"warning": "WARNING: The vboxdrv kernel module is not loaded.\n"},
+            "Vagrant::Errors::VirtualBoxKernelModuleNotLoaded",
+        ),
+        (
+            {"warning": "WARNING: /dev/vboxdrv does not exist. Please install the package.\n"},
+            "Vagrant::Errors::VirtualBoxInstallIncomplete",
+        ),
+    ],
+)
+def test_versions_and_warnings(
+    behaviour: Callable[..., None], fields: dict[str, str], answer: str
+) -> None:
+    """Debian 12's Vagrant knows VirtualBox up to 7.0."""
+    behaviour(**fields)
+    assert ask("puts JSON.generate(driver.version)") == answer
+
+
+def test_states_and_the_lock_after_the_power_was_cut(
+    box: Box, store: Store, behaviour: Callable[..., None]
+) -> None:
+    behaviour(lock_seconds=3)
+    ovf = next(box.home.glob("boxes/*/*/virtualbox/box.ovf"))
+    manage("import", str(ovf), "--vsys", "0", "--vmname", "states")
+    vm = store.read().vm("states")
+    manage("startvm", "states", "--type", "headless")
+    seen = [ask("puts JSON.generate(driver.read_state)", vm.uuid)]
+    manage("controlvm", "states", "pause")
+    seen.append(ask("puts JSON.generate(driver.read_state)", vm.uuid))
+    manage("controlvm", "states", "resume")
+    manage("controlvm", "states", "savestate")
+    seen.append(ask("puts JSON.generate(driver.read_state)", vm.uuid))
+    locked = subprocess.run(
+        ["VBoxManage", "unregistervm", "states", "--delete"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "already locked for a session" in locked.stderr
+    crash(store, store.read().vm("states"))
+    seen.append(ask("puts JSON.generate(driver.read_state)", vm.uuid))
+    assert seen == ["running", "paused", "saved", "aborted-saved"]
+    time.sleep(3)
+    manage("discardstate", "states")
+    assert ask("puts JSON.generate(driver.read_state)", vm.uuid) == "aborted"
+    manage("unregistervm", "states", "--delete")
 
 
 def test_machines_are_known_and_go(seen: Any) -> None:
