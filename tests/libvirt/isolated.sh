@@ -12,6 +12,7 @@ rm -rf "$settings" /etc/libvirt/qemu/networks/autostart/*
 # QEMU reads the box's kernel in the cache of root, and there is no security driver in a namespace.
 printf 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\n' \
   >>/etc/libvirt/qemu.conf
+mkdir -p /var/lib/libvirt /var/log/libvirt
 disks=$(mktemp -d -p /var/tmp)
 mount --bind "$disks" /var/lib/libvirt
 mkdir -p /var/lib/libvirt/images /var/lib/libvirt/qemu /var/lib/libvirt/dnsmasq
