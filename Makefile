@@ -29,7 +29,7 @@ CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
 # What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
 VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
 
-LIBVIRT_PACKAGES := vagrant-libvirt libvirt-daemon libvirt-daemon-driver-qemu \
+LIBVIRT_PACKAGES := vagrant-libvirt libvirt-daemon-system libvirt-daemon-driver-qemu \
   libvirt-daemon-config-network libvirt-clients dnsmasq-base
 
 # What the tests run besides: tcpdump, a browser with Japanese letters for the report, and

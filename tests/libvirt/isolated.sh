@@ -2,6 +2,11 @@
 # Usage, as root in new mount, network and process namespaces: sh isolated.sh COMMAND...
 # Everything that libvirt keeps is on file systems that end with the namespace.
 ip link set lo up
+# The interfaces in /sys are those of the network namespace in which it was mounted.
+groups=$(mktemp -d)
+mount --rbind /sys/fs/cgroup "$groups"
+mount -t sysfs sysfs /sys
+mount --rbind "$groups" /sys/fs/cgroup
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /run/libvirt
 settings=$(mktemp -d)

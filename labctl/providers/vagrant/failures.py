@@ -53,6 +53,9 @@ class Meaning:
         return self.error(_(self.message), cause=reason, hint=hint)
 
 
+_EXCEPTION = re.compile(r"\((\w+::)*\w+(Error|Exception)\)$|failed: internal error: ")
+
+
 def _classes(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
@@ -62,6 +65,13 @@ _DOCTOR = ("labctl doctor",)
 
 # The first that fits decides: the texts of VBoxManage first, then Vagrant's classes.
 MEANINGS: tuple[Meaning, ...] = (
+    Meaning(
+        N_("QEMU cannot start a machine"),
+        NoBoot,
+        text="closed the monitor|connecting to monitor|failed to set MSR|ioctl\\(KVM_",
+        advice=N_("is virtualization on, and may this user use /dev/kvm?"),
+        lines=_DOCTOR,
+    ),
     Meaning(
         N_("another hypervisor on this machine holds the processor's virtualization"),
         MachineLacks,
@@ -350,7 +360,7 @@ def failure(
         _("the whole output is in {log}; if it fails again, make the lab anew", log=log),
         (("labctl", "destroy"), ("labctl", "up")),
     )
-    said = f"{kind}: {reason}" if kind else reason
+    said = f"{kind}: {reason}" if kind else _end(reason, keep=8)
     return CommandFailed(shell_line(["vagrant", *words]), done.returncode, said, hint=hint)
 
 
@@ -360,5 +370,10 @@ def _first(errors: Sequence[tuple[str, ...]]) -> tuple[str, str]:
 
 
 def _end(output: str, keep: int = 3) -> str:
-    """The last lines: an output without an error's text ends in what went wrong."""
-    return "\n".join(output.splitlines()[-keep:])
+    """What went wrong, from an output without an error of Vagrant.
+
+    That is the line of a traceback of Ruby that names the exception, else the last lines.
+    """
+    lines = output.splitlines()
+    named = [line.partition("': ")[2] or line for line in lines if _EXCEPTION.search(line)]
+    return named[0] if named else "\n".join(lines[-keep:])

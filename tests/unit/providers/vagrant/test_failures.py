@@ -135,6 +135,7 @@ def test_a_traceback_about_letters_names_the_folder_as_the_reason() -> None:
     )
     error = failure(["up"], Completed(("vagrant", "up"), 1, "", said), [], LOG)
     assert "letters" in error.message
+    assert error.cause.startswith("incompatible character encodings: UTF-8 and Windows-31J")
     assert isinstance(error, MachineLacks)
 
 

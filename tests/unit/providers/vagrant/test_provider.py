@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,10 @@ from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.vagrant import VagrantProvider, peer
 from labctl.providers.vagrant.book import read_book
+from labctl.providers.vagrant.failures import NoBoot
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
-from tests.fakes.vagrant import Boxes, vagrant_in_memory
+from tests.fakes.vagrant import Boxes, FakeVagrant, vagrant_in_memory
 
 HOME = partial(lab_home, "default")
 PROBE = "labctl.providers.vagrant.provider.answers"
@@ -236,6 +239,32 @@ def test_destroy_removes_a_machine_that_vagrant_lost_sight_of(boxes: Boxes) -> N
     open_provider().destroy()
     assert boxes.unregistered == set()
     assert "destroy" not in boxes.calls
+
+
+def test_machines_are_emulated_if_kvm_runs_none(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "kvm").touch()
+    monkeypatch.setattr("labctl.providers.vagrant.provider.KVM", tmp_path / "kvm")
+    tried: list[float] = []
+    boot = FakeVagrant.boot
+
+    def boot_without_kvm(self: FakeVagrant, machine: str | None = None, limit: float = 0) -> None:
+        tried.append(limit)
+        if len(tried) == 1:
+            raise NoBoot("QEMU cannot start a machine")
+        boot(self, machine)
+
+    monkeypatch.setattr(FakeVagrant, "boot", boot_without_kvm)
+    lab = load_lab("default")
+    choices = lab.choices.model_validate({"hypervisor": "libvirt"})
+    made = VagrantProvider(lab.model_copy(update={"choices": choices}), HOME())
+    said: list[str] = []
+    made.create(lambda _host, what: said.append(what))
+    assert tried == [120.0, 0]
+    assert any("emulated" in what for what in said)
+    settings = json.loads((HOME().state / "vagrant" / "lab.json").read_text(encoding="utf-8"))
+    assert settings["emulated"] is True
 
 
 def test_packages_are_left_to_apt(up: Boxes) -> None:
