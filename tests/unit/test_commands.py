@@ -66,8 +66,6 @@ def test_a_hint_keeps_its_text_and_names_the_lab_in_each_command() -> None:
     assert str(hint) == "begin again: labctl destroy --name class-a, labctl up --name class-a"
 
 
-# Providers whose hints are still sentences.
-_LATER = ("labctl/providers/nspawn", "labctl/providers/vagrant")
 _ERRORS = {
     name for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, LabError)
@@ -79,8 +77,7 @@ def hints() -> Iterator[tuple[str, str]]:
     for part in ("labctl", "provision"):
         for path in sorted((ROOT / part).rglob("*.py")):
             place = path.relative_to(ROOT).as_posix()
-            if not place.startswith(_LATER):
-                yield from ((f"{place}:{line}", text) for line, text in _hints_in(path))
+            yield from ((f"{place}:{line}", text) for line, text in _hints_in(path))
 
 
 def _hints_in(path: Path) -> Iterator[tuple[int, str]]:

@@ -101,7 +101,7 @@ def machine_setup(mirror: str | None = None, release: str | None = None) -> AptS
         raise MachineLacks(
             _("no Debian package source for this system was found in {folder}", folder=_APT),
             cause=found.get("PRETTY_NAME", "?"),
-            hint=_("use VirtualBox instead: labctl up --provider vagrant"),
+            hint=commands("labctl doctor", text=_("use a provider that works on this machine")),
         )
     if mirror is not None:
         sources = tuple(_with_mirror(line, mirror, suite) for line in sources)

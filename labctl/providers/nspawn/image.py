@@ -20,6 +20,7 @@ from threading import Event, Thread
 from filelock import FileLock, Timeout
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Edition, PackageSet
 from labctl.progress import Progress
@@ -166,7 +167,7 @@ class Image:
             raise WrongState(
                 _("an image layer that the lab was made on is missing or was altered"),
                 cause=", ".join(str(self.path(n)) for n in names if not self._is_whole(n)),
-                hint=_("labctl destroy, then labctl up"),
+                hint=commands("labctl destroy", "labctl up"),
             )
         self.ensure(layers, progress)
 
@@ -189,9 +190,9 @@ class Image:
                 raise WrongState(
                     _("the image layer {name} was altered while hosts run on it", name=layer.name),
                     cause=", ".join(hosts),
-                    hint=_(
-                        "labctl down --name NAME for the lab of those hosts, then the same command"
-                        " again"
+                    hint=commands(
+                        "labctl down --name NAME",
+                        text=_("stop the lab of those hosts, then type the same command again"),
                     ),
                 )
         for each in spoilt:

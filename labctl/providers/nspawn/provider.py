@@ -212,7 +212,7 @@ class NspawnProvider:
                 raise WrongState(
                     _("a layer of {host} is missing", host=container.host),
                     cause=str(path),
-                    hint=_("labctl destroy, then labctl up"),
+                    hint=commands("labctl destroy", "labctl up"),
                 )
         upper = self._store.upper(book.top, container.host)
         users.give(upper)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from labctl.errors import MachineLacks
+from labctl.hint import commands
 from labctl.i18n import _
 
 FIRST = 0x7000_0000
@@ -40,7 +41,7 @@ def ensure_free() -> None:
             raise MachineLacks(
                 _("user ids that the lab's hosts need are in use"),
                 cause=f"{name}: {first}–{first + count - 1}",
-                hint=_("use VirtualBox: labctl up --provider vagrant"),
+                hint=commands("labctl doctor", text=_("use a provider that works on this machine")),
             )
 
 

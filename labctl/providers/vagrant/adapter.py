@@ -247,5 +247,5 @@ def _readable(output: str) -> str:
 def _executable() -> str:
     found: Any = vagrant.get_vagrant_executable()
     if found is None:
-        raise MachineLacks(_("Vagrant is not installed"), hint="labctl doctor")
+        raise MachineLacks(_("Vagrant is not installed"), hint=commands("labctl doctor"))
     return str(found)
