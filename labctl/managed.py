@@ -7,14 +7,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Deviation:
+    """A place where a file deviates from the book, with its reason, in both languages."""
+
+    en: str
+    ja: str
+
+
+@dataclass(frozen=True)
 class ManagedFile:
-    """The desired content, mode and owner of a file on a host."""
+    """The desired content, mode and owner of a file on a host.
+
+    `deviations` are about its lines, in their order.
+    """
 
     path: str
     content: str
     mode: int = 0o644
     owner: str = "root"
     group: str = "root"
+    deviations: tuple[Deviation, ...] = ()
 
     def fingerprint(self) -> str:
         """The file's fingerprint on a host: SHA-256, mode in octal, owner and group."""

@@ -23,7 +23,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from labctl import dial
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed, WrongState
+from labctl.errors import CommandFailed, LabError, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.managed import ManagedFile
@@ -138,9 +138,10 @@ class Remote:
             )
         except CommandFailed as error:
             name = shell_line(["sh", str(script) if isinstance(script, Script) else "-"])
+            # Without the error of `run`, which has the text of the script.
             raise CommandFailed(
                 name, error.returncode, error.output, where=self.endpoint.host, hint=error.hint
-            ) from error
+            ) from None
 
     def stream(self, argv: Sequence[str], *, user: str = "root") -> Iterator[str]:
         """The lines that a command writes to stdout, until it ends.
@@ -295,7 +296,15 @@ class Remote:
 
     def _unpack(self, archive: bytes) -> None:
         # With the time of writing (-m), to recognise a daemon that is older than its file.
-        self.run(["tar", "-C", "/", "-xpm", "--no-overwrite-dir", "-f", "-"], stdin=archive)
+        argv = ["tar", "-C", "/", "-xpm", "--no-overwrite-dir", "-f", "-"]
+        try:
+            self.run(argv, stdin=archive)
+        except CommandFailed as error:
+            raise LabError(
+                _("files cannot be written on {host}", host=self.endpoint.host),
+                cause=error.cause.partition("\n")[2],
+                hint=error.hint,
+            ) from error
 
     def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
         words = ["env", "LC_ALL=C.UTF-8", *argv]

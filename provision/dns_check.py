@@ -56,7 +56,7 @@ def _running(target: Target, facts: Facts, *, answers: bool) -> list[Finding]:
             code="dns.enabled",
             ok=facts["enabled"] in ("enabled", "alias"),
             what=_("BIND starts at boot"),
-            found=facts["enabled"],
+            found=facts["enabled"] or "disabled",
             expected="enabled",
             hint=_("A running service is not yet one that starts with the server."),
             solution=f"systemctl enable {target.family.bind.unit}",

@@ -9,7 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from labctl import resources
-from labctl.managed import ManagedFile
+from labctl.managed import Deviation, ManagedFile
+from provision.deviations import DEVIATIONS, lines
 from provision.step import Scene
 
 if TYPE_CHECKING:
@@ -43,12 +44,21 @@ def render(
 ) -> ManagedFile:
     """The file `path` as the scene's host should have it.
 
-    The template sees `lab`, `host`, `upstream`, `family`, `path` and `values`. `template` is the
+    The template sees `lab`, `host`, `upstream`, `family`, `path`, `values` and `deviates`, which
+    explains a deviation (see provision.deviations) in a comment. `template` is the
     path of the template if it is another one (the name of a zone file has the domain in it).
 
     Raises:
         jinja2.UndefinedError: the template uses a name that nobody gave.
     """
+    found: list[Deviation] = []
+
+    def deviates(name: str, comment: str) -> str:
+        known = DEVIATIONS[name]
+        names = {"host": scene.host, "parent": scene.lab.edition.parent}
+        found.append(Deviation(en=known.en.format(**names), ja=known.ja.format(**names)))
+        return lines(found[-1], comment)
+
     text = (
         _environment()
         .get_template((template or path).lstrip("/") + ".j2")
@@ -58,7 +68,8 @@ def render(
             upstream=scene.upstream,
             family=scene.family,
             path=path,
+            deviates=deviates,
             **values,
         )
     )
-    return ManagedFile(path, text, mode=mode, group=group)
+    return ManagedFile(path, text, mode=mode, group=group, deviations=tuple(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,10 +23,6 @@ from labctl.session import Session
 from provision.step import Target, packages_of
 
 _BACK = 20000
-_DEVIATION = {
-    "en": re.compile(r"\bDeviation: (?P<text>.+?)\s*$", re.MULTILINE),
-    "ja": re.compile(r"逸脱: (?P<text>.+?)\s*$", re.MULTILINE),
-}
 
 
 @dataclass(frozen=True)
@@ -97,11 +92,12 @@ def ways_of(test: MailTestResult, targets: Mapping[str, Target]) -> tuple[Way, .
 
 
 def deviations_in(files: Iterable[ManagedFile]) -> tuple[Deviation, ...]:
-    """What the rendered files call deviations, in the user's language, each once."""
+    """The deviations of the rendered files, in the user's language, each once."""
     found: dict[str, Deviation] = {}
     for file in files:
-        for match in _DEVIATION[language()].finditer(file.content):
-            found.setdefault(match["text"], Deviation(file.path, match["text"]))
+        for deviation in file.deviations:
+            text = deviation.ja if language() == "ja" else deviation.en
+            found.setdefault(text, Deviation(file.path, text))
     return tuple(found.values())
 
 

@@ -50,7 +50,7 @@ if [ -n "$is_changed" ] || ! running || newer_than "$run/saslauthd.pid" "$defaul
   systemctl stop "$unit"
   pkill -x saslauthd || :
   restarted "$unit"
-  running || fail start "$unit" "$(why_not "$unit" "$since" '')"
+  running || fail start "$unit" "$(why_not "$unit" "$since" "no process with $run/mux")"
 fi
 if [ -n "$conf_changed" ] && pgrep -x smtpd >/dev/null; then
   must postfix reload

@@ -16,6 +16,7 @@ from labctl.lab import Lab, LabFile, load_edition
 from labctl.managed import ManagedFile
 from provision import boot_order, dovecot, firewall, mail_command, postfix, smtp_auth
 from provision import dns as dns_step
+from provision.deviations import DEVIATIONS
 from provision.render import render
 from provision.step import Scene
 from provision.steps import STEPS
@@ -214,7 +215,22 @@ def test_every_deviation_is_explained_in_both_languages(host: str, kind: str) ->
     for step in STEPS:
         if step.applies_to(place):
             for file in step.files(place):
-                assert file.content.count("Deviation:") == file.content.count("逸脱:"), file.path
+                told = [line.split(": ", 1) for line in file.content.splitlines()]
+                english = [words[1] for words in told if words[0].endswith(" Deviation")]
+                japanese = [words[1] for words in told if words[0].endswith(" 逸脱")]
+                assert english == [each.en for each in file.deviations], file.path
+                assert japanese == [each.ja for each in file.deviations], file.path
+
+
+def test_every_deviation_is_in_a_file() -> None:
+    texts = {
+        each.en
+        for host, kind in ALL
+        for step in STEPS
+        for file in step.files(scene(host, kind))
+        for each in file.deviations
+    }
+    assert len(texts) >= len(DEVIATIONS)
 
 
 def test_files_that_ufw_rewrites_are_ascii() -> None:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from labctl import i18n
-from labctl.managed import ManagedFile
+from labctl.managed import Deviation, ManagedFile
 from labctl.report.facts import deviations_in
 from labctl.report.page import page
 from tests.unit.report.sample import NASTY, facts
@@ -68,9 +68,9 @@ def test_without_a_mail_test_it_says_how_to_run_one(monkeypatch: pytest.MonkeyPa
     assert html.count("<svg") == 1
 
 
-def test_deviations_are_those_the_files_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "# Deviation: no NIS.\n# 逸脱: NIS は使わない。\nx = 1\n"
-    files = [ManagedFile("/etc/a", text), ManagedFile("/etc/b", text)]
+def test_deviations_are_those_of_the_files_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    no_nis = Deviation(en="no NIS.", ja="NIS は使わない。")
+    files = [ManagedFile(path, "x\n", deviations=(no_nis,)) for path in ("/etc/a", "/etc/b")]
     monkeypatch.setattr(i18n, "_chosen", "en")
     assert [(d.path, d.text) for d in deviations_in(files)] == [("/etc/a", "no NIS.")]
     monkeypatch.setattr(i18n, "_chosen", "ja")
