@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import dns.exception
-import dns.message
 import dns.query
 import pytest
+
+from labctl import dial
 
 Server = Callable[[socket.socket], None]
 
@@ -167,26 +168,28 @@ class Network:
     udp: dict[int, str]
 
     def install(self, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-        """Replace the two functions of the libraries that open a connection."""
+        """Replace the connections into a lab, and the one query over UDP."""
 
-        def create_connection(to: tuple[str, int], *_args: object, **_more: object) -> object:
-            assert to[0] == address
-            found = self.tcp.get(to[1], "refused")
+        def tcp(_endpoint: object, where: str, port: int, _timeout: float) -> socket.socket:
+            assert where == address
+            found = self.tcp.get(port, "refused")
             if found == "refused":
-                raise ConnectionRefusedError(to[1])
+                raise ConnectionRefusedError(port)
             if isinstance(found, str):
-                raise TimeoutError(to[1])
+                raise TimeoutError(port)
             ours, theirs = tcp_pair()
             ours.settimeout(10)
             threading.Thread(target=found, args=[theirs], daemon=True).start()
             return ours
 
-        def udp(_query: dns.message.Message, where: str, _timeout: float) -> None:
+        def query(
+            _query: dns.message.Message, where: str, _timeout: float, **_sock: object
+        ) -> None:
             assert where == address
             if self.udp.get(53) == "refused":
                 raise ConnectionRefusedError
             if self.udp.get(53) != "open":
                 raise dns.exception.Timeout
 
-        monkeypatch.setattr(socket, "create_connection", create_connection)
-        monkeypatch.setattr(dns.query, "udp", udp)
+        monkeypatch.setattr(dial, "tcp", tcp)
+        monkeypatch.setattr(dns.query, "udp", query)
