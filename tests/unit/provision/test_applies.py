@@ -51,7 +51,7 @@ def host_of(case: Case) -> FakeHost:
     for script, stdout in case.data["says"].items():
         host.says(script, stdout=stdout)
     there = case.files if case.data["there"] == "all" else case.data["there"]
-    files = {file.path: file for file in find_step(case.step).files(SCENE)}
+    files = {file.path: file for file in find_step(case.step, LAB).files(SCENE)}
     host.files = {path: files[path] for path in there}
     return host
 
@@ -63,7 +63,7 @@ def target_of(host: FakeHost) -> Target:
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.step}: {case.data['name']}")
 def test_a_step_does_exactly_what_is_left_to_do(case: Case) -> None:
-    host, step = host_of(case), find_step(case.step)
+    host, step = host_of(case), find_step(case.step, LAB)
     changes = step.apply(target_of(host))
     assert [f"{change.kind} {change.subject}" for change in changes] == case.data["changes"]
     assert host.commands() == case.data["runs"]
@@ -88,6 +88,6 @@ def test_a_script_that_fails_is_told_in_the_systems_words() -> None:
         stderr="failed\tstart\tpostfix@-\nbecause\tpostconf: fatal: line 138: bad field count\n",
     )
     with pytest.raises(LabError) as caught:
-        find_step("postfix").apply(target_of(host))
+        find_step("postfix", LAB).apply(target_of(host))
     assert caught.value.message == "postfix@- cannot be started on host1"
     assert caught.value.cause == "postconf: fatal: line 138: bad field count"

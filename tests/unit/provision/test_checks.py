@@ -112,7 +112,8 @@ def target_of(case: Case, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_a_check_finds_exactly_what_is_wrong(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    findings = list(find_step(case.step).check(target_of(case, monkeypatch)))
+    target = target_of(case, monkeypatch)
+    findings = list(find_step(case.step, target.lab).check(target))
     wrong = {finding.code: finding.found for finding in findings if not finding.ok}
     # None in a case stands for any text.
     assert wrong == {code: text or wrong.get(code) for code, text in case.wrong.items()}
