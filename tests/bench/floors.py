@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labctl.lab import load_lab
 from labctl.providers.nspawn.apt import machine_setup
-from labctl.providers.nspawn.image import _OS_PACKAGES
+from labctl.providers.nspawn.recipe import OS_PACKAGES
 from tests.bench.labs import (
     NAME,
     await_smtp,
@@ -41,7 +41,7 @@ def bare_image(folder: Path) -> None:
         "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory", "--quiet",
         "--dpkgopt=force-unsafe-io", '--aptopt=APT::Install-Recommends "false"',
         *(f"--aptopt={line}" for line in apt.conf().splitlines()),
-        f"--include={_OS_PACKAGES},{','.join(packages)}",
+        f"--include={OS_PACKAGES},{','.join(packages)}",
         apt.suite, str(folder / "bare"), str(sources),
     ]  # fmt: skip
     finish(start(argv))

@@ -17,7 +17,7 @@ from labctl.endpoint import Endpoint
 from labctl.managed import ManagedFile
 from labctl.progress import Progress
 from labctl.providers.nspawn.container import Container
-from labctl.providers.nspawn.image import Layer
+from labctl.providers.nspawn.recipe import Layer
 from labctl.providers.nspawn.resolvers import Resolvers
 from tests.fakes.host import FakeHost, FakeRemote
 

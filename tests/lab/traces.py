@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.image import image_cgroup
+from labctl.providers.nspawn.build import image_cgroup
 from labctl.providers.nspawn.limits import lab_id_of
 from tests.lab.program import LAB
 

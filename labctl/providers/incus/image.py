@@ -30,8 +30,9 @@ from labctl.providers.incus.client import LONG, Incus, NotThere
 from labctl.providers.nspawn import users
 from labctl.providers.nspawn.apt import machine_setup
 from labctl.providers.nspawn.checks import PROGRAMS
-from labctl.providers.nspawn.image import PACKAGE_SETS, Image, Layer
+from labctl.providers.nspawn.image import Image
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
+from labctl.providers.nspawn.recipe import PACKAGE_SETS, Layer
 from labctl.run import run
 from labctl.scripts import Script
 

@@ -26,11 +26,12 @@ from labctl.providers.nspawn.apt import AptSetup, machine_setup
 from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
-from labctl.providers.nspawn.image import PACKAGE_SETS, Image, sweep_if_idle
+from labctl.providers.nspawn.image import Image, sweep_if_idle
 from labctl.providers.nspawn.limits import LabGroup, lab_id_of
 from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.nspawn.options import NspawnOptions
+from labctl.providers.nspawn.recipe import PACKAGE_SETS
 from labctl.providers.nspawn.resolvers import Resolvers, resolvers_for
 from labctl.providers.nspawn.rules import WayOut
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
