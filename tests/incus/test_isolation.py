@@ -65,7 +65,7 @@ def test_the_way_out_leads_to_no_other_lab(daemon: Daemon) -> None:
     routed = [knock(daemon, other, port) for port in (22, 80)]
     assert {*straight, *routed} <= {"silent", "no route"}
     # The same knock is answered within the lab.
-    assert knock(daemon, "192.168.56.102", 22) == "open"
+    assert knock(daemon, "192.168.56.102", 22, seconds=20) == "open"
 
 
 def address(daemon: Daemon, name: str, host: str) -> str:
@@ -74,9 +74,9 @@ def address(daemon: Daemon, name: str, host: str) -> str:
     return line.split()[3].split("/")[0]
 
 
-def knock(daemon: Daemon, where: str, port: int) -> str:
+def knock(daemon: Daemon, where: str, port: int, *, seconds: int = 3) -> str:
     script = (
-        f"if timeout 2 bash -c 'exec 3<>/dev/tcp/{where}/{port}'; then echo open; "
+        f"if timeout {seconds} bash -c 'exec 3<>/dev/tcp/{where}/{port}'; then echo open; "
         "elif [ $? = 124 ]; then echo silent; else echo failed; fi 2>&1"
     )
     said = run_in(daemon, LAB, "host1", f"{{ {script}; }} 2>&1")

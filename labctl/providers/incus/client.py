@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from labctl.errors import CommandFailed, LabError, MachineLacks
 from labctl.hint import commands
 from labctl.i18n import _
@@ -26,6 +28,7 @@ _PACKAGE = "labctl.providers.incus"
 # Seconds. The first request after a member failed takes 10 s until the cluster gives it up.
 PATIENCE = 30.0
 LONG = 600.0
+_BUSY_SECONDS = 120.0
 
 _NOT_THERE = re.compile(r"not found|doesn't exist|No such object", re.IGNORECASE)
 _UNREACHABLE = re.compile(
@@ -40,6 +43,10 @@ _UNTRUSTED = re.compile(r"not authorized|Forbidden|certificate|permission denied
 
 class NotThere(LabError):
     """The server has no object of that name."""
+
+
+class Busy(LabError):
+    """An earlier request for the same instance is still at work, of a killed labctl perhaps."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,13 @@ class Incus:
         timeout: float = PATIENCE,
     ) -> None:
         """Send a request that changes something, and wait until the server has done it."""
-        self._query(method, path, query or {}, data or {}, timeout)
+        patiently = Retrying(
+            retry=retry_if_exception_type(Busy),
+            stop=stop_after_delay(_BUSY_SECONDS),
+            wait=wait_fixed(0.2),
+            reraise=True,
+        )
+        patiently(self._query, method, path, query or {}, data or {}, timeout)
 
     def _query(
         self,
@@ -134,7 +147,8 @@ class Incus:
                 cause=said,
                 hint=commands("labctl doctor", "incus remote list"),
             )
-        kind = NotThere if _NOT_THERE.search(said) else LabError
+        kind = Busy if "is busy running" in said else LabError
+        kind = NotThere if _NOT_THERE.search(said) else kind
         return kind(_("Incus refused a request"), cause=f"{error.command}\n{said}")
 
     def _lost(self, cause: str) -> MachineLacks:

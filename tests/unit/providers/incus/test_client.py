@@ -84,6 +84,15 @@ def test_an_error_is_what_it_means(program: Path, said: str, kind: type[LabError
     assert said.rpartition("Error: ")[2] in failed.value.cause
 
 
+def test_an_instance_that_is_busy_is_waited_for(program: Path) -> None:
+    """As the request of a killed labctl leaves it for a moment."""
+    busy = 'Error: Failed to create instance delete operation: Instance is busy running a "create"'
+    count = 'echo x >>"$0.tries"; [ $(wc -l <"$0.tries") -gt 2 ]'
+    says(program, f"{count} || {{ echo '{busy}' >&2; exit 1; }}")
+    Incus("", "p").send("DELETE", "instances", "host1")
+    assert len(program.with_suffix(".tries").read_text().splitlines()) == 3
+
+
 def test_a_cluster_without_a_majority_is_given_up(program: Path) -> None:
     says(program, "exec sleep 10")
     with pytest.raises(MachineLacks) as failed:
