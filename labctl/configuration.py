@@ -25,7 +25,7 @@ def files_of(scene: Scene, path: str | None = None) -> tuple[ManagedFile, ...]:
     chosen = tuple(file for file in files if file.path == path)
     if not chosen:
         raise WrongUsage(
-            _("labctl does not write {path} as a whole", path=path),
+            _("labctl does not manage the whole file {path}", path=path),
             hint=_("files: {names}", names=", ".join(file.path for file in files)),
         )
     return chosen

@@ -38,7 +38,9 @@ _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 
 def _label(value: str) -> str:
     if not _LABEL.fullmatch(value):
-        raise ValueError(_("lower-case letters, digits and hyphens, a letter first, 32 at most"))
+        raise ValueError(
+            _("at most 32 lower-case letters, digits and hyphens, starting with a letter")
+        )
     return value
 
 

@@ -74,13 +74,13 @@ def grade_hosts(
     if not any(step.applies_to(target.scene) for step in steps for target in targets.values()):
         raise WrongUsage(
             _(
-                "{hosts}: nothing of {steps} in this lab",
+                "this lab has no {steps} on {hosts}",
                 hosts=", ".join(targets),
                 steps=", ".join(step.name for step in steps),
             ),
             hint=commands(
                 "labctl check --list",
-                text=_("this names the sections; `extras` in labctl.toml adds some"),
+                text=_("this lists the sections; `extras` in labctl.toml adds some"),
             ),
         )
     each = on_each(targets.values(), lambda target: grade(target, steps, progress, sends=sends))

@@ -79,8 +79,8 @@ def lab_home(name: str) -> LabHome:
     """
     if not _LAB_NAME.fullmatch(name):
         raise WrongUsage(
-            _("{name} cannot be the name of a lab", name=repr(name)),
-            hint=_("lower-case letters, digits and hyphens, 32 at most"),
+            _("{name} is not a valid name of a lab", name=repr(name)),
+            hint=_("at most 32 lower-case letters, digits and hyphens"),
         )
     cache = cache_folder()
     return LabHome(name=name, state=_labs() / name, cache=cache)

@@ -116,6 +116,9 @@ def _active(firewall: Firewall, facts: Facts) -> Finding:
         if not filters
         else _("on, but not after a reboot"),
         expected=_("on"),
-        hint=_("ufw status tells whether it is on; systemctl is-enabled, whether it will be."),
+        hint=_(
+            "ufw status shows whether it is on now, systemctl is-enabled whether it will "
+            "be on after a reboot."
+        ),
         solution=firewall.enabling,
     )

@@ -69,19 +69,24 @@ def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
 Name = Annotated[
     str,
     typer.Option(
-        "--name", envvar=NAME_VARIABLE, help=_("Which lab."), autocompletion=_labs, metavar="NAME"
+        "--name",
+        envvar=NAME_VARIABLE,
+        help=_("Name of the lab."),
+        autocompletion=_labs,
+        metavar="NAME",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON document."))]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help=_("Ask nothing."))]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help=_("Skip the confirmation."))]
 LabFile = Annotated[
-    Path | None, typer.Option("--lab", help=_("The lab file (default: ./labctl.toml if there)."))
+    Path | None,
+    typer.Option("--lab", help=_("The lab file (default: ./labctl.toml if it exists).")),
 ]
 ProviderName = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        help=_("What makes the hosts (default: what fits this machine)."),
+        help=_("What creates the hosts (default: one that works on this machine)."),
         autocompletion=_providers,
         metavar="NAME",
     ),
@@ -111,8 +116,8 @@ def ensure_apart(*options: tuple[str, object]) -> None:
     given = [name for name, value in options if value]
     if len(given) > 1:
         raise WrongUsage(
-            _("{one} and {other} do not go together", one=given[0], other=given[1]),
-            hint=_("leave one of them out"),
+            _("{one} and {other} cannot be combined", one=given[0], other=given[1]),
+            hint=_("use only one of them"),
         )
 
 

@@ -20,7 +20,7 @@ def ssh(
         list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", "-u", help=_("Whose shell (default: ubuntu)."))
+        str | None, typer.Option("--user", "-u", help=_("User of the shell (default: ubuntu)."))
     ] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:

@@ -15,27 +15,30 @@ from labctl.i18n import _
 def _seconds(value: float) -> float:
     """NaN passes the range check, so reject it here."""
     if math.isnan(value):
-        raise typer.BadParameter(_("{value} is no number of seconds", value=value))
+        raise typer.BadParameter(_("{value} is not a number of seconds", value=value))
     return value
 
 
 def test_mail(
     client: Annotated[
-        bool, typer.Option("--client", help=_("As a mail client: SMTP AUTH, IMAP, POP3."))
+        bool, typer.Option("--client", help=_("Test as a mail client: SMTP AUTH, IMAP, POP3."))
     ] = False,
     negative: Annotated[
-        bool, typer.Option("--negative", help=_("What must be refused, bounced or kept."))
+        bool,
+        typer.Option("--negative", help=_("Test mail that must be refused, bounced or queued.")),
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help=_("All parts."))] = False,
+    everything: Annotated[bool, typer.Option("--all", help=_("Run all three tests."))] = False,
     stress: Annotated[
-        bool, typer.Option("--stress", help=_("Many messages, while hosts and network fail."))
+        bool, typer.Option("--stress", help=_("Send many messages while hosts and network fail."))
     ] = False,
     # The minimum with which each host sends a message before, during and after each fault.
     messages: Annotated[
         int | None,
-        typer.Option(min=50, max=100_000, help=_("Of --stress: how many messages (default: 500).")),
+        typer.Option(
+            min=50, max=100_000, help=_("With --stress: the number of messages (default: 500).")
+        ),
     ] = None,
-    repeat: Annotated[int, typer.Option(min=1, max=1000, help=_("How many times."))] = 1,
+    repeat: Annotated[int, typer.Option(min=1, max=1000, help=_("Number of runs."))] = 1,
     timeout: Annotated[
         float,
         typer.Option(
@@ -59,12 +62,15 @@ def test_mail(
 
     if stress:
         if client or negative or everything or repeat > 1:
-            raise WrongUsage(_("--stress goes alone"), hint=commands("labctl test-mail --stress"))
+            raise WrongUsage(
+                _("--stress cannot be combined with other tests"),
+                hint=commands("labctl test-mail --stress"),
+            )
         _stress(name, messages, timeout, junit, as_json=as_json)
         return
     if messages is not None:
         raise WrongUsage(
-            _("--messages belongs to --stress"), hint=commands("labctl test-mail --stress")
+            _("--messages requires --stress"), hint=commands("labctl test-mail --stress")
         )
     chosen: list[Part] = ["client"] if client else []
     chosen += ["negative"] if negative else []

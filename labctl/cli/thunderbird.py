@@ -12,10 +12,10 @@ from labctl.i18n import _
 
 def thunderbird(
     host: Annotated[
-        str, typer.Option("--host", help=_("Whose account."), autocompletion=complete_hosts)
+        str, typer.Option("--host", help=_("Host of the account."), autocompletion=complete_hosts)
     ] = "host1",
     show: Annotated[
-        bool, typer.Option("--print", help=_("Only print the settings, to type them by hand."))
+        bool, typer.Option("--print", help=_("Only print the settings, to enter them by hand."))
     ] = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
@@ -36,7 +36,7 @@ def thunderbird(
     if chosen.account is None:
         names = ", ".join(each.name for each in session.lab.mail_hosts)
         raise WrongUsage(
-            _("nobody gets mail on {host}", host=host), hint=_("hosts: {names}", names=names)
+            _("{host} has no mail account", host=host), hint=_("hosts: {names}", names=names)
         )
     settings = settings_of(chosen, session.lab.edition)
     if show or as_json:
@@ -63,6 +63,6 @@ def thunderbird(
             _("Thunderbird ended with status {code}", code=code),
             hint=commands(
                 "labctl thunderbird --print",
-                text=_("this shows the settings, to type them by hand"),
+                text=_("this shows the settings, to enter them by hand"),
             ),
         )

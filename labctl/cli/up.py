@@ -16,10 +16,10 @@ def up(
     lab: LabFile = None,
     name: Name = DEFAULT_NAME,
     checkpoints: Annotated[
-        str, typer.Option(help=_("default, or every: keep a checkpoint after each step."))
+        str, typer.Option(help=_("default, or every to save a checkpoint after each step."))
     ] = "default",
     test: Annotated[
-        bool, typer.Option("--test-mail", help=_("Then test the mail, as labctl test-mail does."))
+        bool, typer.Option("--test-mail", help=_("Then run the mail test, like labctl test-mail."))
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +33,7 @@ def up(
     from labctl.session import open_session
 
     if checkpoints not in ("default", "every"):
-        raise WrongUsage(_("--checkpoints takes default or every"))
+        raise WrongUsage(_("--checkpoints must be default or every"))
     session = open_session(name, lab, provider)
     steps_until(until, session.lab)
     with locked(session.home), Live(session.lab, quiet=as_json) as live:

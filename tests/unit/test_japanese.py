@@ -83,3 +83,40 @@ def test_the_catalog_separates_latin_from_japanese() -> None:
         entries = [entry for entry in read_po(file, locale="ja") if entry.id]
     found = {str(entry.id): touching(str(entry.string)) for entry in entries}
     assert {message: places for message, places in found.items() if places} == {}
+
+
+# One spelling for each word: what is not written, and what is.
+SPELLINGS = {
+    "コンテナ(?!ー)": "コンテナー",
+    "メモリー": "メモリ",
+    "サーバ(?!ー)": "サーバー",
+    "ユーザ(?!ー)": "ユーザー",
+    "フォルダ(?!ー)": "フォルダー",
+    "プロキシ(?!ー)": "プロキシー",
+    "プロバイダ(?!ー)": "プロバイダー",
+    "ブラウザ(?!ー)": "ブラウザー",
+    "レイヤ(?!ー)": "レイヤー",
+    "クラスタ(?!ー)": "クラスター",
+    "インタフェース": "インターフェース",
+    "リポジトリ(?!ー)": "リポジトリー",
+    "ファイアーウォール": "ファイアウォール",
+}
+
+
+def spelt_otherwise(text: str) -> list[str]:
+    """The words of a text with another spelling than ours; titles of the book do not count."""
+    for title in book_titles():
+        text = text.replace(title, "")
+    return [found for other in SPELLINGS for found in re.findall(other, text)]
+
+
+@pytest.mark.parametrize("page", JAPANESE_PAGES, ids=lambda page: page.name)
+def test_a_page_spells_each_word_in_one_way(page: Page) -> None:
+    assert spelt_otherwise(page.text) == []
+
+
+def test_the_catalog_spells_each_word_in_one_way() -> None:
+    with CATALOG.open("rb") as file:
+        entries = [entry for entry in read_po(file, locale="ja") if entry.id]
+    found = {str(entry.id): spelt_otherwise(str(entry.string)) for entry in entries}
+    assert {message: words for message, words in found.items() if words} == {}

@@ -1,4 +1,4 @@
-"""The embedded provider: a lab's hosts as systemd-nspawn containers on this machine."""
+"""The nspawn provider: a lab's hosts are systemd-nspawn containers on this machine."""
 
 from labctl.providers.nspawn.provider import NspawnProvider
 

@@ -17,7 +17,7 @@ from labctl.run import run
 # RFC 2544's range for tests, which no network should have; the others only if it is in use.
 _POOLS = tuple(map(IPv4Network, ("198.18.0.0/15", "100.64.0.0/10", "10.0.0.0/8")))
 _UPLINK_PREFIX = 30
-# So many networks of each pool are tried.
+# The number of networks to try in each pool.
 _TRIED = 4096
 
 
@@ -47,7 +47,7 @@ def free_ends(lab_id: str, taken: Iterable[IPv4Network]) -> Ends:
     """Addresses for a lab's uplink that overlap with none of the networks.
 
     Args:
-        lab_id: Decides where to begin: a lab mostly has the same addresses again.
+        lab_id: Decides where to start, so that a lab usually gets the same addresses again.
 
     Raises:
         MachineLacks: All ranges are in use.
@@ -65,7 +65,7 @@ def free_ends(lab_id: str, taken: Iterable[IPv4Network]) -> Ends:
 
 
 def _candidates(pool: IPv4Network, begin: int) -> Iterator[IPv4Network]:
-    """Every small network of the pool but the first, from a place that `begin` decides."""
+    """Every small network of the pool except the first, starting at `begin`."""
     step = 2 ** (32 - _UPLINK_PREFIX)
     count = pool.num_addresses // step - 1
     for number in range(count):
@@ -74,6 +74,6 @@ def _candidates(pool: IPv4Network, begin: int) -> Iterator[IPv4Network]:
 
 
 def ip_json(*words: str) -> list[dict[str, Any]]:
-    """What `ip -json` prints for IPv4 (ip(8)); raises CommandFailed."""
+    """The output of `ip -json` for IPv4 (ip(8)). Raises CommandFailed."""
     found: list[dict[str, Any]] = json.loads(run(["ip", "-j", "-4", *words]).stdout or "[]")
     return [entry for entry in found if entry]

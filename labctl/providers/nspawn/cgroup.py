@@ -1,8 +1,8 @@
-"""A control group of our own for each set of processes that outlives labctl.
+"""A control group for each set of processes that outlives labctl.
 
-What is in the group is exactly what labctl started, so it can be found, frozen and killed by
-what is really there, whatever a state file says. Works on a unified and on a hybrid hierarchy,
-with or without systemd as the machine's PID 1 (cgroups(7)).
+The group contains exactly the processes that labctl started, so labctl can find, freeze and kill
+them without a state file. Works on a unified and on a hybrid hierarchy, with or without systemd as
+the machine's PID 1 (cgroups(7)).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Hierarchies:
 def hierarchies() -> Hierarchies:
     """The cgroup hierarchies of this machine."""
     unified, named, controllers = Path("/sys/fs/cgroup"), None, {}
-    # Somebody's mount point may have a name that is no text.
+    # The name of a mount point may not be valid text.
     mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
     for line in filter(None, mountinfo.split("\n")):
         before, _, after = line.partition(" - ")
@@ -47,7 +47,7 @@ def hierarchies() -> Hierarchies:
 
 
 def cgroups_called(prefix: str) -> list[Cgroup]:
-    """The groups that are really there and whose names start with `prefix`."""
+    """The existing groups whose names start with `prefix`."""
     return [Cgroup(path.name) for path in hierarchies().unified.glob(f"{prefix}*")]
 
 
@@ -71,7 +71,7 @@ class Cgroup:
         return self._roots[0]
 
     def entering(self, argv: Sequence[str]) -> list[str]:
-        """The command that first moves itself into this group (made if need be), then runs."""
+        """The command line that creates and enters this group and then runs a command."""
         folders = [*self._roots, *self.beside]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,20 +82,20 @@ class Cgroup:
         return any(root.exists() for root in self._roots)
 
     def populated(self) -> bool:
-        """True while any process is in the group or below it."""
+        """Whether any process is in the group or below it."""
         return self._event("populated")
 
     def pids(self) -> list[int]:
         """The processes in the group and below it."""
         found: list[int] = []
-        # os.walk, unlike rglob, goes on when a group vanishes under it.
+        # Unlike rglob, os.walk continues if a group disappears.
         for folder, _below, _files in os.walk(self._unified):
             with suppress(OSError):
                 found += [int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()]
         return found
 
     def init_pid(self) -> int | None:
-        """The process that is PID 1 inside the group's container, as this machine numbers it."""
+        """The machine's process id of PID 1 in the group's container."""
         for pid in self.pids():
             with suppress(OSError, ValueError):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
@@ -107,9 +107,9 @@ class Cgroup:
         return None
 
     def freeze(self) -> bool:
-        """Stops every process of the group between two instructions.
+        """Freeze every process of the group.
 
-        False where one goes on for half a minute, or none is left.
+        Returns False if a process is still running after half a minute, or none is left.
         """
         with suppress(OSError):
             (self._unified / "cgroup.freeze").write_text("1")
@@ -121,11 +121,11 @@ class Cgroup:
             (self._unified / "cgroup.freeze").write_text("0")
 
     def wait_empty(self, seconds: float) -> bool:
-        """Waits until no process is left; False where some still is after that time."""
+        """Wait until no process is left. Returns False on timeout."""
         return wait_until(seconds, lambda: not self.populated(), every=0.01)
 
     def kill(self) -> None:
-        """Ends every process of the group at once and removes the group."""
+        """Kill every process of the group and remove the group."""
         with suppress(FileNotFoundError):
             (self._unified / "cgroup.kill").write_text("1")
             self.wait_empty(seconds=10)

@@ -26,8 +26,8 @@ HALT_SECONDS = 15
 SSHD_SECONDS = 10
 # Where systemd-nspawn keeps a folder and a lock for each machine that runs.
 _NSPAWN = Path("/run/systemd/nspawn")
-# What systemd-nspawn would leave to root in a host, and no service of a mail server, no command
-# of the chapters and no package needs (capabilities(7)).
+# Capabilities that systemd-nspawn grants by default, but that no mail service, no command of the
+# chapters and no package needs (capabilities(7)).
 _DROPPED = (
     "CAP_AUDIT_CONTROL,CAP_AUDIT_WRITE,CAP_IPC_OWNER,CAP_LEASE,CAP_LINUX_IMMUTABLE,CAP_MKNOD,"
     "CAP_NET_BROADCAST,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TTY_CONFIG"
@@ -63,7 +63,7 @@ class Container:
         return is_mounted(self.root)
 
     def start(self) -> None:
-        """Starts the container; its root must be mounted. Does not wait for it."""
+        """Start the container without waiting for it. Its root must be mounted."""
         argv = [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
             f"--machine={self.machine}",
@@ -87,7 +87,7 @@ class Container:
             _until(self._sshd_greets, BOOT_SECONDS)
         except (TimeoutError, LabError) as error:
             raise LabError(
-                _("{host} did not come up", host=self.host),
+                _("{host} did not boot", host=self.host),
                 cause=self._console(),
                 hint=commands(
                     "labctl destroy",
@@ -125,7 +125,7 @@ class Container:
         _until(bus.exists, BOOT_SECONDS)
 
     def _in_host(self, *argv: str) -> Completed:
-        # A degraded host (one failed unit) is up: the checks will say what failed.
+        # A degraded host (one failed unit) counts as booted. The checks report what failed.
         namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
         return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
 
@@ -154,15 +154,15 @@ class Container:
             return
         if self.running:
             raise LabError(
-                _("{host} could not be held still for a checkpoint", host=self.host),
-                hint=_("the same command again, when the machine is less busy"),
+                _("{host} could not be frozen for a checkpoint", host=self.host),
+                hint=_("run the same command again when the machine is less busy"),
             )
         raise WrongState(
             _("{host} does not run", host=self.host), hint=commands("labctl status", "labctl up")
         )
 
     def halt(self) -> None:
-        """Shuts the host down as its own poweroff would; after 15 s, ends it by force."""
+        """Shut the host down as its own poweroff does, and kill it after 15 s."""
         self.cgroup.thaw()
         init = self.cgroup.init_pid()
         if init is not None:
@@ -173,7 +173,7 @@ class Container:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the host like a pulled plug, and takes its root off; idempotent."""
+        """Kill the host and unmount its root; idempotent."""
         self.cgroup.kill()
         self._forget()
         unmount_below(self.root)

@@ -1,7 +1,7 @@
-"""What makes a host that host before it first boots: name, address, keys, resolver.
+"""The identity of a host before its first boot: name, address, keys, resolver.
 
-Host keys are made here and pinned in the lab's known_hosts, so nobody has to trust a first
-connection. This is the checkpoint `os`: it needs no boot.
+Host keys are generated here and pinned in the lab's known_hosts, so no first connection has to be
+trusted. This is the state of the checkpoint `os`, which needs no boot.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from labctl.providers.nspawn import users
 def write_identity(
     upper: Path, lab: Lab, host: Host, login: str, resolvers: tuple[str, ...]
 ) -> str:
-    """Writes the host's own files into its layer; returns its public host key."""
+    """Write the host's own files into its layer. Returns its public host key."""
     key = make_key(f"root@{host.name}")
     files = {
         "etc/hostname": (f"{host.name}\n", 0o644),
@@ -45,7 +45,7 @@ def _hosts(host: Host) -> str:
 
 
 def _network(lab: Lab, host: Host) -> str:
-    # Sorts before the 80-container-host0.network that systemd ships, which would ask DHCP.
+    # Sorts before systemd's 80-container-host0.network, which would use DHCP.
     prefix = lab.network.cidr.prefixlen
     return f"""[Match]
 Name=host0
@@ -60,8 +60,8 @@ IPv6AcceptRA=no
 
 def _write(upper: Path, name: str, text: str, mode: int) -> None:
     path = upper / name
-    # A folder in the layer stands for the one in the image: with a person's umask of 077,
-    # nobody on the host but root could enter /etc.
+    # A folder in the layer replaces the one in the image. With a umask of 077,
+    # only root on the host could enter /etc.
     for folder in reversed(path.relative_to(upper).parents[:-1]):
         (upper / folder).mkdir(exist_ok=True)
         (upper / folder).chmod(0o755)
@@ -71,7 +71,7 @@ def _write(upper: Path, name: str, text: str, mode: int) -> None:
 
 
 def _give_home(home: Path) -> None:
-    """The first login made in the image has uid and gid 1000 (useradd(8))."""
+    """The first account created in the image has uid and gid 1000 (useradd(8))."""
     for path in (home, home / ".ssh", home / ".ssh" / "authorized_keys"):
         users.give(path, 1000)
     home.chmod(0o755)
@@ -79,7 +79,7 @@ def _give_home(home: Path) -> None:
 
 
 def _set_timezone(upper: Path) -> None:
-    """The hosts' logs show this machine's time, as the person in front of it expects."""
+    """Use this machine's time zone in the hosts' logs."""
     zone = Path("/etc/localtime")
     if zone.is_symlink():
         (upper / "etc" / "localtime").symlink_to(zone.readlink())

@@ -89,7 +89,7 @@ class Image:
         layers = self.layers(PACKAGE_SETS)[: len(names)]
         if tuple(layer.name for layer in layers) != names:
             raise WrongState(
-                _("an image layer that the lab was made on is missing or was altered"),
+                _("an image layer of the lab is missing or was altered"),
                 cause=", ".join(str(self.path(n)) for n in names if not self._is_whole(n)),
                 hint=commands("labctl destroy", "labctl up"),
             )

@@ -1,7 +1,7 @@
 """Overlay mounts: read-only layers below, one writable layer on top (overlayfs).
 
 The options keep a layer portable: with redirect_dir, index and metacopy off, the kernel allows
-lower layers to change while nothing is mounted, which is how a package set is slid below a
+lower layers to change while nothing is mounted. labctl uses this to insert a package set below a
 host's own layer (Documentation/filesystems/overlayfs.rst, "Changes to underlying filesystems").
 """
 
@@ -20,7 +20,7 @@ _OPTIONS = "index=off,redirect_dir=off,metacopy=off,xino=off"
 
 
 def mount_overlay(target: Path, lower: Sequence[Path], upper: Path, work: Path) -> None:
-    """Mounts `lower` (topmost first) and the writable `upper` at `target`."""
+    """Mount `lower` (topmost first) and the writable `upper` at `target`."""
     for folder in (target, upper, work):
         folder.mkdir(parents=True, exist_ok=True)
     layers = ":".join(_escaped(path) for path in lower)
@@ -51,7 +51,7 @@ def standing_on(layer: Path) -> list[str]:
 
 
 def _mount_points(mountinfo: str) -> list[str]:
-    """The fifth field of each line."""
+    """The mount points in mountinfo: the fifth field of each line."""
     return [_plain(line.split(" ")[4]) for line in _lines(mountinfo)]
 
 
@@ -60,7 +60,7 @@ def _lines(mountinfo: str) -> list[str]:
 
 
 def _plain(field: str) -> str:
-    """Space, tab, line end and backslash, and in options the comma, stand there in octal."""
+    """Decode octal escapes for space, tab, newline, backslash, and comma in options."""
     return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field)
 
 

@@ -1,7 +1,7 @@
-"""What an image layer was when it was built, so that an altered one is never stood upon.
+"""The seal of an image layer, so that an altered layer is never used.
 
-Names, kinds, modes, owners, sizes and times of all its files, as one hash: to read them takes
-a tenth of a second, to read the files would take many. A bit that a disk lost is not seen.
+One hash of the names, kinds, modes, owners, sizes and times of all files. Reading these takes a
+tenth of a second; reading the contents would take much longer. A flipped bit on disk is not found.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class _Seal(BaseModel):
 
 
 def seal(folder: Path, layer: Path, below: tuple[str, ...]) -> None:
-    """Seals what is in `folder` as that which `layer`, built on the layers `below`, will hold."""
+    """Seal the contents of `folder` as `layer`, which is built on the layers `below`."""
     written = _Seal(below=below, content=_content(folder))
     write_atomically(_file(layer), written.model_dump_json())
 
 
 def is_sealed(layer: Path) -> bool:
-    """Is the layer there, whole and as it was built?"""
+    """Whether the layer exists, complete and unchanged."""
     written = _read(layer)
     return written is not None and layer.is_dir() and written.content == _content(layer)
 
 
 def built_on(layer: Path) -> list[Path]:
-    """The layers beside it that were built on this one."""
+    """The layers that were built on this one."""
     found = []
     for path in layer.parent.glob("*.seal"):
         other = path.with_suffix("")
@@ -68,8 +68,8 @@ def _read(layer: Path) -> _Seal | None:
 
 
 def _content(folder: Path) -> str:
-    # A folder's own size says how many files it ever had, and is another in a copy.
+    # The size of a folder depends on the files it ever had, and differs in a copy.
     kinds = ["-type", "d", "-printf", _FOLDER, "-o", "-printf", _FILE]
     told = run(["find", str(folder), "-mindepth", "1", *kinds]).stdout
-    # The order in which a folder lists its files is the file system's own affair.
+    # Sort the files, because the order in a folder depends on the file system.
     return hashlib.sha256("\0".join(sorted(told.split("\0"))).encode()).hexdigest()

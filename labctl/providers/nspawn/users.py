@@ -1,9 +1,8 @@
-"""The user ids that a host's users have on this machine: root in a host is nobody here.
+"""The user ids of the hosts on this machine. root in a host has no privileges here.
 
-One range for all hosts, so that all stand on the same image. It lies in what systemd keeps
-unused: above the ids that systemd-nspawn picks itself and that /etc/subuid is given by
-useradd(8), below those that programs take for negative
-(https://systemd.io/UIDS-GIDS/). systemd-nspawn calls this a user namespace.
+All hosts share one range, so that they can use the same image. systemd keeps this range unused: it
+is above the ids of systemd-nspawn and of useradd(8) in /etc/subuid, and below those that programs
+read as negative (https://systemd.io/UIDS-GIDS/).
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ COUNT = 0x1_0000
 RANGE = range(FIRST, FIRST + COUNT)
 
 _NAMESPACE = f"--private-users={FIRST}:{COUNT}"
-# For files that have the range's owners already.
+# For files whose owners are already in the range.
 OPTIONS = (_NAMESPACE, "--private-users-ownership=off")
-# For files of this machine's owners: gives them all away before the container starts.
+# For files with this machine's owners: changes all owners before the container starts.
 SHIFTING = (_NAMESPACE, "--private-users-ownership=chown")
 
 _SUBUID = Path("/etc/subuid")
 
 
 def give(path: Path, uid: int = 0) -> None:
-    """Makes a file, or a symbolic link itself, that host user's, and of the group of that id."""
+    """Set the owner and group of a file or symbolic link to a user of the hosts."""
     os.chown(path, FIRST + uid, FIRST + uid, follow_symlinks=False)
 
 
 def ensure_free() -> None:
-    """Raises MachineLacks where this machine gave ids of the range to somebody else."""
+    """Raise MachineLacks if ids of the range are already in use on this machine."""
     for name, first, count in (*_users(), *_subordinate()):
         if first < RANGE.stop and RANGE.start < first + count:
             raise MachineLacks(
@@ -46,7 +45,7 @@ def ensure_free() -> None:
 
 
 def _users() -> Iterator[tuple[str, int, int]]:
-    # Not everywhere: labctl is imported where there are no containers, too.
+    # Not available on every system, and labctl is imported on all of them.
     import pwd
 
     return ((user.pw_name, user.pw_uid, 1) for user in pwd.getpwall())

@@ -177,7 +177,7 @@ def they_fit(machine: Machine) -> Diagnosis:
     box, have = virtualbox_version(machine), vagrant_version(machine)
     if not box or not have:
         return unknown(
-            "fit", _("whether VirtualBox and Vagrant fit: one does not tell its version")
+            "fit", _("whether VirtualBox and Vagrant fit together: one does not report its version")
         )
     newest = max(_FIRST_VAGRANT)
     need = _FIRST_VAGRANT.get(box[:2])
