@@ -122,7 +122,7 @@ def test_without_a_host_there_is_nothing_to_check(lab: MemoryLab) -> None:
 def test_a_section_that_the_lab_has_not_is_refused(lab: MemoryLab) -> None:
     with pytest.raises(WrongUsage) as refused:
         graded(lab, "thunderbird")
-    assert refused.value.message == "host1, host2: nothing of thunderbird in this lab"
+    assert refused.value.message == "this lab has no thunderbird on host1, host2"
     assert "labctl check --list" in str(refused.value.hint)
 
 

@@ -28,7 +28,7 @@ def test_all_of_a_lab_lies_below_one_folder_but_the_lock(tmp_path: Path) -> None
     ["", ".", "..", "../../etc", "/etc", "a/b", "A", "-a", "a-", "ä", "a" * 33, "a\n", "a b"],
 )
 def test_what_is_no_name_is_refused_before_it_is_a_path(name: str) -> None:
-    with pytest.raises(WrongUsage, match="cannot be the name of a lab"):
+    with pytest.raises(WrongUsage, match="is not a valid name of a lab"):
         lab_home(name)
 
 

@@ -21,7 +21,7 @@ def test_a_name_that_is_a_path_removes_nothing(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     refused = labctl("destroy", "--yes", "--name", str(precious), code=2)
-    assert "cannot be the name of a lab" in refused.err
+    assert "is not a valid name of a lab" in refused.err
     assert precious.is_dir()
 
 
