@@ -28,26 +28,26 @@ class CommandInfo:
 
 # In the order in which the help shows them.
 COMMANDS = {
-    "up": CommandInfo(N_("Bring the lab up, or as far as a step; continues where it stopped.")),
+    "up": CommandInfo(N_("Build the lab, or stop after a step; continues after an interruption.")),
     "test-mail": CommandInfo(
         N_("Send, receive and answer mail between user1 and user2, as the book does.")
     ),
-    "trace": CommandInfo(N_("Follow one message through both hosts, from writing to reading.")),
+    "trace": CommandInfo(N_("Follow one message through both hosts, from submission to reading.")),
     "thunderbird": CommandInfo(
         N_("Open an account of the lab in Thunderbird, ready to send and receive.")
     ),
     "report": CommandInfo(
         N_("Write a report to keep or print: the lab, its mail test, its checks.")
     ),
-    "check": CommandInfo(N_("Grade what was set up by hand, section by section.")),
+    "check": CommandInfo(N_("Grade manual work, section by section.")),
     "drill": CommandInfo(
-        N_("Find and mend what labctl broke on purpose."),
+        N_("Find and repair what labctl broke on purpose."),
         on_lab=False,
         parts={"list": True, "start": True, "hint": True, "check": True, "solve": True},
     ),
-    "reset": CommandInfo(N_("Put both hosts back to a checkpoint.")),
-    "diff": CommandInfo(N_("Show what a person changed on the hosts since a checkpoint.")),
-    "checkpoints": CommandInfo(N_("List the states that labctl reset can go back to.")),
+    "reset": CommandInfo(N_("Return both hosts to a checkpoint.")),
+    "diff": CommandInfo(N_("Show manual changes on the hosts since a checkpoint.")),
+    "checkpoints": CommandInfo(N_("List the states to which labctl reset can return.")),
     "status": CommandInfo(N_("Show hosts, checkpoints and folders of the lab.")),
     "steps": CommandInfo(N_("List the steps with the book's sections.")),
     "editions": CommandInfo(N_("List the editions of the book, or print one."), on_lab=False),
@@ -55,8 +55,8 @@ COMMANDS = {
     "logs": CommandInfo(N_("Show the mail logs of both hosts in one stream.")),
     "credentials": CommandInfo(N_("Show the accounts with addresses and passwords.")),
     "render": CommandInfo(N_("Print the configuration files of a host, to read or to diff.")),
-    "net": CommandInfo(N_("Open or close the hosts' way out for package installation.")),
-    "doctor": CommandInfo(N_("Check what this machine lacks for a lab, and what mends it.")),
+    "net": CommandInfo(N_("Open or close the hosts' internet access for package installation.")),
+    "doctor": CommandInfo(N_("Check what this machine lacks for a lab, and how to fix it.")),
     "down": CommandInfo(N_("Stop the hosts and keep everything.")),
     "destroy": CommandInfo(N_("Remove the lab: hosts, checkpoints, keys and passwords.")),
 }

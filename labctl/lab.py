@@ -203,7 +203,7 @@ def _unreadable(path: Path, error: OSError) -> WrongUsage:
         cause=error.strerror or "",
         hint=commands(
             "labctl destroy",
-            text=_("put it back, name another one with --lab, or remove the lab"),
+            text=_("restore the file, name another one with --lab, or remove the lab"),
         ),
     )
 

@@ -26,24 +26,25 @@ _PAUSE_SECONDS = 2.0
 def check(
     step: Annotated[
         list[str] | None,
-        typer.Argument(help=_("Only these steps."), autocompletion=complete_steps),
+        typer.Argument(help=_("Check only these steps."), autocompletion=complete_steps),
     ] = None,
     host: Annotated[
-        str | None, typer.Option("--host", help=_("Only this host."), autocompletion=complete_hosts)
+        str | None,
+        typer.Option("--host", help=_("Check only this host."), autocompletion=complete_hosts),
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help=_("List what can be checked."))] = False,
     errors_only: Annotated[
         bool, typer.Option("--errors-only", help=_("Show only what is wrong."))
     ] = False,
     solution: Annotated[
-        bool, typer.Option("--solution", help=_("Show the line that mends it, too."))
+        bool, typer.Option("--solution", help=_("Also show the correct line."))
     ] = False,
     junit: Annotated[
         Path | None,
         typer.Option("--junit", help=_("Also write a JUnit file."), dir_okay=False),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help=_("Check again and again, until Ctrl-C."))
+        bool, typer.Option("--watch", help=_("Repeat the check until Ctrl-C."))
     ] = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,

@@ -17,5 +17,5 @@ def confirm(question: str) -> None:
     Raises WrongUsage without a terminal: a script must use --yes.
     """
     if not is_terminal(sys.stdin):
-        raise WrongUsage(_("not asked, since this is no terminal"), hint=_("add --yes"))
+        raise WrongUsage(_("cannot ask for confirmation without a terminal"), hint=_("add --yes"))
     typer.confirm(question, abort=True, err=True)

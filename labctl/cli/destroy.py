@@ -23,4 +23,4 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
         with Live(lab, quiet=as_json) as live:
             destroy_lab(name, live.progress)
     home.lock_file.unlink(missing_ok=True)
-    print_done("destroy", _("the lab {name} is gone", name=name), as_json=as_json)
+    print_done("destroy", _("the lab {name} was removed", name=name), as_json=as_json)

@@ -10,7 +10,7 @@ from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart
 from labctl.i18n import _
 
 app = typer.Typer(
-    help=_("Find and mend what labctl broke on purpose."),
+    help=_("Find and repair what labctl broke on purpose."),
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -29,9 +29,7 @@ def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
 
 def never_made(lab: str) -> WrongState:
     """The error for a lab of which nothing exists, with the command that makes it."""
-    return WrongState(
-        _("the lab {name} was never brought up", name=lab), hint=commands("labctl up")
-    )
+    return WrongState(_("the lab {name} was never created", name=lab), hint=commands("labctl up"))
 
 
 class Provider(Protocol):

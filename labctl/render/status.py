@@ -38,7 +38,7 @@ def _print_lab_status(lab: LabStatus) -> None:
     elif not lab.complete:
         stage = _("begun; {command} continues", command=up)
     else:
-        stage = _("brought up as far as {name}", name=lab.complete)
+        stage = _("built up to {name}", name=lab.complete)
     out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {stage}")
     if lab.ignored:
         out.print(escape(ignored_keys(lab.provider, lab.ignored)), style="yellow")

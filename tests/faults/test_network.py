@@ -23,7 +23,7 @@ def test_without_dns_a_lab_comes_up_from_the_cached_image(tmp_path: Path) -> Non
     script = 'for each in "up" "test-mail" "destroy --yes"; do "$@" $each; done'
     # Use one command, because the mounts of the hosts exist only in this namespace.
     done = labctl(within=(*WITHOUT_DNS, str(nowhere), "sh", "-euc", script, "sh"))
-    assert "the lab lab-tests is gone" in done.out
+    assert "the lab lab-tests was removed" in done.out
 
 
 def test_without_dns_no_image_is_built_and_the_reason_is_told(

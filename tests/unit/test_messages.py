@@ -91,9 +91,9 @@ def test_the_built_catalog_is_that_of_the_sources() -> None:
 
 def test_a_message_is_said_in_the_language_that_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABCTL_LANG", "ja")
-    assert _("the lab {name} is gone", name="a") == "ラボ a を削除しました"
+    assert _("the lab {name} was removed", name="a") == "ラボ a を削除しました"
     monkeypatch.setenv("LABCTL_LANG", "en")
-    assert _("the lab {name} is gone", name="a") == "the lab a is gone"
+    assert _("the lab {name} was removed", name="a") == "the lab a was removed"
 
 
 def test_a_marked_message_is_said_later(monkeypatch: pytest.MonkeyPatch) -> None:

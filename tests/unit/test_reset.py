@@ -108,7 +108,7 @@ def test_a_lab_that_was_never_made_cannot_go_back(monkeypatch: pytest.MonkeyPatc
     for asked in (None, "ready"):
         with pytest.raises(WrongState) as refused:
             target_of_reset(lab.session(), asked)
-        assert refused.value.message == "the lab class-a was never brought up"
+        assert refused.value.message == "the lab class-a was never created"
 
 
 def test_before_the_first_complete_up_a_checkpoint_has_to_be_named(

@@ -73,7 +73,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> MemoryLab:
 def test_a_lab_without_hosts_is_neither_made_nor_up(lab: MemoryLab) -> None:
     session = lab.session()
     assert session.state is None
-    with pytest.raises(WrongState, match="the lab class-a was never brought up"):
+    with pytest.raises(WrongState, match="the lab class-a was never created"):
         session.ensure_made()
     with pytest.raises(WrongState) as refused:
         session.ensure_up()
