@@ -236,7 +236,10 @@ def wrong_edition(path: Path, text: str) -> LabError:
         ("? [a]\n: b", "unhashable"),
         ("edition: !!python/object:os.system x", "python/object"),
         ("edition: " + "[" * 10_000, "recursion"),
-        (yaml.safe_dump({**EDITION, "admin": "$(touch canary)"}), "admin: lower-case letters"),
+        (
+            yaml.safe_dump({**EDITION, "admin": "$(touch canary)"}),
+            "admin: at most 32 lower-case letters",
+        ),
         (yaml.safe_dump({**EDITION, "hosts": [1, 2]}), "hosts.0: "),
         (yaml.safe_dump({**EDITION, "host": []}), "host: "),
     ],

@@ -1,4 +1,4 @@
-"""The provider most people have: the lab's hosts as VirtualBox machines, through Vagrant."""
+"""The Vagrant provider: a lab's hosts are VirtualBox or libvirt machines."""
 
 from labctl.providers.vagrant.provider import VagrantProvider
 

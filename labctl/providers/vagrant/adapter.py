@@ -1,4 +1,4 @@
-"""python-vagrant with its gaps closed.
+"""A wrapper for python-vagrant that adds logging, reasons and time limits.
 
 Every call names its machine and the hypervisor, goes through labctl.run and adds its output to a
 log. A call that fails raises Vagrant's own reason, read from its machine-readable output, instead
@@ -34,7 +34,7 @@ import vagrant  # noqa: E402
 
 @dataclass(frozen=True)
 class SshAddress:
-    """Where Vagrant says a machine's SSH answers, and the key it put there."""
+    """The SSH address of a machine as Vagrant reports it, and its private key."""
 
     address: str
     port: int
@@ -81,7 +81,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
     # -- machines ---------------------------------------------------------------------------
 
     def boot(self, machine: str | None = None, limit: float = math.inf) -> None:
-        """Make what is missing and boot what is not running; never provisions.
+        """Create missing machines and boot stopped ones. Never provisions.
 
         Ends early with WrongState if a machine keeps refusing Vagrant's key, and with NoBoot if it
         takes longer than `limit` seconds from the start of a machine.
@@ -91,15 +91,15 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         self._execute([*words, f"--provider={self._hypervisor}"], watch=watch)
 
     def states(self) -> dict[str, str]:
-        """Vagrant's word for each machine: `running`, `poweroff`, `not_created`, ..."""
+        """Vagrant's state of each machine: `running`, `poweroff`, `not_created`, ..."""
         return {each.name: each.state for each in self.status() if each.name}
 
     def state(self, machine: str) -> str:
-        """Vagrant's word for one machine. Another one may be in use meanwhile."""
+        """Vagrant's state of one machine, even if another machine is in use."""
         return next((each.state for each in self.status(machine)), "not_created")
 
     def ssh_addresses(self) -> dict[str, SshAddress]:
-        """Where each running machine's SSH answers; one call for all of them."""
+        """The SSH address of each running machine, with one call."""
         output = self._run_vagrant_command(["ssh-config", "--machine-readable"])
         parsed = [
             (row.target, self._parse_config(row.data[0]))
@@ -112,7 +112,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         }
 
     def shell(self, machine: str, script: str, *args: str) -> str:
-        """Runs a shell script as root through Vagrant's own SSH; returns what it printed."""
+        """Run a shell script as root through Vagrant's SSH. Returns its output."""
         # On Windows the script's lines reach the machine with a carriage return at their end.
         command = " ".join([r"tr -d '\r' | sudo -n sh -eu -s --", *args])
         words = ["ssh", machine, "--no-tty", "--command", command]
@@ -189,7 +189,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
             "VAGRANT_DOTFILE_PATH": str(self._folder / ".vagrant"),
             "VAGRANT_VAGRANTFILE": "Vagrantfile",
             "VAGRANT_DEFAULT_PROVIDER": self._hypervisor,
-            # No question to the maker's servers about newer versions at each call.
+            # Do not ask HashiCorp's servers for newer versions.
             "VAGRANT_CHECKPOINT_DISABLE": "1",
             "VAGRANT_NO_COLOR": "1",
             # The user's plugins do not matter to VirtualBox, and old ones break Vagrant 2.4.
@@ -236,7 +236,7 @@ def _errors(output: str) -> list[Row]:
 
 
 def _readable(output: str) -> str:
-    """What a person would have seen, from machine-readable output; other output as it is."""
+    """Readable text from machine-readable output. Other output is returned unchanged."""
     found = rows(output)
     if not found:
         return output

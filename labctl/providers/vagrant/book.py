@@ -1,7 +1,7 @@
-"""What labctl remembers of a lab's Vagrant machines, in one file that is written atomically.
+"""labctl's data about a lab's Vagrant machines, in one file that is written atomically.
 
-A checkpoint is one snapshot name, taken on every machine; it is in the book only once all
-machines have it, so a lab killed in between has it on all or on none.
+A checkpoint is a snapshot with the same name on every machine. It is in the book only if all
+machines have it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Saved(_Frozen):
 
 
 class Machine(_Frozen):
-    """Where SSH answered last, and the host's public keys as read at its first boot."""
+    """The last SSH address of a host, and its public keys from the first boot."""
 
     address: str
     port: int
@@ -42,9 +42,9 @@ class Machine(_Frozen):
 
 
 class Unfinished(_Frozen):
-    """A restore on its way: to which snapshot, and the machines that are back already.
+    """A restore in progress: its snapshot, and the machines that are already restored.
 
-    It ends when clock and way out of every host are set.
+    It is complete when the clock and the filter of every host are set.
     """
 
     snapshot: str

@@ -1,4 +1,4 @@
-"""The folder Vagrant works in: the lab's own, with the Vagrantfile and what it is to make.
+"""The lab's Vagrant folder with the Vagrantfile and its data.
 
 After `cd` there, plain `vagrant ssh host1` works too.
 """
@@ -94,7 +94,7 @@ def _emulation_mark(home: LabHome) -> Path:
 
 
 def machines(lab: Lab, options: VagrantOptions, *, emulated: bool = False) -> dict[str, object]:
-    """What the Vagrantfile makes of a lab, as it reads it from lab.json.
+    """The data of the machines that the Vagrantfile reads from lab.json.
 
     Raises WrongUsage if the environment does not give a number of seconds.
     """

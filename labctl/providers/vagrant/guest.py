@@ -1,4 +1,4 @@
-"""What is done inside a machine that Vagrant made: logins, keys, clock, the way out.
+"""Operations inside a Vagrant machine: logins, keys, clock, packet filter.
 
 Preparing runs through Vagrant's own SSH before any key is pinned, and prints the keys to pin. The
 rest runs over the pinned connection.
@@ -105,9 +105,11 @@ def quoted(*values: str) -> tuple[str, ...]:
 
 
 def filter_rules(network: IPv4Network, is_open: bool) -> str:
-    """A table of the lab's own for nft(8): nothing leaves but to the lab and, while open, what
-    package installation needs. TCP 25 never does. Answers to who came in (SSH) always go out;
-    by port too, for a connection older than the table looks new to it.
+    """The packet filter for nft(8).
+
+    Only traffic within the lab and, while open, for package installation may leave. TCP 25 never
+    leaves. Answers to incoming SSH are always allowed, also by port, because a connection that is
+    older than the table looks new to it.
     """
     return _FILTER.format(network=network, way_out=_WAY_OUT if is_open else "")
 
@@ -120,12 +122,12 @@ def settle(endpoint: Endpoint, network: IPv4Network, is_open: bool, *, clock: bo
 
 
 def flush(endpoint: Endpoint) -> None:
-    """Bring everything that the host wrote to its disk."""
+    """Flush all data of the host to its disk."""
     with Remote(endpoint) as remote:
         remote.script(_FLUSH, timeout=120)
 
 
 def await_booted(endpoint: Endpoint) -> None:
-    """Wait until systemd has started everything, or given up on something."""
+    """Wait until systemd has finished booting, with or without failed units."""
     with Remote(endpoint) as remote:
         remote.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=600)

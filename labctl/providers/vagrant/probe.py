@@ -1,4 +1,4 @@
-"""Does a host answer as itself? Asked of SSH directly: ten times faster than asking Vagrant."""
+"""Test whether a host answers with its own key. SSH is ten times faster than asking Vagrant."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from labctl.providers.vagrant.book import Machine
 def answers(machine: Machine, timeout: float = 3) -> bool:
     """Whether an SSH server answers there with the machine's own pinned key.
 
-    A forwarded port alone proves nothing: the hypervisor accepts connections for a machine that
-    is still booting, and another machine may have taken the port. `timeout` is in seconds.
+    An open forwarded port proves nothing: the hypervisor accepts connections for a booting
+    machine, and another machine may use the port. `timeout` is in seconds.
     """
     try:
         with socket.create_connection((machine.address, machine.port), timeout) as connection:

@@ -1,4 +1,4 @@
-"""The provider itself: Vagrant's machines, their snapshots and the pinned way to them."""
+"""The Vagrant provider: machines, snapshots and connections with pinned keys."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class VagrantProvider:
 
     @cached_property
     def _hypervisor(self) -> str:
-        """Vagrant's name for it: what the lab was made with, else the option.
+        """Vagrant's name of the hypervisor: the one of the lab, otherwise the option.
 
-        Every call to Vagrant names it: else Vagrant may pick another one.
+        Every call names it, because Vagrant could select another one.
         """
         book = read_book(self._home)
         return book.hypervisor if book is not None else self.options.hypervisor
@@ -170,7 +170,7 @@ class VagrantProvider:
         return book
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
-        """Boxes come without the packages: the step installs them by apt."""
+        """Do nothing: the boxes contain no packages, so the step installs them."""
         return False
 
     def start(self, progress: Progress = silent) -> bool:
@@ -340,9 +340,9 @@ class VagrantProvider:
         self._sweep(book)
 
     def _delete(self, snapshot: str) -> bool:
-        """Removes a snapshot from every machine that has it; False where one kept it.
+        """Remove a snapshot from every machine. Returns False if one still has it.
 
-        VirtualBox refuses while two later snapshots stand on it: then it goes later.
+        VirtualBox refuses while two later snapshots depend on it. Then labctl removes it later.
         """
 
         def delete(host: str) -> bool:
@@ -404,7 +404,7 @@ class VagrantProvider:
         return book
 
     def _ensure_snapshot(self, saved: Saved) -> None:
-        """All machines have it, or none is touched."""
+        """Ensure that all machines have the snapshot before any of them changes."""
         self._ensure_there()
         found = on_each(self._names, self._vagrant.snapshots)
         lack = [
@@ -426,9 +426,9 @@ class VagrantProvider:
             )
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
-        """The saved states; a hypervisor does not say how large a snapshot is, so size is 0."""
+        """The checkpoints. The size is 0, because hypervisors do not report it."""
         book = read_book(self._home)
-        # As they were saved, not by their times: the clock may have been set back.
+        # In the order of saving, not by time, because the clock may have been set back.
         saved = book.checkpoints if book is not None else ()
         return tuple(CheckpointInfo(one.name, one.created, 0, one.origin) for one in saved)
 

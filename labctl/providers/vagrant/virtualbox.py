@@ -1,4 +1,4 @@
-"""What labctl asks VirtualBox itself, because Vagrant cannot answer or cannot do it."""
+"""Operations that use VirtualBox directly, because Vagrant does not support them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNLOCK_SECONDS = 20.0
 
 
 def vboxmanage(machine: Machine | None = None) -> str | None:
-    """Path of VBoxManage, found as Vagrant finds it: on PATH, then where Windows installs it."""
+    """The path of VBoxManage, searched like Vagrant does: on PATH, then in Windows' folder."""
     machine = machine or ThisMachine()
     found = machine.program("VBoxManage")
     if found is not None or machine.system != "win32":
@@ -33,7 +33,7 @@ def vboxmanage(machine: Machine | None = None) -> str | None:
 
 
 def machines_called(titles: set[str]) -> dict[str, str]:
-    """Name to UUID of the registered machines with one of these names."""
+    """The UUIDs of the registered machines with one of these names, by name."""
     program = vboxmanage()
     if program is None:
         return {}
