@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,8 +75,9 @@ def main(pid: int, rules: list[str]) -> None:
     threads = [threading.Thread(target=_serve, args=each, daemon=True) for each in listeners]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    # A guest that shuts itself down takes its ports along.
+    while Path(f"/proc/{pid}").exists():
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
