@@ -259,7 +259,8 @@ MEANINGS: tuple[Meaning, ...] = (
             " VMNoMatchError MachineNotFound MachineStateInvalid VirtualBoxNoName VMCloneFailure"
             " VMCreateMasterFailure CloneNotFound CloneMachineNotFound VMCustomizationFailed"
             " ActiveMachineWithDifferentProvider CorruptMachineIndex CantReadMACAddresses"
-            " DomainNameExists NoDomainError DomainVolumeExists VMBaseMacNotSpecified SSHInvalidShell"
+            " DomainNameExists NoDomainError DomainVolumeExists VMBaseMacNotSpecified"
+            " SSHInvalidShell"
             " UnimplementedProviderAction DestroyRequiresForce"
         ),
         lines=_ANEW,
