@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from labctl.errors import WrongUsage
@@ -21,16 +22,22 @@ from labctl.mailtest.letters import new_run_id
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
+from provision.behaviour import observe
 from provision.mailbox import boxes_kept
+from provision.settle import Chain, settle
 from provision.step import Step, Target
 from provision.steps import book_steps, find_step, in_book_order, steps_of
 
 
 @dataclass(frozen=True)
 class Grades:
-    """The reports, in the book's order and for each section host by host."""
+    """The reports, in the book's order and for each section host by host.
+
+    `chains` say how each behaviour that fails was followed to its cause.
+    """
 
     reports: tuple[StepReport, ...]
+    chains: tuple[Chain, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -83,8 +90,8 @@ def grade_hosts(
                 text=_("this lists the sections; `extras` in labctl.toml adds some"),
             ),
         )
-    each = on_each(targets.values(), lambda target: grade(target, steps, progress, sends=sends))
-    return Grades(in_book_order((report for reports in each for report in reports), lab))
+    reports, chains = _grade_all(list(targets.values()), steps, progress, sends=sends)
+    return Grades(in_book_order(reports, lab), tuple(chains))
 
 
 def grade(
@@ -96,10 +103,11 @@ def grade(
 ) -> tuple[StepReport, ...]:
     """Check the chosen steps and those that they require on one host.
 
-    It only reads, and puts the account's mailbox back as it was.
+    It only reads, and puts the account's mailbox back as it was. Mail to the other host is not
+    tried.
 
     Args:
-        sends: send a message to the account, to try the delivery.
+        sends: send messages to the account, to try the delivery.
 
     Returns:
         The reports of the chosen steps, in their order.
@@ -108,12 +116,40 @@ def grade(
         WrongState: the host does not answer, or the mailbox stays locked.
     """
     steps = book_steps(target.lab) if chosen is None else chosen
+    return tuple(_grade_all([target], steps, progress, sends=sends)[0])
+
+
+def _grade_all(
+    targets: Sequence[Target], steps: Sequence[Step], progress: Progress, *, sends: bool
+) -> tuple[list[StepReport], list[Chain]]:
+    """Sections and behaviours of all hosts at once, brought together."""
+    with ExitStack() as kept:
+        mailed = [target for target in targets if _opens_mailbox(target, steps)]
+        mark = new_run_id() if mailed else ""
+        if mailed:
+            kept.enter_context(boxes_kept(mailed, mark))
+        tried = [target for target in targets if _is_tried(target, steps)]
+        with ThreadPoolExecutor(1) as pool:
+            observed = pool.submit(observe, tried, mark, sends=sends and bool(mailed))
+            each = on_each(targets, lambda target: _one(target, steps, progress, mark, sends))
+            evidence = observed.result()
+    reports = [report for reports in each for report in reports]
+    return settle(reports, evidence, steps_of(targets[0].lab))
+
+
+def _one(
+    target: Target, steps: Sequence[Step], progress: Progress, mark: str, sends: bool
+) -> tuple[StepReport, ...]:
     wanted = [step for step in steps if step.applies_to(target.scene)]
-    if not any(step.opens_mailbox for step in wanted):
-        return _graded(target, wanted, progress)
-    mark = new_run_id()
-    with boxes_kept([target], mark):
-        return _graded(replace(target, letter=mark if sends else ""), wanted, progress)
+    return _graded(replace(target, letter=mark if sends else ""), wanted, progress)
+
+
+def _opens_mailbox(target: Target, steps: Sequence[Step]) -> bool:
+    return any(step.opens_mailbox and step.applies_to(target.scene) for step in steps)
+
+
+def _is_tried(target: Target, steps: Sequence[Step]) -> bool:
+    return any(step.tried and step.applies_to(target.scene) for step in steps)
 
 
 def _graded(target: Target, wanted: Sequence[Step], progress: Progress) -> tuple[StepReport, ...]:

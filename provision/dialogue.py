@@ -15,14 +15,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from labctl import dial
+from labctl.errors import WrongState
+from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
 from provision.step import Target
 
 if TYPE_CHECKING:
     import paramiko
 
-SECONDS = 15.0
+SECONDS = 6.0
 _CONNECT_SECONDS = 1.5
+# How many of the newest messages are searched for one of our own.
+_LAST = 20
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,8 @@ def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answe
             return Answer(code == 235, f"{code} {text.decode(errors='replace')}")
     except smtplib.SMTPResponseException as error:
         return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
-    except (OSError, smtplib.SMTPException) as error:
-        return Answer(False, str(error))
+    except (OSError, smtplib.SMTPException, WrongState) as error:
+        return Answer(False, _told(error))
 
 
 def smtp_send(target: Target, recipient: str, message: str) -> Answer:
@@ -90,8 +94,18 @@ def smtp_send(target: Target, recipient: str, message: str) -> Answer:
         return Answer(False, f"{code} {_text(text)}")
     except smtplib.SMTPResponseException as error:
         return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
-    except (OSError, smtplib.SMTPException) as error:
-        return Answer(False, str(error))
+    except (OSError, smtplib.SMTPException, WrongState) as error:
+        return Answer(False, _told(error))
+
+
+def _told(error: Exception) -> str:
+    # The server's greeting comes as an OSError with its words (labctl.wire).
+    words = str(error)
+    if words[:3].isdigit():
+        return words
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return _("it offers no AUTH")
+    return unreachable(error)
 
 
 def _smtp(target: Target) -> Smtp:
@@ -115,6 +129,60 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
     return _spoken(speak)
 
 
+def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
+    """Find the message with the token over IMAP, and delete it (RFC 3501).
+
+    A login that fails is another finding, so it counts as agreed here.
+    """
+
+    def speak() -> str:
+        session = Imap(connect(target, 143))
+        with contextlib.closing(_Closer(session.shutdown)):
+            try:
+                session.login(user, password)
+            except imaplib.IMAP4.error:
+                return ""
+            _agreed(session.select("INBOX"))
+            found = _agreed(session.search(None, "TEXT", token)).split()
+            if not found:
+                raise imaplib.IMAP4.error(_("the message is not shown"))
+            _agreed(session.store(found[-1].decode(), "+FLAGS", r"(\Deleted)"))
+            _agreed(session.expunge())
+            return _("shown and deleted")
+
+    return _spoken(speak)
+
+
+def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
+    """The same over POP3 (RFC 1939): the message is one of the last."""
+
+    def speak() -> str:
+        session = Pop3(connect(target, 110))
+        with contextlib.closing(_Closer(session.close)):
+            try:
+                session.user(user)
+                session.pass_(password)
+            except poplib.error_proto:
+                return ""
+            count = session.stat()[0]
+            for number in range(count, max(0, count - _LAST), -1):
+                if token.encode() in b"\n".join(session.top(number, 0)[1]):
+                    session.dele(number)
+                    session.quit()
+                    return _("shown and deleted")
+            raise poplib.error_proto(_("the message is not shown"))
+
+    return _spoken(speak)
+
+
+def _agreed(answer: tuple[str, list[Any]]) -> bytes:
+    """The first datum of an IMAP answer that is OK."""
+    status, data = answer
+    if status != "OK":
+        raise imaplib.IMAP4.error(data[0])
+    return data[0] or b""
+
+
 def pop3_login(target: Target, user: str, password: str) -> Answer:
     """USER, PASS and STAT (RFC 1939)."""
 
@@ -136,8 +204,32 @@ class _Closer:
 def _spoken(speak: Callable[[], str]) -> Answer:
     try:
         return Answer(True, speak())
-    except (OSError, EOFError, imaplib.IMAP4.error, poplib.error_proto) as error:
-        return Answer(False, _text(error.args[0] if error.args else type(error).__name__))
+    except (EOFError, imaplib.IMAP4.abort) as error:
+        return Answer(False, _ended(error))
+    except (imaplib.IMAP4.error, poplib.error_proto) as error:
+        return Answer(False, _reply(_text(error.args[0] if error.args else "")))
+    except (OSError, WrongState) as error:
+        return Answer(False, unreachable(error))
+
+
+def unreachable(error: Exception) -> str:
+    """What a person would see in place of an error of a socket or of SSH."""
+    if isinstance(error, ConnectionRefusedError):
+        return _("nothing answers on this port")
+    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
+        return _("the server closed the connection")
+    if isinstance(error, TimeoutError | WrongState):
+        return _("no answer within {seconds} s", seconds=round(SECONDS))
+    return error.strerror or _("no answer") if isinstance(error, OSError) else _("no answer")
+
+
+def _ended(_error: Exception) -> str:
+    return _("the server closed the connection")
+
+
+def _reply(words: str) -> str:
+    """The server's own words, without the name of the command that imaplib puts before them."""
+    return words.partition(" => ")[2] or words
 
 
 def _text(words: object) -> str:

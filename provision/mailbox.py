@@ -81,14 +81,18 @@ def waits_for_postfix(remote: Remote, token: str) -> bool:
 
 @contextmanager
 def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[None]:
-    """Keep the boxes of all hosts during a test, and put them back in any case."""
-    kept = on_each(targets, lambda target: keep_boxes(target.remote, target.host.account or ""))
+    """Keep the boxes of all hosts during a test, and put them back in any case.
+
+    Mail to postmaster reaches root, so root's box is kept too.
+    """
+    owners = [(target, user) for target in targets for user in (target.host.account, "root")]
+    kept = on_each(owners, lambda each: keep_boxes(each[0].remote, each[1] or ""))
     try:
         yield
     finally:
         on_each(
-            zip(targets, kept, strict=True),
-            lambda each: put_back(each[0].remote, each[1], token),
+            zip(owners, kept, strict=True),
+            lambda each: put_back(each[0][0].remote, each[1], token),
         )
 
 

@@ -46,4 +46,5 @@ STEP = Step(
     check=check,
     files=files,
     requires=("packages",),
+    tried=True,
 )

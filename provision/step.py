@@ -55,8 +55,8 @@ class Scene:
 class Target:
     """A running host and everything that a step may know about it.
 
-    `letter` marks the message by which a check tries the delivery. If it is "", the check sends
-    no message.
+    `letter` marks the messages by which a check tries the delivery. If it is "", the check sends
+    none.
     """
 
     scene: Scene
@@ -117,7 +117,8 @@ class Step:
     the steps without which its check means nothing. After a step with a `checkpoint`, the lab is
     saved under that name. `packages` is the package set that it installs. An `extra` step is not
     in the book and is graded only on request. `wanted` says on which hosts an optional step
-    applies. If a check `opens_mailbox`, the mailbox is kept before it and put back after it.
+    applies. If a check `opens_mailbox`, the mailbox is kept before it and put back after it. The
+    proof of a step that is `tried` is what both hosts do (provision.behaviour).
     """
 
     name: str
@@ -132,6 +133,7 @@ class Step:
     on_parent: bool = False
     extra: bool = False
     opens_mailbox: bool = False
+    tried: bool = False
     wanted: Callable[[Scene], bool] | None = None
 
     def applies_to(self, scene: Scene) -> bool:

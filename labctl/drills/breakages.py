@@ -305,7 +305,7 @@ MAILBOXES = (
     ),
     Breakage(
         "delivery by a program that is not there",
-        "mail-command.delivery",
+        "postfix.mailbox_command",
         (_set("mailbox_command=/usr/bin/procmail"), _RESTART),
     ),
     Breakage(

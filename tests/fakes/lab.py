@@ -102,6 +102,7 @@ STEPS_IN_MEMORY: tuple[Step, ...] = tuple(
         apply=partial(_apply, step.name),
         check=partial(_check, step.name),
         opens_mailbox=False,
+        tried=False,
         files=lambda _scene: (),
     )
     for step in STEPS

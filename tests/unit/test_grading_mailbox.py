@@ -35,7 +35,11 @@ def fails(_target: Target) -> Sequence[Finding]:
 
 
 OPENS = replace(
-    find_step("mail-command", load_lab("default")), check=note, requires=(), opens_mailbox=True
+    find_step("mail-command", load_lab("default")),
+    check=note,
+    requires=(),
+    opens_mailbox=True,
+    tried=False,
 )
 
 
@@ -50,10 +54,13 @@ def test_the_box_is_kept_and_put_back_without_the_checks_message() -> None:
     box = host()
     [report] = grade(fake_target(box), [OPENS])
     assert report.findings[0].ok
-    keep, put_back = box.ran
-    assert keep.words == ("mailbox-keep.sh", "user1")
-    assert put_back.words[:3] == ("mailbox-put-back.sh", "user1", "/tmp/kept")
-    assert seen == [put_back.words[3]]
+    kept, put_back = box.ran[:2], box.ran[2:]
+    # A message to postmaster reaches root.
+    assert {ran.words for ran in kept} == {("mailbox-keep.sh", each) for each in ("user1", "root")}
+    assert {ran.words[:3] for ran in put_back} == {
+        ("mailbox-put-back.sh", each, "/tmp/kept") for each in ("user1", "root")
+    }
+    assert seen * 2 == [ran.words[3] for ran in put_back]
     assert seen[0].startswith("labctl.")
 
 

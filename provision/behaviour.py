@@ -1,0 +1,226 @@
+"""What the chapter is about, tried on both hosts at once: mail by `mail`, and who may relay.
+
+A check of settings explains; these behaviours decide. Each is data: what was seen, and the log
+lines of this very try.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from labctl.errors import CommandFailed
+from labctl.i18n import N_
+from labctl.lab import Host
+from labctl.scripts import Script
+from provision.dialogue import Answer, imap_shows, pop3_shows
+from provision.facts import Facts, parse_facts
+from provision.step import Scene, Target
+from provision.stranger import StrangersAnswer, ask_to_relay
+
+_EVIDENCE = Script("provision", "evidence.sh")
+_TRY_MAIL = Script("provision", "try-mail.sh")
+# Seconds that the messages may take. A script ends by itself soon after; on a busy machine its
+# own commands may need more, up to the deadline.
+_ARRIVAL = 4
+_DEADLINE = 15.0
+
+SUBMIT = N_("mail accepts a message of the account")
+LOCAL = N_("a message to oneself arrives")
+OUTBOUND = N_("a message to the other host's mailbox arrives")
+SENDER = N_("the other host can answer the sender")
+ALIAS = N_("a message to postmaster is delivered")
+RELAY = N_("a stranger must not relay")
+IMAP = N_("IMAP shows the message and deletes it")
+POP3 = N_("POP3 shows the message and deletes it")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one host said and did.
+
+    `facts` are those of evidence.sh, `mail` those of try-mail.sh, without any line if no mail was
+    sent. `stranger` is None if a stranger did not ask. `clients` are IMAP's and POP3's answers.
+    """
+
+    scene: Scene
+    facts: Facts = field(default_factory=lambda: Facts({}))
+    mail: Facts = field(default_factory=lambda: Facts({}))
+    stranger: StrangersAnswer | None = None
+    clients: Mapping[str, Answer] = field(default_factory=dict)
+    sent: bool = False
+
+    @property
+    def host(self) -> Host:
+        return self.scene.host
+
+    def settings(self) -> dict[str, str]:
+        """What main.cf sets (postconf -n)."""
+        pairs = (line.partition("=") for line in self.facts.lines("set"))
+        return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+
+    def overrides(self) -> dict[str, str]:
+        """What master.cf sets with -o, by `service/type/parameter` (postconf -P)."""
+        pairs = (line.partition("=") for line in self.facts.lines("override"))
+        return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+
+    def services(self) -> dict[str, list[str]]:
+        """The services of master.cf: `name/type`, and the words of its line (postconf -M)."""
+        lines = (line.split() for line in self.facts.lines("service"))
+        return {f"{words[0]}/{words[1]}": words for words in lines if len(words) > 7}
+
+    def mode(self, path: str) -> str:
+        """Mode, owner and group of a file; "" if it does not exist."""
+        found = [line.partition(" ") for line in self.facts.lines("mode")]
+        return next((rest for name, _blank, rest in found if name == path), "")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One behaviour on one host. `name` is its message id, `found` what a person would see.
+
+    `log` are the lines of the mail log that belong to it.
+    """
+
+    host: str
+    name: str
+    ok: bool
+    found: str = ""
+    log: tuple[str, ...] = ()
+
+
+def tokens(mark: str, host: str) -> tuple[str, str, str]:
+    """The words that mark a host's messages: to itself, to the other host, to an alias."""
+    own, peer, alias = (f"{mark}.{host}.{kind}" for kind in ("own", "peer", "alias"))
+    return own, peer, alias
+
+
+def observe(targets: Sequence[Target], mark: str, *, sends: bool) -> dict[str, Evidence]:
+    """Try the behaviours on these hosts at once, under one deadline.
+
+    Args:
+        mark: marks the messages, so that they can be found and removed.
+        sends: send messages. Without it only what leaves no trace is tried.
+
+    Raises:
+        WrongState: a host does not answer over SSH.
+    """
+    if not targets:
+        return {}
+    hosts = {target.host.name for target in targets}
+    with ThreadPoolExecutor(3 * len(targets)) as pool:
+        begun: list[tuple[Target, Future[Facts], Future[Evidence], Future[StrangersAnswer]]] = [
+            (
+                target,
+                pool.submit(_facts, target),
+                pool.submit(_mailed, target, mark, alone=target.peer.name not in hosts)
+                if sends
+                else pool.submit(Evidence, target.scene),
+                pool.submit(ask_to_relay, target, target.peer.mailbox),
+            )
+            for target in targets
+        ]
+        return {
+            target.host.name: Evidence(
+                target.scene,
+                facts.result(),
+                mailed.result().mail,
+                stranger.result(),
+                mailed.result().clients,
+                sent=sends,
+            )
+            for target, facts, mailed, stranger in begun
+        }
+
+
+def _facts(target: Target) -> Facts:
+    host, peer, postfix = target.host, target.peer, target.family.postfix
+    words = (str(host.account), postfix.spool, str(host.address), str(peer.address), peer.domain)
+    return _said(target, _EVIDENCE, *words)
+
+
+def _said(target: Target, script: Script, *words: str) -> Facts:
+    """The facts of a script, or none if it does not end within the deadline."""
+    try:
+        done = target.remote.script(script, *words, check=False, timeout=_DEADLINE)
+    except CommandFailed:
+        return Facts({})
+    return parse_facts(done.stdout)
+
+
+def _mailed(target: Target, mark: str, *, alone: bool) -> Evidence:
+    host, peer, family = target.host, target.peer, target.family
+    own, away, alias = tokens(mark, host.name)
+    coming = "" if alone else tokens(mark, peer.name)[1]
+    words = (
+        *(str(host.account), family.mail_log, family.postfix.spool, str(_ARRIVAL)),
+        *(host.mailbox, own, "" if alone else peer.mailbox, away),
+        *(f"postmaster@{host.domain}", alias, coming),
+    )
+    mail = _said(target, _TRY_MAIL, *words)
+    clients: dict[str, Answer] = {}
+    if mail["own-from"]:
+        name = str(host.account)
+        password = target.credentials.password(name)
+        clients["imap"] = imap_shows(target, name, password, own)
+        if mail["coming-from"]:
+            clients["pop3"] = pop3_shows(target, name, password, coming)
+    return Evidence(target.scene, mail=mail, clients=clients)
+
+
+def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
+    """The behaviours of a host, in the order in which one depends on the other."""
+    found = []
+    if own.stranger is not None:
+        reply = own.stranger.reply
+        found.append(Seen(own.host.name, RELAY, not own.stranger.accepted, reply))
+    if not own.sent:
+        return found
+    return [*found, *_mail_seen(own, peer), *_clients_seen(own)]
+
+
+def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
+    mail = own.mail
+    arrived = bool(mail["own-from"])
+    # `mail` may say something and yet the message arrives.
+    is_lost = not arrived and not mail.lines("own-log")
+    is_accepted = not is_lost or not (mail["own-said"] or mail["waits"])
+    found = [
+        _seen(own, SUBMIT, is_accepted, mail["own-said"], mail.lines("log")),
+        _seen(own, LOCAL, arrived, "", [*mail.lines("own-log"), *mail.lines("log")]),
+    ]
+    if peer is not None:
+        came = peer.mail["coming-from"]
+        log = [*mail.lines("peer-log"), *mail.lines("log"), *peer.mail.lines("log")]
+        found.append(_seen(own, OUTBOUND, bool(came), "", log))
+        if came:
+            answerable = _address(came) == own.host.mailbox
+            found.append(_seen(own, SENDER, answerable, _address(came), []))
+    delivered = any("status=sent" in line for line in mail.lines("alias-log"))
+    found.append(_seen(own, ALIAS, delivered, mail["alias-said"], mail.lines("alias-log")))
+    return found
+
+
+def _clients_seen(own: Evidence) -> list[Seen]:
+    names = {"imap": IMAP, "pop3": POP3}
+    return [
+        Seen(own.host.name, names[key], answer.ok, answer.text)
+        for key, answer in own.clients.items()
+    ]
+
+
+def _address(line: str) -> str:
+    found = re.findall(r"[\w.+-]+@[\w.-]+", line)
+    return found[-1] if found else line.partition(":")[2].strip()
+
+
+def _seen(own: Evidence, name: str, ok: bool, found: str, log: Sequence[str]) -> Seen:
+    return Seen(own.host.name, name, ok, found or _outcome(log), tuple(log[-6:]))
+
+
+def _outcome(log: Sequence[str]) -> str:
+    """Postfix's own words for what became of a message: `deferred (connection refused)`."""
+    words = [line.partition("status=")[2] for line in log if "status=" in line]
+    return words[-1] if words else ""

@@ -1,0 +1,116 @@
+"""From a behaviour that fails to one cause: the first explanation that holds.
+
+An explanation is data: the code of its finding, a predicate over the facts, and its texts. The
+explanations of a behaviour are in `provision.explanations`, the most specific ones first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from labctl.i18n import _
+from labctl.results import Finding
+from provision.behaviour import Evidence, Seen
+
+# How a finding's code ends that knows no cause.
+UNKNOWN = ".unknown"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A behaviour that failed on `own`. `peer` is the other host, if it was tried too."""
+
+    seen: Seen
+    own: Evidence
+    peer: Evidence | None = None
+
+    @property
+    def log(self) -> str:
+        return "\n".join(self.seen.log)
+
+    def turned(self) -> Case | None:
+        """The same from the other host's side, for causes on the host that receives."""
+        return None if self.peer is None else Case(self.seen, self.peer, self.own)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an explanation found: values for the texts. `code` completes the explanation's."""
+
+    found: str
+    name: str = ""
+    solution: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One cause. `holds` returns what it found, or None.
+
+    Texts are message ids with the fields {name} and {found}. `code` may have the field {name}
+    too. If `at_peer`, `holds` looks at the other host, and the finding is that host's.
+    """
+
+    code: str
+    holds: Callable[[Case], Told | None]
+    what: str
+    expected: str
+    hint: str
+    solution: str = ""
+    at_peer: bool = False
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A finding and the host that it belongs to. `rejected` are the explanations before it."""
+
+    host: str
+    finding: Finding
+    rejected: tuple[str, ...] = ()
+
+    @property
+    def step(self) -> str:
+        return self.finding.code.partition(".")[0]
+
+
+def first_cause(case: Case, explanations: Sequence[Explanation], unknown: str) -> Cause:
+    """The first explanation that holds, or the honest finding that the cause is unknown.
+
+    Args:
+        unknown: the section and subject of the code of a finding without a cause.
+    """
+    rejected: list[str] = []
+    for each in explanations:
+        there = case.turned() if each.at_peer else case
+        told = each.holds(there) if there is not None else None
+        if told is not None and there is not None:
+            finding = _finding(each, told)
+            return Cause(there.own.host.name, finding, tuple(dict.fromkeys(rejected)))
+        rejected.append(each.code.replace("{name}", "*"))
+    return Cause(case.seen.host, _unknown(case, unknown), tuple(dict.fromkeys(rejected)))
+
+
+def _finding(each: Explanation, told: Told) -> Finding:
+    words: Mapping[str, str] = {"name": told.name, "found": told.found}
+    return Finding(
+        code=each.code.replace("{name}", told.name),
+        ok=False,
+        what=_(each.what, **words),
+        found=told.found,
+        expected=_(each.expected, **words) if each.expected else "",
+        hint=_(each.hint, **words),
+        solution=told.solution or each.solution.replace("{name}", told.name),
+    )
+
+
+def _unknown(case: Case, code: str) -> Finding:
+    seen = case.seen
+    return Finding(
+        code=f"{code}{UNKNOWN}",
+        ok=False,
+        what=_(seen.name),
+        found="\n".join(dict.fromkeys([seen.found, *seen.log])).strip() or _("nothing in the log"),
+        expected=_("it works"),
+        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
+        solution="mailq; postconf -n; postconf -P",
+    )

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS PEER_DOMAIN
+# Report the facts by which labctl explains a behaviour that fails: settings in force, services,
+# sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
+. ./say.sh
+
+user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
+
+# door KEY ADDRESS: open, refused or silent. "$answers" collects them while the rest is asked.
+answers=$(mktemp -d)
+trap 'rm -rf "$answers"' EXIT
+door() {
+  code=0
+  timeout 1.5 bash -c "</dev/tcp/$2/25" 2>/dev/null || code=$?
+  case $code in 0) word=open ;; 124) word=silent ;; *) word=refused ;; esac
+  echo "$word" >"$answers/$1"
+}
+door peer-door "$peer_address" &
+door own-door "$address" &
+door local-door 127.0.0.1 &
+{ dig +short +time=1 +tries=1 @"$peer_address" "$peer" MX >"$answers/peer-mx" 2>&1 || :; } &
+{
+  server=$(sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.conf" 2>/dev/null | head -n 1)
+  { dig +short +time=1 +tries=1 ${server:+"@$server"} "$peer" MX || :; } >"$answers/chroot-mx" 2>&1
+} &
+
+parameters() { postconf -n || postconf -n -o inet_interfaces=; }
+say set parameters
+say override postconf -P
+say service postconf -M
+said() { { runuser -u "$user" -- postconf -h mydomain >/dev/null; } 2>&1; }
+say unreadable said
+say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
+  /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" /var/mail \
+  /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf
+say input iptables -S
+say nft nft list ruleset
+say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
+say chroot-nameserver sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.conf"
+say hosts-line grep -F "$peer" /etc/hosts
+say hosts-order sed -n 's/^hosts:[[:space:]]*//p' /etc/nsswitch.conf
+# shellcheck disable=SC2046  # one word for each map
+aliased() { postalias -q postmaster $(postconf -hx alias_maps); }
+say alias aliased
+home=$(getent passwd "$user" | cut -d: -f6)
+elsewhere() {
+  {
+    cat "$home/.forward"
+    # shellcheck disable=SC2046  # one word for each map
+    postalias -q "$user" $(postconf -hx alias_maps)
+  } | grep -vxF -e "$user" -e "\\$user"
+}
+say elsewhere elsewhere
+lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
+say alias-line lines
+say listens ss -ltnH 'sport = :25'
+maps() {
+  postconf -n | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
+    sed -n 's/^\(hash\|btree\|lmdb\|regexp\|pcre\|texthash\|cidr\):\(\/.*\)/\1 \2/p' |
+    while read -r kind path; do
+      case $kind in hash|btree) file=$path.db ;; lmdb) file=$path.lmdb ;; *) file=$path ;; esac
+      [ -e "$file" ] || echo "$kind:$path"
+    done
+}
+say missing-map maps
+wait
+for key in peer-door own-door local-door peer-mx chroot-mx; do say "$key" cat "$answers/$key"; done

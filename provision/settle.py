@@ -1,0 +1,214 @@
+"""One cause gives one finding: reports of sections and behaviours brought together.
+
+A finding that follows from another one is removed, and its section is blocked by the other's.
+A behaviour that fails although its sections are right gets its cause, in the cause's section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+
+from labctl.results import Finding, Outcome, StepReport
+from provision import behaviour
+from provision.behaviour import Evidence, Seen
+from provision.causes import Case, Cause, first_cause
+from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
+from provision.step import Step
+
+# A finding, and what follows from it on the same host.
+_FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("firewall.port-25-tcp", ("postfix.restarted", "smtp-auth.*")),
+    ("firewall.port-143-tcp", ("dovecot.imap",)),
+    ("firewall.port-110-tcp", ("dovecot.pop3",)),
+    ("firewall.port-53-*", ("dns.*",)),
+    ("dns.*", ("firewall.port-53-*",)),
+    ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
+    ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
+)
+# Sections without which a behaviour cannot be right: of its own host, and of the other one.
+_OWN = ("packages", "dns", "postfix", "firewall", "accounts", "mail-command")
+_NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    behaviour.SUBMIT: (("packages", "postfix", "accounts", "mail-command"), ()),
+    behaviour.LOCAL: (("packages", "postfix", "accounts", "mail-command"), ()),
+    behaviour.OUTBOUND: (_OWN, _OWN),
+    behaviour.SENDER: (_OWN, _OWN),
+    behaviour.ALIAS: (("packages", "postfix", "aliases"), ()),
+    behaviour.RELAY: (("packages", "postfix"), ()),
+    behaviour.IMAP: (("packages", "accounts", "dovecot", "firewall"), ()),
+    behaviour.POP3: (("packages", "accounts", "dovecot", "firewall"), ()),
+}
+# Behaviours of the same host, and of the other one, that come first.
+_AFTER: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    behaviour.LOCAL: ((behaviour.SUBMIT,), ()),
+    behaviour.OUTBOUND: ((behaviour.SUBMIT,), (behaviour.LOCAL,)),
+    behaviour.SENDER: ((behaviour.OUTBOUND,), ()),
+    behaviour.ALIAS: ((behaviour.SUBMIT, behaviour.LOCAL), ()),
+    behaviour.IMAP: ((behaviour.LOCAL,), ()),
+    behaviour.POP3: ((behaviour.LOCAL,), ()),
+}
+# What does not matter to mail before the next boot.
+_LATER = ("*.enabled", "*.start", "firewall.active", "boot-order.*")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How a behaviour that fails was followed: to `cause`, or to what it is blocked by."""
+
+    seen: Seen
+    cause: Cause | None = None
+    blocked_by: str = ""
+
+
+def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
+    """The reports without the findings that follow from others of the same host."""
+    wrong = {
+        (report.host, finding.code): report.step
+        for report in reports
+        for finding in report.findings
+        if not finding.ok
+    }
+    taken: set[tuple[str, str]] = set()
+    by: dict[tuple[str, str], str] = {}
+    for (host, cause), step in wrong.items():
+        if (host, cause) in taken:
+            continue
+        for pattern, following in _FOLLOWS:
+            if not fnmatch(cause, pattern):
+                continue
+            for other_host, code in wrong:
+                follows = any(fnmatch(code, each) for each in following)
+                if other_host == host and follows and code != cause:
+                    taken.add((host, code))
+                    by.setdefault((host, wrong[host, code]), step)
+    return [_without(report, taken, by) for report in reports]
+
+
+def _without(
+    report: StepReport, taken: set[tuple[str, str]], by: Mapping[tuple[str, str], str]
+) -> StepReport:
+    findings = tuple(each for each in report.findings if (report.host, each.code) not in taken)
+    if len(findings) == len(report.findings):
+        return report
+    left = replace(report, findings=findings)
+    if left.outcome is Outcome.FAILED:
+        return left
+    return replace(left, blocked_by=by[report.host, report.step])
+
+
+def settle(
+    reports: Sequence[StepReport], evidence: Mapping[str, Evidence], steps: Sequence[Step]
+) -> tuple[list[StepReport], list[Chain]]:
+    """Add to the reports the causes of the behaviours that fail.
+
+    Args:
+        reports: of all hosts.
+        evidence: what the hosts said, by host.
+        steps: those of the lab's edition, with what they require.
+
+    Returns:
+        The reports, and the chain of each behaviour that fails.
+    """
+    found = without_consequences(reports)
+    chains: list[Chain] = []
+    failed: set[tuple[str, str]] = set()
+    for case in _cases(evidence):
+        seen = case.seen
+        if seen.ok:
+            continue
+        failed.add((seen.host, seen.name))
+        peer = case.peer.host.name if case.peer else ""
+        if blocked := _blocked_by(case, peer, found, chains, failed):
+            chains.append(Chain(seen, blocked_by=blocked))
+            continue
+        cause = first_cause(case, EXPLANATIONS[seen.name], UNKNOWN_CODES[seen.name])
+        chains.append(Chain(seen, cause))
+        found = _with_cause(found, cause, steps)
+    return _mail_blocked(found, chains), chains
+
+
+def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:
+    """All behaviours of all hosts, those first on which others depend."""
+    cases = []
+    for own in evidence.values():
+        others = [each for each in evidence.values() if each is not own]
+        peer = others[0] if others else None
+        cases += [Case(each, own, peer) for each in behaviour.seen(own, peer)]
+    order = list(EXPLANATIONS)
+    return sorted(cases, key=lambda case: order.index(case.seen.name))
+
+
+def _blocked_by(
+    case: Case,
+    peer: str,
+    reports: Sequence[StepReport],
+    chains: Sequence[Chain],
+    failed: set[tuple[str, str]],
+) -> str:
+    seen = case.seen
+    own_steps, peer_steps = _NEEDS[seen.name]
+    for host, steps in ((seen.host, own_steps), (peer, peer_steps)):
+        for report in reports:
+            if report.host == host and report.step in steps and _is_broken(report):
+                return report.blocked_by or report.step
+    own_first, peer_first = _AFTER.get(seen.name, ((), ()))
+    before = {(seen.host, name) for name in own_first} | {(peer, name) for name in peer_first}
+    for chain in chains:
+        if (chain.seen.host, chain.seen.name) in before & failed:
+            return chain.cause.step if chain.cause else chain.blocked_by
+    return ""
+
+
+def _is_broken(report: StepReport) -> bool:
+    if report.blocked_by:
+        return True
+    return any(
+        not finding.ok and not any(fnmatch(finding.code, each) for each in _LATER)
+        for finding in report.findings
+    )
+
+
+def _with_cause(
+    reports: Sequence[StepReport], cause: Cause, steps: Sequence[Step]
+) -> list[StepReport]:
+    """The finding in its section; what requires the section and failed is blocked by it."""
+    requires = {step.name: step.requires for step in steps}
+
+    def relies(step: str) -> bool:
+        return any(each == cause.step or relies(each) for each in requires.get(step, ()))
+
+    def with_it(report: StepReport) -> StepReport:
+        if report.host != cause.host:
+            return report
+        if report.step == cause.step:
+            return _added(report, cause.finding)
+        if report.outcome is Outcome.FAILED and relies(report.step):
+            return replace(report, findings=(), blocked_by=cause.step)
+        return report
+
+    return [with_it(report) for report in reports]
+
+
+def _added(report: StepReport, finding: Finding) -> StepReport:
+    if any(each.code == finding.code and not each.ok for each in report.findings):
+        return report
+    others = tuple(each for each in report.findings if each.code != finding.code)
+    return replace(report, findings=(*others, finding), blocked_by="")
+
+
+def _mail_blocked(reports: Sequence[StepReport], chains: Sequence[Chain]) -> list[StepReport]:
+    """The section of the `mail` command is not right while mail does not work."""
+    blocked = {
+        chain.seen.host: chain.cause.step if chain.cause else chain.blocked_by
+        for chain in reversed(chains)
+        if chain.seen.name in (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
+    }
+    return [
+        replace(report, blocked_by=blocked[report.host])
+        if report.step == "mail-command"
+        and report.outcome is Outcome.OK
+        and blocked.get(report.host, "mail-command") != "mail-command"
+        else report
+        for report in reports
+    ]

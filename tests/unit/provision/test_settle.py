@@ -1,0 +1,179 @@
+"""One cause is one finding: facts of two hosts in, reports out."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.lab import load_lab
+from labctl.results import Finding, Outcome, StepReport
+from provision.behaviour import Evidence
+from provision.dialogue import Answer
+from provision.facts import parse_facts
+from provision.settle import settle, without_consequences
+from provision.step import Scene
+from provision.steps import steps_of
+from provision.stranger import StrangersAnswer
+
+LAB = load_lab("default")
+REFUSED = StrangersAnswer("454 4.7.1 Relay access denied", "221 2.0.0 Bye")
+GOOD_MAIL = """
+own-from	From: {own}
+own-log	host postfix/local[1]: A: to=<{own}>, relay=local, status=sent (delivered to mailbox)
+coming-from	From: {peer}
+peer-log	host postfix/smtp[1]: B: to=<{peer}>, relay=mail, status=sent (250 2.0.0 Ok)
+alias-log	host postfix/local[1]: C: to=<root>, status=sent (delivered to mailbox)
+"""
+GOOD_FACTS = """
+service	smtp       inet  n       -       y       -       -       smtpd
+service	pickup     unix  n       -       y       60      1       pickup
+service	cleanup    unix  n       -       y       -       0       cleanup
+service	qmgr       unix  n       -       n       300     1       qmgr
+service	rewrite    unix  -       -       y       -       -       trivial-rewrite
+service	bounce     unix  -       -       y       -       0       bounce
+service	defer      unix  -       -       y       -       0       bounce
+service	smtp       unix  -       -       y       -       -       smtp
+service	local      unix  -       n       n       -       -       local
+mode	/usr/sbin/sendmail 755 root root
+mode	/usr/sbin/postdrop 2555 root postdrop
+mode	/var/spool/postfix/maildrop 1730 postfix postdrop
+mode	/etc/aliases.db 644 root root
+nameserver	192.168.56.101
+chroot-nameserver	192.168.56.101
+hosts-order	files dns
+alias	root
+peer-door	open
+own-door	open
+"""
+# No message arrives: what each host's script leaves out then.
+LOST = "peer-log\thost postfix/smtp[1]: B: to=<x>, relay=none, status=deferred (no route)\n"
+
+
+def right(host: str) -> list[StepReport]:
+    right = Finding("x.right", True, "right")
+    steps = [step for step in steps_of(LAB) if not step.extra]
+    return [StepReport(step.name, step.section, host, 0.1, findings=(right,)) for step in steps]
+
+
+def evidence(
+    host: str, *, facts: str = "", mail: str | None = None, stranger: StrangersAnswer = REFUSED
+) -> Evidence:
+    scene = Scene(LAB, LAB.host(host), ())
+    words = {"own": scene.host.mailbox, "peer": scene.peer.mailbox}
+    return Evidence(
+        scene,
+        parse_facts(GOOD_FACTS + facts),
+        parse_facts((GOOD_MAIL if mail is None else mail).format(**words)),
+        stranger,
+        {"imap": Answer(True, ""), "pop3": Answer(True, "")},
+        sent=True,
+    )
+
+
+def found(one: Evidence, two: Evidence) -> tuple[list[tuple[str, str]], list[StepReport]]:
+    """The findings as host and code, and all reports."""
+    reports, _chains = settle(
+        [*right("host1"), *right("host2")], {"host1": one, "host2": two}, steps_of(LAB)
+    )
+    wrong = [(r.host, f.code) for r in reports for f in r.findings if not f.ok]
+    return wrong, reports
+
+
+def without(*keys: str) -> str:
+    lines = GOOD_MAIL.strip().splitlines()
+    return "\n".join(line for line in lines if line.partition("\t")[0] not in keys) + "\n"
+
+
+# What host1 has, and what does not work: a message from host1 to host2.
+OUTBOUND = {
+    "set\trelayhost = [192.168.56.77]": ("host1", "postfix.relayhost"),
+    "set\tdefault_transport = error": ("host1", "postfix.default_transport"),
+    "set\ttransport_maps = hash:/etc/postfix/transport": ("host1", "postfix.transport_maps"),
+    "set\tinet_protocols = ipv6": ("host1", "postfix.inet_protocols"),
+    "set\tsmtp_bind_address = 127.0.0.1": ("host1", "postfix.smtp_bind_address"),
+    "hosts-line\t192.0.2.7 mail.example2.jp": ("host1", "dns.hosts"),
+    "chroot-nameserver\t127.0.0.99": ("host1", "postfix.chroot-resolver"),
+    "set\tlmtp_connect_timeout = 1": ("host1", "postfix.lmtp_connect_timeout"),
+    "": ("host1", "mail-command.outbound.unknown"),
+}
+
+
+@pytest.mark.parametrize(("fact", "expected"), OUTBOUND.items())
+def test_mail_that_does_not_leave_is_explained_by_its_own_host(
+    fact: str, expected: tuple[str, str]
+) -> None:
+    one = evidence("host1", facts=fact + "\n", mail=without("peer-log") + LOST)
+    two = evidence("host2", mail=without("coming-from"))
+    wrong, reports = found(one, two)
+    assert wrong == [expected]
+    if expected[1].startswith("postfix"):
+        [mail] = [r for r in reports if (r.host, r.step) == ("host1", "mail-command")]
+        assert (mail.outcome, mail.blocked_by) == (Outcome.BLOCKED, "postfix")
+
+
+# What host2 has.
+INBOUND = {
+    "set\tsmtpd_client_restrictions = reject": "postfix.smtpd_client_restrictions",
+    "override\tsmtp/inet/smtpd_client_restrictions = reject": "postfix.master-cf",
+    "input\t-A INPUT -s 192.168.56.101/32 -p tcp -m tcp --dport 25 -j DROP": "firewall.port-25-tcp",
+}
+
+
+@pytest.mark.parametrize(("fact", "code"), INBOUND.items())
+def test_mail_that_the_other_host_does_not_take_is_that_hosts_finding(fact: str, code: str) -> None:
+    one = evidence("host1", mail=without("peer-log") + LOST)
+    two = evidence("host2", facts=fact + "\n", mail=without("coming-from"))
+    assert found(one, two)[0] == [("host2", code)]
+
+
+def test_an_open_relay_is_found_although_all_mail_works() -> None:
+    accepted = StrangersAnswer("250 2.1.5 Ok", "221 2.0.0 Bye")
+    one = evidence("host1", facts="set\tmynetworks = 0.0.0.0/0\n", stranger=accepted)
+    assert found(one, evidence("host2"))[0] == [("host1", "postfix.mynetworks")]
+
+
+def test_what_the_book_does_not_set_is_no_finding_while_mail_works() -> None:
+    odd = "set\trelayhost = [192.168.56.102]\nset\tdefault_transport = smtp\n"
+    wrong, reports = found(evidence("host1", facts=odd), evidence("host2"))
+    assert wrong == []
+    assert {report.outcome for report in reports} == {Outcome.OK}
+
+
+def test_one_cause_of_several_behaviours_is_one_finding() -> None:
+    """Nothing is accepted on host1: neither mail to itself, nor to host2, nor to postmaster."""
+    said = "own-said\tsendmail: fatal: open /etc/postfix/main.cf: Permission denied\n"
+    one = evidence(
+        "host1",
+        facts="unreadable\tpostconf: fatal: open /etc/postfix/main.cf: Permission denied\n",
+        mail=said + "coming-from\tFrom: {peer}\n",
+    )
+    two = evidence("host2", mail=without("coming-from"))
+    assert found(one, two)[0] == [("host1", "postfix.readable")]
+
+
+def test_a_failed_section_blocks_the_behaviours_that_need_it() -> None:
+    reports = [*right("host1"), *right("host2")]
+    broken = Finding("postfix.mydestination", False, "mydestination")
+    reports = [
+        StepReport(r.step, r.section, r.host, 0, findings=(broken,))
+        if (r.host, r.step) == ("host2", "postfix")
+        else r
+        for r in reports
+    ]
+    every = {
+        "host1": evidence("host1", mail=without("peer-log") + LOST),
+        "host2": evidence("host2", mail=""),
+    }
+    settled, chains = settle(reports, every, steps_of(LAB))
+    assert [f.code for r in settled for f in r.findings if not f.ok] == ["postfix.mydestination"]
+    assert {chain.blocked_by for chain in chains} == {"postfix"}
+
+
+def test_a_finding_that_follows_from_another_blocks_its_section() -> None:
+    def report(step: str, code: str) -> StepReport:
+        return StepReport(step, "", "host1", 0, findings=(Finding(code, False, "x"),))
+
+    firewall, postfix = without_consequences(
+        [report("firewall", "firewall.port-25-tcp"), report("postfix", "postfix.restarted")]
+    )
+    assert firewall.outcome is Outcome.FAILED
+    assert (postfix.outcome, postfix.blocked_by) == (Outcome.BLOCKED, "firewall")
