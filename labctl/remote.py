@@ -105,7 +105,7 @@ class Remote:
         try:
             result = self._finish(self._begin(argv, user, stdin, timeout), tuple(argv), timeout)
         except TimeoutError as error:
-            text = _("no end after {seconds} s", seconds=timeout)
+            text = _("timed out after {seconds} s", seconds=timeout)
             raise CommandFailed(shell_line(argv), 124, text, where=self.endpoint.host) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._unreachable(error) from error
@@ -324,8 +324,8 @@ class Remote:
                 hint=commands(
                     "labctl reset",
                     text=_(
-                        "put the host's own key back in /etc/ssh, or go back to a checkpoint, "
-                        "which has it"
+                        "restore the host's own key in /etc/ssh, or reset to a checkpoint, "
+                        "which contains it"
                     ),
                 ),
             )
@@ -358,7 +358,7 @@ def _all_said(channel: paramiko.Channel) -> bool:
 
 def _hint(said: str) -> str:
     if "No space left on device" in said:
-        return _("the disk is full: free some space, then the same command again")
+        return _("the disk is full: free some space, then run the same command again")
     return ""
 
 

@@ -92,7 +92,7 @@ def run(
             raise
         raise _not_installed(argv[0]) from error
     except subprocess.TimeoutExpired as error:
-        text = _("no end after {seconds} s", seconds=timeout)
+        text = _("timed out after {seconds} s", seconds=timeout)
         raise CommandFailed(shell_line(argv), 124, text) from error
     if check and not result.ok:
         raise CommandFailed(shell_line(argv), result.returncode, result.stdout + result.stderr)

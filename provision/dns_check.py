@@ -81,7 +81,7 @@ def _files(host: Host, facts: Facts) -> Finding:
 
 
 def _doubled() -> str:
-    return _("The domain stands there twice: how does a full name end in a zone file?")
+    return _("The domain appears twice: how does a full name end in a zone file?")
 
 
 def _zone(host: Host, facts: Facts) -> list[Finding]:

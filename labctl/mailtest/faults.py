@@ -1,7 +1,7 @@
 """Faults of a mail server, caused on a running lab and repaired again.
 
-Each is a context manager: the fault is there on entry, and repaired at the end, whatever happened
-in between.
+Each is a context manager: the fault is there on entry, and repaired at the end, even after an
+error.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def test_a_command_that_is_not_fed_does_not_wait_for_a_keyboard() -> None:
 
 
 def test_a_command_that_runs_too_long_is_ended() -> None:
-    with pytest.raises(CommandFailed, match=r"no end after 0\.2 s"):
+    with pytest.raises(CommandFailed, match=r"timed out after 0\.2 s"):
         run(["sleep", "60"], timeout=0.2)
 
 

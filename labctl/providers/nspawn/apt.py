@@ -1,4 +1,4 @@
-"""This machine's own way to its packages, so that an image builds behind a mirror or proxy."""
+"""This machine's package sources and proxy, for building an image behind a mirror or proxy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OS_RELEASE = Path("/etc/os-release")
 _APT = Path("/etc/apt")
 _LOCAL_CERTIFICATES = Path("/usr/local/share/ca-certificates")
 _PROXY = re.compile(r'^Acquire::(https?)::Proxy "([^"]+)";$', re.MULTILINE)
-# What Debian and Ubuntu themselves call their components and their keyrings.
+# The names of the components and keyrings of Debian and Ubuntu.
 _COMPONENTS = {
     "main", "contrib", "non-free", "non-free-firmware", "universe", "restricted", "multiverse",
 }  # fmt: skip
@@ -30,8 +30,8 @@ _OWN_KEYRING = re.compile(r"signed-by=[^\s\]]*/(debian|ubuntu)-archive[^/\s\]]*"
 _OFF = {"no", "false", "without", "off", "disable"}
 _KEPT = re.compile(r'^(Acquire::Check-(?:Valid-Until|Date)) "([^"]+)";$', re.MULTILINE)
 
-# apt's own (30 s, three retries, for every list one after another) is ten minutes of a mirror's
-# silence.
+# With apt's defaults (30 s, three retries, one list after another) a silent mirror costs ten
+# minutes.
 PATIENCE = (
     ("Acquire::Retries", "1"), ("Acquire::http::Timeout", "15"), ("Acquire::https::Timeout", "15"),
 )  # fmt: skip
@@ -39,7 +39,7 @@ PATIENCE = (
 
 @dataclass(frozen=True)
 class AptSetup:
-    """Sources, settings and certificates of the machine; `suite` is its release's code name."""
+    """The machine's sources, settings and certificates. `suite` is the code name of its release."""
 
     suite: str
     sources: tuple[str, ...]
@@ -52,7 +52,7 @@ class AptSetup:
         return "\n".join(self.sources) + "\n"
 
     def conf(self, *, machine: str | None = None) -> str:
-        """apt.conf lines; with `machine`, a proxy on the loopback is reached at that address."""
+        """Lines for apt.conf. With `machine`, a loopback proxy is reached at that address."""
         lines = [f'{name} "{value}";' for name, value in self.settings]
         for scheme, url in self.proxies:
             seen = _seen_from_lab(url, machine) if machine else url
@@ -61,7 +61,7 @@ class AptSetup:
 
     @property
     def outward_ports(self) -> tuple[int, ...]:
-        """TCP ports the hosts need outward: HTTP, HTTPS and those of mirrors and proxies."""
+        """The outgoing TCP ports for the hosts: HTTP, HTTPS and those of mirrors and proxies."""
         urls = [word for line in self.sources for word in line.split() if "://" in word]
         ports = {80, 443, *(_port(url) for url in urls)}
         ports.update(_port(url) for _scheme, url in self.proxies if not _on_loopback(url))
@@ -69,7 +69,7 @@ class AptSetup:
 
     @property
     def machine_proxy_port(self) -> int | None:
-        """The port of a package proxy on this machine itself, if that is how it gets them."""
+        """The port of a package proxy on this machine, if apt uses one."""
         return next((_port(url) for _scheme, url in self.proxies if _on_loopback(url)), None)
 
 
@@ -151,16 +151,16 @@ def _os_release() -> dict[str, str]:
 
 
 def _without_third_parties(sources: tuple[str, ...]) -> tuple[str, ...]:
-    """Without what is signed by a key of its own, where the distribution's own remains.
+    """Remove sources that are signed by their own key, if the distribution's sources remain.
 
-    A company's mirror may sign all of it with its own key; then that is the distribution.
+    If a company's mirror signs everything with its own key, it counts as the distribution.
     """
     own = tuple(line for line in sources if "signed-by=" not in line or _OWN_KEYRING.search(line))
     return own or sources
 
 
 def _sources(suite: str) -> Iterator[str]:
-    """One-line sources of the machine's own release and of components that Debian has."""
+    """One-line sources of the machine's release, with only Debian's own components."""
     lists = [_APT / "sources.list", *sorted((_APT / "sources.list.d").glob("*.list"))]
     for path in lists:
         if path.exists():
@@ -170,7 +170,7 @@ def _sources(suite: str) -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    """A comment may be in whatever encoding its writer had."""
+    """Read a file whose comments may be in any encoding."""
     return path.read_text(encoding="utf-8", errors="replace")
 
 
@@ -200,7 +200,7 @@ def _deb822_sources(text: str, suite: str) -> Iterator[str]:
 
 
 def _deb822_options(fields: Mapping[str, str]) -> str:
-    """Keyrings and trust, as the one-line format has them; an inline key has no such form."""
+    """Keyrings and trust in the one-line format, which has no form for an inline key."""
     key, trusted = fields.get("signed-by", ""), fields.get("trusted", "")
     options = [f"signed-by={','.join(key.split())}"] if key.startswith("/") else []
     options += ["trusted=yes"] if trusted == "yes" else []
@@ -208,7 +208,7 @@ def _deb822_options(fields: Mapping[str, str]) -> str:
 
 
 def _deb822_fields(paragraph: str) -> Iterable[tuple[str, str]]:
-    """Names in lower case and values on one line; a line that begins with a blank goes on."""
+    """Fields with names in lower case and values on one line. A leading space continues a value."""
     lines = [line for line in paragraph.splitlines() if not line.startswith("#")]
     for line in re.sub(r"\n[ \t]+", " ", "\n".join(lines)).splitlines():
         name, colon, value = line.partition(":")
@@ -217,9 +217,9 @@ def _deb822_fields(paragraph: str) -> Iterable[tuple[str, str]]:
 
 
 def _mirror_in_list(uri: str) -> str:
-    """The first mirror of a list, as Debian's cloud images have it; any other URI as it is.
+    """The first mirror of a list, as in Debian's cloud images. Any other URI is returned unchanged.
 
-    The list itself (apt-transport-mirror(1)) is a file of this machine's, not of the hosts'.
+    The list (apt-transport-mirror(1)) is a file on this machine, not on the hosts.
     """
     kind, _colon, path = uri.partition(":")
     if kind != "mirror+file":

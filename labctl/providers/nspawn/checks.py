@@ -101,7 +101,7 @@ def kernel_fits(machine: Machine) -> Diagnosis:
             mend = _("boot a kernel that has them")
             return lacking("kernel", _("the kernel has no {kind} namespaces", kind=kind), why, mend)
     if not _has_overlay(machine):
-        # Nothing has mounted one since the machine booted: the module is not loaded yet.
+        # The module is loaded only when the first overlay is mounted.
         machine.ask("modprobe", "overlay")
     if not _has_overlay(machine):
         load = commands("sudo modprobe overlay")
@@ -197,7 +197,7 @@ def disk_budget(measure: Callable[[], int], budget: int, _machine: Machine) -> D
 
 
 def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
-    """The per-user limit stops the last container without a word, so it is counted before."""
+    """Check the per-user limit in advance, because the last container would hang silently."""
     if not machine.is_root:
         return unknown(
             "inotify", _("how many inotify instances are in use: only root can see them")
@@ -216,7 +216,7 @@ def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
 
 
 def inotify_in_use() -> int:
-    """Instances that the kernel counts as root's: its own, and those of all hosts' users."""
+    """The instances of root and of the users of all hosts, which the kernel counts together."""
     count = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:

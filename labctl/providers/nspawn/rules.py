@@ -134,7 +134,7 @@ table inet {table} {{{chains}}}
 
 
 def _outward(way: WayOut | None) -> str:
-    # The first rule: whatever else is let out, mail is not.
+    # The first rule: mail never leaves, whatever other rules allow.
     rules = ["tcp dport 25 drop", "ct state established,related accept"]
     if way is not None:
         ports = ", ".join(str(port) for port in sorted({*way.ports} - {25}))
@@ -144,7 +144,7 @@ def _outward(way: WayOut | None) -> str:
         if servers:
             rules.append(f"ip daddr {{ {servers} }} meta l4proto {{ tcp, udp }} th dport 53 accept")
         if way.proxy_port not in (None, 25):
-            # The machine refuses or takes it: it goes to no other address.
+            # Only for the machine itself: the packet is not forwarded.
             rules.append(f"ct status dnat tcp dport {way.proxy_port} accept")
     return "\n    ".join([*rules, "drop"])
 
@@ -154,7 +154,7 @@ def _once(addresses: list[str | None]) -> list[str]:
 
 
 def _proxy(way: WayOut | None, match: str, verdict: str) -> str:
-    # Port 25 of this machine is its own mail server, whatever a proxy setting says.
+    # Port 25 of this machine is its own mail server, even if a proxy setting names it.
     if way is None or way.proxy_port in (None, 25):
         return ""
     return f"{match} tcp dport {way.proxy_port} {verdict}"

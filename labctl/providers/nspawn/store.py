@@ -1,9 +1,8 @@
-"""Which layers make up a lab's hosts now, and at each checkpoint.
+"""The layers of a lab's hosts, now and at each checkpoint.
 
-A layer is a folder `layers/ID/HOST/upper`. The writable top of a running host is a layer from
-its birth, so keeping or going back to a state only rewrites one small file, atomically: killed
-at any moment, a lab is in the state before or the state after. Nothing is ever copied but the
-top of a running lab that is to be saved.
+A layer is a folder `layers/ID/HOST/upper`. The writable top of a running host is a layer from the
+start, so saving or restoring a state only replaces one small file atomically. If labctl is killed,
+the lab is in the state before or after. Only the top of a running lab is copied when it is saved.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from labctl.home import write_atomically
 from labctl.state import read_kept
 
-# 2: the layers' owners are of the range in users.py.
+# 2: the owners of the files are in the range of users.py.
 VERSION = 2
 
 
@@ -44,7 +43,7 @@ class Saved(_Frozen):
 
 
 class Book(_Frozen):
-    """The whole file: the current stack, the writable layer on it, the checkpoints."""
+    """The contents of the file: the current stack, its writable layer, the checkpoints."""
 
     version: int = VERSION
     base: Stack
@@ -54,7 +53,7 @@ class Book(_Frozen):
 
     @property
     def current(self) -> Stack:
-        """The stack with the writable layer, as a checkpoint of this moment would have it."""
+        """The stack including the writable layer, as a checkpoint would save it now."""
         return Stack(image=self.base.image, layers=(*self.base.layers, self.top))
 
     def find(self, name: str) -> Saved | None:
@@ -70,14 +69,14 @@ class Book(_Frozen):
 
 
 class LayerStore:
-    """The layers and the book of one lab, below `folder`, which is called as the lab is."""
+    """The layers and the book of one lab below `folder`, which has the name of the lab."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._book_file = folder / "nspawn.json"
 
     def read(self) -> Book | None:
-        """The book; None where the lab was never made. WrongState where it is not readable."""
+        """The book, or None if the lab was never created. Raises WrongState if unreadable."""
         return read_kept(self._book_file, Book, VERSION, self.folder.name)
 
     def write(self, book: Book) -> None:
@@ -85,13 +84,13 @@ class LayerStore:
         self._collect(book)
 
     def forget(self) -> None:
-        """Removes the book: without it there is no lab, whatever layers are left."""
-        # It may have become a folder, or whatever else is no file.
+        """Remove the book. Without it there is no lab, even if layers are left."""
+        # It may have been replaced by a folder or another kind of file.
         with suppress(OSError):
             self._book_file.unlink()
 
     def new_layer(self, hosts: tuple[str, ...]) -> str:
-        """An empty layer for every host; returns its id."""
+        """Create an empty layer for every host. Returns its id."""
         layer = secrets.token_hex(4)
         for host in hosts:
             self.upper(layer, host).mkdir(parents=True)
@@ -105,7 +104,7 @@ class LayerStore:
         return self.folder / "layers" / layer / host / "work"
 
     def size(self, layer: str) -> int:
-        """Bytes on disk of a layer, all hosts."""
+        """Bytes on disk of a layer, for all hosts."""
         folder = self.folder / "layers" / layer
         return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
 
@@ -114,7 +113,7 @@ class LayerStore:
         return sum(self.size(layer.name) for layer in (self.folder / "layers").glob("*"))
 
     def _collect(self, book: Book) -> None:
-        """Removes layers that neither the lab nor a checkpoint stands on any more."""
+        """Remove layers that neither the lab nor a checkpoint uses."""
         kept = {*book.current.layers}
         for saved in book.checkpoints:
             kept.update(saved.stack.layers)
@@ -124,5 +123,5 @@ class LayerStore:
 
 
 def now() -> str:
-    """The time, ISO 8601 with offset, to the second."""
+    """The current time in ISO 8601 with offset, in seconds."""
     return datetime.now().astimezone().isoformat(timespec="seconds")
