@@ -206,9 +206,9 @@ BREAKAGES = {
         "touch /var/mail/user2; chown root:root /var/mail/user2; chmod 600 /var/mail/user2",
         "chown user2:mail /var/mail/user2; [ -s /var/mail/user2 ] || rm /var/mail/user2",
         {
-            ("message", "user1"): "may not write",
-            ("local", "user2"): "may not write",
-            ("answer", "user1"): "may not write",
+            ("message", "user1"): "lacks permission to write",
+            ("local", "user2"): "lacks permission to write",
+            ("answer", "user1"): "lacks permission to write",
         },
     ),
 }

@@ -119,5 +119,5 @@ def test_a_refused_range_is_known_before_anything_is_made(elsewhere: Lab, home: 
 def test_a_refused_range_in_vagrants_own_words(elsewhere: Lab, home: LabHome) -> None:
     with pytest.raises(MachineLacks) as caught:
         vagrant(elsewhere, home).boot()
-    assert caught.value.message == "the lab's network cannot be made"
+    assert caught.value.message == "the machines' network cannot be made"
     assert "10.9.8.101" in caught.value.cause
