@@ -28,6 +28,10 @@ DEVIATIONS: Mapping[str, Deviation] = {
         en="the lab has no NIS, which the built-in default would ask.",
         ja="組み込みの既定値にある NIS は、このラボでは使わない。",
     ),
+    "no-pid-file": Deviation(
+        en="the unit waits for a PID file in /run; saslauthd writes it beside its socket.",
+        ja="ユニットは /run の PID ファイルを待つが、saslauthd はソケットと同じ場所に書く。",
+    ),
     "wrapper-unit": Deviation(
         en="Debian's postfix.service only wraps postfix@-.service; both get the order.",
         ja="Debian系の postfix.service は postfix@-.service を包むだけなので、両方に設定する。",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
@@ -34,6 +35,13 @@ SETTINGS = {
     ),
 }
 
+_HINTS = {
+    "mail_location": N_("Postfix fills one mailbox: is it the one that Dovecot reads?"),
+    "mail_privileged_group": N_("Who may make a lock file in /var/mail?"),
+    "disable_plaintext_auth": N_("May a password come over an unencrypted connection?"),
+    "ssl": N_("The chapter's client connects without encryption."),
+}
+
 
 def check(target: Target) -> list[Finding]:
     """Login and inbox over both protocols, the book's settings, and the running Dovecot."""
@@ -45,9 +53,13 @@ def check(target: Target) -> list[Finding]:
         dovecot = target.family.dovecot
         settings = SETTINGS[dovecot.syntax]
         facts = ask(target, _CHECK, dovecot.unit, dovecot.folder, dovecot.marker, *settings)
+        if dovecot.syntax == "2.4":
+            facts = _as_in_2_3(facts)
         answers = {"imap": imap.result(), "pop3": pop3.result()}
     service = [_running(facts), _enabled(facts)]
     found = _settings(target, facts)
+    if dovecot.syntax == "2.4":
+        found = [_in_2_4(finding) for finding in found]
     if not service[0].ok or not all(finding.ok for finding in found):
         return [*service, *found]
     fresh = _fresh(facts)
@@ -69,6 +81,49 @@ def check(target: Target) -> list[Finding]:
         for protocol, answer in answers.items()
     ]
     return [*service, *found, fresh, *logins]
+
+
+def _as_in_2_3(facts: Facts) -> Facts:
+    """The facts of Dovecot 2.4 with the settings as version 2.3 has them."""
+    location = f"{facts['mail_driver']}:{facts['mail_path']}"
+    if inbox := facts["mail_inbox_path"]:
+        location += f":INBOX={inbox}"
+    plaintext = "no" if facts["auth_allow_cleartext"] == "yes" else "yes"
+    return facts.with_lines(
+        {
+            "mail_location": [re.sub(r"%\{ *(user|home)[^}]*\}", _short, location)],
+            "disable_plaintext_auth": [plaintext],
+        }
+    )
+
+
+def _short(variable: re.Match[str]) -> str:
+    return "%u" if variable[1] == "user" else "%h"
+
+
+def _in_2_4(finding: Finding) -> Finding:
+    """The finding about a setting of version 2.3 in the words of version 2.4."""
+    name = finding.code.partition(".")[2]
+    if name == "mail_location":
+        lines = ("mail_driver = mbox", "mail_path = ~/mail", "mail_inbox_path = /var/mail/%{user}")
+        names = " ".join(line.partition(" ")[0] for line in lines)
+        return replace(
+            finding, what=names, hint=_shown(_HINTS[name], names), solution="\n".join(lines)
+        )
+    if name == "disable_plaintext_auth":
+        return replace(
+            finding,
+            what="auth_allow_cleartext",
+            found="yes" if finding.ok else "no",
+            expected="yes",
+            hint=_shown(_HINTS[name], "auth_allow_cleartext"),
+            solution="auth_allow_cleartext = yes",
+        )
+    return finding
+
+
+def _shown(hint: str, name: str) -> str:
+    return f"{_(hint)} " + _("doveconf {name} shows the value in force.", name=name)
 
 
 def _running(facts: Facts) -> Finding:
@@ -98,33 +153,30 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             facts["mail_privileged_group"],
             "mail",
             "mail" in groups or _is_maildir(facts["mail_location"]),
-            _("Who may make a lock file in /var/mail?"),
         ),
         _setting(
             "disable_plaintext_auth",
             facts["disable_plaintext_auth"],
             "no",
             facts["disable_plaintext_auth"] == "no",
-            _("May a password come over an unencrypted connection?"),
         ),
         _setting(
             "ssl",
             facts["ssl"],
             "no",
             facts["ssl"] == "no",
-            _("The chapter's client connects without encryption."),
         ),
     ]
 
 
-def _setting(name: str, found: str, expected: str, ok: bool, hint: str) -> Finding:
+def _setting(name: str, found: str, expected: str, ok: bool) -> Finding:
     return Finding(
         code=f"dovecot.{name}",
         ok=ok,
         what=name,
         found=found or _("empty"),
         expected=expected,
-        hint=f"{hint} " + _("doveconf {name} shows the value in force.", name=name),
+        hint=_shown(_HINTS[name], name),
         solution=f"{name} = {expected}",
     )
 
@@ -146,7 +198,6 @@ def _location(target: Target, facts: Facts) -> Finding:
         location,
         wanted,
         ok,
-        _("Postfix fills one mailbox: is it the one that Dovecot reads?"),
     )
 
 

@@ -20,6 +20,10 @@ class Facts:
     def __getitem__(self, key: str) -> str:
         return "\n".join(self.lines(key))
 
+    def with_lines(self, lines: Mapping[str, list[str]]) -> Facts:
+        """The same facts with those of `lines` added or replaced."""
+        return Facts({**self._lines, **lines})
+
     def number(self, key: str) -> int:
         """The number reported under the key, or 0 if there is none."""
         text = self[key].strip()

@@ -12,12 +12,14 @@ from provision.smtp_auth_check import check
 from provision.step import Scene, Step, Target
 
 _SMTP_AUTH = Script("provision", "smtp-auth.sh")
+_DROP_IN = "/etc/systemd/system/pid-file.conf"
 
 
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
     """saslauthd's defaults, and smtpd.conf, which Postfix reads."""
     sasl = scene.family.sasl
-    return (render(scene, sasl.defaults), render(scene, sasl.smtpd_conf))
+    written = (render(scene, sasl.defaults), render(scene, sasl.smtpd_conf))
+    return (*written, render(scene, sasl.drop_in, template=_DROP_IN)) if sasl.drop_in else written
 
 
 def apply(target: Target) -> list[Change]:
@@ -32,7 +34,7 @@ def apply(target: Target) -> list[Change]:
         sasl.group,
         sasl.defaults,
         target.family.postfix.chroot,
-        flag(wrote_any(written, [sasl.defaults])),
+        flag(wrote_any(written, [sasl.defaults, sasl.drop_in])),
         flag(wrote_any(written, [sasl.smtpd_conf])),
     )
     return [*written, *ensured]

@@ -35,7 +35,8 @@ def list_drills(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.render.drill import print_drills
     from labctl.session import open_lab
 
-    print_drills(drills_of(open_lab(name).lab), as_json=as_json)
+    lab = open_lab(name).lab
+    print_drills(drills_of(lab), lab, as_json=as_json)
 
 
 @app.command("start", help=_("Break one thing in the lab, and show what a user reports."))
@@ -73,7 +74,7 @@ def start(
         session.targets() as targets,
     ):
         exercise.start(session, targets, chosen, live.progress)
-    print_symptom(chosen, name, hidden=drill is None, as_json=as_json)
+    print_symptom(chosen, session.lab, hidden=drill is None, as_json=as_json)
 
 
 @app.command("hint", help=_("Give the next hint."))
@@ -82,7 +83,7 @@ def hint(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.render.drill import print_hint
     from labctl.session import open_session
 
-    print_hint(*exercise.next_hint(open_session(name).home), as_json=as_json)
+    print_hint(*exercise.next_hint(open_session(name)), as_json=as_json)
 
 
 @app.command("check", help=_("Check whether the lab is repaired."))
@@ -98,7 +99,7 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     session.ensure_up()
     with Live(session.lab, quiet=as_json, fleeting=True) as live, session.targets() as targets:
         attempt = exercise.look(session, targets, live.progress)
-    print_attempt(attempt, name, as_json=as_json)
+    print_attempt(attempt, session.lab, as_json=as_json)
     if not attempt.mended:
         raise typer.Exit(ExitCode.FAILED)
 
@@ -119,5 +120,5 @@ def solve(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
         Live(session.lab, quiet=as_json) as live,
         session.targets() as targets,
     ):
-        drill = exercise.solve(session, targets, live.progress)
-    print_solution(drill, as_json=as_json)
+        solution = exercise.solve(session, targets, live.progress)
+    print_solution(solution, session.lab, as_json=as_json)

@@ -8,8 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from labctl.lab import Host, Lab
 from labctl.scripts import Script
 from provision.step import Target
+
+# A setting with which Dovecot looks for a Maildir, and what makes it mbox again for sed(1).
+_MAILBOX = {
+    "2.3": {
+        "maildir": "mail_location = maildir:~/Maildir",
+        "mbox_again": "s|^mail_location.*|mail_location = mbox:~/mail:INBOX=/var/mail/%u|",
+    },
+    "2.4": {
+        "maildir": "mail_driver = maildir",
+        "mbox_again": "s|^mail_driver.*|mail_driver = mbox|",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -45,19 +58,28 @@ def perform(target: Target, actions: Sequence[Action]) -> None:
             target.remote.script(action.script, *words)
 
 
-def names_of(target: Target) -> Mapping[str, str]:
-    """The words that an action may use: names of both mail servers, and paths of the system."""
-    host, peer, family = target.host, target.peer, target.family
+def words_of(lab: Lab, host: Host) -> Mapping[str, str]:
+    """The names of a mail server and of the other one."""
+    peer = lab.peer(host)
     return {
         "name": host.name,
         "address": str(host.address),
         "domain": host.domain,
         "user": str(host.account),
+        "peer_name": peer.name,
         "peer_address": str(peer.address),
         "peer_domain": peer.domain,
         "peer_user": str(peer.account),
-        "network": str(target.lab.network.cidr),
-        "machine": str(target.lab.network.machine),
+        "network": str(lab.network.cidr),
+        "machine": str(lab.network.machine),
+    }
+
+
+def names_of(target: Target) -> Mapping[str, str]:
+    """The words that an action may use: names of both mail servers, and paths of the system."""
+    host, family = target.host, target.family
+    return {
+        **words_of(target.lab, host),
         "main_cf": family.postfix.main_cf,
         "postfix": family.postfix.unit,
         "spool": family.postfix.spool,
@@ -69,7 +91,9 @@ def names_of(target: Target) -> Mapping[str, str]:
         "saslauthd": family.sasl.unit,
         "sasl_defaults": family.sasl.defaults,
         "sasl_group": family.sasl.group,
+        "sasl_run_dir": family.sasl.run_dir,
         "smtpd_conf": family.sasl.smtpd_conf,
         "dovecot": family.dovecot.unit,
         "dovecot_folder": family.dovecot.folder,
+        **_MAILBOX[family.dovecot.syntax],
     }

@@ -132,7 +132,7 @@ AUTH = (
     Breakage(
         "saslauthd not there, systemd says active",
         "smtp-auth.saslauthd",
-        (command("pkill -x saslauthd"), command("systemctl is-active -q {saslauthd}")),
+        (command("pkill -x saslauthd"),),
     ),
     Breakage(
         "START=no",
@@ -253,7 +253,7 @@ MAILBOXES = (
         "mail_location another",
         "dovecot.mail_location",
         (
-            _edited("s|^mail_location.*|mail_location = maildir:~/Maildir|", _MAIL_CONF),
+            _edited(r"s|^mail_[ld][or].* = .*|{maildir}|", _MAIL_CONF),
             _DOVECOT,
         ),
     ),
@@ -261,7 +261,7 @@ MAILBOXES = (
         "mail_location another in local.conf",
         "dovecot.mail_location",
         (
-            script("write.sh", "{dovecot_folder}/local.conf", "mail_location = maildir:~/Maildir"),
+            script("write.sh", "{dovecot_folder}/local.conf", "{maildir}"),
             _DOVECOT,
         ),
     ),
@@ -281,6 +281,7 @@ MAILBOXES = (
         "dovecot.disable_plaintext_auth",
         (
             _edited("s/^disable_plaintext_auth.*/disable_plaintext_auth = yes/", _AUTH_CONF),
+            _edited("s/^auth_allow_cleartext.*/auth_allow_cleartext = no/", _AUTH_CONF),
             _DOVECOT,
         ),
     ),

@@ -9,19 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from labctl.drills.actions import names_of, words_of
 from labctl.drills.breakages import BREAKAGES, Breakage
 from labctl.errors import WrongUsage
 from labctl.i18n import N_, _
-from labctl.lab import Lab
+from labctl.lab import Host, Lab
+from provision.step import Target
 
 LEVELS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
 class Drill:
-    """One drill. `breaks` names a Breakage; `repair` is one correct repair of `host`, as shell.
+    """One drill, on the first mail server. `breaks` names a Breakage, `repair` is one repair.
 
-    `level`: 1 found with one command, 2 needs a log, 3 needs two facts combined.
+    `level`: 1 found with one command, 2 needs a log, 3 needs two facts combined. The texts and
+    the repair, which is shell, may name a fact about the host in braces (labctl.drills.actions).
     """
 
     name: str
@@ -31,40 +34,52 @@ class Drill:
     hints: tuple[str, ...]
     explanation: str
     repair: str
-    host: str = "host1"
 
     @cached_property
     def breakage(self) -> Breakage:
         return next(each for each in BREAKAGES if each.name == self.breaks)
 
+    def told(self, text: str, lab: Lab) -> str:
+        """One of the drill's texts, translated, with the names of the lab's hosts."""
+        return _(text, **words_of(lab, host_of(lab)))
 
-_RESTART = "systemctl restart postfix"
-_SASL = "systemctl restart saslauthd postfix"
+    def repair_on(self, target: Target) -> str:
+        """The repair as shell for that host; "" if only `up` can repair it."""
+        return self.repair.format_map(names_of(target))
+
+
+def host_of(lab: Lab) -> Host:
+    """The host on which the drills are."""
+    return lab.mail_hosts[0]
+
+
+_RESTART = "systemctl restart {postfix}"
+_SASL = "systemctl restart {saslauthd} {postfix}"
 
 DRILLS = (
     Drill(
         "postfix-stopped",
         1,
         "Postfix stopped",
-        N_("user1 says: “My mail program cannot connect to the server at all.”"),
+        N_("{user} says: “My mail program cannot connect to the server at all.”"),
         (
             N_("Does anything on the host listen on port 25? (ss -ltn)"),
             N_("Which service should listen there, and what does systemctl say of it?"),
         ),
         N_("Postfix was not running. Nothing listens on port 25, so no mail comes in or goes out."),
-        "systemctl start postfix",
+        "systemctl start {postfix}",
     ),
     Drill(
         "port-closed",
         1,
         "port 25 closed",
-        N_("user2 says: “My mail to user1 neither arrives nor comes back.”"),
+        N_("{peer_user} says: “My mail to {user} neither arrives nor comes back.”"),
         (
-            N_("On host2, mailq shows the message and the reason why it waits."),
+            N_("On {peer_name}, mailq shows the message and the reason why it waits."),
             N_("The connection runs into a time-out: what stands between the two hosts?"),
             N_("Compare the output of ufw status on both hosts."),
         ),
-        N_("The firewall of host1 no longer let port 25 in. The sending server keeps the message "
+        N_("The firewall of {name} no longer let port 25 in. The sending server keeps the message "
            "in its queue and tries again, so nothing is lost."),
         "ufw allow 25/tcp",
     ),
@@ -72,37 +87,38 @@ DRILLS = (
         "destination-of-the-other",
         1,
         "mydestination of the other host",
-        N_("user2 says: “My mail to user1@example1.jp is not accepted: relay access denied.”"),
+        N_("{peer_user} says: “My mail to {user}@{domain} is not accepted: relay access denied.”"),
         (
             N_("Which host answers with this error? The mail log of the sender names it."),
             N_("For which domains does a server take mail as its own? One parameter says it."),
         ),
-        N_("mydestination named the other host's domain. The server took example1.jp for a foreign "
+        N_("mydestination named the other host's domain. The server took {domain} for a foreign "
            "domain and refused to relay to it."),
-        f"postconf -e 'mydestination=$mydomain'; {_RESTART}",
+        "postconf -e 'mydestination=$mydomain'; " + _RESTART,
     ),
     Drill(
         "listens-to-itself",
         1,
         "inet_interfaces without the address",
-        N_("user2 says: “host1 refuses the connection, but the administrator says Postfix runs.”"),
+        N_("{peer_user} says: “{name} refuses the connection, but the administrator says Postfix "
+           "runs.”"),
         (
             N_("ss -ltn shows at which addresses port 25 is open."),
             N_("Which parameter decides at which addresses Postfix listens?"),
         ),
         N_("inet_interfaces held only localhost: Postfix ran, and nobody outside could reach it."),
-        f"postconf -e 'inet_interfaces=localhost, 192.168.56.101'; {_RESTART}",
+        "postconf -e 'inet_interfaces=localhost, {address}'; " + _RESTART,
     ),
     Drill(
         "password-changed",
         1,
         "another password",
-        N_("user1 says: “Since this morning I can neither send nor read. My password is right!”"),
+        N_("{user} says: “Since this morning I can neither send nor read. My password is right!”"),
         (
-            N_("Try the password the lab has for user1 (labctl credentials) over IMAP and SMTP."),
+            N_("Try the password the lab has for {user} (labctl credentials) over IMAP and SMTP."),
             N_("SMTP and IMAP ask the same source for passwords. Which?"),
         ),
-        N_("Somebody had set another password for user1. Postfix (by saslauthd) and Dovecot both "
+        N_("Somebody had set another password for {user}. Postfix (by saslauthd) and Dovecot both "
            "ask PAM, so both refused the old one."),
         "",
     ),
@@ -123,53 +139,53 @@ DRILLS = (
         "auth-daemon-gone",
         2,
         "saslauthd not there, systemd says active",
-        N_("user1 says: “Sending fails with 454 temporary authentication failure.” "
-           "systemctl says that saslauthd is active."),
+        N_("{user} says: “Sending fails with 454 temporary authentication failure.” "
+           "systemctl may even say that saslauthd is active."),
         (
             N_("Read the mail log while somebody tries to log in."),
             N_("Is there really a process called saslauthd? (pgrep)"),
         ),
-        N_("saslauthd was not running although systemd said active (exited): its unit only starts "
-           "a script and does not watch the daemon."),
-        "systemctl restart saslauthd",
+        N_("saslauthd was not running. If its unit only starts a script, systemd still says active "
+           "(exited), because it does not watch the daemon."),
+        "systemctl restart {saslauthd}",
     ),
     Drill(
         "auth-not-allowed",
         2,
         "postfix not in group sasl",
-        N_("user1 says: “My password is refused when I send, but I can read my mail.”"),
+        N_("{user} says: “My password is refused when I send, but I can read my mail.”"),
         (
             N_("The mail log tells what smtpd could not do."),
             N_("Who may open saslauthd's socket? Look at the owner and mode of its folder."),
             N_("In which groups is the user postfix? (id postfix)"),
         ),
         N_("The user postfix was not in the group sasl: smtpd could not reach saslauthd's socket."),
-        f"adduser --quiet postfix sasl; {_SASL}",
+        "gpasswd -a postfix {sasl_group}; " + _SASL,
     ),
     Drill(
         "auth-config-misplaced",
         2,
         "smtpd.conf in the wrong folder",
-        N_("user1 says: “My mail program finds no way to log in that the server takes.”"),
+        N_("{user} says: “My mail program finds no way to log in that the server takes.”"),
         (
             N_("What does the server offer after EHLO?"),
             N_("In which folder does Postfix on Debian look for smtpd.conf?"),
         ),
         N_("smtpd.conf lay in /etc/postfix instead of /etc/postfix/sasl, so Postfix used the "
            "library's own defaults."),
-        f"mv /etc/postfix/smtpd.conf /etc/postfix/sasl/smtpd.conf; {_SASL}",
+        "mv /etc/postfix/smtpd.conf {smtpd_conf}; " + _SASL,
     ),
     Drill(
         "mx-without-dot",
         2,
         "MX without the dot at its end",
-        N_("user2 says: “Mail to user1 comes back: mail.example1.jp.example1.jp not found.”"),
+        N_("{peer_user} says: “Mail to {user} comes back: mail.{domain}.{domain} not found.”"),
         (
-            N_("Ask for the MX record of example1.jp with dig, and read the answer to its end."),
+            N_("Ask for the MX record of {domain} with dig, and read the answer to its end."),
             N_("How does a zone file tell a full name from a relative one?"),
         ),
         N_("The name in the MX record had no dot at its end, so BIND added the zone's own name."),
-        r"sed -i '/MX/s/\([^.]\)$/\1./' /etc/bind/db.example1.jp; rndc reload",
+        r"sed -i '/MX/s/\([^.]\)$/\1./' {zone_file}; rndc reload",
     ),
     Drill(
         "zone-not-loaded",
@@ -177,7 +193,7 @@ DRILLS = (
         "named not reloaded",
         N_("The administrator says: “I have changed the zone file, and dig shows the old data.”"),
         (
-            N_("When did BIND read the zone? (rndc zonestatus example1.jp)"),
+            N_("When did BIND read the zone? (rndc zonestatus {domain})"),
             N_("What has to be done after a zone file was changed?"),
         ),
         N_("The zone file was changed, and BIND was not told to read it again."),
@@ -187,7 +203,7 @@ DRILLS = (
         "socket-outside",
         3,
         "socket outside the chroot",
-        N_("user1 says: “I cannot send: temporary authentication failure.” testsaslauthd on the "
+        N_("{user} says: “I cannot send: temporary authentication failure.” testsaslauthd on the "
            "host succeeds when it is given the socket's place."),
         (
             N_("saslauthd runs and knows the password. Can smtpd reach it?"),
@@ -196,30 +212,30 @@ DRILLS = (
                "/var/spool/postfix."),
         ),
         N_("saslauthd's socket lay outside the chroot of smtpd, so smtpd did not see it."),
-        "systemctl stop saslauthd; sed -i 's|-m [^\"]*|-m /var/spool/postfix/var/run/saslauthd|' "
-        f"/etc/default/saslauthd; {_SASL}",
+        "systemctl stop {saslauthd}; sed -i 's|-m [^\"]*|-m {sasl_run_dir}|' "
+        "{sasl_defaults}; " + _SASL,
     ),
     Drill(
         "two-mailboxes",
         3,
         "mail_location another",
-        N_("user1 says: “The mail command shows my mail. My mail program shows an empty inbox.”"),
+        N_("{user} says: “The mail command shows my mail. My mail program shows an empty inbox.”"),
         (
             N_("Where does Postfix deliver, where does mail look, and where does Dovecot?"),
-            N_("doveconf mail_location, and the format of the boxes in both places."),
+            N_("doveconf -n shows Dovecot's place and format. Compare them with the boxes on the "
+               "disk."),
         ),
         N_("Dovecot looked for a Maildir while Postfix delivers into /var/mail (mbox)."),
-        "sed -i 's|^mail_location.*|mail_location = mbox:~/mail:INBOX=/var/mail/%u|' "
-        "/etc/dovecot/conf.d/10-mail.conf; systemctl restart dovecot",
+        "sed -i '{mbox_again}' {dovecot_folder}/conf.d/10-mail.conf; systemctl restart {dovecot}",
     ),
     Drill(
         "box-of-another",
         3,
         "/var/mail closed",
-        N_("user1 says: “I can log in over IMAP, but the inbox gives an internal error.”"),
+        N_("{user} says: “I can log in over IMAP, but the inbox gives an internal error.”"),
         (
             N_("journalctl -u dovecot says which file could not be opened."),
-            N_("Follow the path from / on: may user1 pass every folder? (namei -l)"),
+            N_("Follow the path from / on: may {user} pass every folder? (namei -l)"),
         ),
         N_("Nobody but root could pass /var/mail any more (it has to be 2775, group mail)."),
         "chmod 2775 /var/mail",
@@ -228,13 +244,15 @@ DRILLS = (
         "sender-nobody-can-answer",
         3,
         "mailutils without its domain",
-        N_("user2 says: “When I answer user1's mail, the answer comes back: host not found.”"),
+        N_("{peer_user} says: “When I answer {user}'s mail, the answer comes back: host not "
+           "found.”"),
         (
-            N_("Look at the From line of a message that user1 wrote with mail."),
+            N_("Look at the From line of a message that {user} wrote with mail."),
             N_("Who makes that address: Postfix (myorigin) or the mail command itself?"),
         ),
-        N_("The mail command no longer knew its domain and wrote user1@host1, which no DNS knows."),
-        "printf 'address {\\n  email-domain %s;\\n};\\n' \"$(hostname -d)\" >/etc/mailutils.conf",
+        N_("The mail command no longer knew its domain and wrote {user}@{name}, which no DNS "
+           "knows."),
+        "printf 'address {{\\n  email-domain {domain};\\n}};\\n' >/etc/mailutils.conf",
     ),
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.drills.actions import perform
-from labctl.drills.catalogue import Drill, drills_of, find_drill
+from labctl.drills.catalogue import Drill, drills_of, find_drill, host_of
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.grading import Grades, grade_hosts
@@ -46,6 +46,15 @@ class Attempt:
     drill: Drill
     mended: bool
     grades: Grades
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What `solve` did. `repair` is shell for the host `host`; it is "" if `up` did everything."""
+
+    drill: Drill
+    host: str
+    repair: str
 
 
 def running(home: LabHome) -> Running:
@@ -85,15 +94,17 @@ def start(
             _("a drill needs a correct lab"), hint=commands("labctl check", "labctl reset")
         )
     _write(session.home, Running(name=drill.name))
-    perform(targets[drill.host], drill.breakage.actions)
+    perform(targets[host_of(session.lab).name], drill.breakage.actions)
 
 
-def next_hint(home: LabHome) -> tuple[str, int, int]:
+def next_hint(session: Session) -> tuple[str, int, int]:
     """The next hint, its number and the total. After the last one, the last one again."""
+    home = session.home
     now = running(home)
     number = min(now.hints + 1, len(now.drill.hints))
     _write(home, Running(name=now.name, hints=number))
-    return _(now.drill.hints[number - 1]), number, len(now.drill.hints)
+    hint = now.drill.told(now.drill.hints[number - 1], session.lab)
+    return hint, number, len(now.drill.hints)
 
 
 def look(session: Session, targets: Mapping[str, Target], progress: Progress) -> Attempt:
@@ -105,15 +116,16 @@ def look(session: Session, targets: Mapping[str, Target], progress: Progress) ->
     return Attempt(drill, grades.ok, grades)
 
 
-def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -> Drill:
+def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -> Solution:
     """Repair the lab as the explanation says, run `up` for the rest, and end the drill."""
-    drill = running(session.home).drill
-    if drill.repair:
-        targets[drill.host].remote.run(["sh", "-euc", drill.repair])
+    drill, target = running(session.home).drill, targets[host_of(session.lab).name]
+    repair = drill.repair_on(target)
+    if repair:
+        target.remote.run(["sh", "-euc", repair])
     if not grade_hosts(targets, progress=progress).ok:
         bring_up(session, progress)
     session.home.drill_file.unlink(missing_ok=True)
-    return drill
+    return Solution(drill, target.host.name, repair)
 
 
 def _read(home: LabHome) -> Running | None:

@@ -15,32 +15,33 @@ from labctl.render.screen import console
 
 if TYPE_CHECKING:
     from labctl.drills.catalogue import Drill
-    from labctl.drills.exercise import Attempt
+    from labctl.drills.exercise import Attempt, Solution
+    from labctl.lab import Lab
 
 
-def print_drills(drills: Sequence[Drill], *, as_json: bool) -> None:
+def print_drills(drills: Sequence[Drill], lab: Lab, *, as_json: bool) -> None:
     if as_json:
-        print_json("drill list", {"drills": [_fields(drill) for drill in drills]})
+        print_json("drill list", {"drills": [_fields(drill, lab) for drill in drills]})
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column(_("drill"), no_wrap=True)
     table.add_column(_("level"))
     table.add_column(_("what a user reports"), overflow="fold")
     for drill in drills:
-        table.add_row(drill.name, "★" * drill.level, escape(_(drill.symptom)))
+        table.add_row(drill.name, "★" * drill.level, escape(drill.told(drill.symptom, lab)))
     # Sentences wrap in their column. Elsewhere the console does not wrap long lines.
     console().print(table, soft_wrap=False)
 
 
-def print_symptom(drill: Drill, lab: str, *, hidden: bool, as_json: bool) -> None:
+def print_symptom(drill: Drill, lab: Lab, *, hidden: bool, as_json: bool) -> None:
     if as_json:
-        print_json("drill start", _fields(drill))
+        print_json("drill start", _fields(drill, lab))
         return
     title = _("a drill of level {level}", level=drill.level) if hidden else drill.name
     console().print(f"[bold]{title}[/]")
-    console().print(escape(_(drill.symptom)))
+    console().print(escape(drill.told(drill.symptom, lab)))
     words = ("hint", "check", "solve")
-    commands = (command_line(f"labctl drill {word}", lab) for word in words)
+    commands = (command_line(f"labctl drill {word}", lab.name) for word in words)
     console().print(" | ".join(commands), style="dim")
 
 
@@ -51,27 +52,33 @@ def print_hint(text: str, number: int, count: int, *, as_json: bool) -> None:
     console().print(f"{number}/{count}  {escape(text)}")
 
 
-def print_attempt(attempt: Attempt, lab: str, *, as_json: bool) -> None:
+def print_attempt(attempt: Attempt, lab: Lab, *, as_json: bool) -> None:
     if as_json:
         print_json("drill check", {"mended": attempt.mended}, ok=attempt.mended)
     elif attempt.mended:
         console().print(_("repaired: the whole lab is correct again"), style="bold green")
-        console().print(escape(_(attempt.drill.explanation)))
+        console().print(escape(attempt.drill.told(attempt.drill.explanation, lab)))
     else:
         console().print(_("not yet: something is still wrong"), style="bold red")
         for command in ("labctl drill hint", "labctl check"):
-            console().print(f"  {command_line(command, lab)}", style="dim")
+            console().print(f"  {command_line(command, lab.name)}", style="dim")
 
 
-def print_solution(drill: Drill, *, as_json: bool) -> None:
+def print_solution(solution: Solution, lab: Lab, *, as_json: bool) -> None:
+    drill = solution.drill
+    explanation = drill.told(drill.explanation, lab)
     if as_json:
-        solved = {"explanation": _(drill.explanation), "repair": drill.repair}
-        print_json("drill solve", {**_fields(drill), **solved})
+        solved = {"explanation": explanation, "repair": solution.repair}
+        print_json("drill solve", {**_fields(drill, lab), **solved})
         return
-    console().print(escape(_(drill.explanation)))
-    if drill.repair:
-        console().print(f"  {drill.host}# [green]{escape(drill.repair)}[/]")
+    console().print(escape(explanation))
+    if solution.repair:
+        console().print(f"  {solution.host}# [green]{escape(solution.repair)}[/]")
 
 
-def _fields(drill: Drill) -> dict[str, object]:
-    return {"name": drill.name, "level": drill.level, "symptom": _(drill.symptom)}
+def _fields(drill: Drill, lab: Lab) -> dict[str, object]:
+    return {
+        "name": drill.name,
+        "level": drill.level,
+        "symptom": drill.told(drill.symptom, lab),
+    }

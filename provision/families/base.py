@@ -134,8 +134,10 @@ class Sasl:
     """How Postfix asks saslauthd.
 
     `defaults` is saslauthd's environment file, `smtpd_conf` what Postfix reads. `run_dir` is
-    the folder of the socket and `group` may enter it. `mux` is the path at which smtpd, with
-    its own root, looks for the socket.
+    the folder of the socket and `group` may enter it; if `group` is "", everybody may. `mux` is
+    the path at which smtpd, with its own root, looks for the socket. `drop_in` is a file that
+    tells saslauthd's unit to expect no PID file, if the unit expects it outside of `run_dir`.
+    `config_path` is the folder of `smtpd_conf` if main.cf has to name it.
     """
 
     unit: str = "saslauthd"
@@ -144,6 +146,8 @@ class Sasl:
     run_dir: str = "/var/spool/postfix/var/run/saslauthd"
     mux: str = "/var/run/saslauthd/mux"
     group: str = "sasl"
+    drop_in: str = ""
+    config_path: str = ""
 
 
 @dataclass(frozen=True)

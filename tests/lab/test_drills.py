@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
 from labctl.drills.catalogue import DRILLS, Drill, find_drill
+from provision.step import Target
+from tests.books import LAB
 from tests.lab.program import labctl, on_host
 
 
@@ -29,12 +32,14 @@ def wrong_codes() -> set[str]:
 
 
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
-def test_a_drill_is_diagnosed_and_its_repair_recognised(ready_once: str, drill: Drill) -> None:
+def test_a_drill_is_diagnosed_and_its_repair_recognised(
+    targets: Mapping[str, Target], drill: Drill
+) -> None:
     # A drill starts only on a correct lab, so each one proves that the last one left no fault.
     assert labctl("drill", "start", drill.name).out.count("labctl drill hint") == 1
     try:
         assert wrong_codes() == {drill.breakage.code}
-        on_host(drill.host, drill.repair or set_password("user1"))
+        on_host("host1", drill.repair_on(targets["host1"]) or set_password("user1"))
         assert labctl("drill", "check").out.startswith("mended")
     except BaseException:
         labctl("reset", "--to", "ready", "--yes")
@@ -47,9 +52,9 @@ def test_hints_come_one_by_one_and_the_last_one_stays(ready_once: str) -> None:
     assert labctl("drill", "check", code=1).out.startswith("not yet")
     hints = [labctl("drill", "hint").out.strip() for _ in range(len(drill.hints) + 1)]
     assert [hint.partition("  ")[0] for hint in hints] == ["1/3", "2/3", "3/3", "3/3"]
-    assert hints[0].endswith(drill.hints[0]) and hints[-1] == hints[-2]
+    assert hints[0].endswith(drill.told(drill.hints[0], LAB)) and hints[-1] == hints[-2]
     told = labctl("drill", "solve").out
-    assert drill.explanation in told and drill.repair in told
+    assert drill.told(drill.explanation, LAB) in told and drill.repair in told
     labctl("check")
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import cast
 
 import pytest
 
+from labctl.credentials import Credentials
 from labctl.drills.breakages import BREAKAGES
-from labctl.drills.catalogue import DRILLS, LEVELS, Drill, drills_of, find_drill
+from labctl.drills.catalogue import DRILLS, LEVELS, Drill, drills_of, find_drill, host_of
 from labctl.drills.exercise import pick
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_edition
+from labctl.remote import Remote
+from labctl.system import System
+from provision.families import systems
+from provision.step import Scene, Target
 from tests.books import LAB
 
 
@@ -25,6 +31,21 @@ def test_a_drill_breaks_in_a_known_way_and_says_all_it_must(drill: Drill) -> Non
     assert drill.symptom and drill.explanation
     assert len(drill.hints) >= 2
     assert all("\n" not in hint for hint in drill.hints)
+
+
+@pytest.mark.parametrize("edition", ["ubuntu-example", "ubuntu"])
+@pytest.mark.parametrize("system", systems(), ids=str)
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+def test_its_texts_and_its_repair_have_the_names_of_the_lab(
+    drill: Drill, system: System, edition: str
+) -> None:
+    lab = Lab(name="lab", edition=load_edition(edition))
+    scene = Scene(lab, host_of(lab), (), system)
+    target = Target(scene, cast(Remote, None), Credentials(passwords={}))
+    texts = (drill.symptom, *drill.hints, drill.explanation)
+    said = " ".join([*(drill.told(text, lab) for text in texts), drill.repair_on(target)])
+    foreign = "example1.jp" if edition == "ubuntu" else "example1.test"
+    assert foreign not in said and "{" not in said.replace("address {", "")
 
 
 def test_names_of_breakages_and_drills_are_unique() -> None:

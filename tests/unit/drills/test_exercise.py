@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labctl.drills import exercise
-from labctl.drills.catalogue import DRILLS, Drill, find_drill
+from labctl.drills.catalogue import DRILLS, find_drill
 from labctl.drills.exercise import Running, next_hint, pick, running
 from labctl.engine import bring_up
 from labctl.errors import LabError, WrongState, WrongUsage
@@ -15,6 +15,7 @@ from tests.fakes.host import Ran, Reply
 from tests.fakes.lab import MemoryLab, memory_lab, path_of
 
 DRILL = find_drill("port-closed")
+HOST = "host1"
 BROKEN = "firewall"
 
 
@@ -25,10 +26,10 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> MemoryLab:
     bring_up(lab.session(), lab.progress)
 
     def spoil(_ran: Ran) -> Reply:
-        lab.break_step(BROKEN, DRILL.host)
+        lab.break_step(BROKEN, HOST)
         return Reply()
 
-    lab.world.hosts[DRILL.host].otherwise = spoil
+    lab.world.hosts[HOST].otherwise = spoil
     return lab
 
 
@@ -44,7 +45,7 @@ def look(lab: MemoryLab) -> exercise.Attempt:
         return exercise.look(session, targets, lab.progress)
 
 
-def solve(lab: MemoryLab) -> Drill:
+def solve(lab: MemoryLab) -> exercise.Solution:
     session = lab.session()
     with session.targets() as targets:
         return exercise.solve(session, targets, lab.progress)
@@ -58,7 +59,7 @@ def repair(lab: MemoryLab, *, works: bool) -> None:
             bring_up(lab.session(), lab.progress)
         return Reply()
 
-    lab.world.hosts[DRILL.host].when("sh", "-euc", DRILL.repair, answer=answer)
+    lab.world.hosts[HOST].when("sh", "-euc", DRILL.repair, answer=answer)
 
 
 def test_a_drill_breaks_the_lab_on_its_host(lab: MemoryLab) -> None:
@@ -101,10 +102,12 @@ def test_what_is_on_is_written_down_before_anything_is_broken(lab: MemoryLab) ->
 
 def test_hints_come_one_by_one_and_the_last_one_again(lab: MemoryLab) -> None:
     start(lab)
-    hints = [next_hint(lab.home) for _time in range(len(DRILL.hints) + 2)]
+    hints = [next_hint(lab.session()) for _time in range(len(DRILL.hints) + 2)]
     numbers = [number for _text, number, _total in hints]
     assert numbers == [1, 2, 3, 3, 3]
-    assert [text for text, _number, _total in hints[:3]] == list(DRILL.hints)
+    assert [text for text, _number, _total in hints[:3]] == [
+        DRILL.told(hint, LAB) for hint in DRILL.hints
+    ]
     assert {total for _text, _number, total in hints} == {3}
     assert hints[-1] == hints[2]
     assert running(lab.home).hints == 3
@@ -130,7 +133,7 @@ def test_a_lab_that_was_mended_in_any_way_ends_the_drill(lab: MemoryLab) -> None
 def test_solving_mends_by_the_drills_own_repair(lab: MemoryLab) -> None:
     start(lab)
     repair(lab, works=True)
-    assert solve(lab) is DRILL
+    assert solve(lab) == exercise.Solution(DRILL, HOST, DRILL.repair)
     assert any(ran.words == ("sh", "-euc", DRILL.repair) for ran in lab.world.hosts["host1"].ran)
     assert not lab.world.hosts["host2"].commands().count(shell_line(["sh", "-euc", DRILL.repair]))
     assert look_is_over(lab)
@@ -161,7 +164,7 @@ def look_is_over(lab: MemoryLab) -> bool:
 
 
 def test_without_a_drill_there_is_nothing_to_hint_at_or_solve(lab: MemoryLab) -> None:
-    for action in (lambda: next_hint(lab.home), lambda: look(lab), lambda: solve(lab)):
+    for action in (lambda: next_hint(lab.session()), lambda: look(lab), lambda: solve(lab)):
         with pytest.raises(WrongState) as refused:
             action()
         assert refused.value.message == "no drill is active"

@@ -7,7 +7,7 @@ import pytest
 from labctl.errors import WrongState
 from labctl.lab import load_lab
 from labctl.system import DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
-from provision import boot_order, dns, dovecot, steps
+from provision import boot_order, dns, dovecot, postfix, smtp_auth, steps
 from provision.families import family_of, systems
 from provision.step import Scene
 
@@ -85,3 +85,15 @@ def test_dovecot_has_the_settings_of_its_version() -> None:
         "auth_allow_cleartext = yes",
     ):
         assert f"{line}\n" in new
+
+
+def test_saslauthd_and_postfix_of_debian_13_are_told_each_others_places() -> None:
+    def paths(system: System) -> list[str]:
+        return [file.path for file in smtp_auth.files(Scene(LAB, LAB.host("host1"), (), system))]
+
+    drop_in = "/etc/systemd/system/saslauthd.service.d/pid-file.conf"
+    assert drop_in in paths(DEBIAN_13) and drop_in not in paths(DEBIAN_12)
+    assert "\nPIDFile=\n" in content(smtp_auth.files, DEBIAN_13, "pid-file.conf")
+    line = "cyrus_sasl_config_path = /etc/postfix/sasl\n"
+    assert line in content(postfix.files, DEBIAN_13, "main.cf")
+    assert line not in content(postfix.files, DEBIAN_12, "main.cf")

@@ -255,7 +255,11 @@ def test_every_template_is_used() -> None:
         for step in STEPS
         for file in step.files(scene(host, kind))
     }
-    shared = {"etc/bind/db.domain.j2", "etc/systemd/system/network-online.conf.j2"}
+    shared = {
+        "etc/bind/db.domain.j2",
+        "etc/systemd/system/network-online.conf.j2",
+        "etc/systemd/system/pid-file.conf.j2",
+    }
     root = resources.templates()
     there = {path.relative_to(root).as_posix() for path in root.rglob("*.j2")}
     assert there <= used | shared
