@@ -1,43 +1,43 @@
-# make lab    set everything up, bring the lab up and test its mail
-# make test   install what the tests need, run the unit tests and the lab tests
-# make test-corpus   of these, every known breakage, each found by check and mended by up
-# make test-faults   faults on the real lab: labctl killed 66 times, full disk, bad mirror, spoilt image
-# make test-faults-short  every kind of fault, labctl killed 6 times: a quarter of an hour, for CI
-# make fuzz-check  random changes to a lab: does labctl check find what does not work?
-# make test-vagrant  real Vagrant and its VirtualBox provider, over a stand-in for VBoxManage
-# make test-vagrant-short  the same with containers as guests, a quarter of an hour, for CI
+# make lab    install everything, build the lab and test its mail
+# make test   install the test packages, run the unit tests and the lab tests
+# make test-corpus   only the known breakages: check must find each, and up must repair it
+# make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
+# make test-faults-short  every kind of fault with 6 kills of labctl: 15 minutes, for CI
+# make fuzz-check  random changes to a lab, graded by labctl check and by an independent oracle
+# make test-vagrant  real Vagrant and its VirtualBox provider with a test double of VBoxManage
+# make test-vagrant-short  the same with containers as guests: 15 minutes, for CI
 # make test-libvirt  real Vagrant on real libvirt, with software emulation
-# make test-incus  a real Incus of the tests' own: contract, story, isolation, a client over HTTPS
-# make test-incus-short  of these, the contract and the isolation of two labs, for CI
-# make test-incus-cluster  three members of a cluster on this machine
-# make check  the fast ones: ruff, mypy, import contracts, shellcheck, licences, unit tests
-# make mutants-known   the wrong programs of tests/mutants/known.toml, each noticed by the unit tests
-# make mutants  mutants of the core by mutmut, an hour and more; goes on where it was interrupted
-# make audit  known vulnerabilities of the pinned Python packages, asked of PyPI
-# make bench  how long labctl takes, beside the bare work, Ansible and a shell script
-# make messages  bring the Japanese catalog in line with the sources, for translating
+# make test-incus  a real Incus started by the tests: contract, story, isolation, HTTPS client
+# make test-incus-short  only the contract and the isolation of two labs, for CI
+# make test-incus-cluster  a cluster of three members on this machine
+# make check  fast checks: ruff, mypy, import contracts, shellcheck, licences, unit tests
+# make mutants-known   wrong programs in tests/mutants/known.toml; the unit tests must find each
+# make mutants  mutants of the core with mutmut: over an hour; continues after an interruption
+# make audit  look up known vulnerabilities of the pinned Python packages at PyPI
+# make bench  measure labctl, and compare it with the bare work, Ansible and a shell script
+# make messages  update the Japanese catalog from the sources, for translation
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-# What the embedded provider runs: one Debian package each.
+# The Debian packages that the nspawn provider needs.
 LAB_PACKAGES := systemd-container mmdebstrap nftables iproute2 openssh-client
-# Free licences, in part of a name: of what labctl stands on and of what its tests use.
+# Parts of the names of free licences: of labctl's dependencies and of the test tools.
 LICENCES := MIT;BSD;Apache;ISC;MPL;PSF;LGPL
 CATALOGS := $(wildcard labctl/locale/*/LC_MESSAGES/labctl.po)
-# What the tests of the VirtualBox path run: real Vagrant, and QEMU in VirtualBox's place.
+# The packages for the Vagrant tests: Vagrant, and QEMU instead of VirtualBox.
 VAGRANT_PACKAGES := vagrant qemu-system-x86 qemu-utils mmdebstrap e2fsprogs iproute2 openssh-client
 
 LIBVIRT_PACKAGES := vagrant-libvirt libvirt-daemon-system libvirt-daemon-driver-qemu \
   libvirt-daemon-config-network libvirt-clients dnsmasq-base
 
-# What the tests run besides: tcpdump, a browser with Japanese letters for the report, and
-# Thunderbird with a screen and a hand.
+# More packages for the tests: tcpdump, a browser with Japanese fonts for the report, and
+# Thunderbird with a virtual screen and input.
 TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb \
   swaks bind9-dnsutils
 
-# The lab's addresses are fixed: whatever brings one up waits for its turn, with -j too.
+# Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
 .PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
@@ -65,7 +65,7 @@ build/mutants/venv/bin/mutmut: pyproject.toml constraints.txt
 	build/mutants/venv/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]' 'mutmut>=3.8,<4'
 	@touch $@
 
-# With PyPI alone: a package mirror has no vulnerability database, and then this fails.
+# Only with PyPI: a package mirror has no vulnerability database, and the command fails.
 audit: build/audit/bin/pip-audit
 	$< --strict --no-deps --disable-pip --requirement constraints.txt
 
@@ -73,19 +73,19 @@ build/audit/bin/pip-audit:
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/pip install --quiet 'pip-audit>=2.9,<3'
 
-# The packages first: some unit tests ask nft itself.
+# Packages first, because some unit tests run nft.
 test: test-packages check test-lab
 
-# Real hosts, a browser and Thunderbird: two labs side by side, each with a machine of its own.
-# Nothing is tried twice: a test that fails now and then has a cause.
+# Real hosts, a browser and Thunderbird: two labs in parallel, each on its own machine. Failed tests
+# are not repeated.
 test-lab: $(VENV)/.dev test-packages
 	$(SUDO) $(BIN)/pytest tests/lab -n 2 --dist loadfile
 
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py
 
-# In namespaces of their own: the lab's addresses are fixed, and nothing must outlive the tests.
-# The shell is there to reap, as the first process must.
+# In separate namespaces, because the lab's addresses are fixed and no process may outlive the
+# tests. The shell is PID 1 and reaps processes.
 VAGRANT_TESTS = $(SUDO) unshare --net --pid --fork --kill-child --mount-proc \
   sh -c '"$$@"; exit $$?' sh $(BIN)/pytest tests/vagrant $(PYTEST_OPTIONS)
 
@@ -113,8 +113,8 @@ test-incus-short: $(VENV)/.dev packages incus-packages
 test-incus-cluster: $(VENV)/.dev packages incus-packages
 	$(SUDO) $(BIN)/pytest tests/incus/test_cluster.py $(PYTEST_OPTIONS)
 
-# Half an hour and more. PYTEST_OPTIONS="--seed N", as a run says at its beginning, repeats
-# the moments of its kills, "--kills N" is how many over up, reset and destroy.
+# Over half an hour. A run prints its seed; PYTEST_OPTIONS="--seed N" repeats the same kills, and
+# "--kills N" sets their number.
 test-faults: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/faults $(PYTEST_OPTIONS)
 
@@ -159,7 +159,7 @@ incus-packages:
 vagrant-packages:
 	$(call install,$(VAGRANT_PACKAGES))
 
-# Debian splits the venv module off into a package of its own.
+# On Debian the venv module is a separate package.
 $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends python3-venv; }

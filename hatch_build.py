@@ -1,6 +1,7 @@
 """Compiles the message catalogs when labctl is built or installed, editable too.
 
-The compiled .mo files lie beside their .po, where gettext looks, and are not in the repository.
+The compiled .mo files are next to their .po files, where gettext looks for them. They are not in
+the repository.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CatalogHook(BuildHookInterface[Any]):
-    """Runs before the wheel is packed; an editable install is a wheel to the build too."""
+    """Compiles the catalogs before a wheel is built, also for an editable install."""
 
     PLUGIN_NAME = "custom"
 
