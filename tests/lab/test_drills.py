@@ -40,7 +40,7 @@ def test_a_drill_is_diagnosed_and_its_repair_recognised(
     try:
         assert wrong_codes() == {drill.breakage.code}
         on_host("host1", drill.repair_on(targets["host1"]) or set_password("user1"))
-        assert labctl("drill", "check").out.startswith("mended")
+        assert labctl("drill", "check").out.startswith("repaired")
     except BaseException:
         labctl("reset", "--to", "ready", "--yes")
         raise
