@@ -51,7 +51,9 @@ def test_reset_goes_back_and_sets_the_clock() -> None:
     labctl("reset", "--yes")
     assert on_host("host2", "ls /root").split() == []
     for host in HOSTS:
-        assert abs(float(on_host(host, "date +%s.%N")) - time.time()) < 10
+        # On a busy machine the question itself takes long.
+        before = time.time()
+        assert before - 10 < float(on_host(host, "date +%s.%N")) < time.time() + 10
 
 
 def test_mail_goes_both_ways_after_the_reset() -> None:
