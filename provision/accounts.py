@@ -26,7 +26,41 @@ def check(target: Target) -> list[Finding]:
     password = target.credentials.password(name)
     facts = ask(target, _CHECK, name, str(target.peer.account), stdin=password + "\n")
     exists = _exists(target, facts)
-    return [exists] if not exists.ok else [exists, *_owned(name, facts)]
+    if not exists.ok:
+        return [exists]
+    return [exists, *_closed(name, facts), *_owned(name, facts)]
+
+
+def _closed(name: str, facts: Facts) -> list[Finding]:
+    """What keeps a person out although the password is right."""
+    changed, _colon, ends = facts["expiry"].partition(":")
+    is_over = ends.isdigit() and int(ends) <= facts.number("today")
+    found = []
+    if is_over or changed == "0":
+        found.append(
+            Finding(
+                code="accounts.expired",
+                ok=False,
+                what=_("the account {name} may log in", name=name),
+                found=_("expired") if is_over else _("the password must be changed first"),
+                expected=_("never expires"),
+                hint=_("chage -l {name} shows how long the account is valid.", name=name),
+                solution=f"chage -E -1 -d today {name}",
+            )
+        )
+    if facts["shell"].endswith(("/nologin", "/false")):
+        found.append(
+            Finding(
+                code="accounts.shell",
+                ok=False,
+                what=_("a shell for the account"),
+                found=facts["shell"],
+                expected="/bin/bash",
+                hint=_("Can the account log in? getent passwd shows its shell."),
+                solution=f"usermod -s /bin/bash {name}",
+            )
+        )
+    return found
 
 
 def _exists(target: Target, facts: Facts) -> Finding:

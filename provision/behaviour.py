@@ -33,6 +33,7 @@ OUTBOUND = N_("a message to the other host's mailbox arrives")
 SENDER = N_("the other host can answer the sender")
 ALIAS = N_("a message to postmaster is delivered")
 RELAY = N_("a stranger must not relay")
+NAMES = N_("the other host may ask this one's zone")
 IMAP = N_("IMAP shows the message and deletes it")
 POP3 = N_("POP3 shows the message and deletes it")
 
@@ -173,6 +174,9 @@ def _mailed(target: Target, mark: str, *, alone: bool) -> Evidence:
 def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     """The behaviours of a host, in the order in which one depends on the other."""
     found = []
+    if peer is not None and peer.facts.lines("service"):
+        answer = peer.facts["peer-mx"]
+        found.append(Seen(own.host.name, NAMES, own.host.mail_name in answer, answer))
     if own.stranger is not None:
         reply = own.stranger.reply
         found.append(Seen(own.host.name, RELAY, not own.stranger.accepted, reply))
@@ -198,7 +202,12 @@ def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
         if came:
             answerable = _address(came) == own.host.mailbox
             found.append(_seen(own, SENDER, answerable, _address(came), []))
-    delivered = any("status=sent" in line for line in mail.lines("alias-log"))
+    # An alias may name another server on purpose. Without one, the message has to stay here.
+    stays = "@" not in own.facts["alias"]
+    delivered = any(
+        "status=sent" in line and ("relay=local" in line or not stays)
+        for line in mail.lines("alias-log")
+    )
     found.append(_seen(own, ALIAS, delivered, mail["alias-said"], mail.lines("alias-log")))
     return found
 

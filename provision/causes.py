@@ -62,15 +62,19 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Cause:
-    """A finding and the host that it belongs to. `rejected` are the explanations before it."""
+    """A finding and the host that it belongs to. `rejected` are the explanations before it.
+
+    `instead` is the section that reports it, if its own section is not graded.
+    """
 
     host: str
     finding: Finding
     rejected: tuple[str, ...] = ()
+    instead: str = ""
 
     @property
     def step(self) -> str:
-        return self.finding.code.partition(".")[0]
+        return self.instead or self.finding.code.partition(".")[0]
 
 
 def first_cause(case: Case, explanations: Sequence[Explanation], unknown: str) -> Cause:

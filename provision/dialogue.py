@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import poplib
+import re
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answe
     except smtplib.SMTPResponseException as error:
         return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
     except (OSError, smtplib.SMTPException, WrongState) as error:
-        return Answer(False, _told(error))
+        return Answer(False, told_by(error))
 
 
 def smtp_send(target: Target, recipient: str, message: str) -> Answer:
@@ -95,13 +96,14 @@ def smtp_send(target: Target, recipient: str, message: str) -> Answer:
     except smtplib.SMTPResponseException as error:
         return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
     except (OSError, smtplib.SMTPException, WrongState) as error:
-        return Answer(False, _told(error))
+        return Answer(False, told_by(error))
 
 
-def _told(error: Exception) -> str:
+def told_by(error: Exception) -> str:
+    """The server's own words in an error of a dialogue, or what a person would see."""
     # The server's greeting comes as an OSError with its words (labctl.wire).
     words = str(error)
-    if words[:3].isdigit():
+    if re.match(r"\d{3} ", words):
         return words
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return _("it offers no AUTH")

@@ -37,8 +37,10 @@ def check(target: Target) -> list[Finding]:
         return [files, *(finding for finding in running if finding.ok)]
     if not running[0].ok:
         return running
-    zone = [*running, files, *_zone(host, facts)]
-    return [*zone, _loaded(host, facts), *_resolver(target, facts)]
+    zone = _zone(host, facts)
+    found = [*running, files, *zone, _loaded(host, facts)]
+    # Every program gets what the zone says, so a wrong zone is the cause of both.
+    return [*found, *_resolver(target, facts)] if all(each.ok for each in zone) else found
 
 
 def _running(target: Target, facts: Facts, *, answers: bool) -> list[Finding]:
@@ -107,7 +109,7 @@ def _record(host: Host, key: str, what: str, found: str, expected: str) -> Findi
     return Finding(
         # The number before an MX name is a preference; with one MX any will do.
         code=f"dns.zone.{key}",
-        ok=found.split()[-1:] == expected.split()[-1:] and "\n" not in found,
+        ok=_preferred(found, kind).split()[-1:] == expected.split()[-1:],
         what=what,
         found=found or _("no answer"),
         expected=expected,
@@ -119,6 +121,15 @@ def _record(host: Host, key: str, what: str, found: str, expected: str) -> Findi
         ),
         solution=f"{what.split(maxsplit=1)[0]}. IN {kind} {expected}",
     )
+
+
+def _preferred(found: str, kind: str) -> str:
+    """The record that counts: of several MX the one with the lowest number, if it is alone."""
+    lines = found.splitlines()
+    if kind != "MX" or len(lines) < 2:
+        return found if len(lines) < 2 else ""
+    ranked = sorted((int(line.split()[0]), line) for line in lines)
+    return ranked[0][1] if ranked[0][0] < ranked[1][0] else ""
 
 
 def _loaded(host: Host, facts: Facts) -> Finding:
@@ -194,7 +205,10 @@ def _seconds_kept(facts: Facts, peer: Host) -> int | None:
 
 
 def _answer(facts: Facts, asked: str, name: str, kind: str) -> str:
-    return facts[f"{asked} {name}. {kind}"]
+    """The records, in an order of their own: a server changes it with every answer."""
+    alias = facts[f"{asked} {name}. CNAME"].rstrip(".")
+    asked_for = alias if kind == "A" and alias else name
+    return "\n".join(sorted(set(facts.lines(f"{asked} {asked_for}. {kind}"))))
 
 
 def _way(facts: Facts, asked: str, domain: str) -> list[str]:

@@ -10,6 +10,7 @@ from labctl.i18n import N_, _
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
+from provision.dovecot_logins import ALSO, logins, remarks
 from provision.facts import Facts, ask
 from provision.services import starts_at_boot
 from provision.step import Target
@@ -52,35 +53,25 @@ def check(target: Target) -> list[Finding]:
         pop3 = pool.submit(pop3_login, target, name, password)
         dovecot = target.family.dovecot
         settings = SETTINGS[dovecot.syntax]
-        facts = ask(target, _CHECK, dovecot.unit, dovecot.folder, dovecot.marker, *settings)
+        words = (dovecot.unit, dovecot.folder, dovecot.marker, *settings, *ALSO)
+        facts = ask(target, _CHECK, *words)
         if dovecot.syntax == "2.4":
             facts = _as_in_2_3(facts)
         answers = {"imap": imap.result(), "pop3": pop3.result()}
     service = [_running(facts), _enabled(facts)]
+    if facts.lines("error"):
+        # Dovecot refuses its files as a whole, so no setting in them is known.
+        return service
     found = _settings(target, facts)
     if dovecot.syntax == "2.4":
         found = [_in_2_4(finding) for finding in found]
+    found = remarks(found, answers)
     if not service[0].ok or not all(finding.ok for finding in found):
         return [*service, *found]
     fresh = _fresh(facts)
     if not fresh.ok:
         return [*service, *found, fresh]
-    logins = [
-        Finding(
-            code=f"dovecot.{protocol}",
-            ok=answer.ok,
-            what=_("{protocol} login and inbox", protocol=protocol.upper()),
-            found=answer.text,
-            expected=_("logged in"),
-            hint=_(
-                "Dovecot writes each refused login to {log}, with the reason.",
-                log=target.family.mail_log,
-            ),
-            solution="doveconf -n; systemctl restart dovecot",
-        )
-        for protocol, answer in answers.items()
-    ]
-    return [*service, *found, fresh, *logins]
+    return [*service, *found, fresh, *logins(target, facts, answers)]
 
 
 def _as_in_2_3(facts: Facts) -> Facts:
@@ -130,7 +121,7 @@ def _running(facts: Facts) -> Finding:
     errors = facts.lines("error")
     return Finding(
         code="dovecot.running",
-        ok=facts["active"] == "active",
+        ok=facts["active"] == "active" and not errors,
         what=_("Dovecot runs"),
         found=errors[0] if errors else facts["active"] or "inactive",
         expected="active",

@@ -477,7 +477,20 @@ _RELAY = (
 )  # fmt: skip
 
 
+def _refuses_names(case: Case) -> Told | None:
+    lines = case.own.facts.lines("allow-query")
+    return Told(lines[0]) if lines else None
+
+
+_NAMES = (
+    Explanation("dns.allow-query", _refuses_names, "allow-query", N_("the lab's hosts"),
+                N_("Which clients may ask BIND? dig on the other host shows its answer."),
+                "allow-query { any; };"),
+)  # fmt: skip
+
+
 EXPLANATIONS: Mapping[str, tuple[Explanation, ...]] = {
+    behaviour.NAMES: _NAMES,
     behaviour.SUBMIT: _SUBMIT,
     behaviour.LOCAL: (*_LOCAL,),
     behaviour.OUTBOUND: _OUTBOUND,
@@ -490,6 +503,7 @@ EXPLANATIONS: Mapping[str, tuple[Explanation, ...]] = {
 
 # The section and subject of a finding without a cause.
 UNKNOWN_CODES: Mapping[str, str] = {
+    behaviour.NAMES: "dns.names",
     behaviour.SUBMIT: "mail-command.submit",
     behaviour.LOCAL: "mail-command.delivery",
     behaviour.OUTBOUND: "mail-command.outbound",

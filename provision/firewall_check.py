@@ -37,7 +37,26 @@ def check(target: Target) -> list[Finding]:
     ports = [
         _port(facts, target, *door, answer) for door, answer in zip(doors, answers, strict=True)
     ]
-    return [_active(target.family.firewall, facts), *ports]
+    return [_active(target.family.firewall, facts), *_loopback(facts), *ports]
+
+
+def _loopback(facts: Facts) -> list[Finding]:
+    """A rule before all others that keeps the host from reaching itself."""
+    rules = [line for line in facts.lines("policy") if line.startswith("-A INPUT ")]
+    closed = [line for line in rules if re.match(r"-A INPUT -i lo -j (DROP|REJECT)", line)]
+    if not closed:
+        return []
+    return [
+        Finding(
+            code="firewall.loopback",
+            ok=False,
+            what=_("the host reaches itself"),
+            found=closed[0],
+            expected=_("open"),
+            hint=_("What does the firewall let in? ufw status, or nft list ruleset"),
+            solution=closed[0].replace("-A ", "iptables -D ", 1),
+        )
+    ]
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:

@@ -19,6 +19,8 @@ def apply(target: Target) -> list[Change]:
 # Another package may bring the same program, and the program counts.
 _WHICH = Script("provision", "programs.sh")
 _PROGRAMS = {"mailutils": "mail", "ufw": "nft"}
+# Of no use if Postfix asks Dovecot about passwords.
+_FOR_SASLAUTHD = "sasl2-bin"
 
 
 def check(target: Target) -> list[Finding]:
@@ -27,9 +29,16 @@ def check(target: Target) -> list[Finding]:
     missing = target.family.packages.missing(target, names)
     programs = [_PROGRAMS[name] for name in missing if name in _PROGRAMS]
     have = _programs(target, programs) if programs else []
+    if _FOR_SASLAUTHD in missing and _asks_dovecot(target):
+        missing = [name for name in missing if name != _FOR_SASLAUTHD]
     return [
         _package(target, name, name not in missing or _PROGRAMS.get(name) in have) for name in names
     ]
+
+
+def _asks_dovecot(target: Target) -> bool:
+    asked = target.remote.run(["postconf", "-h", "smtpd_sasl_type"], check=False)
+    return asked.stdout.strip() == "dovecot"
 
 
 def _programs(target: Target, names: Sequence[str]) -> list[str]:

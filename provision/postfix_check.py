@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network
 
-from labctl.i18n import _
+from labctl.errors import WrongState
+from labctl.i18n import N_, _
 from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
-from provision.dialogue import smtp_greeting
+from provision.dialogue import smtp_greeting, told_by
 from provision.facts import Facts, ask
 from provision.services import starts_at_boot
 from provision.step import Target
@@ -29,10 +31,11 @@ def check(target: Target) -> list[Finding]:
         facts = ask(target, _CHECK, postfix.main_cf, postfix.unit, postfix.running_unit)
     settings = _settings(target, facts)
     findings = [*settings, _enabled(facts)]
-    # A wrong setting is the cause if Postfix does not run or is not silent.
+    # A wrong setting is the cause if Postfix does not run or is not silent. What postfix check
+    # says is the cause if it does not run.
     if all(finding.ok for finding in settings):
-        running = _running(target, facts)
-        findings += [_silent(silent.result()), running]
+        quiet, running = _silent(silent.result()), _running(target, facts)
+        findings += [quiet, running] if quiet.ok or running.ok else [quiet]
         if running.ok:
             findings.append(_in_force(target, facts))
     return findings
@@ -46,9 +49,11 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
 
     if facts["no-file"]:
         return [_no_file(target)]
+    if facts["fatal"]:
+        return [_refused(target, facts)]
     own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
     interfaces, destinations = words("inet_interfaces"), words("mydestination")
-    return [
+    findings = [
         _setting(
             facts,
             "myhostname",
@@ -62,7 +67,8 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             f"localhost, {host.address}",
             interfaces == {"all"}
             or (
-                bool({"localhost", "127.0.0.1"} & interfaces)
+                "=" not in interfaces
+                and bool({"localhost", "127.0.0.1"} & interfaces)
                 and bool(own & interfaces)
                 and str(peer.address) not in interfaces
             ),
@@ -76,6 +82,15 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
         ),
         *(_by_network(target, facts) if _relays_by_network(target) else _by_auth(facts)),
     ]
+    return [finding for finding in findings if not _is_swallowed(finding, findings)]
+
+
+def _is_swallowed(finding: Finding, others: Sequence[Finding]) -> bool:
+    """Whether an indented line made the parameter a part of the one before it (postconf(5))."""
+    return not finding.ok and any(
+        not each.ok and each is not finding and re.search(rf"\b{finding.what} *=", each.found)
+        for each in others
+    )
 
 
 def _relays_by_network(target: Target) -> bool:
@@ -84,21 +99,31 @@ def _relays_by_network(target: Target) -> bool:
 
 def _by_auth(facts: Facts) -> list[Finding]:
     """Clients relay mail after SMTP AUTH."""
+    enabled, restrictions = (
+        _pairs(facts, "override").get(name, facts[name])
+        for name in ("smtpd_sasl_auth_enable", "smtpd_recipient_restrictions")
+    )
     return [
         _setting(
             facts,
             "smtpd_sasl_auth_enable",
             "yes",
             # Postfix takes a yes in any letters.
-            facts["smtpd_sasl_auth_enable"].lower() == "yes",
+            enabled.lower() == "yes",
         ),
         _setting(
             facts,
             "smtpd_recipient_restrictions",
             "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
-            _relays_rightly(_words(facts["smtpd_recipient_restrictions"])),
+            _relays_rightly(_words(restrictions)),
         ),
     ]
+
+
+def _pairs(facts: Facts, key: str) -> dict[str, str]:
+    """Parameters and values of `name = value` lines."""
+    pairs = (line.partition("=") for line in facts.lines(key))
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
 def _by_network(target: Target, facts: Facts) -> list[Finding]:
@@ -126,6 +151,18 @@ def _trusts(words: list[str], network: IPv4Network) -> bool:
     loopback = any(each.overlaps(_LOOPBACK) for each in found)
     inside = all(each.subnet_of(network) or each.subnet_of(_LOOPBACK) for each in found)
     return loopback and inside and any(network.subnet_of(each) for each in found)
+
+
+def _refused(target: Target, facts: Facts) -> Finding:
+    return Finding(
+        code="postfix.main-cf",
+        ok=False,
+        what=target.family.postfix.main_cf,
+        found=facts.lines("fatal")[0],
+        expected=_("accepted"),
+        hint=_("The message names the line. What does each line of main.cf look like?"),
+        solution="postconf -n",
+    )
 
 
 def _no_file(target: Target) -> Finding:
@@ -164,15 +201,18 @@ def _relays_rightly(words: list[str]) -> bool:
 
 def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
     unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
-    # A right default is not enough: the section is about main.cf.
-    is_set = name in facts.lines("set")
-    if unused and not is_set:
+    # A right default is not enough: the section is about main.cf. What master.cf says counts more.
+    overrides = _pairs(facts, "override")
+    is_set = name in facts.lines("set") or name in overrides
+    if name in overrides:
+        hint = _("postconf -P shows what master.cf sets for smtpd: look for {name}.", name=name)
+    elif unused and not is_set:
         hint = _("Postfix knows no parameter {names}: is a name misspelt?", names=unused)
     elif not is_set:
         hint = _("main.cf does not set {name}.", name=name)
     else:
         hint = _("postconf -n shows what main.cf really sets: look for {name}.", name=name)
-    value = facts[name] or _("empty")
+    value = overrides.get(name, facts[name]) or _("empty")
     default = _("not set; by default {value}", value=value) if facts[name] else _("not set")
     return Finding(
         code=f"postfix.{name}",
@@ -229,6 +269,8 @@ def _in_force(target: Target, facts: Facts) -> Finding:
             told = _("nothing listens on {address}, port 25", address=address)
     if not told:
         told = _greeting(target)
+    if told and (other := _odd_setting(facts)):
+        return other
     if not told and facts.number("written") > facts.number("started"):
         told = _("main.cf is newer than the running Postfix")
     return Finding(
@@ -245,14 +287,62 @@ def _in_force(target: Target, facts: Facts) -> Finding:
 def _greeting(target: Target) -> str:
     try:
         name, mechanisms = smtp_greeting(target)
-    except OSError as error:
-        return str(error)
+    except (OSError, WrongState) as error:
+        return told_by(error)
     if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
     # Without saslauthd's smtpd.conf Postfix offers other mechanisms. main.cf alone removes all.
     if mechanisms or _relays_by_network(target):
         return ""
     return _("it offers no AUTH")
+
+
+# A parameter beside the book's, and the values with which no client finds AUTH or the server.
+_ODD: tuple[tuple[str, str, str], ...] = (
+    ("inet_protocols", r"ipv6",
+     N_("Does the lab have IPv6 addresses? Which protocol may Postfix use?")),
+    ("smtpd_tls_auth_only", r"yes",
+     N_("When may a client give a password? The lab has no TLS.")),
+    ("smtpd_tls_security_level", r"encrypt",
+     N_("Must a client use TLS here? The book's servers have none.")),
+    ("smtpd_sasl_security_options", r".*noplaintext.*",
+     N_("PLAIN and LOGIN send the password as it is. Are they allowed?")),
+    ("smtpd_sasl_exceptions_networks", r".+",
+     N_("To some clients AUTH is not offered. To which?")),
+    ("smtpd_discard_ehlo_keywords", r".*\bauth\b.*",
+     N_("What does Postfix leave out of its answer to EHLO?")),
+    ("smtpd_sasl_type", r"(?!cyrus).+",
+     N_("Which program does Postfix ask about passwords, and where?")),
+    ("smtpd_sasl_path", r"(?!smtpd$).+",
+     N_("Which program does Postfix ask about passwords, and where?")),
+)  # fmt: skip
+
+
+def _odd_setting(facts: Facts) -> Finding | None:
+    """Why the server or its AUTH is missing although main.cf has the book's lines."""
+    if facts.lines("listens") == [] and not facts["service"]:
+        return Finding(
+            code="postfix.master-cf",
+            ok=False,
+            what=_("master.cf"),
+            found=_("no service {name}", name="smtp/inet"),
+            expected=_("as the package has it"),
+            hint=_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
+            solution="smtp inet n - y - - smtpd",
+        )
+    values = {**_pairs(facts, "also"), **_pairs(facts, "override")}
+    for name, odd, hint in _ODD:
+        if name in values and re.fullmatch(odd, values[name], re.IGNORECASE):
+            return Finding(
+                code=f"postfix.{name}",
+                ok=False,
+                what=name,
+                found=values[name],
+                expected=_("not set, or another value"),
+                hint=_(hint),
+                solution=f"postconf -X {name}",
+            )
+    return None
 
 
 def _words(value: str) -> list[str]:

@@ -19,6 +19,7 @@ from provision.step import Step
 
 # A finding, and what follows from it on the same host.
 _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("firewall.loopback", ("postfix.restarted", "smtp-auth.*", "dns.*", "dovecot.*")),
     ("firewall.port-25-tcp", ("postfix.restarted", "smtp-auth.*")),
     ("firewall.port-143-tcp", ("dovecot.imap",)),
     ("firewall.port-110-tcp", ("dovecot.pop3",)),
@@ -30,6 +31,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # Sections without which a behaviour cannot be right: of its own host, and of the other one.
 _OWN = ("packages", "dns", "postfix", "firewall", "accounts", "mail-command")
 _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    behaviour.NAMES: (("dns", "firewall"), ("dns",)),
     behaviour.SUBMIT: (("packages", "postfix", "accounts", "mail-command"), ()),
     behaviour.LOCAL: (("packages", "postfix", "accounts", "mail-command"), ()),
     behaviour.OUTBOUND: (_OWN, _OWN),
@@ -42,14 +44,18 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # Behaviours of the same host, and of the other one, that come first.
 _AFTER: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     behaviour.LOCAL: ((behaviour.SUBMIT,), ()),
-    behaviour.OUTBOUND: ((behaviour.SUBMIT,), (behaviour.LOCAL,)),
+    behaviour.OUTBOUND: ((behaviour.SUBMIT,), (behaviour.LOCAL, behaviour.NAMES)),
     behaviour.SENDER: ((behaviour.OUTBOUND,), ()),
     behaviour.ALIAS: ((behaviour.SUBMIT, behaviour.LOCAL), ()),
     behaviour.IMAP: ((behaviour.LOCAL,), ()),
     behaviour.POP3: ((behaviour.LOCAL,), ()),
 }
-# What does not matter to mail before the next boot.
-_LATER = ("*.enabled", "*.start", "firewall.active", "boot-order.*")
+# What does not matter to mail before the next boot, and the queue, which is a symptom.
+_LATER = ("*.enabled", "*.start", "firewall.active", "boot-order.*", "mail-command.queue")
+
+
+_QUEUE = "mail-command.queue"
+_DELIVERIES = (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
 
 
 @dataclass(frozen=True)
@@ -174,6 +180,9 @@ def _with_cause(
 ) -> list[StepReport]:
     """The finding in its section; what requires the section and failed is blocked by it."""
     requires = {step.name: step.requires for step in steps}
+    if not any((each.host, each.step) == (cause.host, cause.step) for each in reports):
+        # A section that is not part of the edition, or that nobody asked for.
+        cause = replace(cause, instead="mail-command")
 
     def relies(step: str) -> bool:
         return any(each == cause.step or relies(each) for each in requires.get(step, ()))
@@ -199,10 +208,17 @@ def _added(report: StepReport, finding: Finding) -> StepReport:
 
 def _mail_blocked(reports: Sequence[StepReport], chains: Sequence[Chain]) -> list[StepReport]:
     """The section of the `mail` command is not right while mail does not work."""
+    failed = {chain.seen.host for chain in chains if chain.seen.name in _DELIVERIES}
+    reports = [
+        _without(report, {(report.host, _QUEUE)}, {(report.host, report.step): report.step})
+        if report.host in failed and report.step == "mail-command"
+        else report
+        for report in reports
+    ]
     blocked = {
         chain.seen.host: chain.cause.step if chain.cause else chain.blocked_by
         for chain in reversed(chains)
-        if chain.seen.name in (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
+        if chain.seen.name in _DELIVERIES
     }
     return [
         replace(report, blocked_by=blocked[report.host])

@@ -14,6 +14,7 @@ from provision.services import starts_at_boot
 from provision.step import Target
 
 _CHECK = Script("provision", "smtp-auth-check.sh")
+_LOG = Script("provision", "log-tail.sh")
 
 
 def check(target: Target) -> list[Finding]:
@@ -36,16 +37,25 @@ def check(target: Target) -> list[Finding]:
         )
         tried = {"PLAIN": plain.result(), "LOGIN": login.result()}
         refused = wrong.result()
-    return [*_behaviour(target.family, facts, tried, refused), *_lasting(sasl, facts)]
+    found = _behaviour(target, facts, tried, refused)
+    # Dovecot may check passwords in saslauthd's place.
+    return found if _asks_dovecot(facts) else [*found, *_lasting(sasl, facts)]
+
+
+def _asks_dovecot(facts: Facts) -> bool:
+    return (facts["override"] or facts["type"]) == "dovecot"
 
 
 def _behaviour(
-    family: Family, facts: Facts, tried: dict[str, Answer], refused: Answer
+    target: Target, facts: Facts, tried: dict[str, Answer], refused: Answer
 ) -> list[Finding]:
+    family = target.family
     if not all(answer.ok for answer in tried.values()):
-        cause = _cause(family.sasl, facts)
+        cause = None if _asks_dovecot(facts) else _cause(family.sasl, facts)
         if cause is not None:
             return [cause]
+    if not any(answer.ok for answer in tried.values()):
+        return [_unknown(target, tried["PLAIN"])]
     return [
         *(_accepted(family, mechanism, answer) for mechanism, answer in tried.items()),
         Finding(
@@ -58,6 +68,20 @@ def _behaviour(
             solution="pwcheck_method: saslauthd",
         ),
     ]
+
+
+def _unknown(target: Target, answer: Answer) -> Finding:
+    """AUTH does not work, and no cause is known: the answer and the lines of the log."""
+    lines = ask(target, _LOG, target.family.mail_log, "sasl|saslauthd", "3").lines("log")
+    return Finding(
+        code="smtp-auth.unknown",
+        ok=False,
+        what=_("AUTH with the right password"),
+        found="\n".join([answer.text, *lines]),
+        expected="235",
+        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
+        solution=f"journalctl -u {target.family.sasl.unit}",
+    )
 
 
 def _accepted(family: Family, mechanism: str, answer: Answer) -> Finding:
@@ -74,7 +98,55 @@ def _accepted(family: Family, mechanism: str, answer: Answer) -> Finding:
 
 def _cause(sasl: Sasl, facts: Facts) -> Finding | None:
     """The first thing that is wrong on the way from smtpd to saslauthd."""
-    return _wrong_conf(sasl, facts) or _wrong_daemon(sasl, facts) or _wrong_way(sasl, facts)
+    return (
+        _wrong_conf(sasl, facts)
+        or _wrong_daemon(sasl, facts)
+        or _wrong_path(sasl, facts)
+        or _wrong_way(sasl, facts)
+        or _wrong_mechanism(sasl, facts)
+    )
+
+
+def _wrong_path(sasl: Sasl, facts: Facts) -> Finding | None:
+    """smtpd.conf may name the socket itself, which has to be the file and not its folder."""
+    path = _conf(facts).get("saslauthd_path", "")
+    if not path or path == sasl.mux:
+        return None
+    return Finding(
+        code="smtp-auth.saslauthd-path",
+        ok=False,
+        what=_("{key} in smtpd.conf", key="saslauthd_path"),
+        found=path,
+        expected=sasl.mux,
+        hint=_("A socket is a file. What is its full name, as smtpd in its chroot sees it?"),
+        solution=f"saslauthd_path: {sasl.mux}",
+    )
+
+
+def _wrong_mechanism(sasl: Sasl, facts: Facts) -> Finding | None:
+    """saslauthd runs, but asks something that does not know the account."""
+    mechanism = facts["mechanisms"].rpartition("\n")[2].strip("\"'")
+    if mechanism not in ("", "pam", "shadow"):
+        return Finding(
+            code="smtp-auth.mechanisms",
+            ok=False,
+            what=_("whom saslauthd asks"),
+            found=f"MECHANISMS={mechanism}",
+            expected="MECHANISMS=pam",
+            hint=_("Where are the passwords of this server's accounts?"),
+            solution=f'{sasl.defaults}: MECHANISMS="pam"',
+        )
+    if denied := [line for line in facts.lines("pam") if "pam_deny" in line]:
+        return Finding(
+            code="smtp-auth.pam",
+            ok=False,
+            what="/etc/pam.d/smtp",
+            found=denied[0],
+            expected=_("no such file"),
+            hint=_("saslauthd asks PAM, and PAM has a file for each service."),
+            solution="rm /etc/pam.d/smtp",
+        )
+    return None
 
 
 def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
@@ -89,6 +161,16 @@ def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
             expected=_("there"),
             hint=_("Postfix looks for it in one folder and under one name only."),
             solution="pwcheck_method: saslauthd\nmech_list: plain login",
+        )
+    if conf.get("pwcheck_method") and not facts["conf-readable"]:
+        return Finding(
+            code="smtp-auth.smtpd-conf",
+            ok=False,
+            what=sasl.smtpd_conf,
+            found=_("Postfix cannot read it"),
+            expected="644 root root",
+            hint=_("As which user does smtpd read this file? Look at ls -l."),
+            solution=f"chmod 644 {sasl.smtpd_conf}",
         )
     if conf.get("pwcheck_method") != "saslauthd":
         return _conf_line(conf, "pwcheck_method", "saslauthd")
@@ -169,7 +251,7 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
 
 
 def _start_missing(facts: Facts) -> bool:
-    return bool(facts["wants-start"]) and _switch(facts) != "yes"
+    return bool(facts["wants-start"]) and _switch(facts) != "yes" and not facts["instance"]
 
 
 def _switch(facts: Facts) -> str:

@@ -46,6 +46,10 @@ def check(
     watch: Annotated[
         bool, typer.Option("--watch", help=_("Repeat the check until Ctrl-C."))
     ] = False,
+    no_mail: Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help=_("Show how each failure was followed to its cause."))
+    ] = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +73,7 @@ def check(
     with session.targets(hosts) as targets:
         # A message every few seconds would not let a mail program rest that is open.
         with Live(session.lab, quiet=as_json, fleeting=True) as live:
-            grades = grade_hosts(targets, steps, live.progress, sends=not watch)
+            grades = grade_hosts(targets, steps, live.progress, sends=not (watch or no_mail))
         if watch:
             # The table as it last was stays on the screen.
             with until_interrupted(), watching(errors_only=errors_only, solution=solution) as show:
@@ -80,6 +84,6 @@ def check(
     if junit is not None:
         # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", junit_cases(grades))
-    print_grades(grades, errors_only=errors_only, solution=solution, as_json=as_json)
+    print_grades(grades, errors_only=errors_only, solution=solution, why=why, as_json=as_json)
     if not grades.ok:
         raise typer.Exit(ExitCode.FAILED)

@@ -20,6 +20,7 @@ from labctl.results import Finding, Outcome, StepReport
 
 if TYPE_CHECKING:
     from labctl.grading import Grades
+    from provision.settle import Chain
     from provision.step import Step
 
 # The width of the column of names next to a finding, with its padding.
@@ -37,18 +38,60 @@ class Show(Protocol):
     def __call__(self, grades: Grades) -> None: ...
 
 
-def print_grades(grades: Grades, *, errors_only: bool, solution: bool, as_json: bool) -> None:
-    """Print the table and a line with the counts."""
+def print_grades(
+    grades: Grades, *, errors_only: bool, solution: bool, why: bool = False, as_json: bool
+) -> None:
+    """Print the table and a line with the counts; with `why` also how causes were found."""
     if as_json:
         reports = [
             {**vars(report), "outcome": report.outcome, "findings": list(report.findings)}
             for report in grades.reports
         ]
-        print_json("check", {"reports": reports}, ok=grades.ok)
+        data = {"reports": reports, **({"why": _chains(grades)} if why else {})}
+        print_json("check", data, ok=grades.ok)
         return
     table = _table(grades, errors_only=errors_only, solution=solution)
     # Hints wrap in their column. Elsewhere the console does not wrap long lines.
     console().print(table, soft_wrap=False)
+    if why:
+        for chain in grades.chains:
+            console().print(_chain(chain), soft_wrap=False)
+        if not grades.chains:
+            console().print(Text(_("every behaviour that was tried is right"), style="dim"))
+
+
+def _chains(grades: Grades) -> list[dict[str, object]]:
+    """The chains for JSON."""
+    return [
+        {
+            "host": chain.seen.host,
+            "behaviour": chain.seen.name,
+            "found": chain.seen.found,
+            "log": list(chain.seen.log),
+            "rejected": list(chain.cause.rejected) if chain.cause else [],
+            "cause": chain.cause.finding.code if chain.cause else "",
+            "cause_host": chain.cause.host if chain.cause else "",
+            "blocked_by": chain.blocked_by,
+        }
+        for chain in grades.chains
+    ]
+
+
+def _chain(chain: Chain) -> RenderableType:
+    """What was tried, what was seen, which explanations did not hold, and the one that did."""
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(width=_LEFT - 2, justify="right", style="dim")
+    table.add_column(overflow="fold")
+    table.add_row(chain.seen.host, f"[bold]{escape(_(chain.seen.name))}[/]")
+    seen = dict.fromkeys([chain.seen.found, *chain.seen.log])
+    table.add_row(_("seen"), escape("\n".join(filter(None, seen)) or _("nothing in the log")))
+    if chain.cause:
+        table.add_row(_("rejected"), escape(", ".join(chain.cause.rejected) or "-"))
+        told = f"{chain.cause.host} {chain.cause.finding.code}: {chain.cause.finding.found}"
+        table.add_row(_("cause"), f"[red]{escape(told)}[/]")
+    else:
+        table.add_row(_("cause"), _("not checked yet: {step} comes first", step=chain.blocked_by))
+    return table
 
 
 @contextmanager
@@ -127,6 +170,10 @@ def _details(report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
         yield Text(f"    {report.host}  {cause}", style="yellow")
     for finding in wrong(report):
         yield _finding(report.host, finding, solution=solution)
+    for finding in report.findings:
+        if finding.ok and finding.remark:
+            words = f"{finding.what} = {finding.found}: {finding.remark}"
+            yield Text(f"    {report.host}  {words}", style="dim")
 
 
 def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:

@@ -12,3 +12,6 @@ say active systemctl is-active "$unit"
 say home-mailbox postconf -hx home_mailbox
 newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
+passdb() { doveconf -n | grep -E '^passdb'; }
+say passdb passdb
+say listens ss -ltnH '( sport = :143 or sport = :110 )'

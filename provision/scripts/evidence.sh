@@ -33,6 +33,8 @@ say unreadable said
 say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" /var/mail \
   /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf
+queries() { named-checkconf -p | sed -n '/allow-query {/,/};/p' | tr -s '[:space:]' ' '; }
+say allow-query queries
 say input iptables -S
 say nft nft list ruleset
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf

@@ -15,6 +15,13 @@ interfaces() {
   postconf -h inet_interfaces || sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"
 }
 say inet_interfaces interfaces
+{ { postconf -n -o inet_interfaces= >/dev/null; } 2>&1 || :; } | sed -n 's/.*fatal: /fatal\t/p'
+# What smtpd gets from master.cf counts more than main.cf.
+{ postconf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
+# Values by which AUTH or the whole server may be missing although main.cf has the book's lines.
+{ postconf -n -o inet_interfaces= 2>/dev/null || :; } |
+  sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
+if postconf -M 2>/dev/null | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
 { postconf -n -o inet_interfaces= 2>&1 || :; } |
   sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"

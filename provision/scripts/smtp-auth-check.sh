@@ -25,3 +25,11 @@ say conf cat "$conf"
 if [ -e "$conf" ]; then say conf-there echo yes; fi
 say elsewhere find /etc /usr/lib/sasl2 -xdev -name 'smtpd*.conf*' ! -path "$conf"
 say beside ls "${conf%/*}"
+if runuser -u postfix -- test -r "$conf"; then say conf-readable echo yes; fi
+# A second instance has a file of its own beside the first (README of sasl2-bin).
+instances() { grep -l '^[[:space:]]*START=.*yes' "$defaults"-*; }
+say instance instances
+say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
+say pam cat /etc/pam.d/smtp
+say type postconf -h smtpd_sasl_type
+say override postconf -h -P smtp/inet/smtpd_sasl_type

@@ -68,7 +68,7 @@ def compare(
     sections = {section for change in changes for section in change.sections}
     return Verdict(
         false_right=bool(faults) and not findings,
-        false_wrong=bool(findings) and not faults,
+        false_wrong=bool(findings) and not faults and not any(each.asked for each in changes),
         many=len(findings) > len(changes),
         elsewhere=bool(faults) and any(each.section not in sections for each in findings),
         unknown=any(each.code.endswith(UNKNOWN) for each in findings),

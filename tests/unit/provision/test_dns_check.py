@@ -85,10 +85,15 @@ def test_another_preference_of_the_only_mx_is_right_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "mx", ["10 host1.example1.jp.", "10 mail.example1.jp.\n20 mail.example1.jp.", "10 mail."]
+    "mx", ["10 host1.example1.jp.", "10 mail.example1.jp.\n10 www.example1.jp.", "10 mail."]
 )
-def test_another_mx_or_two_of_them_are_wrong(mx: str) -> None:
+def test_another_mx_or_two_equal_ones_are_wrong(mx: str) -> None:
     assert codes(served(mx), ok=False) == ["dns.zone.mx"]
+
+
+def test_a_second_mx_counts_by_its_number() -> None:
+    assert codes(served("10 mail.example1.jp.\n20 www.example1.jp."), ok=False) == []
+    assert codes(served("10 mail.example1.jp.\n5 www.example1.jp."), ok=False) == ["dns.zone.mx"]
 
 
 def test_a_bind_that_does_not_run_hides_the_rest() -> None:

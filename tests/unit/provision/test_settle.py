@@ -21,7 +21,7 @@ own-from	From: {own}
 own-log	host postfix/local[1]: A: to=<{own}>, relay=local, status=sent (delivered to mailbox)
 coming-from	From: {peer}
 peer-log	host postfix/smtp[1]: B: to=<{peer}>, relay=mail, status=sent (250 2.0.0 Ok)
-alias-log	host postfix/local[1]: C: to=<root>, status=sent (delivered to mailbox)
+alias-log	host postfix/local[1]: C: to=<root>, relay=local, status=sent (delivered to mailbox)
 """
 GOOD_FACTS = """
 service	smtp       inet  n       -       y       -       -       smtpd
@@ -42,6 +42,7 @@ chroot-nameserver	192.168.56.101
 hosts-order	files dns
 alias	root
 peer-door	open
+peer-mx	10 mail.example1.jp. 10 mail.example2.jp.
 own-door	open
 """
 # No message arrives: what each host's script leaves out then.

@@ -1,0 +1,125 @@
+"""What the logins over IMAP and POP3 say, and why one fails although the settings are right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from labctl.i18n import _
+from labctl.results import Finding
+from labctl.scripts import Script
+from provision.dialogue import Answer
+from provision.facts import Facts, ask
+from provision.step import Target
+
+# Settings beside the book's by which a login may fail, in both syntaxes.
+ALSO = ("listen", "protocols", "auth_mechanisms")
+# Settings that only a login needs: another way is right if the login is.
+_FOR_LOGIN = ("dovecot.disable_plaintext_auth", "dovecot.ssl")
+_PORTS = {"imap": 143, "pop3": 110}
+
+_LOG = Script("provision", "log-tail.sh")
+
+
+def remarks(settings: Sequence[Finding], answers: Mapping[str, Answer]) -> list[Finding]:
+    """The settings, where another way than the book's is a remark if every login succeeds."""
+    if not all(answer.ok for answer in answers.values()):
+        return list(settings)
+    return [
+        replace(each, ok=True, remark=_("another way than the book"))
+        if each.code in _FOR_LOGIN and not each.ok
+        else each
+        for each in settings
+    ]
+
+
+def logins(target: Target, facts: Facts, answers: Mapping[str, Answer]) -> list[Finding]:
+    """One finding for each protocol, or the one cause for which both fail."""
+    failed = {name: answer for name, answer in answers.items() if not answer.ok}
+    if failed and (cause := _cause(facts, failed)):
+        return [cause]
+    if len(failed) == len(answers):
+        return [_unknown(target, next(iter(failed.values())))]
+    return [_login(target, name, answer) for name, answer in answers.items()]
+
+
+def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
+    mechanisms = facts["auth_mechanisms"].split()
+    if mechanisms and "plain" not in mechanisms:
+        return _setting(
+            "auth_mechanisms",
+            " ".join(mechanisms),
+            "plain",
+            _("How does the client tell its password? Dovecot offers other ways only."),
+        )
+    if not facts["passdb"]:
+        return _setting(
+            "passdb",
+            _("missing"),
+            "!include auth-system.conf.ext",
+            _("Whom does Dovecot ask whether a password is right?"),
+        )
+    gone = [name for name in failed if name not in facts["protocols"].split()]
+    if gone and facts["protocols"]:
+        return _setting(
+            "protocols",
+            facts["protocols"],
+            "imap pop3",
+            _("Which protocols does Dovecot serve? Is there a package for each?"),
+        )
+    places = {line.split()[3] for line in facts.lines("listens") if len(line.split()) > 3}
+    closed = [
+        name
+        for name in failed
+        if not any(
+            place.endswith(f":{_PORTS[name]}") and not place.startswith("127.") for place in places
+        )
+    ]
+    if places and closed:
+        return _setting(
+            "listen",
+            ", ".join(sorted(places)),
+            ", ".join(f"*:{_PORTS[name]}" for name in closed),
+            _("On which address and port does Dovecot wait? ss -ltn shows it."),
+        )
+    return None
+
+
+def _setting(name: str, found: str, expected: str, hint: str) -> Finding:
+    return Finding(
+        code=f"dovecot.{name}",
+        ok=False,
+        what=name,
+        found=found,
+        expected=expected,
+        hint=f"{hint} " + _("doveconf {name} shows the value in force.", name=name),
+        solution=expected if name == "passdb" else f"{name} = {expected}",
+    )
+
+
+def _unknown(target: Target, answer: Answer) -> Finding:
+    lines = ask(target, _LOG, target.family.mail_log, "dovecot", "3").lines("log")
+    return Finding(
+        code="dovecot.login.unknown",
+        ok=False,
+        what=_("login over IMAP and POP3"),
+        found="\n".join([answer.text, *lines]),
+        expected=_("logged in"),
+        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
+        solution="doveconf -n; systemctl restart dovecot",
+    )
+
+
+def _login(target: Target, protocol: str, answer: Answer) -> Finding:
+    return Finding(
+        code=f"dovecot.{protocol}",
+        ok=answer.ok,
+        what=_("{protocol} login and inbox", protocol=protocol.upper()),
+        found=answer.text,
+        expected=_("logged in"),
+        hint=_(
+            "Dovecot writes each refused login to {log}, with the reason.",
+            log=target.family.mail_log,
+        ),
+        solution="doveconf -n; systemctl restart dovecot",
+    )
