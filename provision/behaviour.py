@@ -15,7 +15,7 @@ from labctl.errors import CommandFailed
 from labctl.i18n import N_
 from labctl.lab import Host
 from labctl.scripts import Script
-from provision.dialogue import Answer, imap_shows, pop3_shows
+from provision.dialogue import Answer, imap_shows, pop3_shows, smtp_relay
 from provision.facts import Facts, parse_facts
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
@@ -33,6 +33,7 @@ OUTBOUND = N_("a message to the other host's mailbox arrives")
 SENDER = N_("the other host can answer the sender")
 ALIAS = N_("a message to postmaster is delivered")
 RELAY = N_("a stranger must not relay")
+NEAR = N_("a client of the lab's network relays as the book says")
 NAMES = N_("the other host may ask this one's zone")
 IMAP = N_("IMAP shows the message and deletes it")
 POP3 = N_("POP3 shows the message and deletes it")
@@ -43,13 +44,15 @@ class Evidence:
     """What one host said and did.
 
     `facts` are those of evidence.sh, `mail` those of try-mail.sh, without any line if no mail was
-    sent. `stranger` is None if a stranger did not ask. `clients` are IMAP's and POP3's answers.
+    sent. `stranger` is None if a stranger did not ask. `near` is the answer to a client of the
+    lab's network that asks to relay without AUTH. `clients` are IMAP's and POP3's answers.
     """
 
     scene: Scene
     facts: Facts = field(default_factory=lambda: Facts({}))
     mail: Facts = field(default_factory=lambda: Facts({}))
     stranger: StrangersAnswer | None = None
+    near: Answer | None = None
     clients: Mapping[str, Answer] = field(default_factory=dict)
     sent: bool = False
 
@@ -111,8 +114,10 @@ def observe(targets: Sequence[Target], mark: str, *, sends: bool) -> dict[str, E
     if not targets:
         return {}
     hosts = {target.host.name for target in targets}
-    with ThreadPoolExecutor(3 * len(targets)) as pool:
-        begun: list[tuple[Target, Future[Facts], Future[Evidence], Future[StrangersAnswer]]] = [
+    with ThreadPoolExecutor(4 * len(targets)) as pool:
+        begun: list[
+            tuple[Target, Future[Facts], Future[Evidence], Future[StrangersAnswer], Future[Answer]]
+        ] = [
             (
                 target,
                 pool.submit(_facts, target),
@@ -120,6 +125,7 @@ def observe(targets: Sequence[Target], mark: str, *, sends: bool) -> dict[str, E
                 if sends
                 else pool.submit(Evidence, target.scene),
                 pool.submit(ask_to_relay, target, target.peer.mailbox),
+                pool.submit(smtp_relay, target, target.host.mailbox, target.peer.mailbox),
             )
             for target in targets
         ]
@@ -129,10 +135,11 @@ def observe(targets: Sequence[Target], mark: str, *, sends: bool) -> dict[str, E
                 facts.result(),
                 mailed.result().mail,
                 stranger.result(),
+                near.result(),
                 mailed.result().clients,
                 sent=sends,
             )
-            for target, facts, mailed, stranger in begun
+            for target, facts, mailed, stranger, near in begun
         }
 
 
@@ -180,6 +187,9 @@ def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     if own.stranger is not None:
         reply = own.stranger.reply
         found.append(Seen(own.host.name, RELAY, not own.stranger.accepted, reply))
+    if own.near is not None and own.near.text:
+        may = own.scene.lab.edition.relay == "network"
+        found.append(Seen(own.host.name, NEAR, own.near.ok == may, own.near.text))
     if not own.sent:
         return found
     return [*found, *_mail_seen(own, peer), *_clients_seen(own)]

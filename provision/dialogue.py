@@ -110,6 +110,25 @@ def told_by(error: Exception) -> str:
     return unreachable(error)
 
 
+def smtp_relay(target: Target, sender: str, recipient: str) -> Answer:
+    """Whether the host takes mail for another server from the labctl machine, without AUTH.
+
+    The labctl machine is in the lab's network. No message is sent. Text is "" if nobody answers.
+    """
+    address = str(target.host.address)
+    try:
+        plug = dial.tcp(target.remote.endpoint, address, 25, _CONNECT_SECONDS)
+        with contextlib.closing(Smtp(plug, SECONDS)) as session:
+            session.greet()
+            session.ehlo()
+            code, text = session.mail(sender)
+            if code == 250:
+                code, text = session.rcpt(recipient)
+            return Answer(code == 250, f"{code} {text.decode(errors='replace')}")
+    except (OSError, smtplib.SMTPException):
+        return Answer(False, "")
+
+
 def _smtp(target: Target) -> Smtp:
     session = Smtp(through_ssh(target, 25), SECONDS)
     session.greet()

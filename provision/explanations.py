@@ -497,6 +497,7 @@ EXPLANATIONS: Mapping[str, tuple[Explanation, ...]] = {
     behaviour.SENDER: _SENDER,
     behaviour.ALIAS: _ALIAS,
     behaviour.RELAY: _RELAY,
+    behaviour.NEAR: _RELAY,
     behaviour.IMAP: (),
     behaviour.POP3: (),
 }  # fmt: skip
@@ -510,6 +511,7 @@ UNKNOWN_CODES: Mapping[str, str] = {
     behaviour.SENDER: "mail-command.sender",
     behaviour.ALIAS: "aliases.delivery",
     behaviour.RELAY: "postfix.relay",
+    behaviour.NEAR: "postfix.relay",
     behaviour.IMAP: "dovecot.imap",
     behaviour.POP3: "dovecot.pop3",
 }

@@ -38,6 +38,7 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     behaviour.SENDER: (_OWN, _OWN),
     behaviour.ALIAS: (("packages", "postfix", "aliases"), ()),
     behaviour.RELAY: (("packages", "postfix"), ()),
+    behaviour.NEAR: (("packages", "postfix", "firewall"), ()),
     behaviour.IMAP: (("packages", "accounts", "dovecot", "firewall"), ()),
     behaviour.POP3: (("packages", "accounts", "dovecot", "firewall"), ()),
 }
@@ -46,6 +47,7 @@ _AFTER: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     behaviour.LOCAL: ((behaviour.SUBMIT,), ()),
     behaviour.OUTBOUND: ((behaviour.SUBMIT,), (behaviour.LOCAL, behaviour.NAMES)),
     behaviour.SENDER: ((behaviour.OUTBOUND,), ()),
+    behaviour.NEAR: ((behaviour.RELAY,), ()),
     behaviour.ALIAS: ((behaviour.SUBMIT, behaviour.LOCAL), ()),
     behaviour.IMAP: ((behaviour.LOCAL,), ()),
     behaviour.POP3: ((behaviour.LOCAL,), ()),

@@ -65,6 +65,7 @@ def evidence(
         parse_facts(GOOD_FACTS + facts),
         parse_facts((GOOD_MAIL if mail is None else mail).format(**words)),
         stranger,
+        Answer(False, "454 4.7.1 Relay access denied"),
         {"imap": Answer(True, ""), "pop3": Answer(True, "")},
         sent=True,
     )
