@@ -78,6 +78,10 @@ class Cgroup:
         procs = [str(folder / "cgroup.procs") for folder in folders]
         return ["sh", "-euc", _ENTER, "sh", *procs, "--", *argv]
 
+    def below(self, name: str) -> Cgroup:
+        """A group inside this one, which is ended with it."""
+        return Cgroup(f"{self.name}/{name}", tuple(path / name for path in self.beside))
+
     def exists(self) -> bool:
         return any(root.exists() for root in self._roots)
 

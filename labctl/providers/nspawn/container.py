@@ -33,6 +33,10 @@ _DROPPED = (
     "CAP_NET_BROADCAST,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TTY_CONFIG"
 )
 
+# With --keep-unit, systemd-nspawn ends with this status if the host asks for a reboot, and
+# leaves it to its unit to start it again. There is no unit, so a shell does it.
+_AGAIN = 'while :; do "$@"; [ "$?" = 133 ] || exit; done'
+
 
 @dataclass(frozen=True)
 class Container:
@@ -73,7 +77,8 @@ class Container:
             *users.OPTIONS, f"--drop-capability={_DROPPED}",
         ]  # fmt: skip
         self.log.unlink(missing_ok=True)
-        spawn(self.cgroup.entering(dial.inside(self.network.netns, argv)), log=self.log)
+        start = self.cgroup.entering(dial.inside(self.network.netns, argv))
+        spawn(self.cgroup.below("keeper").entering(["sh", "-c", _AGAIN, "sh", *start]), log=self.log)
 
     def wait_ready(self) -> None:
         """Wait until systemd has finished booting and sshd answers.
