@@ -40,6 +40,7 @@ class System:
 DEBIAN_12 = System("debian", "12")
 DEBIAN_13 = System("debian", "13")
 UBUNTU_24_04 = System("ubuntu", "24.04")
+ALMALINUX_9 = System("almalinux", "9")
 
 
 def parse_os_release(text: str) -> System | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from labctl.i18n import N_
@@ -37,16 +38,26 @@ def _bind_files(scene: Scene) -> tuple[ManagedFile, ...]:
 
     # In the form of a date with a counter, as the book writes it, and below 2**32 (RFC 1035).
     serial = 2_000_000_000 + zlib.crc32(zone(0).content.encode()) % 2_000_000_000
-    return (
-        file(bind.main, "named.conf"),
-        file(bind.options, "named.conf.options", recursion=is_parent or not with_parent),
-        file(
-            bind.zones,
-            "named.conf.local",
-            is_parent=is_parent,
-            peer=None if with_parent else scene.peer,
-        ),
-        zone(serial),
+    options = file(bind.options, "named.conf.options", recursion=is_parent or not with_parent)
+    zones = file(
+        bind.zones,
+        "named.conf.local",
+        is_parent=is_parent,
+        peer=None if with_parent else scene.peer,
+    )
+    main = file(bind.main, "named.conf")
+    if bind.zones == bind.main:
+        return (_joined(options, zones, main), zone(serial))
+    return (main, options, zones, zone(serial))
+
+
+def _joined(first: ManagedFile, *others: ManagedFile) -> ManagedFile:
+    """One file with the contents of several that have its path."""
+    files = (first, *others)
+    return replace(
+        first,
+        content="\n".join(file.content for file in files),
+        deviations=tuple(each for file in files for each in file.deviations),
     )
 
 

@@ -14,6 +14,9 @@ from provision.step import Scene, Step, Target
 
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
     """The files from which mailutils and other programs take the mail domain."""
+    if scene.family.mail_command.program != "mailutils":
+        # s-nail leaves the sender's domain to Postfix.
+        return ()
     return (render(scene, "/etc/mailutils.conf"), render(scene, "/etc/mailname"))
 
 

@@ -18,7 +18,7 @@ def apply(target: Target) -> list[Change]:
 
 # Another package may bring the same program, and the program counts.
 _WHICH = Script("provision", "programs.sh")
-_PROGRAMS = {"mailutils": "mail", "ufw": "nft"}
+_PROGRAMS = {"mailutils": "mail", "s-nail": "mail", "ufw": "nft", "firewalld": "nft"}
 # Of no use if Postfix asks Dovecot about passwords.
 _FOR_SASLAUTHD = "sasl2-bin"
 

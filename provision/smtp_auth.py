@@ -12,13 +12,14 @@ from provision.smtp_auth_check import check
 from provision.step import Scene, Step, Target
 
 _SMTP_AUTH = Script("provision", "smtp-auth.sh")
+_SMTPD_CONF = "/etc/postfix/sasl/smtpd.conf"
 _DROP_IN = "/etc/systemd/system/pid-file.conf"
 
 
 def files(scene: Scene) -> tuple[ManagedFile, ...]:
     """saslauthd's defaults, and smtpd.conf, which Postfix reads."""
     sasl = scene.family.sasl
-    written = (render(scene, sasl.defaults), render(scene, sasl.smtpd_conf))
+    written = (render(scene, sasl.defaults), render(scene, sasl.smtpd_conf, template=_SMTPD_CONF))
     return (*written, render(scene, sasl.drop_in, template=_DROP_IN)) if sasl.drop_in else written
 
 

@@ -82,7 +82,10 @@ class Target:
 
     def install(self, files: Sequence[ManagedFile]) -> list[Change]:
         """Write those of the files that differ on the host."""
-        return [Change(ChangeKind.WROTE, path) for path in self.remote.install(files)]
+        written = self.remote.install(files)
+        if written and self.family.restorecon:
+            self.remote.run(["restorecon", "-F", *written])
+        return [Change(ChangeKind.WROTE, path) for path in written]
 
 
 def target_on(scene: Scene, remote: Remote, credentials: Credentials) -> Target:

@@ -14,7 +14,7 @@ from labctl.edition import Edition
 from labctl.errors import WrongState
 from labctl.hint import Hint
 from labctl.i18n import _
-from labctl.system import DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
+from labctl.system import ALMALINUX_9, DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
 
 if TYPE_CHECKING:
     from provision.families.base import Family
@@ -24,6 +24,7 @@ _FAMILIES = {
     DEBIAN_12: "provision.families.debian:DEBIAN_12",
     DEBIAN_13: "provision.families.debian:DEBIAN_13",
     UBUNTU_24_04: "provision.families.debian:UBUNTU_24_04",
+    ALMALINUX_9: "provision.families.rhel:RHEL_9",
 }
 
 
@@ -59,8 +60,14 @@ def family_for(system: System, edition: Edition) -> Family:
     Raises:
         WrongState: labctl does not know the system.
     """
+    from provision.families.base import MailCommand
+    from provision.firewalld import Firewalld
+
     family = family_of(system)
     names = edition.bind
     return replace(
-        family, bind=replace(family.bind, zones_name=names.zones, zone_name=names.zone_file)
+        family,
+        bind=replace(family.bind, zones_name=names.zones, zone_name=names.zone_file),
+        firewall=Firewalld() if edition.firewall == "firewalld" else family.firewall,
+        mail_command=MailCommand(edition.mail_command, edition.mail_command),
     )

@@ -79,9 +79,12 @@ class Bind:
     and for a zone file. `includes` are files of the package that named.conf includes after the
     options and the lab's zones. `empty_zones` is the file with the reverse zones of private
     networks; it is "" if BIND's own empty zones do that. `pid_file` is written when named starts.
+    `zone_folder` has the zone files if they are not in `folder`. If the edition names the zones
+    in named.conf itself, the options are there too.
     """
 
     folder: str = "/etc/bind"
+    zone_folder: str = ""
     zones_name: str = "named.conf.local"
     zone_name: str = "db.{domain}"
     includes: tuple[str, ...] = ()
@@ -97,7 +100,8 @@ class Bind:
 
     @property
     def options(self) -> str:
-        return f"{self.folder}/named.conf.options"
+        is_one_file = self.zones == self.main
+        return self.main if is_one_file else f"{self.folder}/named.conf.options"
 
     @property
     def zones(self) -> str:
@@ -105,7 +109,7 @@ class Bind:
         return f"{self.folder}/{self.zones_name}"
 
     def zone_file(self, domain: str) -> str:
-        return f"{self.folder}/{self.zone_name.format(domain=domain)}"
+        return f"{self.zone_folder or self.folder}/{self.zone_name.format(domain=domain)}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Postfix:
     `unit` is what a person starts and enables. `running_unit` is the unit whose state says
     whether Postfix runs. `drop_ins` are the units that need the boot order. `chroot` is the
     folder that smtpd has as its root, or "". `master_example` and `main_example` are what the
-    package brings to begin with.
+    package brings to begin with. `compatibility` is the level of the version's own defaults.
     """
 
     unit: str = "postfix"
@@ -127,6 +131,7 @@ class Postfix:
     chroot: str = "/var/spool/postfix"
     master_example: str = "/usr/share/postfix/master.cf.dist"
     main_example: str = "/usr/share/postfix/main.cf.debian"
+    compatibility: str = "3.6"
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,8 @@ class Family:
     """One family of operating systems, in one release.
 
     `mail_log` is the file that syslog writes, if there is a syslog. `resolver_files` are the
-    files that decide which name server the host asks.
+    files that decide which name server the host asks. `restorecon` says whether SELinux has to be
+    told of files that were written.
     """
 
     packages: Packages
@@ -191,3 +197,4 @@ class Family:
     mail_command: MailCommand = MailCommand()
     mail_log: str = "/var/log/mail.log"
     resolver_files: tuple[str, ...] = ("/etc/resolv.conf",)
+    restorecon: bool = False

@@ -8,33 +8,36 @@
 . ./services.sh
 
 unit=$1 run=$2 group=$3 defaults=$4 chroot=$5 is_changed=$6 conf_changed=$7
-if ! getent group "$group" >/dev/null; then
-  must groupadd --system "$group"
-  changed added-group "$group"
-fi
-case " $(id -nG postfix) " in
-  *" $group "*) ;;
-  *)
-    must gpasswd -a postfix "$group"
-    changed added-postfix-to-group "$group"
-    conf_changed=yes
-    ;;
-esac
-if command -v dpkg-statoverride >/dev/null &&
-  [ "$(dpkg-statoverride --list "$run" || :)" != "root $group 710 $run" ]; then
-  dpkg-statoverride --quiet --force-all --remove "$run" 2>/dev/null || :
-  dpkg-statoverride --quiet --force-all --add root "$group" 710 "$run"
-  changed added-statoverride "$run"
-fi
-for folder in "${run%/*/*}" "${run%/*}"; do
-  if [ "$(stat -c '%a %U' "$folder" 2>/dev/null)" != "755 root" ]; then
-    install -d -m 755 -o root -g root "$folder"
-    changed made-passable "$folder"
+# Without a group, the package has a folder that everybody may enter.
+if [ -n "$group" ]; then
+  if ! getent group "$group" >/dev/null; then
+    must groupadd --system "$group"
+    changed added-group "$group"
   fi
-done
-if [ "$(stat -c '%a %U %G' "$run" 2>/dev/null)" != "710 root $group" ]; then
-  install -d -m 710 -o root -g "$group" "$run"
-  changed made "$run"
+  case " $(id -nG postfix) " in
+    *" $group "*) ;;
+    *)
+      must gpasswd -a postfix "$group"
+      changed added-postfix-to-group "$group"
+      conf_changed=yes
+      ;;
+  esac
+  if command -v dpkg-statoverride >/dev/null &&
+    [ "$(dpkg-statoverride --list "$run" || :)" != "root $group 710 $run" ]; then
+    dpkg-statoverride --quiet --force-all --remove "$run" 2>/dev/null || :
+    dpkg-statoverride --quiet --force-all --add root "$group" 710 "$run"
+    changed added-statoverride "$run"
+  fi
+  for folder in "${run%/*/*}" "${run%/*}"; do
+    if [ "$(stat -c '%a %U' "$folder" 2>/dev/null)" != "755 root" ]; then
+      install -d -m 755 -o root -g root "$folder"
+      changed made-passable "$folder"
+    fi
+  done
+  if [ "$(stat -c '%a %U %G' "$run" 2>/dev/null)" != "710 root $group" ]; then
+    install -d -m 710 -o root -g "$group" "$run"
+    changed made "$run"
+  fi
 fi
 if [ -n "$chroot" ] && [ "$(postconf -F -h smtp/inet/chroot)" = n ]; then
   postconf -F smtp/inet/chroot=y

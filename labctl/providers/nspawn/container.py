@@ -78,7 +78,9 @@ class Container:
         ]  # fmt: skip
         self.log.unlink(missing_ok=True)
         start = self.cgroup.entering(dial.inside(self.network.netns, argv))
-        spawn(self.cgroup.below("keeper").entering(["sh", "-c", _AGAIN, "sh", *start]), log=self.log)
+        spawn(
+            self.cgroup.below("keeper").entering(["sh", "-c", _AGAIN, "sh", *start]), log=self.log
+        )
 
     def wait_ready(self) -> None:
         """Wait until systemd has finished booting and sshd answers.

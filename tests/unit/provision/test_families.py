@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labctl.errors import WrongState
-from labctl.lab import load_lab
-from labctl.system import DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
+from labctl.lab import Lab, load_edition, load_lab
+from labctl.system import ALMALINUX_9, DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
 from provision import boot_order, dns, dovecot, postfix, smtp_auth, steps
 from provision.families import family_of, systems
 from provision.step import Scene
@@ -46,7 +46,7 @@ def test_an_unknown_system_is_refused_with_the_known_ones(system: System) -> Non
     with pytest.raises(WrongState) as caught:
         family_of(system)
     assert str(system) in caught.value.message
-    assert "debian 12, debian 13, ubuntu 24.04" in str(caught.value.hint)
+    assert "debian 12, debian 13, ubuntu 24.04, almalinux 9" in str(caught.value.hint)
 
 
 def test_debian_13_includes_only_files_that_its_bind_has() -> None:
@@ -97,3 +97,45 @@ def test_saslauthd_and_postfix_of_debian_13_are_told_each_others_places() -> Non
     line = "cyrus_sasl_config_path = /etc/postfix/sasl\n"
     assert line in content(postfix.files, DEBIAN_13, "main.cf")
     assert line not in content(postfix.files, DEBIAN_12, "main.cf")
+
+
+ALMALINUX = Lab(name="lab", edition=load_edition("almalinux"))
+
+
+def almalinux_files(system: System, host: str = "host1") -> dict[str, str]:
+    scene = Scene(ALMALINUX, ALMALINUX.host(host), (), system)
+    chosen = [step for step in steps.steps_of(ALMALINUX) if step.applies_to(scene)]
+    files = [file for step in chosen for file in step.files(scene)]
+    assert len({file.path for file in files}) == len(files)
+    return {file.path: file.content for file in files}
+
+
+@pytest.mark.parametrize("host", ["host0", "host1", "host2"])
+@pytest.mark.parametrize("system", systems(), ids=str)
+def test_the_almalinux_edition_renders_for_every_system(system: System, host: str) -> None:
+    assert almalinux_files(system, host)
+
+
+def test_the_almalinux_edition_has_its_own_paths_on_almalinux() -> None:
+    files = almalinux_files(ALMALINUX_9)
+    assert {
+        "/etc/named.conf",
+        "/var/named/example1.jp.zone",
+        "/etc/firewalld/zones/public.xml",
+        "/etc/sysconfig/saslauthd",
+        "/etc/sasl2/smtpd.conf",
+        "/etc/postfix/main.cf",
+    } <= set(files)
+    named = files["/etc/named.conf"]
+    assert named.count("options {") == named.count('zone "example1.jp"') == 1
+    assert "include" not in named
+    assert "compatibility_level = 2\n" in files["/etc/postfix/main.cf"]
+    assert "START" not in files["/etc/sysconfig/saslauthd"]
+    assert not [path for path in files if "ufw" in path or "mailutils" in path or "bind/" in path]
+
+
+def test_debian_dressed_as_almalinux_has_its_firewall_and_its_mail_command() -> None:
+    files = almalinux_files(DEBIAN_12)
+    assert '<port port="53" protocol="udp"/>' in files["/etc/firewalld/zones/public.xml"]
+    assert "/etc/mailutils.conf" not in files and "/etc/ufw/user.rules" not in files
+    assert "/etc/default/saslauthd" in files and "/etc/bind/example1.jp.zone" in files

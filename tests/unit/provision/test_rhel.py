@@ -1,0 +1,66 @@
+"""What only hosts of the RHEL family have: dnf, rpm, SELinux. No such host was run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from labctl.errors import LabError
+from labctl.managed import ManagedFile
+from labctl.results import Change, ChangeKind
+from labctl.system import ALMALINUX_9, DEBIAN_12, System
+from provision.dnf import Dnf
+from provision.step import Target
+from tests.fakes.host import FakeHost
+from tests.fakes.target import fake_target
+
+FILE = ManagedFile("/etc/named.conf", "options {};\n")
+
+
+def target_on(host: FakeHost, system: System = ALMALINUX_9) -> Target:
+    target = fake_target(host)
+    return replace(target, scene=replace(target.scene, system=system))
+
+
+@pytest.mark.parametrize(("system", "times"), [(ALMALINUX_9, 1), (DEBIAN_12, 0)])
+def test_a_written_file_gets_its_selinux_label(system: System, times: int) -> None:
+    host = FakeHost("host1")
+    host.says("restorecon")
+    target = target_on(host, system)
+    assert target.install([FILE]) == [Change(ChangeKind.WROTE, "/etc/named.conf")]
+    assert host.commands().count("restorecon -F /etc/named.conf") == times
+    # A file that is there already keeps the label it has.
+    assert target.install([FILE]) == []
+    assert host.commands().count("restorecon -F /etc/named.conf") == times
+
+
+def test_dnf_installs_what_is_missing() -> None:
+    host = FakeHost("host1")
+    host.says("rpm-installed.sh", stdout="postfix\n")
+    host.says("dnf-install.sh")
+    assert Dnf().install(target_on(host), ["postfix", "s-nail"]) == [
+        Change(ChangeKind.INSTALLED, "s-nail")
+    ]
+    assert host.commands() == ["rpm-installed.sh postfix s-nail", "dnf-install.sh s-nail"]
+
+
+def test_dnf_runs_for_nothing_if_all_is_there() -> None:
+    host = FakeHost("host1")
+    host.says("rpm-installed.sh", stdout="postfix\n")
+    assert Dnf().install(target_on(host), ["postfix"]) == []
+    assert host.commands() == ["rpm-installed.sh postfix"]
+
+
+def test_a_mirror_that_cannot_be_reached_is_told_as_such() -> None:
+    host = FakeHost("host1")
+    host.says("rpm-installed.sh")
+    host.says("dnf-install.sh", stderr="failed\treach-mirror\ts-nail\tCurl error (6)\n", status=1)
+    with pytest.raises(LabError):
+        Dnf().install(target_on(host), ["s-nail"])
+
+
+def test_versions_come_from_rpm() -> None:
+    host = FakeHost("host1")
+    host.says("rpm-versions.sh", stdout="postfix 3.5.25-1.el9\n")
+    assert Dnf().versions(target_on(host), ["postfix", "s-nail"]) == {"postfix": "3.5.25-1.el9"}
