@@ -323,4 +323,53 @@ MAILBOXES = (
     ),
 )
 
-BREAKAGES = (*PARAMETERS, *POSTFIX, *AUTH, *DNS, *MAILBOXES)
+# What only a message between both hosts shows; one at a time, because the other host has to work.
+MAIL = (
+    Breakage(
+        "all mail to another server",
+        "postfix.relayhost",
+        (_set("relayhost=[192.0.2.77]"), _RESTART),
+    ),
+    Breakage(
+        "local mail only", "postfix.default_transport", (_set("default_transport=error"), _RESTART)
+    ),
+    Breakage(
+        "the wrong protocol", "postfix.inet_protocols", (_set("inet_protocols=ipv6"), _RESTART)
+    ),
+    Breakage(
+        "clients are rejected",
+        "postfix.smtpd_client_restrictions",
+        (_set("smtpd_client_restrictions=reject"), _RESTART),
+    ),
+    Breakage("an open relay", "postfix.mynetworks", (_set("mynetworks=0.0.0.0/0"), _RESTART)),
+    Breakage(
+        "AUTH over TLS only",
+        "postfix.smtpd_tls_auth_only",
+        (_set("smtpd_tls_auth_only=yes"), _RESTART),
+    ),
+    Breakage(
+        "main.cf closed to users",
+        "postfix.readable",
+        (command("chmod 640 {main_cf}"),),
+        repair=(command("chmod 644 {main_cf}"),),
+    ),
+    Breakage(
+        "port 25 denied to the other host",
+        "firewall.port-25-tcp",
+        (command("ufw insert 1 deny from {peer_address} to any port 25 proto tcp"),),
+    ),
+    Breakage(
+        "postmap in place of newaliases",
+        "aliases.database",
+        (command("postmap /etc/aliases"), command("postfix reload")),
+        repair=(command("newaliases"),),
+    ),
+    Breakage(
+        "an account that has ended",
+        "accounts.expired",
+        (command("chage -E 0 {user}"),),
+        repair=(command("chage -E -1 {user}"),),
+    ),
+)
+
+BREAKAGES = (*PARAMETERS, *POSTFIX, *AUTH, *DNS, *MAILBOXES, *MAIL)

@@ -119,6 +119,22 @@ RIGHT_WAYS = (
         repair=(script("no-nftables.sh"),),
     ),
     RightWay(
+        "a second MX that is asked later",
+        (
+            drill_script("append.sh", "{zone_file}", "@ IN MX 20 www.{domain}."),
+            command("rndc reload"),
+        ),
+    ),
+    RightWay(
+        "AUTH set in master.cf alone",
+        (
+            command("postconf -X smtpd_sasl_auth_enable"),
+            command("postconf -P smtp/inet/smtpd_sasl_auth_enable=yes"),
+            _RESTART,
+        ),
+        repair=(command("postconf -PX smtp/inet/smtpd_sasl_auth_enable"),),
+    ),
+    RightWay(
         "a longer list of aliases",
         (drill_script("append.sh", "/etc/aliases", "info: root"), command("newaliases")),
     ),

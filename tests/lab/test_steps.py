@@ -14,8 +14,8 @@ from typing import TypeVar
 import pytest
 
 from labctl.drills.actions import perform
-from labctl.drills.breakages import BREAKAGES, DNS, Breakage
-from labctl.grading import grade
+from labctl.drills.breakages import BREAKAGES, DNS, MAIL, Breakage
+from labctl.grading import grade_hosts
 from labctl.results import Change, Outcome, StepReport
 from provision.step import Step, Target
 from provision.steps import STEPS, book_steps, find_step
@@ -34,8 +34,7 @@ def on_each(targets: Targets, work: Callable[[Target], Result]) -> dict[str, Res
 
 
 def graded(targets: Targets, steps: Sequence[Step] = book_steps(LAB)) -> list[StepReport]:
-    found = on_each(targets, lambda target: grade(target, steps))
-    return [report for reports in found.values() for report in reports]
+    return list(grade_hosts(targets, steps).reports)
 
 
 def wrong(reports: Sequence[StepReport]) -> set[tuple[str, str]]:
@@ -73,7 +72,10 @@ def names_of(pair: Mapping[str, Breakage | RightWay]) -> str:
     return " | ".join(case.name for case in pair.values())
 
 
-PAIRS = in_pairs([each for each in BREAKAGES if each not in DNS], DNS)
+PAIRS = [
+    *in_pairs([each for each in BREAKAGES if each not in (*DNS, *MAIL)], DNS),
+    *({"host1": each} for each in MAIL),
+]
 
 
 def test_all_sections_of_a_whole_lab_are_right(targets: Targets) -> None:
