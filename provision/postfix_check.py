@@ -35,6 +35,10 @@ def check(target: Target) -> list[Finding]:
     # says is the cause if it does not run.
     if all(finding.ok for finding in settings):
         quiet, running = _silent(silent.result()), _running(target, facts)
+        # Of the other parameters only this one keeps Postfix from starting.
+        odd = None if quiet.ok and running.ok else _odd_setting(facts, "inet_protocols")
+        if odd is not None:
+            return [*findings, odd]
         findings += [quiet, running] if quiet.ok or running.ok else [quiet]
         if running.ok:
             findings.append(_in_force(target, facts))
@@ -318,9 +322,12 @@ _ODD: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
-def _odd_setting(facts: Facts) -> Finding | None:
-    """Why the server or its AUTH is missing although main.cf has the book's lines."""
-    if facts.lines("listens") == [] and not facts["service"]:
+def _odd_setting(facts: Facts, only: str = "") -> Finding | None:
+    """Why the server or its AUTH is missing although main.cf has the book's lines.
+
+    `only` is the one parameter to look at, if not all.
+    """
+    if not only and facts.lines("listens") == [] and not facts["service"]:
         return Finding(
             code="postfix.master-cf",
             ok=False,
@@ -332,7 +339,7 @@ def _odd_setting(facts: Facts) -> Finding | None:
         )
     values = {**_pairs(facts, "also"), **_pairs(facts, "override")}
     for name, odd, hint in _ODD:
-        if name in values and re.fullmatch(odd, values[name], re.IGNORECASE):
+        if only in ("", name) and name in values and re.fullmatch(odd, values[name], re.IGNORECASE):
             return Finding(
                 code=f"postfix.{name}",
                 ok=False,
