@@ -1,5 +1,6 @@
 # make lab    install everything, build the lab and test its mail
 # make test   install the test packages, run the unit tests and the lab tests
+# make test-releases   both editions for Ubuntu on both Debian releases, with every drill
 # make test-corpus   only the known breakages: check must find each, and up must repair it
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
 # make test-faults-short  every kind of fault with 6 kills of labctl: 15 minutes, for CI
@@ -39,7 +40,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
+.PHONY: lab test check test-lab test-releases test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -80,6 +81,10 @@ test: test-packages check test-lab
 # are not repeated.
 test-lab: $(VENV)/.dev test-packages
 	$(SUDO) $(BIN)/pytest tests/lab -n 2 --dist loadfile
+
+# Both editions for Ubuntu on both Debian releases, with every drill: an hour on two cores.
+test-releases: $(VENV)/.dev packages
+	$(SUDO) $(BIN)/pytest tests/releases $(PYTEST_OPTIONS)
 
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py

@@ -15,9 +15,9 @@ from labctl.render.screen import console
 
 # What was run of labctl's own editions, and on which guests; docs/reference/editions.md says how.
 _RUN = {
-    "ubuntu-example": N_("run on Debian guests; on Ubuntu only with Vagrant, which was not run"),
-    "ubuntu": N_("run on Debian guests; on Ubuntu only with Vagrant, which was not run"),
-    "almalinux": N_("not run on AlmaLinux"),
+    "ubuntu-example": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
+    "ubuntu": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
+    "almalinux": N_("its files for AlmaLinux are tested without a host; not run on AlmaLinux"),
 }
 
 

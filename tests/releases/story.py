@@ -1,0 +1,78 @@
+"""What a class does with a lab, for one edition on one release of the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.drills.catalogue import find_drill
+from tests.lab.program import Ended, labctl
+
+
+@dataclass(frozen=True)
+class Story:
+    """A lab of its own with one edition on hosts of one Debian release."""
+
+    edition: str
+    release: str
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f"release-{self.release}-{self.edition}"
+
+    def labctl(self, *args: str, code: int | None = 0) -> Ended:
+        return labctl(*args, name=self.name, code=code)
+
+    def up(self) -> Ended:
+        return self.labctl("up", "--lab", str(self.folder / "labctl.toml"))
+
+    def drills(self) -> list[str]:
+        """The names of the drills that the edition has."""
+        found = self.labctl("drill", "list", "--json").json["drills"]
+        return [drill["name"] for drill in found]
+
+    def wrong(self) -> set[str]:
+        """The codes of the failed findings of `labctl check`."""
+        reports = self.labctl("check", "--json", code=None).json["reports"]
+        return {
+            finding["code"]
+            for report in reports
+            for finding in report["findings"]
+            if not finding["ok"]
+        }
+
+
+@contextmanager
+def told(edition: str, release: str, folder: Path) -> Iterator[Story]:
+    """The lab, brought up, until the block ends."""
+    lines = (f'edition = "{edition}"', 'provider = "nspawn"', f'release = "{release}"', "")
+    (folder / "labctl.toml").write_text("\n".join(lines), encoding="utf-8")
+    story = Story(edition, release, folder)
+    story.labctl("destroy", "--yes")
+    try:
+        story.up()
+        yield story
+    finally:
+        story.labctl("destroy", "--yes")
+
+
+def lesson(story: Story) -> None:
+    """Everything is right, mail passes, a reset brings the lab back, and `up` has nothing to do."""
+    assert story.wrong() == set()
+    story.labctl("test-mail", "--all")
+    story.labctl("reset", "--to", "ready", "--yes")
+    assert "nothing to change" in story.up().out
+    assert story.wrong() == set()
+
+
+def drilled(story: Story, drill: str) -> None:
+    """The drill breaks the lab, `check` finds its one cause, and `solve` repairs it."""
+    story.labctl("drill", "start", drill)
+    breakage = find_drill(drill).breakage
+    # A message of the other host's check waits in its queue while this host takes no mail.
+    assert story.wrong() - {*breakage.also, "mail-command.queue"} == {breakage.code}
+    story.labctl("drill", "solve")
+    assert story.wrong() == set()
