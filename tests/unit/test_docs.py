@@ -44,6 +44,7 @@ from tests.books import LAB
 from tests.unit.pages import ONE_LANGUAGE, ROOT, Page, labctl_words, pages
 
 PAGES = pages()
+HOW_TO = ROOT / "docs" / "how-to"
 BOTH = pytest.mark.parametrize("ending", ["md", "ja.md"])
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 COMMAND: Any = typer.main.get_command(build())
@@ -285,8 +286,22 @@ def test_messages_in_troubleshooting_are_messages_of_the_program() -> None:
     assert japanese == [catalog.gettext(message) for message in english]
 
 
+def test_messages_on_the_page_of_vagrant_are_messages_of_the_program() -> None:
+    """The first column of its table, in both languages."""
+    english, japanese = (
+        re.findall(
+            r"^\| `(.+?)` \|", (HOW_TO / f"vagrant-troubles.{ending}").read_text("utf-8"), re.M
+        )
+        for ending in ("md", "ja.md")
+    )
+    catalog = gettext.translation("labctl", ROOT / "labctl" / "locale", languages=["ja"])
+    assert len(english) > 10
+    assert [message for message in english if catalog.gettext(message) == message] == []
+    assert japanese == [catalog.gettext(message) for message in english]
+
+
 def _messages_of(name: str) -> list[str]:
-    text = (ROOT / "docs" / "how-to" / name).read_text(encoding="utf-8")
+    text = (HOW_TO / name).read_text(encoding="utf-8")
     return re.findall(r"^### `(.+)`$", text, re.MULTILINE)
 
 
