@@ -215,7 +215,7 @@ def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     # An alias may name another server on purpose. Without one, the message has to stay here.
     stays = "@" not in own.facts["alias"]
     delivered = any(
-        "status=sent" in line and ("relay=local" in line or not stays)
+        "status=sent (delivered" in line or ("status=sent" in line and not stays)
         for line in mail.lines("alias-log")
     )
     found.append(_seen(own, ALIAS, delivered, mail["alias-said"], mail.lines("alias-log")))

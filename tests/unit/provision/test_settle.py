@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labctl.lab import load_lab
@@ -131,6 +133,15 @@ def test_an_open_relay_is_found_although_all_mail_works() -> None:
     accepted = StrangersAnswer("250 2.1.5 Ok", "221 2.0.0 Bye")
     one = evidence("host1", facts="set\tmynetworks = 0.0.0.0/0\n", stranger=accepted)
     assert found(one, evidence("host2"))[0] == [("host1", "postfix.mynetworks")]
+
+
+def test_a_database_that_was_built_in_another_form_is_the_aliases_finding() -> None:
+    """Postfix discards mail for a postmaster that it does not find."""
+    discarded = "alias-log\thost postfix/local[1]: C: to=<postmaster>, status=sent (discarded)\n"
+    one = evidence("host1", mail=without("alias-log") + discarded)
+    facts = GOOD_FACTS.replace("alias\troot\n", "")
+    one = replace(one, facts=parse_facts(facts))
+    assert found(one, evidence("host2"))[0] == [("host1", "aliases.database")]
 
 
 def test_what_the_book_does_not_set_is_no_finding_while_mail_works() -> None:
