@@ -11,8 +11,10 @@ import imaplib
 import poplib
 import re
 import smtplib
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from labctl import dial
@@ -24,6 +26,8 @@ from provision.step import Target
 if TYPE_CHECKING:
     import paramiko
 
+# By host: the one session that may have the mailbox open.
+_MAILBOXES: defaultdict[int, Lock] = defaultdict(Lock)
 SECONDS = 6.0
 _CONNECT_SECONDS = 1.5
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
@@ -141,8 +145,7 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
     """LOGIN and EXAMINE INBOX (RFC 3501): nothing in the mailbox is changed."""
 
     def speak() -> str:
-        session = Imap(connect(target, 143))
-        with contextlib.closing(_Closer(session.shutdown)):
+        with _alone_with_mailbox(target), _imap(target) as session:
             session.login(user, password)
             status, data = session.select("INBOX", readonly=True)
             if status != "OK":
@@ -159,8 +162,7 @@ def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """
 
     def speak() -> str:
-        session = Imap(connect(target, 143))
-        with contextlib.closing(_Closer(session.shutdown)):
+        with _alone_with_mailbox(target), _imap(target) as session:
             try:
                 session.login(user, password)
             except imaplib.IMAP4.error:
@@ -180,8 +182,7 @@ def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """The same over POP3 (RFC 1939): the message is one of the last."""
 
     def speak() -> str:
-        session = Pop3(connect(target, 110))
-        with contextlib.closing(_Closer(session.close)):
+        with _alone_with_mailbox(target), _pop3(target) as session:
             try:
                 session.user(user)
                 session.pass_(password)
@@ -191,7 +192,6 @@ def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
             for number in range(count, max(0, count - _LAST), -1):
                 if token.encode() in b"\n".join(session.top(number, 0)[1]):
                     session.dele(number)
-                    session.quit()
                     return _("shown and deleted")
             raise poplib.error_proto(_("the message is not shown"))
 
@@ -210,8 +210,7 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
     """USER, PASS and STAT (RFC 1939)."""
 
     def speak() -> str:
-        session = Pop3(connect(target, 110))
-        with contextlib.closing(_Closer(session.close)):
+        with _alone_with_mailbox(target), _pop3(target) as session:
             session.user(user)
             session.pass_(password)
             return f"{session.stat()[0]} messages"
@@ -219,9 +218,47 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
     return _spoken(speak)
 
 
-@dataclass(frozen=True)
-class _Closer:
-    close: Callable[[], object]
+@contextlib.contextmanager
+def _alone_with_mailbox(target: Target) -> Iterator[None]:
+    """Only one of our IMAP and POP3 sessions of a host at a time.
+
+    Two sessions on one mbox can block each other for good: each holds one of Dovecot's locks and
+    waits for the other's.
+    """
+    lock = _MAILBOXES[id(target.remote)]
+    has_it = lock.acquire(timeout=SECONDS)
+    try:
+        yield
+    finally:
+        if has_it:
+            lock.release()
+
+
+@contextlib.contextmanager
+def _imap(target: Target) -> Iterator[Imap]:
+    """An IMAP session that is over at the end: the server has answered LOGOUT."""
+    session = Imap(connect(target, 143))
+    try:
+        yield session
+    finally:
+        with contextlib.suppress(OSError, EOFError, imaplib.IMAP4.error):
+            session.logout()
+        # logout closes the socket itself, unless it failed.
+        with contextlib.suppress(OSError):
+            session.shutdown()
+
+
+@contextlib.contextmanager
+def _pop3(target: Target) -> Iterator[Pop3]:
+    """A POP3 session that is over at the end: the server has answered QUIT."""
+    session = Pop3(connect(target, 110))
+    try:
+        yield session
+    finally:
+        with contextlib.suppress(OSError, EOFError, poplib.error_proto):
+            session.quit()
+        with contextlib.suppress(OSError):
+            session.close()
 
 
 def _spoken(speak: Callable[[], str]) -> Answer:
