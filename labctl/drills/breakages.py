@@ -285,7 +285,6 @@ MAILBOXES = (
             _DOVECOT,
         ),
     ),
-    Breakage("ssl yes", "dovecot.ssl", (_edited("s/^ssl = no/ssl = yes/", _SSL_CONF), _DOVECOT)),
     Breakage(
         "Dovecot not restarted",
         "dovecot.restarted",

@@ -53,7 +53,7 @@ locked() {
   # The lock file is empty, so that a full disk does not prevent it.
   until (set -C; : >"$1.lock") 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || return 1
+    [ "$tries" -lt 240 ] || return 1
     sleep 0.05
   done
 }
