@@ -40,7 +40,6 @@ _RELOAD = command("rndc reload")
 _DOVECOT = command("systemctl restart {dovecot}")
 _MAIL_CONF = "{dovecot_folder}/conf.d/10-mail.conf"
 _AUTH_CONF = "{dovecot_folder}/conf.d/10-auth.conf"
-_SSL_CONF = "{dovecot_folder}/conf.d/10-ssl.conf"
 
 
 def _set(setting: str) -> Action:
