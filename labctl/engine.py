@@ -247,6 +247,7 @@ def _remember(session: Session, complete: str) -> None:
         fingerprint=lab.fingerprint,
         lab_file=session.lab_file.absolute() if session.lab_file else None,
         complete=complete,
+        release=session.release,
     )
     if state != before:
         write_state(session.home, state)

@@ -16,7 +16,7 @@ from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.parallel import on_each
 from labctl.providers.base import Provider, never_made
 from labctl.providers.choose import Choice, choose, make_provider
-from labctl.providers.settings import check_settings, ignored_keys
+from labctl.providers.settings import check_settings, ignored_keys, with_release
 from labctl.results import HostState
 from labctl.state import LabState, read_state
 from provision.step import Scene, Target, target_on
@@ -27,7 +27,10 @@ WHOLE = "ready"
 
 @dataclass(frozen=True)
 class Session:
-    """An opened lab. `state` is None if it was never brought up."""
+    """An opened lab. `state` is None if it was never brought up.
+
+    `release` is what `--release` asked for when the lab was created, or asks for now.
+    """
 
     lab: Lab
     home: LabHome
@@ -35,6 +38,7 @@ class Session:
     provider: Provider
     state: LabState | None
     lab_file: Path | None
+    release: str | None = None
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -48,7 +52,7 @@ class Session:
     def scene(self, host_name: str) -> Scene:
         """What decides the contents of a host's files. Raises WrongUsage for an unknown host."""
         upstream = self.provider.upstream_resolvers()
-        return Scene(self.lab, self.lab.host(host_name), upstream)
+        return Scene(self.lab, self.lab.host(host_name), upstream, self.provider.system)
 
     def ensure_made(self) -> None:
         """Raise WrongState if nothing of the lab exists."""
@@ -115,12 +119,22 @@ def open_lab(name: str, lab_file: Path | None = None) -> OpenedLab:
     return OpenedLab(lab, home, state, chosen_file)
 
 
-def open_session(name: str, lab_file: Path | None = None, provider: str | None = None) -> Session:
+def open_session(
+    name: str,
+    lab_file: Path | None = None,
+    provider: str | None = None,
+    release: str | None = None,
+) -> Session:
     """Open the lab called `name` with its provider; see open_lab for which lab file counts.
 
+    Args:
+        provider: The value of `--provider`.
+        release: The value of `--release`. It overrides the lab file, and the lab remembers it.
+
     Raises:
-        WrongUsage: The name, the lab file or the provider's name is wrong.
-        WrongState: The lab's state cannot be read, or another provider made the lab.
+        WrongUsage: The name, the lab file, the provider's name or the release is wrong.
+        WrongState: The lab's state cannot be read, or another provider made the lab, or its hosts
+            have another release.
         MachineLacks: No provider suits this machine.
     """
     opened = open_lab(name, lab_file)
@@ -131,14 +145,30 @@ def open_session(name: str, lab_file: Path | None = None, provider: str | None =
             _("the lab {name} was created with {provider}", name=name, provider=state.provider),
             hint=commands("labctl destroy", "labctl up"),
         )
-    made = make_provider(choice.name, lab, home)
-    lab = Lab(
-        name=lab.name,
-        edition=lab.edition,
-        choices=lab.choices,
-        options=made.options.model_dump(mode="json"),
-    )
-    return Session(lab, home, choice, made, state, opened.lab_file)
+    kept = state.release if state is not None else release
+    made = _provider(choice.name, lab, home, kept)
+    if state is not None and release is not None:
+        _ensure_release(made, _provider(choice.name, lab, home, release), name, release)
+    options = made.options.model_dump(mode="json")
+    lab = Lab(name=lab.name, edition=lab.edition, choices=lab.choices, options=options)
+    return Session(lab, home, choice, made, state, opened.lab_file, kept)
+
+
+def _provider(name: str, lab: Lab, home: LabHome, release: str | None) -> Provider:
+    """The provider of that name for the lab, with hosts of a release; None for the lab file's."""
+    if release is not None:
+        lab = with_release(lab, name, release)
+    return make_provider(name, lab, home)
+
+
+def _ensure_release(made: Provider, asked: Provider, lab: str, release: str) -> None:
+    """Raise WrongState if the hosts of an existing lab have another release than was asked for."""
+    if made.system != asked.system:
+        raise WrongState(
+            _("the hosts of the lab {name} have {system}", name=lab, system=made.system.title),
+            cause=f"--release {release}",
+            hint=commands("labctl destroy", f"labctl up --release {release}"),
+        )
 
 
 def _file_here() -> Path | None:

@@ -18,7 +18,10 @@ Kept = TypeVar("Kept", bound=BaseModel)
 
 
 class LabState(BaseModel):
-    """`complete` is the checkpoint that the last complete `up` ended at, "" before the first."""
+    """`complete` is the checkpoint that the last complete `up` ended at, "" before the first.
+
+    `release` is what `--release` asked for when the lab was created, if it did.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,6 +30,7 @@ class LabState(BaseModel):
     fingerprint: str
     lab_file: Path | None = None
     complete: str = ""
+    release: str | None = None
 
 
 def read_state(home: LabHome) -> LabState | None:

@@ -27,6 +27,7 @@ class HostStatus:
 class LabStatus:
     """One lab.
 
+    `system` is the operating system of the hosts, with its version and code name.
     `complete` is where the last complete `up` ended, or "". `ignored` are the keys of the lab file
     that only other providers know. `problem` says why nothing else is known of the lab, or is "".
     """
@@ -34,6 +35,7 @@ class LabStatus:
     name: str
     edition: str = ""
     provider: str = ""
+    system: str = ""
     complete: str = ""
     hosts: tuple[HostStatus, ...] = ()
     checkpoints: tuple[CheckpointInfo, ...] = ()
@@ -66,6 +68,7 @@ def look(name: str) -> LabStatus:
         name=name,
         edition=session.lab.edition.edition,
         provider=session.provider.name,
+        system=session.provider.system.title,
         complete=session.state.complete if session.state is not None else "",
         hosts=tuple(
             HostStatus(

@@ -15,6 +15,16 @@ _FAMILIES = {
 }
 
 
+_TITLES = {
+    "debian": "Debian",
+    "ubuntu": "Ubuntu",
+    "almalinux": "AlmaLinux",
+    "rocky": "Rocky Linux",
+    "centos": "CentOS",
+    "rhel": "RHEL",
+}
+
+
 @dataclass(frozen=True)
 class System:
     """A release of an operating system: `ID` and `VERSION_ID` of os-release(5)."""
@@ -33,6 +43,13 @@ class System:
         """The family whose packages it has: `debian`, `rhel`, or its own name."""
         return _FAMILIES.get(self.id, self.id)
 
+    @property
+    def title(self) -> str:
+        """The name and version as people write them, with the code name: `Debian 13 (trixie)`."""
+        name = f"{_TITLES.get(self.id, self.id)} {self.version}".rstrip()
+        codes = [code for code, system in CODE_NAMES.items() if system == self]
+        return f"{name} ({codes[0]})" if codes else name
+
     def __str__(self) -> str:
         return f"{self.id} {self.version}"
 
@@ -41,6 +58,8 @@ DEBIAN_12 = System("debian", "12")
 DEBIAN_13 = System("debian", "13")
 UBUNTU_24_04 = System("ubuntu", "24.04")
 ALMALINUX_9 = System("almalinux", "9")
+# The releases by the names that package sources have for them.
+CODE_NAMES = {"bookworm": DEBIAN_12, "trixie": DEBIAN_13, "noble": UBUNTU_24_04}
 
 
 def parse_os_release(text: str) -> System | None:

@@ -40,6 +40,12 @@ def _providers(incomplete: str) -> list[str]:
     return [name for name in provider_names() if name.startswith(incomplete)]
 
 
+def _releases(incomplete: str) -> list[str]:
+    from labctl.providers.settings import releases
+
+    return [name for name in releases() if name.startswith(incomplete)]
+
+
 def complete_steps(context: typer.Context, incomplete: str) -> list[str]:
     """Completes a step of the edition that the named lab has."""
     from labctl.engine import stop_names
@@ -88,6 +94,15 @@ ProviderName = Annotated[
         "--provider",
         help=_("What creates the hosts (default: one that works on this machine)."),
         autocompletion=_providers,
+        metavar="NAME",
+    ),
+]
+Release = Annotated[
+    str | None,
+    typer.Option(
+        "--release",
+        help=_("Debian release of the hosts, bookworm or trixie (default: this machine's)."),
+        autocompletion=_releases,
         metavar="NAME",
     ),
 ]

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName, Until
+from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName, Release, Until
 from labctl.i18n import _
 
 
 def up(
     until: Until = None,
     provider: ProviderName = None,
+    release: Release = None,
     lab: LabFile = None,
     name: Name = DEFAULT_NAME,
     checkpoints: Annotated[
@@ -34,12 +35,17 @@ def up(
 
     if checkpoints not in ("default", "every"):
         raise WrongUsage(_("--checkpoints must be default or every"))
-    session = open_session(name, lab, provider)
+    session = open_session(name, lab, provider, release)
     steps_until(until, session.lab)
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         if not as_json:
             live.note(
-                _("{name} ({reason})", name=session.provider.name, reason=session.choice.reason)
+                _(
+                    "{name} ({reason}), hosts with {system}",
+                    name=session.provider.name,
+                    reason=session.choice.reason,
+                    system=session.provider.system.title,
+                )
             )
             if session.ignored:
                 live.note(ignored_keys(session.provider.name, session.ignored))

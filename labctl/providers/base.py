@@ -17,6 +17,7 @@ from labctl.progress import Progress, silent
 from labctl.providers.checks import Check
 from labctl.providers.options import ProviderOptions
 from labctl.results import CheckpointInfo, HostState
+from labctl.system import System
 
 
 def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
@@ -44,6 +45,10 @@ class Provider(Protocol):
     @property
     def options(self) -> ProviderOptions:
         """What the edition and the lab file say to this provider."""
+
+    @property
+    def system(self) -> System:
+        """The operating system of the hosts, whether they exist yet or not."""
 
     def checks(self) -> tuple[Check, ...]:
         """All that this lab needs of a machine, in the order in which to mend it."""

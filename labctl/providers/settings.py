@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from labctl.errors import WrongUsage
 from labctl.i18n import _
 from labctl.lab import Lab, LabFile, one_error, wrong_lab_file
 from labctl.providers.options import ProviderOptions, accepts, errors_in
@@ -48,6 +49,48 @@ def ignored_keys(provider: str, lab: Lab) -> tuple[str, ...]:
         key
         for key, value in lab.choices.settings.items()
         if key not in provider_names() and not accepts(model, key, value)
+    )
+
+
+def with_release(lab: Lab, provider: str, release: str) -> Lab:
+    """The lab with hosts of a release, whatever its lab file says.
+
+    Args:
+        release: The value of `--release`.
+
+    Raises:
+        WrongUsage: The provider does not know the release, or has none to choose from.
+    """
+    if not _releases_of(provider):
+        having = [name for name in provider_names() if _releases_of(name)]
+        raise WrongUsage(
+            _("--release has no effect with the provider {name}", name=provider),
+            hint=_("providers with it: {names}", names=", ".join(having)),
+        )
+    if release not in _releases_of(provider):
+        raise WrongUsage(
+            _("there is no release {name}", name=repr(release)),
+            hint=_("releases: {names}", names=", ".join(_releases_of(provider))),
+        )
+    settings = lab.choices.settings
+    table = settings.get(provider)
+    own = table if isinstance(table, Mapping) else {}
+    choices = lab.choices.model_copy(update={provider: {**own, "release": release}})
+    return Lab(name=lab.name, edition=lab.edition, choices=choices, options=lab.options)
+
+
+def releases() -> tuple[str, ...]:
+    """The releases that `--release` takes."""
+    return tuple(dict.fromkeys(each for name in provider_names() for each in _releases_of(name)))
+
+
+def _releases_of(provider: str) -> tuple[str, ...]:
+    field = provider_class(provider).Options.model_fields.get("release")
+    # The type is `Literal[...] | None`.
+    return (
+        tuple(each for part in get_args(field.annotation) for each in get_args(part))
+        if field
+        else ()
     )
 
 

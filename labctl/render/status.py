@@ -39,7 +39,7 @@ def _print_lab_status(lab: LabStatus) -> None:
         stage = _("begun; {command} continues", command=up)
     else:
         stage = _("built up to {name}", name=lab.complete)
-    out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {stage}")
+    out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {lab.system}  {stage}")
     if lab.ignored:
         out.print(escape(ignored_keys(lab.provider, lab.ignored)), style="yellow")
     table = Table(box=None, padding=(0, 2), header_style="dim")

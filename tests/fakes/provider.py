@@ -19,6 +19,7 @@ from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check
 from labctl.providers.options import ProviderOptions
 from labctl.results import CheckpointInfo, HostState
+from labctl.system import DEBIAN_12, System
 from tests.fakes.host import FakeHost, FakeRemote
 
 Disk = dict[str, ManagedFile]
@@ -93,6 +94,10 @@ class FakeProvider:
     @property
     def options(self) -> ProviderOptions:
         return ProviderOptions()
+
+    @property
+    def system(self) -> System:
+        return DEBIAN_12
 
     @classmethod
     def suits(cls, machine: Machine) -> str | None:

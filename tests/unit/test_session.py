@@ -14,9 +14,10 @@ from labctl.errors import WrongState, WrongUsage
 from labctl.home import lab_home
 from labctl.managed import ManagedFile
 from labctl.results import HostState
-from labctl.session import again, open_session
+from labctl.session import Session, again, open_session
 from labctl.state import LabState, write_state
 from labctl.status import look, look_at_all
+from labctl.system import DEBIAN_12, DEBIAN_13
 from tests.fakes.lab import MemoryLab, memory_lab
 
 
@@ -128,6 +129,61 @@ def test_a_lab_keeps_the_provider_that_made_it(lab: MemoryLab) -> None:
         open_session("class-a", provider="nspawn")
     assert refused.value.message == "the lab class-a was created with fake"
     assert "labctl destroy" in str(refused.value.hint)
+
+
+def made_with_nspawn(name: str, release: str | None, lab_file: Path | None = None) -> Session:
+    """A lab as `labctl up --provider nspawn --release ...` leaves it on disk."""
+    session = open_session(name, lab_file, "nspawn", release)
+    state = LabState(
+        provider="nspawn",
+        fingerprint=session.lab.fingerprint,
+        lab_file=lab_file,
+        release=session.release,
+    )
+    write_state(session.home, state)
+    return open_session(name)
+
+
+def test_a_lab_remembers_its_release() -> None:
+    assert made_with_nspawn("a", "trixie").provider.system == DEBIAN_13
+    assert made_with_nspawn("b", "bookworm").provider.system == DEBIAN_12
+    assert open_session("a").scene("host1").system == DEBIAN_13
+
+
+def test_the_release_of_the_command_line_overrides_the_lab_file(tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text('release = "bookworm"\n[nspawn]\nrelease = "bookworm"\n')
+    assert open_session("a", file, "nspawn").provider.system == DEBIAN_12
+    made = made_with_nspawn("a", "trixie", file)
+    assert made.provider.system == DEBIAN_13
+    assert made.state and made.state.fingerprint == made.lab.fingerprint
+
+
+def test_a_lab_has_one_release(tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text('release = "trixie"\n')
+    made = made_with_nspawn("a", None, file)
+    again = open_session("a", release="trixie")
+    assert again.lab.fingerprint == made.lab.fingerprint
+    with pytest.raises(WrongState) as refused:
+        open_session("a", release="bookworm")
+    assert refused.value.message == "the hosts of the lab a have Debian 13 (trixie)"
+    assert str(refused.value.hint) == "labctl destroy, labctl up --release bookworm"
+
+
+@pytest.mark.parametrize(
+    ("provider", "release", "said"),
+    [
+        ("nspawn", "buster", "there is no release 'buster'"),
+        ("nspawn", "", "there is no release ''"),
+        ("vagrant", "trixie", "--release has no effect with the provider vagrant"),
+        ("incus", "trixie", "--release has no effect with the provider incus"),
+    ],
+)
+def test_a_release_that_the_provider_does_not_have(provider: str, release: str, said: str) -> None:
+    with pytest.raises(WrongUsage) as refused:
+        open_session("a", provider=provider, release=release)
+    assert refused.value.message == said
 
 
 def test_up_again_goes_no_further_than_the_last_one(lab: MemoryLab) -> None:

@@ -26,6 +26,19 @@ def test_the_system_of_an_os_release_file(text: str, system: System | None) -> N
     assert parse_os_release(text) == system
 
 
+@pytest.mark.parametrize(
+    ("system", "title"),
+    [
+        (DEBIAN_12, "Debian 12 (bookworm)"),
+        (UBUNTU_24_04, "Ubuntu 24.04 (noble)"),
+        (System("almalinux", "9.3"), "AlmaLinux 9.3"),
+        (System("debian", ""), "Debian"),
+    ],
+)
+def test_a_system_as_people_write_it(system: System, title: str) -> None:
+    assert system.title == title
+
+
 def test_releases_are_compared_as_numbers() -> None:
     assert System("debian", "9").release < DEBIAN_12.release
     assert System("ubuntu", "24.10").release > UBUNTU_24_04.release

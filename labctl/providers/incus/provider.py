@@ -41,9 +41,11 @@ from labctl.providers.incus.instances import NEIGHBOUR, Instances, Shape, snapsh
 from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import all_members, choose_member
 from labctl.providers.keys import client_key
+from labctl.providers.nspawn.apt import guest_suite
 from labctl.providers.options import ProviderOptions, read_options
 from labctl.results import CheckpointInfo, HostState
 from labctl.scripts import Script
+from labctl.system import CODE_NAMES, System
 
 _STATES = {"Running": HostState.RUNNING, "Stopped": HostState.STOPPED}
 _FEATURES = {
@@ -78,6 +80,10 @@ class IncusProvider:
         return read_options(self.name, IncusOptions, self._lab)
 
     # -- what it stands on ------------------------------------------------------------------
+
+    @property
+    def system(self) -> System:
+        return CODE_NAMES[guest_suite(None)]
 
     def checks(self) -> tuple[Check, ...]:
         return checks.checks(self._incus.of(""), self.options, self._lab.edition.edition)

@@ -22,7 +22,7 @@ from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
 from labctl.providers.nspawn import checks, users
-from labctl.providers.nspawn.apt import AptSetup, machine_setup
+from labctl.providers.nspawn.apt import AptSetup, guest_suite, machine_setup
 from labctl.providers.nspawn.cgroup import cgroups_called
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
@@ -38,6 +38,7 @@ from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.providers.options import ProviderOptions, read_options
 from labctl.results import CheckpointInfo, HostState
 from labctl.run import run
+from labctl.system import CODE_NAMES, System
 
 # A layer with one of these hides what a package set below it would add.
 _HIDES_PACKAGES = ("var/lib/dpkg/status", "etc/passwd", "etc/group")
@@ -74,6 +75,10 @@ class NspawnProvider:
     @cached_property
     def options(self) -> NspawnOptions:
         return read_options(self.name, NspawnOptions, self._lab)
+
+    @property
+    def system(self) -> System:
+        return CODE_NAMES[guest_suite(self.options.release)]
 
     @cached_property
     def _apt(self) -> AptSetup:

@@ -46,6 +46,7 @@ from labctl.providers.vagrant.machines import RUNNING, Machines
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.probe import answers
 from labctl.results import CheckpointInfo, HostState
+from labctl.system import System
 from labctl.waiting import wait_until
 
 # What `labctl up` starts again. A machine is aborted if the PC was switched off while it ran.
@@ -72,6 +73,10 @@ class VagrantProvider:
     @cached_property
     def options(self) -> VagrantOptions:
         return read_options(self.name, VagrantOptions, self._lab)
+
+    @property
+    def system(self) -> System:
+        return self._lab.edition.system
 
     @cached_property
     def _hypervisor(self) -> str:
