@@ -6,10 +6,10 @@ https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from typing import Any, Self
 
+from labctl import dial
 from tests.lab.program import wait_for
 
 _SECONDS = 120.0
@@ -25,12 +25,15 @@ return shown[0] ?? null;
 
 
 class Marionette:
-    """A session with the Thunderbird of a profile. Scripts run with the rights of the program."""
+    """A session with the Thunderbird of a profile. Scripts run with the rights of the program.
 
-    def __init__(self, profile: Path) -> None:
+    `netns` is the network namespace that the program runs in; None for this process's own.
+    """
+
+    def __init__(self, profile: Path, netns: Path | None = None) -> None:
         port = profile / "MarionetteActivePort"
         wait_for(port, _SECONDS)
-        self._socket = socket.create_connection(("127.0.0.1", int(port.read_text())), _SECONDS)
+        self._socket = dial.connect(netns, "127.0.0.1", int(port.read_text()), _SECONDS)
         self._number = 0
         self._receive()
         self._call("WebDriver:NewSession", capabilities={})

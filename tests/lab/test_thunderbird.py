@@ -2,101 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from labctl.home import lab_home
 from labctl.mailtest.mailcommand import user_of
 from labctl.mailtest.trace import StageKind, trace_records
 from labctl.mailtest.watch import Watch
 from provision.step import Target
-from tests.lab import marionette
+from tests.lab.account import set_up_account, text_of
 from tests.lab.program import LAB, labctl
+from tests.lab.screen import Environment, Running, own_screen, send_letter, until, xdotool
 
-T = TypeVar("T")
 Targets = Mapping[str, Target]
-DISPLAY = ":87"
-
-
-# A Thunderbird that resolves every name with the lab's DNS, as one on a host does.
-IN_THE_LAB = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
-
-
-def until(ask: Callable[[], T | None], seconds: float = 240) -> T:
-    """Wait until `ask` returns a result. The first start takes long."""
-    found = Retrying(
-        stop=stop_after_delay(seconds),
-        wait=wait_fixed(0.3),
-        retry=retry_if_result(lambda answer: not answer),
-    )(ask)
-    assert found is not None
-    return found
 
 
 @pytest.fixture(scope="module")
-def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a program with its own X server and home folder."""
-    home = tmp_path_factory.mktemp("home")
-    server = subprocess.Popen(
-        ["Xvfb", DISPLAY, "-screen", "0", "1280x900x24"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    environment = {
-        **os.environ,
-        # labctl finds its lab in the user's folders, independent of Thunderbird's HOME.
-        "XDG_STATE_HOME": str(lab_home(LAB).state.parents[2]),
-        "XDG_CACHE_HOME": str(lab_home(LAB).cache.parent),
-        "HOME": str(home),
-        "DISPLAY": DISPLAY,
-        "GDK_BACKEND": "x11",
-        "LABCTL_NAME": LAB,
-    }
-    until(lambda: Path(f"/tmp/.X11-unix/X{DISPLAY[1:]}").exists(), 20)
-    yield environment
-    server.terminate()
-    server.wait()
-
-
-class Running:
-    """A program and its children, which end together."""
-
-    def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
-        self._argv, self._environment = argv, environment
-
-    def __enter__(self) -> None:
-        self._process = subprocess.Popen(
-            self._argv,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def __exit__(self, *_: object) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(30)
-
-
-def _text(file: Path) -> str:
-    if file.suffix == ".msf" or not file.exists():
-        return ""
-    return file.read_text(encoding="utf-8", errors="replace")
-
-
-def preferences(profile: Path) -> set[tuple[str, str]]:
-    """Thunderbird's preferences: names (without its numbers) and values."""
-    lines = re.findall(r'^user_pref\("mail\.([^"]+)", (.+)\);$', _text(profile / "prefs.js"), re.M)
-    return {(re.sub(r"\d+", "", name), value) for name, value in lines}
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    with own_screen(LAB, ":87", tmp_path_factory.mktemp("home")) as found:
+        yield found
 
 
 ACCOUNT = {
@@ -111,15 +38,8 @@ ACCOUNT = {
 }
 
 
-def xdotool(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        ["xdotool", *words], env=environment, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
-
-
 def test_it_fetches_what_mail_sent_and_sends_with_auth(
-    targets: Targets, screen: dict[str, str]
+    targets: Targets, screen: Environment
 ) -> None:
     watch = Watch(targets, "labctl.thunderbird")
     one, two = targets["host1"], targets["host2"]
@@ -134,7 +54,7 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
     store = profile / "ImapMail" / "mail.example1.jp"
     with Running([sys.executable, "-m", "labctl", "thunderbird"], screen):
         # Thunderbird names the file of the inbox INBOX or sometimes INBOX-1.
-        until(lambda: any(subject in _text(file) for file in store.glob("INBOX*")))
+        until(lambda: any(subject in text_of(file) for file in store.glob("INBOX*")))
     sent = next(r for r in watch.logs_of(two) if r.program == "pickup")
 
     def fetched() -> bool:
@@ -145,19 +65,13 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
     until(fetched)
 
     out = "from Thunderbird to mail"
-    compose = f"to='{two.host.mailbox}',subject='{out}',body='sent by Thunderbird'"
-    argv = ["thunderbird", "--no-remote", "--profile", str(profile), "-compose", compose]
-    with Running(argv, screen):
-        until(lambda: xdotool(screen, "search", "--onlyvisible", "--name", out))
-        window = xdotool(screen, "search", "--onlyvisible", "--name", out).split()[-1]
-
-        def arrived() -> bool:
-            # The window accepts keys only after it is drawn completely.
-            xdotool(screen, "windowfocus", window, "key", "ctrl+Return")
-            box = two.remote.run(["cat", "/var/mail/user2"], check=False).stdout
-            return f"Subject: {out}" in box
-
-        until(arrived)
+    send_letter(
+        ["thunderbird", "--no-remote", "--profile", str(profile)],
+        two.host.mailbox,
+        out,
+        lambda: f"Subject: {out}" in two.remote.run(["cat", "/var/mail/user2"], check=False).stdout,
+        screen,
+    )
     said = [record.text for record in watch.logs_of(one) if record.program == "smtpd"]
     assert any("sasl_method=" in text and "sasl_username=user1" in text for text in said)
     for target in (one, two):
@@ -165,36 +79,18 @@ def test_it_fetches_what_mail_sent_and_sends_with_auth(
 
 
 def test_name_address_and_password_are_enough(
-    targets: Targets, screen: dict[str, str], tmp_path: Path
+    targets: Targets, screen: Environment, tmp_path: Path
 ) -> None:
     one, watch = targets["host1"], Watch(targets, "labctl.thunderbird")
 
     def asked_for() -> list[str]:
         return one.remote.run(["journalctl", "-qu", "autoconfig", "-o", "cat"]).stdout.splitlines()
 
-    profile, resolver = tmp_path / "profile", tmp_path / "resolv.conf"
-    profile.mkdir()
-    (profile / "user.js").write_text(marionette.PREFERENCES)
-    resolver.write_text(f"nameserver {one.host.address}\n")
-    argv = ["unshare", "--mount", "sh", "-euc", IN_THE_LAB, "sh", str(resolver)]
-    argv += ["thunderbird", "--no-remote", "--profile", str(profile), *marionette.OPTIONS]
-    environment = {k: v for k, v in screen.items() if not k.lower().endswith("_proxy")}
     before = len(asked_for())
-    with Running(argv, environment), marionette.Marionette(profile) as window:
-
-        def field(selector: str) -> str:
-            return until(lambda: window.find(selector), 60)
-
-        window.type(field("#realName"), "user1")
-        window.type(field("#email"), one.host.mailbox)
-        window.click(field("#forward:enabled"))
-        offered = window.text(field("email-config-found"))
-        window.click(field("#forward:enabled"))
-        window.type(field("#password"), one.credentials.password(user_of(one)))
-        window.click(field("#forward:enabled"))
-        until(lambda: preferences(profile) >= ACCOUNT, 60)
+    entered = ("user1", one.host.mailbox, one.credentials.password("user1"))
+    offered = set_up_account(tmp_path / "profile", one.host.address, entered, ACCOUNT, screen)
     # Thunderbird stores only a port that differs from the default IMAP port.
-    assert {"143", "25", "No Encryption", "Normal Password"} <= set(offered.splitlines())
+    assert {"143", "25", "No Encryption", "Normal Password"} <= set(offered)
     # Thunderbird did not guess: it requested the configuration and received it.
     asked = [line.partition(": ")[2] for line in asked_for()[before:]]
     assert asked[:2] == ["url:/mail/config-v1.1.xml", "response:200"]
@@ -202,7 +98,7 @@ def test_name_address_and_password_are_enough(
 
 
 def test_where_the_lab_file_asks_it_is_on_host1_and_shown_over_ssh(
-    targets: Targets, screen: dict[str, str], tmp_path: Path
+    targets: Targets, screen: Environment, tmp_path: Path
 ) -> None:
     lab_file = tmp_path / "labctl.toml"
     lab_file.write_text('extras = ["thunderbird"]\n')
