@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from labctl.lab import load_lab
-from labctl.providers.nspawn.apt import machine_setup
-from labctl.providers.nspawn.recipe import OS_PACKAGES
+from labctl.providers.rootfs.apt import machine_setup
+from labctl.providers.rootfs.recipe import OS_PACKAGES
 from tests.bench.labs import (
     NAME,
     await_smtp,

@@ -19,8 +19,8 @@ from typing import Any
 
 from labctl.home import LabHome, lab_home
 from labctl.lab import Host, load_lab
-from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.rootfs.cgroup import Cgroup
 
 NAME = "bench"
 _CLONE_NEWNET = 0x40000000

@@ -17,8 +17,8 @@ from labctl.endpoint import Endpoint
 from labctl.managed import ManagedFile
 from labctl.progress import Progress
 from labctl.providers.nspawn.container import Container
-from labctl.providers.nspawn.recipe import Layer
 from labctl.providers.nspawn.resolvers import Resolvers
+from labctl.providers.rootfs.recipe import Layer
 from tests.fakes.host import FakeHost, FakeRemote
 
 _PROVIDER = "labctl.providers.nspawn.provider"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from labctl.providers.nspawn.apt import machine_setup
+from labctl.providers.rootfs.apt import machine_setup
 
 Behaviour = Callable[["Request"], None]
 

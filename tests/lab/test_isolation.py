@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl.providers.nspawn import users
-from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.rootfs import users
+from labctl.providers.rootfs.cgroup import Cgroup
 from tests.lab.program import labctl, on_host
 from tests.lab.traces import lab_id
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.build import image_cgroup
 from labctl.providers.nspawn.limits import lab_id_of
+from labctl.providers.rootfs.build import image_cgroup
 from tests.lab.program import LAB
 
 

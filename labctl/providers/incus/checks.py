@@ -18,8 +18,8 @@ from labctl.i18n import _
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.incus.client import Incus
-from labctl.providers.incus.image import can_build
 from labctl.providers.incus.options import IncusOptions
+from labctl.providers.rootfs.build import can_build
 
 INSTALL_PAGE = "https://linuxcontainers.org/incus/docs/main/installing/"
 _OLDEST = (6, 0)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,15 +23,14 @@ from labctl.hint import commands
 from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
-from labctl.machine import ThisMachine
 from labctl.progress import Progress
 from labctl.providers.incus.client import LONG, Incus, NotThere
-from labctl.providers.nspawn import users
-from labctl.providers.nspawn.apt import machine_setup
-from labctl.providers.nspawn.checks import PROGRAMS
-from labctl.providers.nspawn.image import Image
-from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
-from labctl.providers.nspawn.recipe import PACKAGE_SETS, Layer
+from labctl.providers.rootfs import users
+from labctl.providers.rootfs.apt import machine_setup
+from labctl.providers.rootfs.build import can_build
+from labctl.providers.rootfs.image import Image
+from labctl.providers.rootfs.mounts import mount_overlay, unmount_below
+from labctl.providers.rootfs.recipe import PACKAGE_SETS, Layer
 from labctl.run import run
 from labctl.scripts import Script
 
@@ -212,14 +210,6 @@ class Library:
         ]  # fmt: skip
         run(argv, timeout=LONG)
         return out / "packed.tar"
-
-
-def can_build() -> bool:
-    """Whether this machine can build the shared recipe."""
-    if sys.platform != "linux":
-        return False
-    machine = ThisMachine()
-    return machine.is_root and all(machine.program(name) for name in PROGRAMS)
 
 
 def _target(member: str) -> dict[str, str]:

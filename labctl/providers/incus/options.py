@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from labctl.providers.nspawn.options import Mirror
 from labctl.providers.options import Memory, ProviderOptions
+from labctl.providers.rootfs.mirror import Mirror
 
 # What Incus takes for the names of remotes, pools, members and networks; none is an option.
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]

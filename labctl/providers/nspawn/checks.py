@@ -12,10 +12,10 @@ from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine
 from labctl.providers.checks import Check
-from labctl.providers.nspawn import users
 from labctl.providers.nspawn.limits import missing_controllers
 from labctl.providers.nspawn.needs import SYSCTL_FILE, needs, sysctl_lines
 from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.rootfs import users
 
 PROGRAMS = {
     "systemd-nspawn": "systemd-container",

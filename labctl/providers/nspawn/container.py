@@ -13,11 +13,11 @@ from labctl import dial
 from labctl.errors import LabError, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
-from labctl.providers.nspawn import users
-from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.limits import LabGroup
-from labctl.providers.nspawn.mounts import is_mounted, unmount_below
 from labctl.providers.nspawn.network import BRIDGE, LabNetwork
+from labctl.providers.rootfs import users
+from labctl.providers.rootfs.cgroup import Cgroup
+from labctl.providers.rootfs.mounts import is_mounted, unmount_below
 from labctl.run import Completed, run, spawn
 from labctl.waiting import wait_until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labctl.lab import Host, Lab
 from labctl.providers.keys import make_key
-from labctl.providers.nspawn import users
+from labctl.providers.rootfs import users
 
 
 def write_identity(

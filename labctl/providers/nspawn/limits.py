@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.providers.nspawn.cgroup import Cgroup, hierarchies
+from labctl.providers.rootfs.cgroup import Cgroup, hierarchies
 
 CONTROLLERS = ("memory", "pids", "cpu")
 # The weight of a version 2 group that nobody changed, and the shares of a version 1 group.

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from labctl.i18n import _
 from labctl.providers.nspawn.limits import Limits
 from labctl.providers.options import Memory, ProviderOptions
-
-
-def _mirror(value: str) -> str:
-    """A package mirror's address: it becomes a word of a sources.list and a firewall's port."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError(_("an address like http://mirror.example/debian"))
-    if not re.fullmatch(r"[!-~]+", value) or set(value) & set("\"'`\\[]#<>"):
-        raise ValueError(_("printable ASCII without quotes, brackets and #"))
-    return value
-
-
-Mirror = Annotated[str, AfterValidator(_mirror)]
+from labctl.providers.rootfs.mirror import Mirror
 
 
 class NspawnOptions(ProviderOptions):

@@ -21,21 +21,22 @@ from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
-from labctl.providers.nspawn import checks, users
-from labctl.providers.nspawn.apt import AptSetup, guest_suite, machine_setup
-from labctl.providers.nspawn.cgroup import cgroups_called
+from labctl.providers.nspawn import checks
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
-from labctl.providers.nspawn.image import Image, sweep_if_idle
 from labctl.providers.nspawn.limits import LabGroup, lab_id_of
-from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.nspawn.options import NspawnOptions
-from labctl.providers.nspawn.recipe import PACKAGE_SETS
 from labctl.providers.nspawn.resolvers import Resolvers, resolvers_for
 from labctl.providers.nspawn.rules import WayOut
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.providers.options import ProviderOptions, read_options
+from labctl.providers.rootfs import users
+from labctl.providers.rootfs.apt import AptSetup, guest_suite, machine_setup
+from labctl.providers.rootfs.cgroup import cgroups_called
+from labctl.providers.rootfs.image import Image, sweep_if_idle
+from labctl.providers.rootfs.mounts import mount_overlay, unmount_below
+from labctl.providers.rootfs.recipe import PACKAGE_SETS
 from labctl.results import CheckpointInfo, HostState
 from labctl.run import run
 from labctl.system import CODE_NAMES, System

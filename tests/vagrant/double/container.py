@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tests.vagrant.double.registry import DoubleError, Vm
 
 if TYPE_CHECKING:
-    from labctl.providers.nspawn.cgroup import Cgroup
+    from labctl.providers.rootfs.cgroup import Cgroup
 
 # A file of the box with the path of the folder tree that its containers share.
 TREE = "root.path"
@@ -43,7 +43,7 @@ class Container:
     @cached_property
     def _group(self) -> Cgroup:
         # Imported when it is needed: most calls of VBoxManage only ask for something.
-        from labctl.providers.nspawn.cgroup import Cgroup
+        from labctl.providers.rootfs.cgroup import Cgroup
 
         return Cgroup(f"vbox-double-{self._vm.uuid}")
 

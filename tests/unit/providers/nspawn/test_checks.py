@@ -12,9 +12,10 @@ from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import MachineLacks
 from labctl.lab import load_edition
 from labctl.providers.checks import Check, run_checks
-from labctl.providers.nspawn import NspawnProvider, checks, users
+from labctl.providers.nspawn import NspawnProvider, checks
 from labctl.providers.nspawn.addresses import Used
 from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.rootfs import users
 from tests.unit.doctor.other_machine import OtherMachine
 
 NETWORK = LabNetwork("00000000", load_edition("ubuntu-example").network)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import MachineLacks
-from labctl.providers.nspawn import apt
-from labctl.providers.nspawn.apt import AptSetup, guest_suite, machine_setup
+from labctl.providers.rootfs import apt
+from labctl.providers.rootfs.apt import AptSetup, guest_suite, machine_setup
 
 # As the installer of Debian 12 writes it, with the usual additional files.
 DEBIAN_12 = """

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labctl.lab import Edition, PackageSet
-from labctl.providers.nspawn.apt import AptSetup
+from labctl.providers.rootfs.apt import AptSetup
 from labctl.scripts import Script
 
 # What a host is made of before the chapters begin. rsyslog writes the mail log that the book
@@ -24,8 +24,8 @@ OS_PACKAGES = (
 )
 # The order in which the layers of package sets lie on each other.
 PACKAGE_SETS: tuple[PackageSet, ...] = ("dns", "mail")
-CUSTOMIZE = Script("labctl.providers.nspawn", "image-customize.sh")
-INSTALL = Script("labctl.providers.nspawn", "image-packages.sh")
+CUSTOMIZE = Script("labctl.providers.rootfs", "image-customize.sh")
+INSTALL = Script("labctl.providers.rootfs", "image-packages.sh")
 
 # Raised whenever the recipe changes in a way that its inputs do not show.
 _NUMBER = 6

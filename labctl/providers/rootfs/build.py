@@ -7,6 +7,7 @@ whose labctl was killed, leaves nothing running.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +16,16 @@ from threading import Event, Thread
 from labctl.errors import CommandFailed, LabError, MachineLacks
 from labctl.hint import Hint, commands
 from labctl.i18n import _
-from labctl.providers.nspawn import users
-from labctl.providers.nspawn.apt import PATIENCE
-from labctl.providers.nspawn.cgroup import Cgroup
-from labctl.providers.nspawn.mounts import mount_overlay, unmount_below
-from labctl.providers.nspawn.recipe import CUSTOMIZE, INSTALL, OS_PACKAGES, Layer, Recipe, digest
+from labctl.machine import ThisMachine
+from labctl.providers.rootfs import users
+from labctl.providers.rootfs.apt import PATIENCE
+from labctl.providers.rootfs.cgroup import Cgroup
+from labctl.providers.rootfs.mounts import mount_overlay, unmount_below
+from labctl.providers.rootfs.recipe import CUSTOMIZE, INSTALL, OS_PACKAGES, Layer, Recipe, digest
 from labctl.quote import shell_line
 from labctl.run import run
 
+_PROGRAMS = ("systemd-nspawn", "mmdebstrap")
 _NEEDED_BYTES = 2 * 1024**3
 # So many of apt's errors are shown. The log has all of them.
 _SHOWN = 6
@@ -147,6 +150,14 @@ class Builder:
     def _machine_proxies(self) -> list[tuple[str, str]]:
         """While building, the loopback of this machine is the container's own."""
         return [(f"Acquire::{scheme}::Proxy", url) for scheme, url in self._recipe.apt.proxies]
+
+
+def can_build() -> bool:
+    """Whether this machine can build the recipe: Linux, root and the two programs."""
+    if sys.platform != "linux":
+        return False
+    machine = ThisMachine()
+    return machine.is_root and all(machine.program(name) for name in _PROGRAMS)
 
 
 def image_cgroup(folder: Path) -> Cgroup:

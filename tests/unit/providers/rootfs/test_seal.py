@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.providers.nspawn.seal import break_seal, built_on, is_sealed, seal
+from labctl.providers.rootfs.seal import break_seal, built_on, is_sealed, seal
 
 NAMES = ["etc/a b", "etc/line\nend", "etc/日本", "etc/passwd"]
 

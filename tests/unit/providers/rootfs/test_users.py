@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import MachineLacks
-from labctl.providers.nspawn import users
+from labctl.providers.rootfs import users
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Edition, PackageSet
 from labctl.progress import Progress
-from labctl.providers.nspawn.apt import AptSetup
-from labctl.providers.nspawn.build import Builder, sweep
-from labctl.providers.nspawn.mounts import standing_on
-from labctl.providers.nspawn.recipe import PACKAGE_SETS, Layer, Recipe
-from labctl.providers.nspawn.seal import break_seal, built_on, is_sealed, seal
+from labctl.providers.rootfs.apt import AptSetup
+from labctl.providers.rootfs.build import Builder, sweep
+from labctl.providers.rootfs.mounts import standing_on
+from labctl.providers.rootfs.recipe import PACKAGE_SETS, Layer, Recipe
+from labctl.providers.rootfs.seal import break_seal, built_on, is_sealed, seal
 
 
 class Image:

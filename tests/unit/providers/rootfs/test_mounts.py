@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.providers.nspawn.mounts import _mount_points
+from labctl.providers.rootfs.mounts import _mount_points
 
 
 def as_the_kernel_writes(path: str) -> str:
@@ -45,7 +45,7 @@ def test_an_overlay_is_mounted_and_found_below_any_folder(tmp_path: Path) -> Non
     script = """
 import sys
 from pathlib import Path
-from labctl.providers.nspawn.mounts import is_mounted, mount_overlay, standing_on, unmount_below
+from labctl.providers.rootfs.mounts import is_mounted, mount_overlay, standing_on, unmount_below
 folder = Path(sys.argv[1])
 (folder / "low").mkdir(parents=True)
 (folder / "low" / "file").write_text("below")
