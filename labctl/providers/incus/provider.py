@@ -41,8 +41,8 @@ from labctl.providers.incus.instances import NEIGHBOUR, Instances, Shape, snapsh
 from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import all_members, choose_member
 from labctl.providers.keys import client_key
-from labctl.providers.nspawn.apt import guest_suite
 from labctl.providers.options import ProviderOptions, read_options
+from labctl.providers.rootfs.apt import guest_suite
 from labctl.results import CheckpointInfo, HostState
 from labctl.scripts import Script
 from labctl.system import CODE_NAMES, System
