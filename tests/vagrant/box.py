@@ -1,9 +1,10 @@
 """The boxes of the Vagrant tests: Debian, with the chapters' packages baked in.
 
-One has a disk image and a kernel, for machines under QEMU. The other has the files alone, for
-machines that are containers. Each is added to a Vagrant home of the tests' own under the name and
-version that the edition pins, so the production Vagrantfile is used as it is. Built once a recipe
-and kept in the user's cache; `python -m tests.vagrant.box` builds them beforehand.
+One has a disk image and a kernel, for machines under QEMU. The other has only the files, for
+machines that are containers. Each is added to a Vagrant home of the tests under the name and
+version that the edition pins, so the tests use the production Vagrantfile as it is. A box is built
+once for each recipe and kept in the user's cache; `python -m tests.vagrant.box` builds them
+beforehand. Each version of Vagrant has its own home, because Vagrant 2.4 stores boxes by processor.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import platformdirs
 from filelock import FileLock
 
 from labctl.lab import DEFAULT_EDITION, Edition, load_edition
+from labctl.machine import ThisMachine
+from labctl.providers.vagrant.folder import box_architecture
 from labctl.run import run
 from tests.vagrant.double.container import TREE
 from tests.vagrant.double.guests import CONTAINER, QEMU
@@ -118,6 +121,11 @@ class Box:
     home: Path
     image: Path
 
+    @property
+    def ovf(self) -> Path:
+        """The description of the machine in the unpacked box."""
+        return next(self.home.glob("boxes/**/virtualbox/box.ovf"))
+
 
 def packages(edition: Edition, kind: str) -> list[str]:
     """What is installed in a box."""
@@ -139,16 +147,23 @@ def ensure_box(edition: Edition, kind: str) -> Box:
     pinned = f"{machine['box']}{machine['version']}"
     digest = hashlib.sha256(f"{recipe}{pinned}".encode()).hexdigest()[:16]
     folder = CACHE / digest
-    box = Box(home=folder / "vagrant-home", image=folder / "test.box")
+    box = Box(home=folder / f"vagrant-home-{_vagrant_version()}", image=folder / "test.box")
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / ".lock"):
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             _build(box.image, wanted, kind)
-            _add(box, edition, _PROVIDER[kind])
             (folder / "done").touch()
+        if not (box.home / "done").exists():
+            shutil.rmtree(box.home, ignore_errors=True)
+            _add(box, edition, _PROVIDER[kind])
+            (box.home / "done").touch()
     return box
+
+
+def _vagrant_version() -> str:
+    return run(["vagrant", "--version"]).stdout.split()[1]
 
 
 def _build(target: Path, wanted: list[str], kind: str) -> None:
@@ -221,7 +236,14 @@ def _add(box: Box, edition: Edition, provider: str) -> None:
         "versions": [
             {
                 "version": edition.providers["vagrant"]["version"],
-                "providers": [{"name": provider, "url": box.image.as_uri()}],
+                "providers": [
+                    {
+                        "name": provider,
+                        "url": box.image.as_uri(),
+                        "architecture": box_architecture(ThisMachine()),
+                        "default_architecture": True,
+                    }
+                ],
             }
         ],
     }

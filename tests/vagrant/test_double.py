@@ -19,10 +19,9 @@ from tests.vagrant.double.registry import Interface, Store
 @pytest.fixture(scope="module")
 def seen(box: Box) -> Any:
     """The data that Vagrant's VirtualBox driver parsed."""
-    ovf = next(box.home.glob("boxes/*/*/virtualbox/box.ovf"))
     script = Path(__file__).with_name("parsers.rb")
     done = subprocess.run(
-        ["ruby", str(script), str(ovf)], capture_output=True, text=True, check=False
+        ["ruby", str(script), str(box.ovf)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -150,8 +149,7 @@ def test_states_and_the_lock_after_the_power_was_cut(
     box: Box, store: Store, behaviour: Callable[..., None]
 ) -> None:
     behaviour(lock_seconds=6)
-    ovf = next(box.home.glob("boxes/*/*/virtualbox/box.ovf"))
-    manage("import", str(ovf), "--vsys", "0", "--vmname", "states")
+    manage("import", str(box.ovf), "--vsys", "0", "--vmname", "states")
     vm = store.read().vm("states")
     manage("startvm", "states", "--type", "headless")
     seen = [ask("puts JSON.generate(driver.read_state)", vm.uuid)]

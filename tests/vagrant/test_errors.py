@@ -63,7 +63,7 @@ def test_no_virtualbox(place: Path) -> None:
 def test_no_virtualbox_in_vagrants_own_words(home: LabHome) -> None:
     with pytest.raises(MachineLacks) as caught:
         vagrant(LAB, home).boot()
-    assert caught.value.message == "VirtualBox cannot be used by Vagrant"
+    assert caught.value.message == "Vagrant cannot use VirtualBox"
     assert "virtualbox" in caught.value.cause.lower()
     assert str(caught.value.hint) == "labctl doctor"
     assert "ProviderNotUsable" not in caught.value.cause
@@ -119,5 +119,5 @@ def test_a_refused_range_is_known_before_anything_is_made(elsewhere: Lab, home: 
 def test_a_refused_range_in_vagrants_own_words(elsewhere: Lab, home: LabHome) -> None:
     with pytest.raises(MachineLacks) as caught:
         vagrant(elsewhere, home).boot()
-    assert caught.value.message == "the machines' network cannot be made"
+    assert caught.value.message == "the machines' network cannot be created"
     assert "10.9.8.101" in caught.value.cause

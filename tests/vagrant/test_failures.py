@@ -95,7 +95,7 @@ def test_a_class_decides_what_its_own_text_means(errors: dict[str, str]) -> None
     """No text of an error that labctl knows by its class leads to another meaning."""
     for meaning in MEANINGS:
         for name in meaning.classes & set(errors):
-            first = next(each for each in MEANINGS if each.fits(name, errors[name]))
+            first = next(each for each in MEANINGS if each.matches(name, errors[name]))
             assert first.error is meaning.error, name
 
 

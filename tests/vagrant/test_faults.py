@@ -325,7 +325,7 @@ def test_on_a_mac_virtualbox_7_has_host_only_networks(
         (
             "startvm",
             "Nonexistent host networking interface 'vboxnet0' (VERR_INTNET_FLT_IF_NOT_FOUND)",
-            "the machines' network cannot be made",
+            "the machines' network cannot be created",
         ),
         ("import", "Failed: NS_ERROR_INVALID_ARG", ""),
     ],

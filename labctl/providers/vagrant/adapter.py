@@ -212,7 +212,7 @@ def _refused(said: str) -> LabError | None:
         return None
     return WrongState(
         _("a machine does not accept the lab's key"),
-        cause=_("its files are older than the key, or were lost when its power was cut"),
+        cause=_("its files are older than the key, or a power cut destroyed them"),
         hint=commands("labctl destroy", "labctl up"),
     )
 

@@ -37,7 +37,7 @@ _FIRST_ON_ARM = (7, 1)
 _FIRST_WITH_ARCHITECTURES = (2, 4)
 # Versions that fail, from VirtualBox's own list of issues.
 _BAD = (
-    Bad((7, 2, 0), (7, 2, 3), (), N_("its forwarded ports reset SSH connections")),
+    Bad((7, 2, 0), (7, 2, 3), (), N_("SSH connections through its forwarded ports are reset")),
     Bad((7, 2, 18), (7, 2, 18), ("win32",), N_("its machines do not start on Windows")),
 )
 # How the kernel's part of VirtualBox is made anew.
@@ -99,14 +99,14 @@ def _install(table: dict[str, Command], machine: Machine, page: str) -> Hint:
 
 
 def outside_wsl(machine: Machine) -> Diagnosis:
-    """VirtualBox runs on Windows itself, and Vagrant in WSL cannot reach it well."""
+    """VirtualBox runs on Windows, not in WSL, and Vagrant in WSL cannot reach it well."""
     if "microsoft" not in (machine.read("/proc/sys/kernel/osrelease") or "").lower():
-        return found("wsl", _("this is Linux itself, not WSL"))
+        return found("wsl", _("this is Linux, not WSL"))
     return lacking(
         "wsl",
-        _("this is Linux inside Windows (WSL)"),
-        _("VirtualBox runs on Windows itself"),
-        _("install Python and labctl on Windows and type the command in PowerShell there"),
+        _("this is Linux in WSL"),
+        _("VirtualBox runs on Windows, not in WSL"),
+        _("install Python and labctl on Windows and run labctl in PowerShell"),
     )
 
 
@@ -144,7 +144,7 @@ def no_known_trouble(machine: Machine) -> Diagnosis:
     version = virtualbox_version(machine)
     bad = next((each for each in _BAD if each.concerns(version, machine.system)), None)
     if bad is None:
-        return found("trouble", _("nothing is known against this VirtualBox"))
+        return found("trouble", _("this version of VirtualBox has no known problem"))
     text = f"VirtualBox {dotted(version)}"
     return warning("trouble", text, _(bad.trouble), Hint(VIRTUALBOX_PAGE))
 
@@ -155,18 +155,18 @@ def vagrant_there(machine: Machine) -> Diagnosis:
         return lacking(
             "vagrant",
             _("Vagrant is not installed"),
-            _("it tells the hypervisor which machines to make"),
+            _("it creates the machines"),
             _install(_INSTALL_VAGRANT, machine, VAGRANT_PAGE),
         )
     version = vagrant_version(machine)
     if not version:
-        why = _("it may be starting for the first time, or be damaged")
-        return unknown("vagrant", _("Vagrant does not tell its version"), why, Hint(VAGRANT_PAGE))
+        why = _("its first start may take long, or it is damaged")
+        return unknown("vagrant", _("Vagrant does not report its version"), why, Hint(VAGRANT_PAGE))
     if version < _FIRST_WITH_ARCHITECTURES:
         return warning(
             "vagrant",
             f"Vagrant {dotted(version)}",
-            _("before 2.4 Vagrant cannot choose the box's build for this processor"),
+            _("Vagrant before 2.4 cannot choose the box's build for this processor"),
             Hint(VAGRANT_PAGE),
         )
     return found("vagrant", f"Vagrant {dotted(version)}")
@@ -187,7 +187,7 @@ def they_fit(machine: Machine) -> Diagnosis:
         vagrant=dotted(have),
     )
     if need is None and box[:2] > newest:
-        why = _("no Vagrant was known to work with it when this labctl was made")
+        why = _("when this labctl was released, no Vagrant supported it")
         return warning("fit", both, why, VAGRANT_PAGE)
     if need is not None and have < need:
         why = _(
@@ -206,5 +206,5 @@ def memory_enough(hosts: int, each: int, machine: Machine) -> Diagnosis:
     text = _("{free} MiB of memory free", free=free // 1024**2)
     if free >= need:
         return found("memory", text)
-    why = _("the machines take {need} MiB", need=need // 1024**2)
-    return warning("memory", text, why, _("close programs, or set memory in labctl.toml"))
+    why = _("the machines need {need} MiB", need=need // 1024**2)
+    return warning("memory", text, why, _("close programs, or reduce memory in labctl.toml"))

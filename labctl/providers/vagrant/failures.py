@@ -1,7 +1,8 @@
-"""What Vagrant's errors mean here: its error classes as LabErrors with what to do next.
+"""Translate Vagrant's errors into LabErrors with a message and a hint.
 
-Vagrant names its errors (lib/vagrant/errors.rb); VBoxManage's own errors come as one class, and its
-text decides. An error that no entry knows keeps Vagrant's text and gets a general hint.
+Vagrant's error classes (lib/vagrant/errors.rb) identify most errors. VBoxManage's errors all have
+the class VBoxManageError, so their text identifies them. An error without an entry keeps Vagrant's
+text and gets a general hint.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from labctl.run import Completed
 
 
 class PortTaken(WrongState):
-    """A port that a machine's SSH is forwarded from is in use on this machine."""
+    """The forwarded port of a machine is in use on this machine."""
 
 
 class NoBoot(MachineLacks):
-    """A machine runs, and Vagrant gave up waiting for its SSH."""
+    """A machine runs, but did not answer over SSH in time."""
 
 
 class Locked(WrongState):
-    """Another Vagrant, or VirtualBox itself, holds a machine."""
+    """Another Vagrant process or VirtualBox has locked a machine."""
 
 
 @dataclass(frozen=True)
 class Meaning:
     """One kind of failure.
 
-    `classes` are Vagrant's error classes, `text` matches the reason of any class. `advice` is a
-    sentence for the hint, `lines` are its commands.
+    An error matches if its class is in `classes` or its text matches the regular expression `text`.
+    `advice` is the text of the hint, `lines` are the commands of the hint.
     """
 
     message: str
@@ -45,10 +46,10 @@ class Meaning:
     advice: str = ""
     lines: tuple[str, ...] = ()
 
-    def fits(self, kind: str, reason: str) -> bool:
+    def matches(self, kind: str, reason: str) -> bool:
         return kind in self.classes or bool(self.text and re.search(self.text, reason))
 
-    def failed(self, reason: str) -> LabError:
+    def error_for(self, reason: str) -> LabError:
         hint = commands(*self.lines, text=_(self.advice) if self.advice else "")
         return self.error(_(self.message), cause=reason, hint=hint)
 
@@ -63,13 +64,13 @@ def _classes(names: str) -> frozenset[str]:
 _ANEW = ("labctl destroy", "labctl up")
 _DOCTOR = ("labctl doctor",)
 
-# The first that fits decides: the texts of VBoxManage first, then Vagrant's classes.
+# The first match is used. Entries with texts of VBoxManage come before entries with only classes.
 MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         N_("QEMU cannot start a machine"),
         NoBoot,
         text="closed the monitor|connecting to monitor|failed to set MSR|ioctl\\(KVM_",
-        advice=N_("is virtualization on, and may this user use /dev/kvm?"),
+        advice=N_("check that virtualization is on and that this user may use /dev/kvm"),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -77,7 +78,7 @@ MEANINGS: tuple[Meaning, ...] = (
         MachineLacks,
         classes=_classes("HypervVirtualBoxError"),
         text="VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE|VERR_NEM_|being used by another hypervisor",
-        advice=N_("the doctor tells which one and how to switch it off"),
+        advice=N_("the doctor names it and shows how to switch it off"),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -88,13 +89,13 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("VirtualBox's kernel modules cannot be used"),
+        N_("VirtualBox cannot use its kernel modules"),
         MachineLacks,
         text="VERR_VM_DRIVER_|rc=-190[0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_SUPLIB_",
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("a folder of a machine that is gone is in the way"),
+        N_("the folder of a deleted machine still exists"),
         WrongState,
         text="VERR_ALREADY_EXISTS",
         advice=N_("destroy removes it"),
@@ -105,16 +106,18 @@ MEANINGS: tuple[Meaning, ...] = (
         MachineLacks,
         classes=_classes("PluginInstallSpace"),
         text="VERR_DISK_FULL|No space left on device|ENOSPC|not enough free space",
-        advice=N_("free some space, then type the same command again"),
+        advice=N_("free some disk space, then run the same command again"),
     ),
     Meaning(
         N_("this machine has too little free memory"),
         MachineLacks,
         text="VERR_NO_MEMORY|VERR_OUT_OF_RESOURCES|E_OUTOFMEMORY|Cannot allocate memory",
-        advice=N_("close programs, or set memory in labctl.toml, then type the same command again"),
+        advice=N_(
+            "close programs, or reduce memory in labctl.toml, then run the same command again"
+        ),
     ),
     Meaning(
-        N_("the machines' network cannot be made"),
+        N_("the machines' network cannot be created"),
         MachineLacks,
         classes=_classes(
             "NetworkCollision VirtualBoxInvalidHostSubnet NetworkNotFound NetworkAddressInvalid"
@@ -123,14 +126,17 @@ MEANINGS: tuple[Meaning, ...] = (
         ),
         text="(?i)host-only (adapter|interface|network)|hostonly(if|net)|NetCfgInstanceId"
         "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD",
-        advice=N_("the doctor tells what is in the way of the lab's range"),
+        advice=N_("the doctor shows what blocks the lab's address range"),
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("VirtualBox holds a machine for something else"),
+        N_("VirtualBox has locked a machine"),
         Locked,
         text="already locked (for|by) a session|VBOX_E_INVALID_OBJECT_STATE|while it is locked",
-        advice=N_("close the machine in VirtualBox's window and wait a moment, then try again"),
+        advice=N_(
+            "close the machine in VirtualBox's window, wait a few seconds, then run the same "
+            "command again"
+        ),
     ),
     Meaning(
         N_("VirtualBox cannot read a machine of the lab"),
@@ -140,15 +146,15 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_ANEW,
     ),
     Meaning(
-        N_("a folder has letters that this Vagrant cannot work with"),
+        N_("a folder name has characters that Vagrant cannot process"),
         MachineLacks,
         text="Encoding::|incompatible (character )?encoding|invalid byte sequence"
         "|incompatible character encodings",
-        advice=N_("the doctor tells which folder and how to use another"),
+        advice=N_("the doctor names the folder and shows how to use another one"),
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("VirtualBox cannot be used by Vagrant"),
+        N_("Vagrant cannot use VirtualBox"),
         MachineLacks,
         classes=_classes(
             "ProviderNotUsable NoDefaultProvider VirtualBoxNotDetected VirtualBoxInvalidVersion"
@@ -166,7 +172,7 @@ MEANINGS: tuple[Meaning, ...] = (
             "WSLVirtualBoxWindowsAccessError WSLVagrantVersionMismatch WSLVagrantAccessError"
             " WSLRootFsNotFoundError"
         ),
-        advice=N_("install labctl with Windows' own Python and type the command in PowerShell"),
+        advice=N_("install labctl with Python for Windows and run it in PowerShell"),
     ),
     Meaning(
         N_("the box has no build for this processor"),
@@ -175,20 +181,23 @@ MEANINGS: tuple[Meaning, ...] = (
             "BoxNotFoundWithProviderArchitecture BoxAddNoMatchingArchitecture"
             " BoxAddNoArchitectureSupport BoxAddNoMatchingProviderVersion"
         ),
-        advice=N_("use Vagrant 2.4 or newer of the processor's own kind; the doctor tells more"),
+        advice=N_(
+            "set box and version in labctl.toml to a box that has one; add a box from a file with "
+            "--architecture"
+        ),
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("the machines' box was damaged on its way"),
+        N_("the downloaded box is damaged"),
         MachineLacks,
         classes=_classes(
             "BoxChecksumMismatch DownloaderChecksumError BoxUnpackageFailure BoxVerificationFailed"
             " BoxMetadataCorrupted BoxMetadataMalformed VMImportFailure"
         ),
-        advice=N_("type the same command again: it downloads the box again"),
+        advice=N_("run the same command again to repeat the download"),
     ),
     Meaning(
-        N_("the machines' box is not on this machine and could not be downloaded"),
+        N_("the box is not on this machine and cannot be downloaded"),
         MachineLacks,
         classes=_classes(
             "BoxAddShortNotFound BoxAddNoMatchingProvider BoxAddNoMatchingVersion BoxFileNotExist"
@@ -197,16 +206,16 @@ MEANINGS: tuple[Meaning, ...] = (
             " DownloaderInterrupted BoxProviderDoesntMatch BoxVersionInvalid BoxAddNameMismatch"
             " BoxMetadataMalformedVersion BoxMetadataMissingRequiredFields BoxAddDirectVersion"
         ),
-        advice=N_("go online for the first labctl up, or add the box: vagrant box add"),
+        advice=N_("connect to the internet for the first up, or add the box with vagrant box add"),
     ),
     Meaning(
-        N_("a port of this machine that the lab needs is in use"),
+        N_("a port that the lab needs is in use"),
         PortTaken,
         classes=_classes(
             "ForwardPortCollision ForwardPortAutolistEmpty ForwardPortHostIPNotFound"
             " ForwardPortAdapterNotFound"
         ),
-        advice=N_("end the program that uses the port, or give the lab another name"),
+        advice=N_("stop the program that uses the port, or use another name for the lab"),
         lines=("labctl up",),
     ),
     Meaning(
@@ -218,14 +227,16 @@ MEANINGS: tuple[Meaning, ...] = (
             " SSHConnectionRefused SSHConnectionAborted SSHNoRoute SSHNotReady MachineGuestNotReady"
             " NetSSHException SSHChannelOpenFail SSHNoExitStatus"
         ),
-        advice=N_("is virtualization on? on a slow computer, set LABCTL_BOOT_TIMEOUT=1800"),
+        advice=N_(
+            "check that virtualization is on; on a slow computer, set LABCTL_BOOT_TIMEOUT=1800"
+        ),
         lines=("labctl doctor", "labctl up"),
     ),
     Meaning(
-        N_("a machine stopped while it booted"),
+        N_("a machine stopped during its boot"),
         NoBoot,
         classes=_classes("VMBootBadState VMPowerOffToPackage"),
-        advice=N_("VirtualBox's window shows what the machine said last"),
+        advice=N_("VirtualBox's window shows the machine's last messages"),
         lines=("labctl doctor", "labctl up"),
     ),
     Meaning(
@@ -239,20 +250,22 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_ANEW,
     ),
     Meaning(
-        N_("the OpenSSH client cannot be used"),
+        N_("Vagrant cannot use the OpenSSH client"),
         MachineLacks,
         classes=_classes("SSHUnavailable SSHUnavailableWindows SSHIsPuttyLink"),
-        advice=N_("install the OpenSSH client and see that it comes first in PATH"),
+        advice=N_("install the OpenSSH client and put it first in PATH"),
         lines=_DOCTOR,
     ),
     Meaning(
         N_("the lab's machines belong to another user of this machine"),
         WrongState,
         classes=_classes("VirtualBoxUserMismatch"),
-        advice=N_("type the command as the user who made the lab, without sudo"),
+        advice=N_(
+            "run the command as the user who made the lab, and with sudo only if it was used then"
+        ),
     ),
     Meaning(
-        N_("a machine of the lab is not as labctl left it"),
+        N_("a machine of the lab was changed outside labctl"),
         WrongState,
         classes=_classes(
             "VMNotCreatedError VMNotRunningError VirtualBoxNameExists VMNameExists VMNotFoundError"
@@ -266,7 +279,7 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_ANEW,
     ),
     Meaning(
-        N_("libvirt cannot be used by Vagrant"),
+        N_("Vagrant cannot use libvirt"),
         MachineLacks,
         classes=_classes(
             "FogLibvirtConnectionError NoStoragePool CreatingStoragePoolError FogError"
@@ -285,13 +298,15 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=("labctl checkpoints",),
     ),
     Meaning(
-        N_("another Vagrant works on the lab"),
+        N_("another Vagrant process is using the lab"),
         Locked,
         classes=_classes(
             "MachineLocked MachineActionLockedError EnvironmentLockedError VagrantLocked"
             " DownloadAlreadyInProgress VagrantInterrupt"
         ),
-        advice=N_("wait for it to end, or end the program ruby that is left of it; then try again"),
+        advice=N_(
+            "wait until it ends, or stop a leftover ruby process, then run the same command again"
+        ),
     ),
     Meaning(
         N_("Vagrant cannot use one of its folders"),
@@ -301,7 +316,9 @@ MEANINGS: tuple[Meaning, ...] = (
             " LocalDataDirectoryNotAccessible MachineFolderNotAccessible DotfileUpgradeJSONError"
             " EnvironmentNonExistentCWD VagrantfileWriteError"
         ),
-        advice=N_("sudo or another version may have made it: VAGRANT_HOME names another folder"),
+        advice=N_(
+            "sudo or another version may have created it; set VAGRANT_HOME to another folder"
+        ),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -316,13 +333,13 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=("vagrant plugin repair", "labctl up"),
     ),
     Meaning(
-        N_("PowerShell cannot be used by Vagrant"),
+        N_("Vagrant cannot use PowerShell"),
         MachineLacks,
         classes=_classes("PowerShellNotFound PowerShellInvalidVersion PowerShellError"),
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("the host's system did not take its network settings"),
+        N_("Vagrant could not configure the network in a machine"),
         WrongState,
         classes=_classes(
             "NetworkManagerNotInstalled NetplanNoAvailableRenderers GuestNotDetected"
@@ -345,20 +362,20 @@ MEANINGS: tuple[Meaning, ...] = (
 def failure(
     words: Sequence[str], done: Completed, errors: Sequence[tuple[str, ...]], log: Path
 ) -> LabError:
-    """The error for a Vagrant command that failed.
+    """The error for a failed Vagrant command.
 
     Args:
-        words: The command without the program's name.
-        done: How it ended.
-        errors: The fields of its `error-exit` lines: class name, then text.
-        log: The file that has the whole output.
+        words: The command without the program name.
+        done: The result of the command.
+        errors: The fields of its `error-exit` lines: the class, then the text.
+        log: The file with the whole output.
     """
     kind, reason = _first(errors) if errors else ("", (done.stdout + done.stderr).strip())
     for meaning in MEANINGS:
-        if meaning.fits(kind, reason):
-            return meaning.failed(reason if errors else _end(reason))
+        if meaning.matches(kind, reason):
+            return meaning.error_for(reason if errors else _end(reason))
     hint = Hint(
-        _("the whole output is in {log}; if it fails again, make the lab anew", log=log),
+        _("{log} has the whole output; if the command fails again, rebuild the lab", log=log),
         (("labctl", "destroy"), ("labctl", "up")),
     )
     said = f"{kind}: {reason}" if kind else _end(reason, keep=8)
@@ -371,9 +388,9 @@ def _first(errors: Sequence[tuple[str, ...]]) -> tuple[str, str]:
 
 
 def _end(output: str, keep: int = 3) -> str:
-    """What went wrong, from an output without an error of Vagrant.
+    """The cause, from an output without an `error-exit` line.
 
-    That is the line of a traceback of Ruby that names the exception, else the last lines.
+    It is the line of a Ruby traceback that names the exception, or the last `keep` lines.
     """
     lines = output.splitlines()
     named = [line.partition("': ")[2] or line for line in lines if _EXCEPTION.search(line)]

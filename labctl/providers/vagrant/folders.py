@@ -38,7 +38,7 @@ def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
             return lacking("disk", _free(free[folder], folder), why, mend)
     text, wanted = _free(free[machines], machines), need[machines] + snapshots
     if free[machines] < wanted:
-        why = _("with the snapshots of some days they need {need:.1f} GiB", need=wanted / _GIB)
+        why = _("with their snapshots they need {need:.1f} GiB", need=wanted / _GIB)
         return warning("disk", text, why, mend)
     return found("disk", text)
 
@@ -51,7 +51,7 @@ def folders_readable(machine: Machine) -> Diagnosis:
     """Vagrant on Windows fails in folders with letters outside ASCII, as of a user named 太郎."""
     boxes = machine.environment("VAGRANT_HOME") or str(machine.home)
     if machine.system != "win32":
-        return found("home", _("Vagrant keeps its boxes below {folder}", folder=boxes))
+        return found("home", _("Vagrant stores its boxes in {folder}", folder=boxes))
     state = machine.environment(STATE_VARIABLE) or str(machine.home)
     machines = machine_folder(machine) or str(machine.home)
     ways = (
@@ -61,10 +61,10 @@ def folders_readable(machine: Machine) -> Diagnosis:
     )
     wrong = [(folder, way) for folder, way in ways if not folder.isascii()]
     if not wrong:
-        return found("home", _("Vagrant keeps its boxes below {folder}", folder=boxes))
+        return found("home", _("Vagrant stores its boxes in {folder}", folder=boxes))
     return lacking(
         "home",
-        _("the folder {folder} has letters outside ASCII", folder=wrong[0][0]),
+        _("the folder {folder} has characters outside ASCII", folder=wrong[0][0]),
         _("Vagrant on Windows cannot work there"),
-        commands(*(way for _folder, way in wrong), text=_("type this, then open a new window")),
+        commands(*(way for _folder, way in wrong), text=_("run this, then open a new window")),
     )

@@ -90,12 +90,12 @@ def ensure_prepared(host: Host, prepared: Prepared, output: str) -> None:
     elif str(host.address) not in prepared.addresses:
         cause = _("it has no interface with the address {address}", address=host.address)
     elif prepared.insecure:
-        cause = _("Vagrant's published key opens the login {user}", user=prepared.insecure[0])
+        cause = _("Vagrant's public insecure key opens the login {user}", user=prepared.insecure[0])
     if cause:
         raise WrongState(
             _("{host} was not set up completely", host=host.name),
             cause=cause,
-            hint=commands("labctl up", text=_("this makes the machines anew")),
+            hint=commands("labctl up", text=_("this rebuilds the machines")),
         )
 
 

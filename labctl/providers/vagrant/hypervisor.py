@@ -36,7 +36,7 @@ def _off(what: str) -> Diagnosis:
     return lacking(
         "virtualization",
         what,
-        _("VirtualBox runs the machines on it"),
+        _("VirtualBox needs it to run the machines"),
         _("switch on VT-x or AMD-V (SVM) in the firmware's set-up: {page}", page=_FIRMWARE),
     )
 
@@ -45,14 +45,17 @@ def _on_linux(machine: Machine) -> Diagnosis:
     if machine.architecture != "x86_64":
         return lacking(
             "virtualization",
-            _("VirtualBox for Linux runs on x86-64 only, this is {cpu}", cpu=machine.architecture),
+            _(
+                "VirtualBox for Linux runs on x86-64 only; this machine is {cpu}",
+                cpu=machine.architecture,
+            ),
             _("VirtualBox runs the machines"),
             commands("labctl doctor", text=_("use a provider that works on this machine")),
         )
     flags = (machine.read("/proc/cpuinfo") or "").split()
     if "vmx" in flags or "svm" in flags:
         return _beside_kvm(machine)
-    return _off(_("the processor shows no virtualization"))
+    return _off(_("the processor reports no virtualization"))
 
 
 def _beside_kvm(machine: Machine) -> Diagnosis:
@@ -76,9 +79,9 @@ def _beside_kvm(machine: Machine) -> Diagnosis:
         return lacking(
             "virtualization",
             _("KVM holds the processor's virtualization"),
-            _("VirtualBox before 7.2.10 then cannot start a machine"),
+            _("VirtualBox before 7.2.10 cannot start a machine meanwhile"),
             Hint(
-                _("the first line helps until the next start of this machine, the second for good"),
+                _("the first command lasts until the next restart, the second is permanent"),
                 (("sudo", "modprobe", "-r", module, "kvm"), ("sudo", "sh", "-c", line)),
             ),
         )
@@ -86,9 +89,9 @@ def _beside_kvm(machine: Machine) -> Diagnosis:
         return lacking(
             "virtualization",
             _("KVM is loaded with enable_virt_at_load=0"),
-            _("VirtualBox from 7.2.10 on then cannot start a machine"),
+            _("VirtualBox 7.2.10 and newer cannot start a machine without KVM"),
             Hint(
-                _("remove that option from /etc/modprobe.d and the kernel's command line, then"),
+                _("remove this option from /etc/modprobe.d and the kernel command line, then run"),
                 (("sudo", "modprobe", "-r", module, "kvm"), ("sudo", "modprobe", module)),
             ),
         )
@@ -115,7 +118,7 @@ def _on_mac(machine: Machine) -> Diagnosis:
         return unknown("virtualization", _("whether virtualization is on"))
     if said == "1":
         return found("virtualization", _("virtualization is on"))
-    return _off(_("the processor shows no virtualization"))
+    return _off(_("the processor reports no virtualization"))
 
 
 def _on_windows(machine: Machine) -> Diagnosis:
@@ -128,8 +131,8 @@ def _on_windows(machine: Machine) -> Diagnosis:
     if hypervisor == "True":
         return warning(
             "virtualization",
-            _("a hypervisor is in the way: {what}", what=_hypervisor_of_windows(vbs, services)),
-            _("VirtualBox then runs slowly, or its machines do not boot in time"),
+            _("another hypervisor is running: {what}", what=_hypervisor_of_windows(vbs, services)),
+            _("VirtualBox is slow beside it, or its machines do not boot in time"),
             _how_to_free_windows(vbs),
         )
     if firmware == "False":
@@ -146,11 +149,11 @@ def _hypervisor_of_windows(vbs: str, services: str) -> str:
 
 
 def _how_to_free_windows(vbs: str) -> Hint:
-    text = _("type this as administrator, then restart Windows")
+    text = _("run this as administrator, then restart Windows")
     if vbs == _VBS_RUNS:
         # With it, Windows starts its hypervisor whatever bcdedit says.
         text = _(
-            "switch Memory integrity off (Windows Security, Device security, Core isolation), type "
+            "switch Memory integrity off (Windows Security, Device security, Core isolation), run "
             "this as administrator, then restart Windows"
         )
     return commands("bcdedit /set hypervisorlaunchtype off", text=text)

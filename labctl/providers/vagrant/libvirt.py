@@ -23,7 +23,7 @@ def libvirt_plugin(machine: Machine) -> Diagnosis:
     return lacking(
         "plugin",
         _("Vagrant lacks the plugin {name}", name=PLUGIN),
-        _("it tells libvirt which machines to make"),
+        _("it creates the machines with libvirt"),
         mend,
     )
 
@@ -56,10 +56,10 @@ def libvirt_answers(machine: Machine) -> Diagnosis:
 def kvm_there(machine: Machine) -> Diagnosis:
     """Whether KVM can be tried; without it machines are emulated, ten times slower."""
     if machine.exists("/dev/kvm"):
-        return found("kvm", _("KVM is there; the first up tries whether it runs machines"))
+        return found("kvm", _("KVM exists; the first up tests whether it can run machines"))
     return warning(
         "kvm",
         _("this machine has no KVM"),
-        _("the machines are then emulated: ten times slower"),
+        _("the machines are emulated, which is ten times slower"),
         _("switch on VT-x or AMD-V (SVM) in the firmware's set-up"),
     )

@@ -36,14 +36,7 @@ class Machines:
         """Start a machine. If its saved memory cannot be resumed, it boots from its disk."""
         if self._vagrant.state(host) == "aborted-saved":
             self._discard(host)
-        try:
-            self._port_freed(lambda: self._vagrant.boot(host))
-        except Locked:
-            raise
-        except LabError:
-            if self._vagrant.state(host) not in _SAVED:
-                raise
-            self._boot_cold(host)
+        self._resume(host)
 
     def reboot(self, host: str) -> None:
         """Cut the power of a machine that runs but does not answer, and start it again."""
@@ -56,14 +49,17 @@ class Machines:
             LabError: The machine is not at the snapshot, or does not boot.
         """
         try:
-            self._port_freed(lambda: self._vagrant.restore_snapshot(host, snapshot))
+            self._vagrant.restore_snapshot(host, snapshot)
+        except PortTaken:
+            # The machine is at the snapshot. Restoring it once more would read its memory in vain.
+            release_ports(self._lab.name)
+            self._resume(host)
         except NoBoot:
             self._boot_cold(host)
         except Locked:
             raise
         except LabError:
-            # Vagrant discards saved memory before it restores: what is saved now is the snapshot's.
-            if self._vagrant.state(host) not in _SAVED:
+            if not self._is_saved(host):
                 raise
             self._boot_cold(host)
 
@@ -95,6 +91,20 @@ class Machines:
     @property
     def _titles(self) -> set[str]:
         return {machine_title(self._lab, host.name) for host in self._lab.hosts}
+
+    def _resume(self, host: str) -> None:
+        """Start a machine from its saved memory if it has any, and from its disk if that fails."""
+        try:
+            self._port_freed(lambda: self._vagrant.boot(host))
+        except Locked:
+            raise
+        except LabError:
+            if not self._is_saved(host):
+                raise
+            self._boot_cold(host)
+
+    def _is_saved(self, host: str) -> bool:
+        return self._vagrant.state(host) in _SAVED
 
     def _boot_cold(self, host: str) -> None:
         self._discard(host)

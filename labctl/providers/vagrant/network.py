@@ -73,8 +73,8 @@ def range_free(lab: Lab, machine: Machine) -> Diagnosis:
             return lacking(
                 "range-free",
                 _("{interface} already has {address}", interface=name, address=interface),
-                _("the hosts' addresses would be ambiguous"),
-                _("stop what uses {network} (another lab, a VPN)", network=network),
+                _("the hosts' addresses would not be unique"),
+                _("stop the program that uses {network} (another lab, a VPN)", network=network),
             )
     return found("range-free", _("{network} is free", network=network))
 
@@ -99,11 +99,11 @@ def factory_dhcp(lab: Lab, machine: Machine) -> Diagnosis:
             return warning(
                 "dhcp",
                 _(
-                    "VirtualBox's DHCP server gives away {first} to {last}",
+                    "VirtualBox's DHCP server leases {first} to {last}",
                     first=pool[0],
                     last=pool[1],
                 ),
                 _("another machine on that network can get the address of a host"),
                 Hint(_("remove it if no other machine needs it"), (remove,)),
             )
-    return found("dhcp", _("no DHCP server of VirtualBox has the hosts' addresses"))
+    return found("dhcp", _("no DHCP server of VirtualBox leases the hosts' addresses"))

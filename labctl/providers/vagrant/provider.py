@@ -122,10 +122,10 @@ class VagrantProvider:
             return False
         if self._machines.exist():
             # Vagrant sets nothing up on a machine that an interrupted `up` left running.
-            progress("", _("removing the machines of an up that did not complete"))
+            progress("", _("removing the machines of an incomplete up"))
             self._machines.remove()
         self._machines.make_room()
-        progress("", _("making the machines (the first time, their box is downloaded)"))
+        progress("", _("creating the machines (the first time, Vagrant downloads the box)"))
         self._boot_first(progress)
         for host in self._names:
             progress(host, _("preparing"))
@@ -145,7 +145,9 @@ class VagrantProvider:
         try:
             self._vagrant.boot(limit=KVM_SECONDS)
         except NoBoot:
-            progress("", _("KVM runs no machine here: they are emulated, which is slow"))
+            progress(
+                "", _("KVM cannot run a machine here: the machines are emulated, which is slow")
+            )
             self._machines.remove()
             emulate(self._home)
             write_folder(self._lab, self.options, self._home)
@@ -196,7 +198,7 @@ class VagrantProvider:
     def _start(self, host: str, state: str, book: Book, progress: Progress) -> None:
         if state in RUNNING:
             # It may still be booting. If not, it hangs, and Vagrant would leave it as it is.
-            progress(host, _("waiting for its SSH"))
+            progress(host, _("waiting for SSH"))
             if wait_until(ANSWER_SECONDS, lambda: answers(book.machines[host])):
                 return
             progress(host, _("booting"))
@@ -222,7 +224,7 @@ class VagrantProvider:
         gone = [host for host in self._names if states.get(host) == "not_created"]
         if gone:
             raise WrongState(
-                _("the machine of {hosts} is gone", hosts=", ".join(gone)),
+                _("the machine of {hosts} does not exist any more", hosts=", ".join(gone)),
                 cause=_("it was removed in VirtualBox or by vagrant destroy"),
                 hint=commands("labctl destroy", "labctl up"),
             )
@@ -386,7 +388,7 @@ class VagrantProvider:
         book = self._put_back(book, book.unfinished)
         book = self._with_addresses(book)
         for host in self._names:
-            progress(host, _("waiting for its SSH"))
+            progress(host, _("waiting for SSH"))
         self._await_answers(book)
         wait_until(ANSWER_SECONDS, lambda: self._settle(book, clock=True))
         book = book.model_copy(update={"unfinished": None})
@@ -426,7 +428,9 @@ class VagrantProvider:
                 ),
                 cause=_("its snapshot {snapshot} was removed", snapshot=saved.snapshot),
                 hint=commands(
-                    "labctl destroy", "labctl up", text=_("take another checkpoint, or start anew")
+                    "labctl destroy",
+                    "labctl up",
+                    text=_("use another checkpoint, or rebuild the lab"),
                 ),
             )
 

@@ -47,33 +47,33 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         "VBoxManage: error: Could not rename the directory '/home/taro/VirtualBox VMs/temp_clone_1'"
         " to '/home/taro/VirtualBox VMs/labctl-default-host1' to save the settings file "
         "(VERR_ALREADY_EXISTS)",
-        "a folder of a machine that is gone",
+        "folder of a deleted machine",
         WrongState,
     ),
     (
         "Progress state: NS_ERROR_FAILURE\nVBoxManage: error: Failed to create the host-only "
         "adapter\nVBoxManage: error: VBoxNetAdpCtl: Error while adding new interface: failed to "
         "open /dev/vboxnetctl: No such file or directory",
-        "network cannot be made",
+        "network cannot be created",
         MachineLacks,
     ),
     (
         "VBoxManage.exe: error: Failed to create the host-only adapter\nVBoxManage.exe: error: "
         "Querying NetCfgInstanceId failed (0x00000002)",
-        "network cannot be made",
+        "network cannot be created",
         MachineLacks,
     ),
     (
         "VBoxManage: error: Code E_ACCESSDENIED (0x80070005) - Access denied (extended info not "
         'available)\nVBoxManage: error: Context: "EnableStaticIPConfig(Bstr(pIp).raw())" of '
         "hostonlyif",
-        "network cannot be made",
+        "network cannot be created",
         MachineLacks,
     ),
     (
         "VBoxManage: error: The machine 'labctl-default-host1' is already locked for a session "
         "(or being unlocked)",
-        "VirtualBox holds a machine",
+        "VirtualBox has locked a machine",
         Locked,
     ),
     (
@@ -134,7 +134,7 @@ def test_a_traceback_about_letters_names_the_folder_as_the_reason() -> None:
         "(Encoding::CompatibilityError)\n"
     )
     error = failure(["up"], Completed(("vagrant", "up"), 1, "", said), [], LOG)
-    assert "letters" in error.message
+    assert "characters" in error.message
     assert error.cause.startswith("incompatible character encodings: UTF-8 and Windows-31J")
     assert isinstance(error, MachineLacks)
 

@@ -39,7 +39,7 @@ def test_a_loopback_resolver_is_not_the_hosts_resolver() -> None:
         (
             "labctl-hostkey ssh-ed25519 A\nlabctl-address 192.168.56.101\n"
             "labctl-insecure vagrant\n",
-            "published key",
+            "public insecure key",
         ),
     ],
 )

@@ -284,7 +284,7 @@ def test_progress_names_what_is_done_on_each_machine(boxes: Boxes) -> None:
     open_provider().restore("os", lambda host, what: said.append((host, what)))
     open_provider().destroy(lambda host, what: said.append((host, what)))
     for host in HOSTS:
-        words = ["preparing", "stopping", "booting", "going back to os", "waiting for its SSH"]
+        words = ["preparing", "stopping", "booting", "going back to os", "waiting for SSH"]
         words += ["removing"]
         assert [what for where, what in said if where == host] == words
 
