@@ -22,7 +22,7 @@ from labctl.mailtest.letters import new_run_id
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
-from provision.behaviour import observe
+from provision.behaviour import observing
 from provision.mailbox import boxes_kept
 from provision.settle import Chain, settle
 from provision.step import Step, Target
@@ -129,10 +129,9 @@ def _grade_all(
         if mailed:
             kept.enter_context(boxes_kept(mailed, mark))
         tried = [target for target in targets if _is_tried(target, steps)]
-        with ThreadPoolExecutor(1) as pool:
-            observed = pool.submit(observe, tried, mark, sends=sends and bool(mailed))
+        with observing(tried, mark, sends=sends and bool(mailed)) as observed:
             each = on_each(targets, lambda target: _one(target, steps, progress, mark, sends))
-            evidence = observed.result()
+            evidence = observed()
     reports = [report for reports in each for report in reports]
     return settle(reports, evidence, steps_of(targets[0].lab))
 

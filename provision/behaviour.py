@@ -7,8 +7,9 @@ lines of this very try.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from labctl.errors import CommandFailed
@@ -19,6 +20,7 @@ from provision.dialogue import Answer, imap_shows, pop3_shows, smtp_relay
 from provision.facts import Facts, parse_facts
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
+from provision.turns import begin_deliveries, end_deliveries
 
 _EVIDENCE = Script("provision", "evidence.sh")
 _TRY_MAIL = Script("provision", "try-mail.sh")
@@ -101,20 +103,26 @@ def tokens(mark: str, host: str) -> tuple[str, str, str]:
     return own, peer, alias
 
 
-def observe(targets: Sequence[Target], mark: str, *, sends: bool) -> dict[str, Evidence]:
-    """Try the behaviours on these hosts at once, under one deadline.
+@contextmanager
+def observing(
+    targets: Sequence[Target], mark: str, *, sends: bool
+) -> Iterator[Callable[[], dict[str, Evidence]]]:
+    """Try the behaviours on these hosts at once, under one deadline, while the block runs.
+
+    Sessions that open a mailbox wait until the messages are delivered (provision.turns).
 
     Args:
         mark: marks the messages, so that they can be found and removed.
         sends: send messages. Without it only what leaves no trace is tried.
 
-    Raises:
-        WrongState: a host does not answer over SSH.
+    Yields:
+        A function that waits for the evidence of all hosts, by host. It raises WrongState if a
+        host does not answer over SSH.
     """
-    if not targets:
-        return {}
     hosts = {target.host.name for target in targets}
-    with ThreadPoolExecutor(4 * len(targets)) as pool:
+    if sends:
+        begin_deliveries(targets)
+    with ThreadPoolExecutor(4 * len(targets) or 1) as pool:
         begun: list[
             tuple[Target, Future[Facts], Future[Evidence], Future[StrangersAnswer], Future[Answer]]
         ] = [
@@ -129,7 +137,7 @@ def observe(targets: Sequence[Target], mark: str, *, sends: bool) -> dict[str, E
             )
             for target in targets
         ]
-        return {
+        yield lambda: {
             target.host.name: Evidence(
                 target.scene,
                 facts.result(),
@@ -167,7 +175,10 @@ def _mailed(target: Target, mark: str, *, alone: bool) -> Evidence:
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
         *(f"postmaster@{host.domain}", alias, coming),
     )
-    mail = _said(target, _TRY_MAIL, *words)
+    try:
+        mail = _said(target, _TRY_MAIL, *words)
+    finally:
+        end_deliveries(target)
     clients: dict[str, Answer] = {}
     if mail["own-from"]:
         name = str(host.account)

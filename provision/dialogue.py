@@ -11,10 +11,8 @@ import imaplib
 import poplib
 import re
 import smtplib
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from labctl import dial
@@ -22,12 +20,11 @@ from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
 from provision.step import Target
+from provision.turns import alone_with_mailbox
 
 if TYPE_CHECKING:
     import paramiko
 
-# By host: the one session that may have the mailbox open.
-_MAILBOXES: defaultdict[int, Lock] = defaultdict(Lock)
 SECONDS = 6.0
 _CONNECT_SECONDS = 1.5
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
@@ -145,7 +142,7 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
     """LOGIN and EXAMINE INBOX (RFC 3501): nothing in the mailbox is changed."""
 
     def speak() -> str:
-        with _alone_with_mailbox(target), _imap(target) as session:
+        with alone_with_mailbox(target), _imap(target) as session:
             session.login(user, password)
             status, data = session.select("INBOX", readonly=True)
             if status != "OK":
@@ -162,7 +159,7 @@ def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """
 
     def speak() -> str:
-        with _alone_with_mailbox(target), _imap(target) as session:
+        with alone_with_mailbox(target), _imap(target) as session:
             try:
                 session.login(user, password)
             except imaplib.IMAP4.error:
@@ -182,7 +179,7 @@ def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """The same over POP3 (RFC 1939): the message is one of the last."""
 
     def speak() -> str:
-        with _alone_with_mailbox(target), _pop3(target) as session:
+        with alone_with_mailbox(target), _pop3(target) as session:
             try:
                 session.user(user)
                 session.pass_(password)
@@ -210,28 +207,12 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
     """USER, PASS and STAT (RFC 1939)."""
 
     def speak() -> str:
-        with _alone_with_mailbox(target), _pop3(target) as session:
+        with alone_with_mailbox(target), _pop3(target) as session:
             session.user(user)
             session.pass_(password)
             return f"{session.stat()[0]} messages"
 
     return _spoken(speak)
-
-
-@contextlib.contextmanager
-def _alone_with_mailbox(target: Target) -> Iterator[None]:
-    """Only one of our IMAP and POP3 sessions of a host at a time.
-
-    Two sessions on one mbox can block each other for good: each holds one of Dovecot's locks and
-    waits for the other's.
-    """
-    lock = _MAILBOXES[id(target.remote)]
-    has_it = lock.acquire(timeout=SECONDS)
-    try:
-        yield
-    finally:
-        if has_it:
-            lock.release()
 
 
 @contextlib.contextmanager

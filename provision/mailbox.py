@@ -102,7 +102,7 @@ def put_back(remote: Remote, kept: KeptBoxes, token: str) -> None:
     Messages from before the test are as they were. Messages that arrived meanwhile stay.
 
     Raises:
-        WrongState: somebody holds the lock of a box for more than five seconds.
+        WrongState: somebody holds the lock of a box for more than 25 seconds.
     """
     locked = remote.script(_PUT_BACK, kept.user, kept.folder, token).stdout.strip()
     if locked:

@@ -5,6 +5,8 @@
 # messages that arrived in between. Print each file that is locked and was left as it is.
 . ./mbox.sh
 
+# The shell runs the trap of EXIT after a signal only if the signal has one too.
+trap 'exit 1' HUP INT TERM
 user=$1 kept=$2 token=$3
 home=$(home_of "$user")
 
@@ -47,13 +49,15 @@ begins_with() {
   head -c "$(stat -c %s "$2")" "$1" | cmp -s - "$2"
 }
 
-# Take the dot lock, as Postfix and Dovecot do. Wait for five seconds at most.
+# Take the dot lock, as Postfix and Dovecot do. Wait for 25 seconds at most: if a delivery and a
+# session of a mail client block each other, Postfix gives up after 20 (postconf(5),
+# deliver_lock_attempts).
 locked() {
   tries=0
   # The lock file is empty, so that a full disk does not prevent it.
   until (set -C; : >"$1.lock") 2>/dev/null; do
     tries=$((tries + 1))
-    [ "$tries" -lt 240 ] || return 1
+    [ "$tries" -lt 500 ] || return 1
     sleep 0.05
   done
 }

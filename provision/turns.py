@@ -1,0 +1,51 @@
+"""Whose turn it is at a host's mailbox: deliveries, or one of our IMAP and POP3 sessions.
+
+Postfix takes the dot lock of an mbox and then the fcntl lock (mbox_open in its source). Dovecot
+as Debian sets it up takes them the other way round (doveconf mbox_write_locks). A delivery during
+a session can therefore block both, until Postfix gives up after 20 seconds (postconf(5),
+deliver_lock_attempts). Two sessions can block each other for good.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from provision.step import Target
+
+# By host, that is by the connection that all checks of the host share.
+_MAILBOXES: defaultdict[int, Lock] = defaultdict(Lock)
+# The hosts whose lock a delivery has.
+_DELIVERING: set[int] = set()
+# Seconds after which a session begins anyway, because no delivery takes as long.
+_PATIENCE = 20.0
+
+
+def begin_deliveries(targets: Sequence[Target]) -> None:
+    """Keep sessions from the mailboxes of these hosts until `end_deliveries` of each."""
+    for target in targets:
+        host = id(target.remote)
+        if _MAILBOXES[host].acquire(timeout=_PATIENCE):
+            _DELIVERING.add(host)
+
+
+def end_deliveries(target: Target) -> None:
+    """Let sessions open the mailbox of this host."""
+    host = id(target.remote)
+    if host in _DELIVERING:
+        _DELIVERING.discard(host)
+        _MAILBOXES[host].release()
+
+
+@contextmanager
+def alone_with_mailbox(target: Target) -> Iterator[None]:
+    """Wait for the end of deliveries and other sessions, then keep them out."""
+    lock = _MAILBOXES[id(target.remote)]
+    has_it = lock.acquire(timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if has_it:
+            lock.release()
