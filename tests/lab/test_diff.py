@@ -85,7 +85,7 @@ def test_what_is_compared_with_follows_a_reset_and_its_undo(ready: str) -> None:
 def test_a_checkpoint_made_before_the_hosts_ran_is_known_after_a_reset_to_it(ready: str) -> None:
     shutil.rmtree(lab_home(LAB).state / "baselines" / "os", ignore_errors=True)
     refused = labctl("diff", "--since", "os", code=4)
-    assert "labctl reset --to os" in refused.err
+    assert f"labctl reset --name {LAB} --to os" in refused.err
     labctl("reset", "--to", "os", "--yes")
     assert differs() == {}
     on_host("host1", "echo hello >/etc/motd")
