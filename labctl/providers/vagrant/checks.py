@@ -15,6 +15,7 @@ from labctl.providers.vagrant.hypervisor import virtualization
 from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
 from labctl.providers.vagrant.options import VagrantOptions
+from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.versions import (
     Bad,
     dotted,
@@ -84,6 +85,7 @@ def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, .
         Check("virtualbox", virtualbox_there),
         Check("vagrant", vagrant_there),
         Check("fit", they_fit),
+        Check("net", partial(network_chosen, lab, options), quick=False),
         *(ranges if options.net == "hostonly" else ()),
         disk,
         memory,

@@ -74,7 +74,11 @@ def range_free(lab: Lab, machine: Machine) -> Diagnosis:
                 "range-free",
                 _("{interface} already has {address}", interface=name, address=interface),
                 _("the hosts' addresses would not be unique"),
-                _("stop the program that uses {network} (another lab, a VPN)", network=network),
+                _(
+                    "stop the program that uses {network} (another lab, a VPN), or write"
+                    ' net = "internal" or another network in labctl.toml',
+                    network=network,
+                ),
             )
     return found("range-free", _("{network} is free", network=network))
 

@@ -44,6 +44,7 @@ from labctl.providers.vagrant.folder import (
 )
 from labctl.providers.vagrant.machines import RUNNING, Machines
 from labctl.providers.vagrant.options import VagrantOptions
+from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.probe import answers
 from labctl.results import CheckpointInfo, HostState
 from labctl.system import System
@@ -125,6 +126,7 @@ class VagrantProvider:
             progress("", _("removing the machines of an incomplete up"))
             self._machines.remove()
         self._machines.make_room()
+        self._tell_network(progress)
         progress("", _("creating the machines (the first time, Vagrant downloads the box)"))
         self._boot_first(progress)
         for host in self._names:
@@ -136,6 +138,12 @@ class VagrantProvider:
         self._settle(book, clock=False)
         self.save("os")
         return True
+
+    def _tell_network(self, progress: Progress) -> None:
+        """Say where the hosts are, unless they are on a host-only network as usual."""
+        if self.options.net != "hostonly":
+            chosen = network_chosen(self._lab, self.options, ThisMachine())
+            progress("", f"{chosen.what}: {chosen.why}")
 
     def _boot_first(self, progress: Progress) -> None:
         """Make and boot the machines; under libvirt without KVM if KVM runs none of them."""

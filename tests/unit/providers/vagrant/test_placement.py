@@ -1,0 +1,65 @@
+"""Which network the hosts are on, as the doctor and the first `up` say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labctl.diagnosis import Diagnosis, Verdict
+from labctl.home import LabHome
+from labctl.lab import Lab, LabFile, load_edition
+from labctl.providers.checks import run_checks
+from labctl.providers.vagrant import VagrantProvider
+from tests.unit.doctor.other_machine import OtherMachine
+
+HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowhere/cache"))
+# A PC at home, in the range that the edition `ubuntu` has too.
+AT_HOME = OtherMachine(interfaces=(("wlp2s0", "192.168.1.5/24"),))
+
+
+def diagnosed(edition: str, **settings: object) -> dict[str, Diagnosis]:
+    choices = LabFile.model_validate(settings)
+    book = load_edition(edition)
+    lab = Lab(
+        name="default",
+        edition=book.moved_to(choices.network) if choices.network else book,
+        choices=choices,
+    )
+    found = run_checks(VagrantProvider(lab, HOME).checks(), AT_HOME)
+    return {each.code: each for each in found}
+
+
+def test_the_range_of_most_homes_is_used_without_touching_it() -> None:
+    found = diagnosed("ubuntu")
+    assert found["net"].verdict is Verdict.OK
+    assert 'net = "internal"' in found["net"].what
+    assert all(way in found["net"].why for way in ('net = "bridge"', 'net = "hostonly"'))
+    assert not {"range-free", "range-allowed", "dhcp"} & set(found)
+
+
+def test_the_network_of_the_draft_has_this_machine_on_it() -> None:
+    assert 'net = "hostonly"' in diagnosed("ubuntu-example")["net"].what
+
+
+def test_a_host_only_network_with_the_range_of_this_machine_is_refused() -> None:
+    found = diagnosed("ubuntu", net="hostonly")
+    assert found["range-free"].verdict is Verdict.LACKING
+    assert found["range-allowed"].verdict is Verdict.LACKING
+
+
+def test_another_range_is_allowed_on_a_host_only_network() -> None:
+    found = diagnosed("ubuntu", net="hostonly", network="192.168.56.0/24")
+    assert {each.verdict for each in found.values()} == {Verdict.OK}
+
+
+def test_a_bridge_as_in_the_book_needs_free_addresses() -> None:
+    said = diagnosed("ubuntu", net="bridge", bridge="wlp2s0")["net"]
+    assert said.verdict is Verdict.WARNING
+    assert "wlp2s0" in said.what
+    assert said.why.endswith("192.168.1.11, 192.168.1.12, 192.168.1.13")
+
+
+@pytest.mark.parametrize("edition", ["ubuntu", "ubuntu-example"])
+def test_libvirt_has_networks_of_its_own(edition: str) -> None:
+    assert "net" not in diagnosed(edition, hypervisor="libvirt")
