@@ -52,7 +52,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	git ls-files '*.sh' | xargs --no-run-if-empty $(BIN)/shellcheck --shell=sh --external-sources --source-path=SCRIPTDIR
 	$(BIN)/pip-licenses --from=mixed --partial-match --allow-only='$(LICENCES)' >/dev/null
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit -n 2
 
 mutants-known: $(VENV)/.dev
 	$(BIN)/python -m tests.mutants.known

@@ -458,6 +458,7 @@ def test_a_mailbox_that_somebody_locks_is_named_and_left(mailbox: Mailbox) -> No
     kept = mailbox.keep()
     mailbox.box.write_text(OURS)
     mailbox.box.with_name("user1.lock").touch()
+    mailbox.machine.program("sleep", "")  # the script waits for the lock, here without delay
     assert mailbox.put_back(kept).strip() == str(mailbox.box)
     assert mailbox.box.read_text() == OURS
 
