@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
@@ -117,6 +117,21 @@ class Provider(Protocol):
 
     def folders(self) -> Mapping[str, Path]:
         """The provider's folders, for `labctl status`: title to folder."""
+
+
+@runtime_checkable
+class Mover(Protocol):
+    """A provider that has several machines and can move a lab between them."""
+
+    def move(self, to: str, progress: Progress = silent) -> bool:
+        """Move the lab to another machine, with its checkpoints. Hosts that run are restarted.
+
+        A labctl that is killed meanwhile is finished by the lab's next command. Returns False if
+        the lab is there already.
+
+        Raises:
+            MachineLacks: The machine does not exist or does not answer.
+        """
 
 
 class ProviderClass(Protocol):

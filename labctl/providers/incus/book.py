@@ -32,31 +32,40 @@ class _Frozen(BaseModel):
 class Place(_Frozen):
     """Where a lab is: kept in the lab's state folder before anything is made on the server.
 
-    `resolvers` are the name servers that the hosts can ask.
+    `member` is the cluster member with the hosts, "" without a cluster. `release` is the code name
+    of the hosts' Debian, "" if it is not known. `resolvers` are the name servers that the hosts
+    can ask.
     """
 
     version: int = VERSION
     remote: str
     project: str
+    member: str = ""
+    release: str = ""
     resolvers: tuple[str, ...] = ()
 
 
 class Saved(_Frozen):
-    """A checkpoint: a snapshot of that name on every host, made of these layers."""
+    """A checkpoint: a snapshot of that name on every host, made of these layers.
+
+    A `copied` one comes from another lab and has that lab's keys.
+    """
 
     name: str
     created: str
     origin: str
     snapshot: str
     layers: tuple[str, ...]
+    copied: bool = False
 
 
 class Book(_Frozen):
     """One lab on the server.
 
     `layers` are the image and the package sets that the hosts were made of, `first_ids` the first
-    user id of each host on the server. `restoring` is a
-    checkpoint that the hosts are being put back to: written first, removed when every host is.
+    user id of each host on the server. `restoring` is a checkpoint that the hosts are being put
+    back to, `moving` a member that they are being moved to: written before the first host is
+    changed, removed after the last one.
     """
 
     version: int = VERSION
@@ -68,6 +77,7 @@ class Book(_Frozen):
     net_open: bool = True
     checkpoints: tuple[Saved, ...] = ()
     restoring: Saved | None = None
+    moving: str = ""
 
     def find(self, name: str) -> Saved | None:
         return next((saved for saved in self.checkpoints if saved.name == name), None)

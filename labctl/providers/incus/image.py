@@ -18,15 +18,15 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from labctl.errors import MachineLacks
+from labctl.errors import LabError, MachineLacks
 from labctl.hint import commands
 from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
 from labctl.progress import Progress
-from labctl.providers.incus.client import LONG, Incus, NotThere
+from labctl.providers.incus.client import LONG, PATIENCE, Incus, NotThere
 from labctl.providers.rootfs import users
-from labctl.providers.rootfs.apt import machine_setup
+from labctl.providers.rootfs.apt import guest_suite, machine_setup
 from labctl.providers.rootfs.build import can_build
 from labctl.providers.rootfs.image import Image
 from labctl.providers.rootfs.mounts import mount_overlay, unmount_below
@@ -36,6 +36,7 @@ from labctl.scripts import Script
 
 _BELOW = "user.labctl.below"
 _LAYER = "labctl.layer"
+_RELEASE = "labctl.release"
 
 
 def alias_of(layer: str) -> str:
@@ -88,12 +89,33 @@ class Library:
             ) from error
         return str(server.get("images", target)["properties"][_LAYER])
 
+    def release_of(self, layer: str) -> str:
+        """The code name of the Debian in an image; "" if it is not noted."""
+        return self._release(alias_of(layer), PATIENCE)
+
+    def newest_release(self) -> str:
+        """The same for the image that the server has for the edition; "" if it does not answer."""
+        try:
+            return self._release(f"labctl-{self.lab.edition.edition}", 3.0)
+        except LabError:
+            return ""
+
+    def _release(self, alias: str, patience: float) -> str:
+        server = self.incus.of("")
+        target = server.get("images", "aliases", alias, timeout=patience)["target"]
+        properties = server.get("images", target, timeout=patience)["properties"]
+        return str(properties.get(_RELEASE, ""))
+
     def _import(self, layer: Layer, folder: Path, newest: str) -> None:
         server = self.incus.of("")
         tarball = self._export(
-            "export-root.sh", (layer,), folder, listing=None, index=_metadata(layer)
+            "export-root.sh",
+            (layer,),
+            folder,
+            listing=None,
+            index=_metadata(layer),
         )
-        properties = [f"{_LAYER}={layer.name}"]
+        properties = [f"{_LAYER}={layer.name}", f"{_RELEASE}={guest_suite(None)}"]
         server.command(
             "image", "import", str(tarball), *([server.name()] if server.remote else []),
             "--alias", alias_of(layer.name), *properties, timeout=LONG,
@@ -223,6 +245,7 @@ def _metadata(layer: Layer) -> str:
         "properties:\n"
         f"  description: labctl {layer.title}\n"
         f"  {_LAYER}: {layer.name}\n"
+        f"  {_RELEASE}: {guest_suite(None)}\n"
     )
 
 

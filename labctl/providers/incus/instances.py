@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Network
 from labctl.parallel import on_each
-from labctl.providers.incus.client import Incus, NotThere
+from labctl.providers.incus.client import LONG, PATIENCE, Incus, NotThere
 from labctl.providers.incus.identity import LAB_NIC, OUT_NIC
 from labctl.providers.incus.options import IncusOptions
 
@@ -50,23 +51,37 @@ class Shape:
             "cluster.evacuate": "stop",
         }
 
-    @property
-    def devices(self) -> dict[str, dict[str, str]]:
+    def devices(self, name: str) -> dict[str, dict[str, str]]:
         size = f"{self.options.disk}GiB"
         found = {
             "root": {"type": "disk", "path": "/", "pool": self.pool, "size": size},
-            "lab": {"type": "nic", "network": self.bridge, "name": LAB_NIC},
+            "lab": {
+                "type": "nic",
+                "network": self.bridge,
+                "name": LAB_NIC,
+                "hwaddr": self._mac(name, LAB_NIC),
+            },
         }
         if self.net_open:
             found["out"] = {
                 "type": "nic",
                 "network": self.options.way_out,
                 "name": OUT_NIC,
+                "hwaddr": self._mac(name, OUT_NIC),
                 "security.port_isolation": "true",
                 "security.mac_filtering": "true",
                 "security.ipv4_filtering": "true",
             }
         return found
+
+    def _mac(self, name: str, nic: str) -> str:
+        """The address of an interface, different in every lab: all labs share the way out.
+
+        Incus would take the address from a copied snapshot.
+        """
+        digits = hashlib.sha256(f"{self.bridge}/{name}/{nic}".encode()).hexdigest()
+        # The first byte marks an address that no manufacturer assigned (IEEE 802).
+        return ":".join(["02", *(digits[n : n + 2] for n in range(0, 10, 2))])
 
 
 class Instances:
@@ -76,15 +91,19 @@ class Instances:
         self._incus = incus
         self.names = tuple(names)
 
-    def states(self) -> dict[str, str]:
-        """Incus's word for the state of each instance of the project, by name."""
-        found = self._incus.get("instances", query={"recursion": "1"})
+    def states(self, patience: float = PATIENCE) -> dict[str, str]:
+        """Incus's word for the state of each instance of the project, by name.
+
+        Args:
+            patience: seconds to wait for the answer.
+        """
+        found = self._incus.get("instances", query={"recursion": "1"}, timeout=patience)
         return {each["name"]: each["status"] for each in found}
 
-    def member(self) -> str:
-        """The cluster member that the hosts are on; "" if there is no cluster."""
-        location = str(self._incus.get("instances", self.names[0])["location"])
-        return "" if location in ("", "none") else location
+    def locations(self) -> dict[str, str]:
+        """The cluster member of each instance of the project, by name."""
+        found = self._incus.get("instances", query={"recursion": "1"})
+        return {each["name"]: each["location"] for each in found}
 
     def create(self, image: str, shape: Shape, member: str) -> None:
         target = {"target": member} if member else {}
@@ -96,13 +115,36 @@ class Instances:
                 "profiles": [],
                 "source": {"type": "image", "alias": image},
                 "config": shape.config(name),
-                "devices": shape.devices,
+                "devices": shape.devices(name),
             }
             self._incus.send("POST", "instances", data=data, query=target, timeout=300)
 
         # The first one unpacks the image; the second one copies what is unpacked then.
         for name in self.names:
             make(name)
+
+    def copy(self, sources: Mapping[str, str], project: str, member: str) -> None:
+        """Copy instances of another project, with their snapshots, as they are.
+
+        Args:
+            sources: the names there, by the names that the copies get.
+            member: where the copies go; "" without a cluster.
+        """
+        target = {"target": member} if member else {}
+
+        def make(name: str) -> None:
+            source = {"type": "copy", "source": sources[name], "project": project}
+            data = {"name": name, "type": "container", "profiles": [], "source": source}
+            self._incus.send("POST", "instances", data=data, query=target, timeout=LONG)
+
+        on_each(list(sources), make)
+
+    def move(self, name: str, member: str) -> None:
+        """Move a stopped instance to another member of the cluster, with its snapshots."""
+        data = {"name": name, "migration": True}
+        self._incus.send(
+            "POST", "instances", name, data=data, query={"target": member}, timeout=LONG
+        )
 
     def create_neighbour(self, image: str, shape: Shape, network: Network, member: str) -> None:
         """The machine in the lab's network from which labctl dials; see labctl.neighbour.
@@ -119,7 +161,7 @@ class Instances:
             "profiles": [],
             "source": {"type": "image", "alias": image},
             "config": {**closed.config(NEIGHBOUR), "raw.lxc": raw},
-            "devices": closed.devices,
+            "devices": closed.devices(NEIGHBOUR),
         }
         target = {"target": member} if member else {}
         self._incus.send("POST", "instances", data=data, query=target, timeout=300)
@@ -133,7 +175,7 @@ class Instances:
             wanted = {
                 "architecture": found["architecture"],
                 "config": {**kept, **shape.config(name)},
-                "devices": shape.devices,
+                "devices": shape.devices(name),
                 "ephemeral": False,
                 "profiles": [],
                 "description": found["description"],
@@ -143,27 +185,46 @@ class Instances:
 
         on_each(self.names, put)
 
-    def first_ids(self) -> dict[str, int]:
-        """The first user id of each host on the server, none of which another instance has.
+    def settle_ids(self, shape: Shape) -> Shape:
+        """Put the hosts in shape with user ids that no other instance on the server has.
 
-        Incus picks them when an instance is made or restored, and may give two the same if that
-        happens at once. So they are looked at here and then set for good.
+        Incus picks ids when an instance is made. Copies have the ids of their model, and two
+        instances that are made at once may get the same. Another labctl may pick at the same time,
+        so the ids are read again after they are set.
+
+        Returns:
+            The shape with the ids.
         """
+        for _attempt in range(_ID_ATTEMPTS):
+            mine, taken = self._first_ids()
+            clashes = False
+            for name, first in mine.items():
+                # Two hosts of this lab may have the same, too.
+                if not first or first in taken:
+                    mine[name] = _free_range(taken)
+                    clashes = True
+                taken.add(mine[name])
+            shape = replace(shape, first_ids=mine)
+            self.put_in_shape(shape)
+            if not clashes:
+                return shape
+        raise LabError(_("Incus has no free user ids for the lab"))
+
+    def _first_ids(self) -> tuple[dict[str, int], set[int]]:
+        """The first user id of each host of the lab, and those of all other instances."""
         found = self._incus.of("").get(
             "instances", query={"recursion": "1", "all-projects": "true"}
         )
         mine: dict[str, int] = {}
         taken = set()
         for each in found:
-            first = int(each["config"].get("volatile.idmap.base") or 0)
+            config = each["config"]
+            first = int(config.get("security.idmap.base") or config.get("volatile.idmap.base") or 0)
             if each["project"] == self._incus.project and each["name"] in self.names:
                 mine[each["name"]] = first
-            else:
+            elif first:
                 taken.add(first)
-        for name, first in mine.items():
-            mine[name] = _free_range(first, taken)
-            taken.add(mine[name])
-        return mine
+        return mine, taken
 
     def remove(self, names: Iterable[str]) -> None:
         """End and delete instances, whichever are there."""
@@ -305,6 +366,12 @@ class Instances:
 
         on_each(self.names, clean)
 
+    def snapshots_of(self, name: str) -> set[str]:
+        """The names of an instance's snapshots; empty if there is no such instance."""
+        with suppress(NotThere):
+            return {each["name"] for each in self._snapshots(name)}
+        return set()
+
     def missing(self, snapshot: str) -> list[str]:
         """The hosts that do not have a snapshot."""
         found = on_each(self.names, self._snapshots)
@@ -321,14 +388,22 @@ class Instances:
         return found
 
 
-def _free_range(wanted: int, taken: Collection[int]) -> int:
-    """The wanted first id, or one beyond all that are taken; at random, for others look too."""
-    if wanted not in taken:
-        return wanted
-    return max(taken) + _IDS * (1 + secrets.randbelow(64))
+def _free_range(taken: Collection[int]) -> int:
+    """A first id that is not taken, in the grid of Incus's own choices.
+
+    It is chosen at random, because another labctl may choose at the same time, but close to the
+    ids that are taken: root's range in subuid(5) has an end that a client does not know.
+    """
+    lowest = min(taken, default=_FIRST_ID)
+    free = (lowest + n * _IDS for n in range(len(taken) + _SPARE) if lowest + n * _IDS not in taken)
+    return secrets.choice(list(free))
 
 
 _IDS = 65_536
+_FIRST_ID = 1_000_000 + _IDS
+# So many ranges more than there are instances.
+_SPARE = 256
+_ID_ATTEMPTS = 10
 _NOTED = ("volatile.", "image.", "user.")
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from labctl.endpoint import Endpoint
 from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.hint import commands
-from labctl.home import LabHome, write_atomically
+from labctl.home import LabHome
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab, PackageSet
 from labctl.machine import Machine, ThisMachine
@@ -34,20 +34,28 @@ from labctl.providers.incus.book import (
     write_book,
     write_place,
 )
-from labctl.providers.incus.client import Incus, NotThere
-from labctl.providers.incus.identity import write_identity
+from labctl.providers.incus.client import PATIENCE, Incus, NotThere
+from labctl.providers.incus.copies import find_model
+from labctl.providers.incus.identity import (
+    make_identities,
+    read_identities,
+    write_first_files,
+    write_own_files,
+)
 from labctl.providers.incus.image import Library, alias_of
 from labctl.providers.incus.instances import NEIGHBOUR, Instances, Shape, snapshot_name
 from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import all_members, choose_member
-from labctl.providers.keys import client_key
 from labctl.providers.options import ProviderOptions, read_options
 from labctl.providers.rootfs.apt import guest_suite
+from labctl.providers.rootfs.build import can_build
 from labctl.results import CheckpointInfo, HostState
 from labctl.scripts import Script
 from labctl.system import CODE_NAMES, System
 
 _STATES = {"Running": HostState.RUNNING, "Stopped": HostState.STOPPED}
+# Without this limit, the first request to a member that failed takes 10 s.
+_STATUS_SECONDS = 2.0
 _FEATURES = {
     # Images and package sets are shared by all labs, and so are the networks' names.
     "features.images": "false",
@@ -69,6 +77,8 @@ class IncusProvider:
         self._lab = lab
         self._home = home
         self._names = tuple(host.name for host in lab.hosts)
+        # `status` found that the server does not answer. Do not wait for it again.
+        self._is_silent = False
 
     @classmethod
     def suits(cls, machine: Machine) -> str | None:
@@ -83,7 +93,11 @@ class IncusProvider:
 
     @property
     def system(self) -> System:
-        return CODE_NAMES[guest_suite(None)]
+        place = self._place()
+        release = place.release if place is not None else ""
+        if not release and not can_build():
+            release = self._library.newest_release()
+        return CODE_NAMES[release or guest_suite(None)]
 
     def checks(self) -> tuple[Check, ...]:
         return checks.checks(self._incus.of(""), self.options, self._lab.edition.edition)
@@ -121,25 +135,73 @@ class IncusProvider:
     def create(self, progress: Progress = silent) -> bool:
         if self._book_or_none() is not None:
             return False
-        place = Place(remote=self._incus.remote, project=self._incus.project)
-        # Before anything is made: whenever labctl is killed, `destroy` finds the rest.
-        write_place(self._home, place)
-        self._claim_project()
+        self._begin()
         layer = self._library.ensure_image(progress)
+        book, resolvers = self._make_networks(self._pool(), (layer,), progress)
+        # A labctl that was killed here left some of them.
+        self._instances.remove(self._instances.states())
+        for host in self._names:
+            progress(host, _("creating"))
+        self._instances.create(alias_of(layer), self._shape(book), book.member)
+        book = self._complete_instances(book)
+        identities = make_identities(self._lab, self._home)
+        write_first_files(self._incus, self._lab, self._home, identities, resolvers)
+        saved = self._saved("os", "up", book)
+        self._instances.snapshot(saved.snapshot)
+        self._write(book.with_checkpoint(saved))
+        return True
+
+    def create_like(self, model: LabHome, checkpoint: str) -> bool:
+        if self._book_or_none() is not None:
+            return False
+        source = find_model(model, checkpoint, self._incus.remote)
+        self._begin()
+        book, _resolvers = self._make_networks(source.book.pool, source.saved.layers, silent)
+        self._instances.remove(self._instances.states())
+        sources = source.sources_on(book.member, self._names, silent)
+        self._instances.copy(sources, source.incus.project, book.member)
+        book = self._complete_instances(book)
+        make_identities(self._lab, self._home)
+        changes = {"checkpoints": source.checkpoints, "restoring": source.saved}
+        # Puts the copies to the checkpoint, with their own keys: now, or after a kill.
+        self._write(book.model_copy(update=changes))
+        self._sweep(self._settled())
+        return True
+
+    def _begin(self) -> None:
+        # Before anything is made: whenever labctl is killed, `destroy` finds the rest.
+        write_place(self._home, Place(remote=self._incus.remote, project=self._incus.project))
+        self._claim_project()
+
+    def _make_networks(
+        self, pool: str, layers: tuple[str, ...], progress: Progress
+    ) -> tuple[Book, tuple[str, ...]]:
+        """Choose the member and make the networks.
+
+        Returns:
+            The book of a lab without hosts, and the addresses of name servers.
+        """
         member = choose_member(self._incus, self.options.target)
         members = all_members(self._incus)
         progress("", _("creating the networks"))
         resolvers = network.ensure_way_out(self._incus, self.options.way_out, members)
         bridge = network.create_bridge(self._incus, self._incus.project, members)
-        book = Book(network=bridge, pool=self._pool(), member=member, layers=(layer,))
-        self._make_instances(book, resolvers, progress)
-        book = book.model_copy(update={"first_ids": self._instances.first_ids()})
-        self._instances.put_in_shape(self._shape(book))
-        write_place(self._home, place.model_copy(update={"resolvers": resolvers}))
-        saved = self._saved("os", "up", book)
-        self._instances.snapshot(saved.snapshot)
-        self._write(book.with_checkpoint(saved))
-        return True
+        place = Place(
+            remote=self._incus.remote,
+            project=self._incus.project,
+            member=member,
+            release=self._library.release_of(layers[0]),
+            resolvers=resolvers,
+        )
+        write_place(self._home, place)
+        return Book(network=bridge, pool=pool, member=member, layers=layers), resolvers
+
+    def _complete_instances(self, book: Book) -> Book:
+        """Put new hosts in shape and make the machine beside them; returns the book with ids."""
+        shape = self._instances.settle_ids(self._shape(book))
+        image = alias_of(book.layers[0])
+        self._instances.create_neighbour(image, shape, self._lab.network, book.member)
+        return book.model_copy(update={"first_ids": dict(shape.first_ids)})
 
     def _claim_project(self) -> None:
         """The lab's project, new or left by a killed labctl; WrongState if it is another's."""
@@ -174,22 +236,6 @@ class IncusProvider:
             hint=_("set pool in the table [incus] of labctl.toml"),
         )
 
-    def _make_instances(self, book: Book, resolvers: tuple[str, ...], progress: Progress) -> None:
-        # A labctl that was killed here left some of them.
-        self._instances.remove(self._instances.states())
-        for host in self._names:
-            progress(host, _("creating"))
-        image = alias_of(book.layers[0])
-        self._instances.create(image, self._shape(book), book.member)
-        self._instances.create_neighbour(image, self._shape(book), self._lab.network, book.member)
-        login = client_key(self._home.key_file)
-
-        def write(host: Host) -> str:
-            public = write_identity(self._incus, self._lab, host, login, resolvers)
-            return f"{host.address} {public}"
-
-        write_atomically(self._home.known_hosts, "".join(on_each(self._lab.hosts, write)))
-
     def _shape(self, book: Book) -> Shape:
         return Shape(self.options, book.pool, book.network, book.net_open, book.first_ids)
 
@@ -213,7 +259,7 @@ class IncusProvider:
 
     def start(self, progress: Progress = silent) -> bool:
         book = self._settled()
-        states = self._instances.states()
+        states = self._states()
         # A labctl that was killed while it saved a checkpoint left them frozen.
         self._instances.thaw(name for name in self._names if states.get(name) == "Frozen")
         stopped = [name for name in self._names if states.get(name) == "Stopped"]
@@ -280,9 +326,38 @@ class IncusProvider:
             ),
         )  # fmt: skip
 
+    def _states(self, patience: float = PATIENCE) -> dict[str, str]:
+        """Incus's word for the state of each instance.
+
+        Args:
+            patience: seconds to wait for the answer.
+
+        Raises:
+            NotThere: there is no such project.
+            MachineLacks: the server, or the cluster member with the lab, does not answer in time.
+        """
+        place = self._place()
+        member = place.member if place is not None else ""
+        if not member:
+            return self._instances.states(patience)
+        try:
+            states = self._instances.states(patience)
+        except MachineLacks as error:
+            raise self._silent(member, error.cause) from error
+        if any(states.get(name) == "Error" for name in self._names):
+            raise self._silent(member, "")
+        return states
+
+    def _silent(self, member: str, cause: str) -> MachineLacks:
+        return MachineLacks(
+            _("the cluster member {member} with this lab does not answer", member=member),
+            cause=cause,
+            hint=commands(f"incus cluster list {self._incus.name()}".rstrip()),
+        )
+
     def _running(self) -> list[str]:
         with suppress(NotThere):
-            states = self._instances.states()
+            states = self._states()
             return [name for name in self._names if states.get(name) == "Running"]
         return []
 
@@ -291,10 +366,11 @@ class IncusProvider:
         try:
             if self._place() is None:
                 return absent
-            states = self._instances.states()
+            states = self._states(_STATUS_SECONDS)
         except NotThere:
             return absent
         except LabError:
+            self._is_silent = True
             return dict.fromkeys(self._names, HostState.BROKEN)
         return {
             name: _STATES.get(states[name], HostState.BROKEN) if name in states else absent[name]
@@ -377,19 +453,59 @@ class IncusProvider:
             )
 
     def _settled(self) -> Book:
-        """The book, after a restore that was begun is finished: on every host, stopped.
+        """The book, after what a killed labctl began is finished: a restore or a move."""
+        book = self._book()
+        if book.restoring is not None:
+            book = self._finish_restore(book, book.restoring)
+        if book.moving:
+            book = self._finish_move(book)
+        return book
+
+    def _finish_restore(self, book: Book, saved: Saved) -> Book:
+        """Put every host back and leave it stopped.
 
         A snapshot also brings back the limits and the network devices of its time; the lab's
         present ones are set again.
         """
-        book = self._book()
-        if book.restoring is not None:
-            self._instances.kill(self._names)
-            self._instances.restore(book.restoring.snapshot)
-            self._instances.put_in_shape(self._shape(book))
-            layers = book.restoring.layers
-            book = book.model_copy(update={"restoring": None, "layers": layers})
-            self._write(book)
+        self._instances.kill(self._names)
+        self._instances.restore(saved.snapshot)
+        self._instances.put_in_shape(self._shape(book))
+        identities = read_identities(self._home)
+        if saved.copied and identities is not None:
+            write_own_files(self._incus, self._lab, self._home, identities)
+        book = book.model_copy(update={"restoring": None, "layers": saved.layers})
+        self._write(book)
+        return book
+
+    # -- members of a cluster ---------------------------------------------------------------
+
+    def move(self, to: str, progress: Progress = silent) -> bool:
+        book = self._settled()
+        member = choose_member(self._incus, to)
+        if member == book.member:
+            return False
+        running = self._running()
+        self.halt(progress)
+        progress("", _("moving to {member}", member=member))
+        book = book.model_copy(update={"moving": member})
+        self._write(book)
+        self._finish_move(book)
+        if running:
+            self.start(progress)
+        return True
+
+    def _finish_move(self, book: Book) -> Book:
+        hosts = (*self._names, NEIGHBOUR)
+        self._instances.kill(hosts)
+        for name, member in self._instances.locations().items():
+            if name in hosts and member != book.moving:
+                self._instances.move(name, book.moving)
+        self._instances.put_in_shape(self._shape(book))
+        place = self._place()
+        if place is not None:
+            write_place(self._home, place.model_copy(update={"member": book.moving}))
+        book = book.model_copy(update={"member": book.moving, "moving": ""})
+        self._write(book)
         return book
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
@@ -409,6 +525,8 @@ class IncusProvider:
 
     def _sizes(self) -> Mapping[str, int]:
         """Empty if the member with the hosts does not answer: the list is known without it."""
+        if self._is_silent:
+            return {}
         try:
             return self._instances.sizes()
         except LabError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -43,17 +44,32 @@ def test_a_shape_has_limits_and_a_way_out_that_can_be_taken_away() -> None:
     assert shape.config("host1")["security.idmap.base"] == "1065536"
     assert "security.idmap.base" not in shape.config("host2")
     assert shape.config("host1")["limits.memory"] == "512MiB"
-    assert shape.devices["root"]["size"] == "4GiB"
-    assert shape.devices["out"]["security.port_isolation"] == "true"
+    assert shape.devices("host1")["root"]["size"] == "4GiB"
+    assert shape.devices("host1")["out"]["security.port_isolation"] == "true"
     closed = Shape(options, "labctl", "lab-1", net_open=False)
-    assert set(closed.devices) == {"root", "lab"}
+    assert set(closed.devices("host1")) == {"root", "lab"}
 
 
-def test_user_ids_are_kept_if_they_are_free_and_are_new_if_not() -> None:
-    assert _free_range(1_065_536, {1_131_072}) == 1_065_536
-    found = _free_range(1_065_536, {1_065_536, 1_131_072})
-    assert found > 1_131_072
-    assert found % 65_536 == 1_131_072 % 65_536
+def test_every_interface_of_every_lab_has_an_address_of_its_own() -> None:
+    shapes = [Shape(IncusOptions(), "labctl", f"lab-{n}", net_open=True) for n in range(300)]
+    found = [
+        shape.devices(host)[nic]["hwaddr"]
+        for shape in shapes
+        for host in ("host1", "host2")
+        for nic in ("lab", "out")
+    ]
+    assert len(set(found)) == len(found)
+    assert all(re.fullmatch(r"02(:[0-9a-f]{2}){5}", each) for each in found)
+
+
+def test_a_new_range_of_user_ids_is_free_and_close_to_the_others() -> None:
+    first = 1_065_536
+    taken = {first + n * 65_536 for n in range(600)}
+    for _attempt in range(50):
+        found = _free_range(taken)
+        assert found not in taken
+        assert (found - first) % 65_536 == 0
+        assert first < found < first + (600 + 256) * 65_536
 
 
 def test_a_bridge_s_name_fits_an_interface_and_is_the_project_s_own() -> None:
