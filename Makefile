@@ -8,6 +8,7 @@
 # make test-vagrant  real Vagrant and its VirtualBox provider with a test double of VBoxManage
 # make test-vagrant-short  the same with containers as guests: 15 minutes, for CI
 # make test-libvirt  real Vagrant on real libvirt, with software emulation
+# make test-windows  unit tests with a Windows Python under Wine: over an hour, needs root
 # make test-incus  a real Incus started by the tests: contract, story, isolation, HTTPS client
 # make test-incus-short  only the contract and the isolation of two labs, for CI
 # make test-incus-cluster  a cluster of three members on this machine
@@ -40,7 +41,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-releases test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
+.PHONY: lab test check test-lab test-releases test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -107,6 +108,11 @@ test-libvirt: $(VENV)/.dev libvirt-packages
 	$(SUDO) $(BIN)/python -m tests.vagrant.box libvirt
 	$(SUDO) unshare --net --mount --pid --fork --kill-child --mount-proc \
 	  sh tests/libvirt/isolated.sh $(BIN)/pytest tests/libvirt $(PYTEST_OPTIONS)
+
+# Not the Wine of this machine: see tests/windows. PYTEST_OPTIONS="tests/unit/cli" takes a part.
+test-windows: $(VENV)/.dev
+	$(call install,mmdebstrap)
+	$(SUDO) $(BIN)/python -m tests.windows $(PYTEST_OPTIONS)
 
 # Real hosts as above, on an Incus that the tests start in namespaces of their own.
 test-incus: $(VENV)/.dev packages incus-packages

@@ -6,7 +6,6 @@ completion are fast.
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import sys
@@ -28,11 +27,6 @@ def main() -> None:
     sys.exit(code)
 
 
-def _closed_on_windows(error: OSError) -> bool:
-    """Windows says "invalid argument" of a pipe that nobody reads any more."""
-    return sys.platform == "win32" and error.errno == errno.EINVAL
-
-
 def _run() -> int:
     try:
         from labctl.cli.app import run
@@ -50,7 +44,9 @@ def _unsaid(error: OSError, code: int) -> int:
     """Handle a failed write to stdout: an error on a full disk, silence for a closed pipe."""
     # Otherwise Python would try to write again when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError) or _closed_on_windows(error):
+    from labctl.terminal import is_closed_pipe
+
+    if is_closed_pipe(error):
         return code
     from labctl.cli.app import refused_by_machine
 

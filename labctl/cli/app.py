@@ -17,6 +17,7 @@ from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
 from labctl.errors import ExitCode, LabError, MachineLacks, WrongUsage
 from labctl.hint import commands
 from labctl.i18n import _
+from labctl.terminal import is_closed_pipe
 
 # A command line that Typer refuses. Typer exports the child only, and brings Click's parent
 # as its own since 0.26.
@@ -90,6 +91,8 @@ def run(words: Sequence[str]) -> int:
         if interrupts.seen:
             # The error is only a consequence of the interrupt.
             raise KeyboardInterrupt from error
+        if isinstance(error, OSError) and is_closed_pipe(error):
+            raise
         return _report(error if isinstance(error, LabError) else _of_machine(error), words)
     except typer.Abort as error:
         if interrupts.seen:

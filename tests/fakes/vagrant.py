@@ -16,6 +16,7 @@ from labctl.errors import CommandFailed
 from labctl.managed import ManagedFile
 from labctl.providers.vagrant.adapter import SshAddress
 from labctl.providers.vagrant.book import Machine
+from labctl.providers.vagrant.failures import PortTaken
 from tests.fakes.host import FakeHost, FakeRemote, Reply
 
 KEY = "ssh-ed25519 AAAA"
@@ -23,7 +24,11 @@ KEY = "ssh-ed25519 AAAA"
 
 @dataclass
 class Boxes:
-    """The machines, and what is to go wrong: `refuses` are calls as Vagrant gets them."""
+    """The machines and their faults.
+
+    `refuses` are the calls that fail, `ports_taken` is the number of starts that fail because a
+    forwarded port is in use. Such a machine keeps its saved memory.
+    """
 
     hosts: dict[str, FakeHost] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
@@ -32,6 +37,7 @@ class Boxes:
     refuses: set[str] = field(default_factory=set)
     interrupts: set[str] = field(default_factory=set)
     unregistered: set[str] = field(default_factory=set)
+    ports_taken: int = 0
     port: int = 2200
 
     def connect(self, endpoint: Endpoint) -> FakeRemote:
@@ -80,6 +86,9 @@ class FakeVagrant:
             self._run(name)
 
     def _run(self, name: str) -> None:
+        if self.boxes.ports_taken:
+            self.boxes.ports_taken -= 1
+            raise PortTaken("a port is in use")
         self.boxes.hosts[name].running = True
         self.boxes.states[name] = "running"
 
@@ -124,6 +133,8 @@ class FakeVagrant:
     def restore_snapshot(self, machine: str, name: str) -> None:
         self.boxes.call("snapshot restore", machine, name)
         self.boxes.hosts[machine].files = dict(self.boxes.snapshots[machine][name])
+        self.boxes.hosts[machine].running = False
+        self.boxes.states[machine] = "saved"
         self._run(machine)
 
     def delete_snapshot(self, machine: str, name: str) -> None:

@@ -10,6 +10,7 @@ from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import Check
+from labctl.providers.vagrant.folder import box_architecture
 from labctl.providers.vagrant.folders import disk_enough, folders_readable
 from labctl.providers.vagrant.hypervisor import virtualization
 from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
@@ -131,7 +132,7 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
     if version < _OLDEST_VIRTUALBOX:
         text = _("VirtualBox {version} is too old", version=dotted(version))
         return lacking("virtualbox", text, why, VIRTUALBOX_PAGE)
-    if machine.system == "darwin" and machine.architecture == "arm64" and version < _FIRST_ON_ARM:
+    if _on_apple_silicon(machine) and version < _FIRST_ON_ARM:
         return lacking(
             "virtualbox",
             _("VirtualBox {version} does not run on Apple silicon", version=dotted(version)),
@@ -139,6 +140,10 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
             _install(_INSTALL_VIRTUALBOX, machine, VIRTUALBOX_PAGE),
         )
     return found("virtualbox", f"VirtualBox {dotted(version)}")
+
+
+def _on_apple_silicon(machine: Machine) -> bool:
+    return machine.system == "darwin" and box_architecture(machine) == "arm64"
 
 
 def no_known_trouble(machine: Machine) -> Diagnosis:

@@ -69,7 +69,8 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         N_("QEMU cannot start a machine"),
         NoBoot,
-        text="closed the monitor|connecting to monitor|failed to set MSR|ioctl\\(KVM_",
+        text="closed the monitor|connecting to monitor|failed to set MSR|ioctl\\(KVM_"
+        "|KVM kernel module|domaintype=kvm|requires KVM",
         advice=N_("check that virtualization is on and that this user may use /dev/kvm"),
         lines=_DOCTOR,
     ),
@@ -77,7 +78,9 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("another hypervisor on this machine holds the processor's virtualization"),
         MachineLacks,
         classes=_classes("HypervVirtualBoxError"),
-        text="VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE|VERR_NEM_|being used by another hypervisor",
+        # VERR_NEM_NOT_AVAILABLE only says that no hypervisor of Windows runs.
+        text="VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE|VERR_NEM_(?!NOT_AVAILABLE)"
+        "|being used by another hypervisor|courtesy of Hyper-V|NO_RAW_MODE_HYPER_V",
         advice=N_("the doctor names it and shows how to switch it off"),
         lines=_DOCTOR,
     ),
@@ -105,13 +108,14 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("this machine's disk is full"),
         MachineLacks,
         classes=_classes("PluginInstallSpace"),
-        text="VERR_DISK_FULL|No space left on device|ENOSPC|not enough free space",
+        text="VERR_DISK_FULL|No space left on device|ENOSPC|not enough (free )?space",
         advice=N_("free some disk space, then run the same command again"),
     ),
     Meaning(
         N_("this machine has too little free memory"),
         MachineLacks,
-        text="VERR_NO_MEMORY|VERR_OUT_OF_RESOURCES|E_OUTOFMEMORY|Cannot allocate memory",
+        text="VERR_(EM_|GMM_)?NO_(LOW_|PAGE_|CONT_)?MEMORY|VERR_OUT_OF_RESOURCES|E_OUTOFMEMORY"
+        "|Cannot allocate memory",
         advice=N_(
             "close programs, or reduce memory in labctl.toml, then run the same command again"
         ),
@@ -125,6 +129,7 @@ MEANINGS: tuple[Meaning, ...] = (
             " VirtualBoxNoRoomForHighLevelNetwork"
         ),
         text="(?i)host-only (adapter|interface|network)|hostonly(if|net)|NetCfgInstanceId"
+        "|host network(ing)? interface"
         "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD",
         advice=N_("the doctor shows what blocks the lab's address range"),
         lines=_DOCTOR,
@@ -139,6 +144,19 @@ MEANINGS: tuple[Meaning, ...] = (
         ),
     ),
     Meaning(
+        N_("Vagrant cannot use VirtualBox"),
+        MachineLacks,
+        classes=_classes(
+            "ProviderNotUsable NoDefaultProvider VirtualBoxNotDetected VirtualBoxInvalidVersion"
+            " VirtualBoxKernelModuleNotLoaded VirtualBoxInstallIncomplete VirtualBoxVersionEmpty"
+            " VBoxManageNotFoundError VBoxManageLaunchError VirtualBoxBrokenVersion040214"
+            " VirtualBoxMachineFolderNotFound ProviderNotFound ProviderNotFoundSuggestion"
+            " ProviderCantInstall ProviderInstallFailed ProviderChecksumMismatch"
+        ),
+        text="Failed to (create|initialize) (the VirtualBox object|COM)|CO_E_SERVER_EXEC_FAILURE",
+        lines=_DOCTOR,
+    ),
+    Meaning(
         N_("VirtualBox cannot read a machine of the lab"),
         WrongState,
         classes=_classes("VMInaccessible VirtualBoxConfigNotFound"),
@@ -151,18 +169,6 @@ MEANINGS: tuple[Meaning, ...] = (
         text="Encoding::|incompatible (character )?encoding|invalid byte sequence"
         "|incompatible character encodings",
         advice=N_("the doctor names the folder and shows how to use another one"),
-        lines=_DOCTOR,
-    ),
-    Meaning(
-        N_("Vagrant cannot use VirtualBox"),
-        MachineLacks,
-        classes=_classes(
-            "ProviderNotUsable NoDefaultProvider VirtualBoxNotDetected VirtualBoxInvalidVersion"
-            " VirtualBoxKernelModuleNotLoaded VirtualBoxInstallIncomplete VirtualBoxVersionEmpty"
-            " VBoxManageNotFoundError VBoxManageLaunchError VirtualBoxBrokenVersion040214"
-            " VirtualBoxMachineFolderNotFound ProviderNotFound ProviderNotFoundSuggestion"
-            " ProviderCantInstall ProviderInstallFailed ProviderChecksumMismatch"
-        ),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -181,6 +187,7 @@ MEANINGS: tuple[Meaning, ...] = (
             "BoxNotFoundWithProviderArchitecture BoxAddNoMatchingArchitecture"
             " BoxAddNoArchitectureSupport BoxAddNoMatchingProviderVersion"
         ),
+        text="VBOX_E_PLATFORM_ARCH_NOT_SUPPORTED",
         advice=N_(
             "set box and version in labctl.toml to a box that has one; add a box from a file with "
             "--architecture"
@@ -236,6 +243,7 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("a machine stopped during its boot"),
         NoBoot,
         classes=_classes("VMBootBadState VMPowerOffToPackage"),
+        text="terminated unexpectedly during startup|VM session was aborted",
         advice=N_("VirtualBox's window shows the machine's last messages"),
         lines=("labctl doctor", "labctl up"),
     ),

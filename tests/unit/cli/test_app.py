@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from labctl import __version__
+from labctl.cli import app
 from labctl.cli.app import run
 from labctl.home import lab_home
 from labctl.state import LabState, write_state
@@ -160,6 +162,22 @@ def test_a_reader_that_goes_away_hears_no_complaint() -> None:
     )
     os.close(write)
     assert done.stderr == ""
+
+
+def test_a_pipe_that_is_closed_during_a_command_is_not_the_machines_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows reports it as OSError, which otherwise means a problem of the machine."""
+
+    def write(**_words: object) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(app, "_Interrupts", lambda: SimpleNamespace(seen=False))
+    monkeypatch.setattr(app, "build", lambda: write)
+    assert app.run(["steps"]) == 3
+    monkeypatch.setattr(app, "is_closed_pipe", lambda _error: True)
+    with pytest.raises(OSError, match="Invalid argument"):
+        app.run(["steps"])
 
 
 @pytest.mark.parametrize("words", [["steps"], ["steps", "--json"], ["reset", "--json", "--yes"]])

@@ -332,6 +332,18 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "brew install --cask virtualbox",
     ),
     (
+        "the same with a Python for Intel under Rosetta",
+        replace(
+            MAC,
+            architecture="x86_64",
+            virtualbox="7.0.20r163906\n",
+            answers={"hw.optional.arm64": "1\n"},
+        ),
+        "virtualbox",
+        Verdict.LACKING,
+        "brew install --cask virtualbox",
+    ),
+    (
         "networks.conf does not matter to VirtualBox 7 on a Mac",
         replace(MAC, files={"/etc/vbox/networks.conf": "* 10.0.0.0/8\n"}),
         "range-allowed",

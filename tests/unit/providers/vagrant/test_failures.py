@@ -32,6 +32,20 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         MachineLacks,
     ),
     (
+        "VBoxManage.exe: error: Raw-mode is unavailable courtesy of Hyper-V. "
+        "(VERR_SUPDRV_NO_RAW_MODE_HYPER_V_ROOT)\nVBoxManage.exe: error: Details: code E_FAIL "
+        "(0x80004005), component ConsoleWrap, interface IConsole",
+        "another hypervisor",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Not in a hypervisor partition (HVP=0) (VERR_NEM_NOT_AVAILABLE).\n"
+        "VBoxManage.exe: error: VT-x is disabled in the BIOS for all CPU modes "
+        "(VERR_VMX_MSR_ALL_VMX_DISABLED)",
+        "virtualization is switched off",
+        MachineLacks,
+    ),
+    (
         "VBoxManage: error: VT-x is disabled in the BIOS for all CPU modes "
         "(VERR_VMX_MSR_ALL_VMX_DISABLED)",
         "virtualization is switched off",
@@ -62,6 +76,47 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         "Querying NetCfgInstanceId failed (0x00000002)",
         "network cannot be created",
         MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Nonexistent host networking interface, name 'vboxnet0' "
+        "(VERR_INTERNAL_ERROR)\nVBoxManage: error: Details: code NS_ERROR_FAILURE (0x80004005), "
+        "component ConsoleWrap, interface IConsole",
+        "network cannot be created",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Failed to open/create the internal network 'HostInterfaceNetworking"
+        "-VirtualBox Host-Only Ethernet Adapter' (VERR_INTNET_FLT_IF_NOT_FOUND).\nVBoxManage.exe: "
+        "error: Failed to attach the network LUN (VERR_INTNET_FLT_IF_NOT_FOUND)",
+        "network cannot be created",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Cannot run the machine because its platform architecture x86 is not "
+        "supported on ARM\nVBoxManage: error: Details: code VBOX_E_PLATFORM_ARCH_NOT_SUPPORTED "
+        "(0x80bb0012), component MachineWrap, interface IMachine, callee nsISupports",
+        "no build for this processor",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: The virtual machine 'labctl-default-host1' has terminated "
+        "unexpectedly during startup with exit code 1 (0x1).  More details may be available in "
+        "'C:\\Users\\taro\\VirtualBox VMs\\labctl-default-host1\\Logs\\VBoxHardening.log'",
+        "stopped during its boot",
+        NoBoot,
+    ),
+    (
+        "VBoxManage.exe: error: Failed to create the VirtualBox object!\nVBoxManage.exe: error: "
+        "Code CO_E_SERVER_EXEC_FAILURE (0x80080005) - Server execution failed (extended info not "
+        "available)",
+        "Vagrant cannot use VirtualBox",
+        MachineLacks,
+    ),
+    (
+        "Call to virDomainCreateWithFlags failed: internal error: process exited while connecting "
+        "to monitor: Could not access KVM kernel module: Permission denied",
+        "QEMU cannot start",
+        NoBoot,
     ),
     (
         "VBoxManage: error: Code E_ACCESSDENIED (0x80070005) - Access denied (extended info not "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from labctl.lab import load_lab
 from labctl.providers.vagrant import VagrantProvider, peer
 from labctl.providers.vagrant.book import read_book
 from labctl.providers.vagrant.failures import NoBoot
+from labctl.providers.vagrant.machines import Machines
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.vagrant import Boxes, FakeVagrant, vagrant_in_memory
@@ -265,6 +267,89 @@ def test_machines_are_emulated_if_kvm_runs_none(
     assert any("emulated" in what for what in said)
     settings = json.loads((HOME().state / "vagrant" / "lab.json").read_text(encoding="utf-8"))
     assert settings["emulated"] is True
+
+
+def machines() -> Machines:
+    """The machines of the lab, over the Vagrant in memory."""
+    home = HOME()
+    vagrant: Any = FakeVagrant(home.state, "virtualbox", home.logs)
+    return Machines(load_lab("default"), home, vagrant, "virtualbox")
+
+
+# -- machines in a bad state -------------------------------------------------------------------
+
+
+def test_machines_of_an_interrupted_up_are_removed_before_others_are_made(boxes: Boxes) -> None:
+    boxes.interrupts.add("up")
+    with pytest.raises(KeyboardInterrupt):
+        open_provider().create()
+    boxes.interrupts.clear()
+    boxes.unregistered.add("labctl-default-host1")
+    boxes.calls.clear()
+    open_provider().create()
+    assert boxes.unregistered == set()
+    assert boxes.calls.count("up") == 1
+
+
+def test_machines_that_a_killed_up_left_running_are_not_trusted(boxes: Boxes) -> None:
+    boxes.interrupts.add("ssh host1")
+    with pytest.raises(KeyboardInterrupt):
+        open_provider().create()
+    boxes.interrupts.clear()
+    boxes.calls.clear()
+    open_provider().create()
+    assert boxes.calls.index("destroy") < boxes.calls.index("up")
+
+
+def test_a_port_that_a_killed_vagrant_claimed_costs_no_second_restore(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[str] = []
+    monkeypatch.setattr("labctl.providers.vagrant.machines.release_ports", released.append)
+    up.ports_taken = 1
+    machines().restore("host1", snapshot_of("os"))
+    assert released == ["default"]
+    assert up.calls == [f"snapshot restore host1 {snapshot_of('os')}", "up host1"]
+    assert up.states["host1"] == "running"
+
+
+def test_a_port_that_another_program_has_costs_the_saved_memory_only(up: Boxes) -> None:
+    up.ports_taken = 3
+    machines().restore("host1", snapshot_of("os"))
+    assert up.calls[-2:] == ["halt host1 --force", "up host1"]
+    assert up.states["host1"] == "running"
+
+
+def test_data_is_flushed_to_the_disks_before_a_snapshot(up: Boxes) -> None:
+    for host in HOSTS:
+        up.hosts[host].ran.clear()
+    open_provider().save("ready")
+    for host in HOSTS:
+        (flushed,) = up.hosts[host].ran
+        assert flushed.words == ("flush.sh",)
+
+
+def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise CommandFailed("date", 1, "host2 does not answer over SSH")
+
+    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    with monkeypatch.context() as patch, pytest.raises(CommandFailed):
+        patch.setattr("labctl.providers.vagrant.guest.settle", fail)
+        open_provider().restore("os")
+    up.calls.clear()
+    for host in HOSTS:
+        up.hosts[host].ran.clear()
+    assert open_provider().endpoints()
+    assert not [call for call in up.calls if call.startswith("snapshot")]
+    for host in HOSTS:
+        (settled,) = up.hosts[host].ran
+        assert float(settled.words[-2]) > 1_000_000_000
+    book = read_book(HOME())
+    assert book is not None
+    assert book.unfinished is None
 
 
 def test_packages_are_left_to_apt(up: Boxes) -> None:

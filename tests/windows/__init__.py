@@ -1,0 +1,1 @@
+"""labctl on a Windows Python under Wine: `make test-windows`."""
