@@ -133,8 +133,15 @@ class Instances:
         target = {"target": member} if member else {}
 
         def make(name: str) -> None:
-            source = {"type": "copy", "source": sources[name], "project": project}
-            data = {"name": name, "type": "container", "profiles": [], "source": source}
+            found = self._incus.of(project).get("instances", sources[name])
+            data = {
+                "name": name,
+                "type": "container",
+                "profiles": [],
+                "source": {"type": "copy", "source": sources[name], "project": project},
+                # Incus asks for it if the copy goes to another member.
+                "architecture": found["architecture"],
+            }
             self._incus.send("POST", "instances", data=data, query=target, timeout=LONG)
 
         on_each(list(sources), make)
