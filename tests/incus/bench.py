@@ -1,8 +1,9 @@
 """How long labs take on Incus, beside the same labs in nspawn containers, in one run.
 
-    python -m tests.incus.bench [--sizes 1,5,10] [--into FILE]
+    python -m tests.incus.bench [--sizes 1,5,10] [--into FOLDER]
 
-Prints a table in Markdown. The daemon is the tests' own; labs are made two at a time.
+Prints a table in Markdown; FOLDER gets the figures as JSON and a picture of their growth. The
+daemon is the tests' own; labs are made two at a time. Run it on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,15 @@ from pathlib import Path
 from tests.incus.daemon import POOL, Daemon, incus_daemon
 
 _AT_ONCE = 2
+_MODEL = "bench-model"
+_COPY = """
+import sys
+from labctl.copies import bring_up_like
+from labctl.progress import silent
+from labctl.session import open_session
+name, model, provider = sys.argv[1:]
+bring_up_like(open_session(name, None, provider), open_session(model), silent)
+"""
 _COMMANDS = {
     "`up`, nothing to do": ("up",),
     "`check`": ("check",),
@@ -53,9 +63,12 @@ class Runner:
 
     def labctl(self, *args: str, name: str) -> float:
         """Run labctl to its end; returns how long that took."""
+        return self._run("-m", "labctl", *args, name=name)
+
+    def _run(self, *args: str, name: str) -> float:
         begun = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-m", "labctl", *args],
+            [sys.executable, *args],
             env={**self._env, "LABCTL_NAME": name, "LABCTL_LANG": "en"},
             capture_output=True,
             text=True,
@@ -75,25 +88,34 @@ class Runner:
     def measure(self, labs: int) -> Figures:
         names = [f"bench-{number}" for number in range(labs)]
         found = Figures(self.provider, labs)
-        self.labctl("up", "--provider", self.provider, name=names[0])
-        self.labctl("destroy", "--yes", name=names[0])
+        self.up(_MODEL)
+        self.like_model("bench-first")
+        self.labctl("destroy", "--yes", name="bench-first")
+        found.seconds["create (`up --until os`), one"] = self.up("bench-os", "--until", "os")
+        self.labctl("destroy", "--yes", name="bench-os")
+        found.seconds["`up` by the steps, one"] = self.up("bench-steps")
+        self.labctl("destroy", "--yes", name="bench-steps")
         memory, disk = available_memory(), self.used_disk()
         begun = time.monotonic()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(
-                pool.map(
-                    lambda name: self.labctl("up", "--provider", self.provider, name=name), names
-                )
-            )
-        found.seconds["`up` of all"] = time.monotonic() - begun
+            list(pool.map(self.like_model, names))
+        found.seconds["copies of a prepared lab, all"] = time.monotonic() - begun
         os.sync()
         found.memory = (memory - available_memory()) / labs / 1e6
         found.disk = (self.used_disk() - disk) / labs / 1e6
         for title, words in _COMMANDS.items():
             found.seconds[title] = sorted(self.labctl(*words, name=names[0]) for _n in range(3))[1]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda name: self.labctl("destroy", "--yes", name=name), names))
+            doomed = [*names, _MODEL]
+            list(pool.map(lambda name: self.labctl("destroy", "--yes", name=name), doomed))
         return found
+
+    def up(self, name: str, *more: str) -> float:
+        return self.labctl("up", "--provider", self.provider, *more, name=name)
+
+    def like_model(self, name: str) -> float:
+        """Make and start a lab as a copy of the prepared one, as `labctl class up` does."""
+        return self._run("-c", _COPY, name, _MODEL, self.provider, name=name)
 
 
 def available_memory() -> int:
@@ -113,6 +135,62 @@ def table(figures: list[Figures]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def picture(figures: list[Figures], title: str, value: Callable[[Figures], float]) -> str:
+    """A line for each provider: labs to the right, the value upward."""
+    width, height, edge = 420, 240, 46
+    most_labs = max(each.labs for each in figures)
+    most = max(value(each) for each in figures) or 1
+    lines = []
+    for number, provider in enumerate(sorted({each.provider for each in figures})):
+        mine = [each for each in figures if each.provider == provider]
+        points = [
+            (
+                edge + each.labs / most_labs * (width - 2 * edge),
+                height - edge - value(each) / most * (height - 2 * edge),
+            )
+            for each in mine
+        ]
+        colour = ("#1f6feb", "#bf5700")[number]
+        path = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for (x, y), each in zip(points, mine, strict=True):
+            lines.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="{colour}"/>')
+            label = f"{value(each):.0f}"
+            lines.append(f'<text x="{x + 5:.0f}" y="{y - 5:.0f}" fill="{colour}">{label}</text>')
+        lines.append(
+            f'<text x="{edge + 6}" y="{edge + 14 * number}" fill="{colour}">{provider}</text>'
+        )
+    base = height - edge
+    marks = "".join(
+        f'<text x="{edge + n / most_labs * (width - 2 * edge):.0f}" y="{base + 16}" '
+        f'text-anchor="middle">{n}</text>'
+        for n in sorted({each.labs for each in figures})
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="11">\n'
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>\n'
+        f'<text x="{edge}" y="20" font-size="13">{title}</text>\n'
+        f'<path d="M{edge} {edge - 10}V{base}H{width - edge + 10}" fill="none" stroke="#888"/>\n'
+        + "\n".join(lines)
+        + f'\n{marks}<text x="{width / 2:.0f}" y="{height - 10}" text-anchor="middle">labs</text>\n'
+        "</svg>\n"
+    )
+
+
+def write(folder: Path, figures: list[Figures]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([vars(each) for each in figures], indent=1)
+    (folder / "figures.json").write_text(text, encoding="utf-8")
+    copies = "copies of a prepared lab, all"
+    for name, title, value in (
+        ("seconds", f"{copies}: seconds", lambda each: each.seconds[copies]),
+        ("memory", "memory of all labs: MB", lambda each: each.memory * each.labs),
+        ("disk", "disk of all labs: MB", lambda each: each.disk * each.labs),
+    ):
+        (folder / f"{name}.svg").write_text(picture(figures, title, value), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1,5,10")
@@ -130,9 +208,7 @@ def main() -> None:
     written = f"{os.cpu_count()} cores, load {load}\n\n{table(figures)}"
     print(written)
     if options.into:
-        options.into.write_text(
-            json.dumps([vars(each) for each in figures], indent=1), encoding="utf-8"
-        )
+        write(options.into, figures)
 
 
 if __name__ == "__main__":

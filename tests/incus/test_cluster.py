@@ -12,6 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from labctl.home import lab_home
+from labctl.lab import load_lab
+from labctl.providers.incus import IncusProvider
+from labctl.providers.incus.book import read_book, write_book
+from labctl.providers.incus.client import Incus
+from labctl.results import HostState
 from tests.incus.cluster import Cluster, incus_cluster
 from tests.incus.daemon import Daemon
 from tests.lab.program import labctl
@@ -92,11 +98,14 @@ def test_a_member_that_is_killed_takes_only_its_own_labs_away(
     member = cluster.members[places[lost]]
     member.kill()
     try:
-        await_offline(first, places[lost])
+        # At once, before the cluster has given it up.
         begun = time.monotonic()
-        [status] = labctl("status", "--json", name=lost, code=None).json["labs"]
-        assert time.monotonic() - begun < 15
-        assert {host["state"] for host in status["hosts"]} == {"broken"}
+        assert status_of(lost) == {"broken"}
+        assert time.monotonic() - begun < 3
+        await_offline(first, places[lost])
+        assert status_of(lost) == {"broken"}
+        refused = labctl("ssh", "host1", "--", "uname", "-n", name=lost, code=3)
+        assert f"member {places[lost]}" in refused.err
         for name in others:
             begun = time.monotonic()
             assert labctl("ssh", "host1", "--", "uname", "-n", name=name).out == "host1\n"
@@ -116,6 +125,9 @@ def test_a_member_without_its_cable_comes_back_with_its_labs(
     lost = next(name for name in LABS if places[name] != "m1")
     cluster.unplug(places[lost])
     try:
+        begun = time.monotonic()
+        assert status_of(lost) == {"broken"}
+        assert time.monotonic() - begun < 3
         await_offline(first, places[lost])
         for name in LABS:
             if name != lost:
@@ -124,6 +136,58 @@ def test_a_member_without_its_cable_comes_back_with_its_labs(
         cluster.plug(places[lost])
     await_online(first, places[lost])
     assert labctl("ssh", "host1", "--", "uname", "-n", name=lost).out == "host1\n"
+
+
+def test_a_copy_on_any_member_is_made_of_a_stock_there(
+    first: Daemon, places: dict[str, str]
+) -> None:
+    model = "alpha"
+    for number, member in enumerate(("m1", "m2", "m3", "m2")):
+        provider = targeted(first, f"copy{number}", member)
+        try:
+            assert provider.create_like(lab_home(model), "dns")
+            provider.start()
+            found = locations(first, f"copy{number}")
+            assert set(found.values()) == {member}
+            assert set(provider.status().values()) == {HostState.RUNNING}
+        finally:
+            provider.destroy()
+    stock = {name: where for name, where in locations(first, model).items() if "-on-" in name}
+    assert stock == {f"{host}-on-{m}": m for host in ("host1", "host2") for m in ("m1", "m2", "m3")}
+
+
+def test_a_lab_moves_with_its_checkpoints_and_a_killed_move_is_finished(
+    first: Daemon, places: dict[str, str]
+) -> None:
+    goal = next(member for member in ("m3", "m2") if member != places["beta"])
+    provider = provider_of(first, "beta")
+    assert provider.move(goal)
+    assert set(locations(first, "beta").values()) == {goal}
+    assert labctl("ssh", "host1", "--", "uname", "-n", name="beta").out == "host1\n"
+    assert not provider.move(goal)
+    # As if labctl had been killed after the intent was written.
+    incus = Incus("", "labctl-beta")
+    book = read_book(incus)
+    assert book is not None
+    write_book(incus, book.model_copy(update={"moving": places["beta"]}))
+    labctl("reset", "--to", "os", "--yes", name="beta")
+    assert set(locations(first, "beta").values()) == {places["beta"]}
+    assert labctl("ssh", "host2", "--", "uname", "-n", name="beta").out == "host2\n"
+
+
+def test_an_evacuation_stops_the_labs_of_a_member_and_splits_none(
+    first: Daemon, places: dict[str, str]
+) -> None:
+    member = places["gamma"]
+    first.incus("cluster", "evacuate", member, "--force", timeout=180)
+    try:
+        assert set(locations(first, "gamma").values()) == {member}
+        assert status_of("gamma") == {"stopped"}
+        assert status_of("alpha") == {"running"}
+    finally:
+        first.incus("cluster", "restore", member, "--force", timeout=180)
+    labctl("up", "--until", "dns", name="gamma")
+    assert labctl("ssh", "host1", "--", "uname", "-n", name="gamma").out == "host1\n"
 
 
 def test_a_cluster_without_a_majority_is_given_up_with_a_word(
@@ -143,6 +207,21 @@ def test_a_cluster_without_a_majority_is_given_up_with_a_word(
             member.revive()
     await_online(first, "m2")
     await_online(first, "m3")
+
+
+def provider_of(first: Daemon, name: str, lab_file: Path | None = None) -> IncusProvider:
+    return IncusProvider(load_lab(name, lab_file or first.folder / "labctl.toml"), lab_home(name))
+
+
+def targeted(first: Daemon, name: str, member: str) -> IncusProvider:
+    lab_file = first.folder / f"{name}.toml"
+    lab_file.write_text(f'provider = "incus"\n[incus]\ntarget = "{member}"\n')
+    return provider_of(first, name, lab_file)
+
+
+def status_of(name: str) -> set[str]:
+    [status] = labctl("status", "--json", name=name, code=None).json["labs"]
+    return {host["state"] for host in status["hosts"]}
 
 
 def await_offline(first: Daemon, name: str) -> None:

@@ -27,6 +27,8 @@ _LINUX = ("linux",)
 # Each host's systemd and services hold about 12; the limit is for each user of the machine.
 _INOTIFY = 1024
 _KEYS = 200
+# 300 labs with 60 processes each, and as many threads again.
+_PIDS = 65_536
 _SUBUIDS = 65_536 * 3
 _INSTALL = {
     "debian": commands("sudo apt-get install incus-client"),
@@ -50,6 +52,7 @@ def checks(server: Incus, options: IncusOptions, edition: str) -> tuple[Check, .
         Check("controllers", local("controllers", controllers_there), quick=False, systems=_LINUX),
         Check("inotify", local("inotify", inotify_enough), quick=False, systems=_LINUX),
         Check("keys", local("keys", keys_enough), quick=False, systems=_LINUX),
+        Check("pids", local("pids", pids_enough), quick=False, systems=_LINUX),
         Check("forwarding", local("forwarding", forwarding_open), quick=False, systems=_LINUX),
     )
 
@@ -209,6 +212,16 @@ def keys_enough(machine: Machine) -> Diagnosis:
         return found("keys", text)
     why = _("each host keeps keys of its own in the kernel")
     return warning("keys", text, why, commands("sudo sysctl kernel.keys.maxkeys=2000"))
+
+
+def pids_enough(machine: Machine) -> Diagnosis:
+    name = "kernel.pid_max"
+    limit = int(machine.read("/proc/sys/kernel/pid_max") or 0)
+    text = f"{name} = {limit}"
+    if limit >= _PIDS:
+        return found("pids", text)
+    why = _("all hosts share it; a lab has about 60 processes")
+    return warning("pids", text, why, commands(f"sudo sysctl {name}=4194304"))
 
 
 def forwarding_open(machine: Machine) -> Diagnosis:

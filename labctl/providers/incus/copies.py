@@ -1,8 +1,10 @@
-"""The lab that another one is copied from, and its stock on the members of a cluster.
+"""The lab that other labs are copied from, its model, and its stock.
 
-On one member a copy shares its disk blocks with the model and takes no time. A copy on another
-member is sent over the network as a whole. So it is made once and kept in the model's project,
-stopped, and the labs on that member are copied from there.
+The stock are stopped copies of the model's hosts in the model's project, a pair on every cluster
+member that needs one. On one member a copy shares its disk blocks with the original and takes no
+time; a copy on another member is sent over the network as a whole, so it is sent once. The
+checkpoints of the stock have no network interfaces: Incus cannot restore a snapshot whose network
+was deleted, and a copy must outlive its model.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from labctl.providers.base import never_made
 from labctl.providers.incus.book import Book, Saved, read_book, read_place
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.instances import Instances
+
+# The checkpoints of a complete stock.
+_MARK = "user.labctl.stock"
 
 
 @dataclass(frozen=True)
@@ -43,24 +48,55 @@ class Model:
     def sources_on(
         self, member: str, names: Sequence[str], progress: Progress
     ) -> Mapping[str, str]:
-        """The instances on a member to copy the hosts `names` from; makes the stock if need be."""
-        if member == self.book.member:
-            return {name: name for name in names}
-        stock = {name: f"{name}-on-{_label(member)}" for name in names}
+        """The instances on a member to copy the hosts `names` from; makes the stock if need be.
+
+        Args:
+            member: a cluster member, "" without a cluster.
+        """
         # Several labs of a class are made at once.
         with FileLock(self.home.state / ".incus-stock.lock"):
-            instances = Instances(self.incus, tuple(stock.values()))
-            missing = [name for name in names if not self._is_whole(instances, stock[name])]
-            if missing:
+            first = self._stock(self.book.member, names)
+            if not self._is_whole(first):
+                progress("", _("preparing lab {name} for copies", name=self.home.name))
+                self._fill(first)
+            stock = self._stock(member, names)
+            if not self._is_whole(stock):
                 progress("", _("copying the prepared lab to {member}", member=member))
-                instances.remove(stock[name] for name in missing)
-                for name in missing:
-                    instances.copy({stock[name]: name}, self.incus.project, member)
+                instances = self._instances(stock)
+                instances.remove(stock.values())
+                sources = {stock[name]: first[name] for name in names}
+                instances.copy(sources, self.incus.project, member)
         return stock
 
-    def _is_whole(self, instances: Instances, name: str) -> bool:
-        wanted = {each.snapshot for each in self.checkpoints}
-        return wanted <= instances.snapshots_of(name)
+    @staticmethod
+    def _stock(member: str, names: Sequence[str]) -> dict[str, str]:
+        ending = f"on-{_label(member)}" if member else "stock"
+        return {name: f"{name}-{ending}" for name in names}
+
+    def _instances(self, stock: Mapping[str, str]) -> Instances:
+        return Instances(self.incus, tuple(stock.values()))
+
+    @property
+    def _mark(self) -> str:
+        return ",".join(each.snapshot for each in self.checkpoints)
+
+    def _is_whole(self, stock: Mapping[str, str]) -> bool:
+        return all(
+            self._instances(stock).setting(name, _MARK) == self._mark for name in stock.values()
+        )
+
+    def _fill(self, stock: Mapping[str, str]) -> None:
+        instances = self._instances(stock)
+        instances.remove(stock.values())
+        sources = {copy: name for name, copy in stock.items()}
+        instances.copy(sources, self.incus.project, self.book.member)
+        for saved in self.checkpoints:
+            instances.restore(saved.snapshot)
+            instances.unplug()
+            instances.snapshot_again(saved.snapshot)
+        instances.sweep(each.snapshot for each in self.checkpoints)
+        # Last: the stock of a killed labctl is made again.
+        instances.write_setting(_MARK, self._mark)
 
 
 def find_model(home: LabHome, checkpoint: str, remote: str) -> Model:

@@ -192,6 +192,27 @@ class Instances:
 
         on_each(self.names, put)
 
+    def unplug(self) -> None:
+        """Remove the network interfaces of stopped instances."""
+
+        def unplug(name: str) -> None:
+            found = self._incus.get("instances", name)
+            disks = {k: v for k, v in found["devices"].items() if v["type"] != "nic"}
+            self._incus.send("PUT", "instances", name, data={**found, "devices": disks})
+
+        on_each(self.names, unplug)
+
+    def write_setting(self, key: str, value: str) -> None:
+        """Set a configuration key of every instance."""
+        data = {"config": {key: value}}
+        on_each(self.names, lambda name: self._incus.send("PATCH", "instances", name, data=data))
+
+    def setting(self, name: str, key: str) -> str:
+        """The value of a configuration key; "" if it is not set or there is no such instance."""
+        with suppress(NotThere):
+            return str(self._incus.get("instances", name)["config"].get(key, ""))
+        return ""
+
     def settle_ids(self, shape: Shape) -> Shape:
         """Put the hosts in shape with user ids that no other instance on the server has.
 
@@ -373,11 +394,15 @@ class Instances:
 
         on_each(self.names, clean)
 
-    def snapshots_of(self, name: str) -> set[str]:
-        """The names of an instance's snapshots; empty if there is no such instance."""
-        with suppress(NotThere):
-            return {each["name"] for each in self._snapshots(name)}
-        return set()
+    def snapshot_again(self, snapshot: str) -> None:
+        """Replace a snapshot of stopped instances by one of their present state."""
+        on_each(
+            self.names,
+            lambda name: self._incus.send(
+                "DELETE", "instances", name, "snapshots", snapshot, timeout=300
+            ),
+        )
+        self.snapshot(snapshot)
 
     def missing(self, snapshot: str) -> list[str]:
         """The hosts that do not have a snapshot."""

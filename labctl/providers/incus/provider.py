@@ -70,7 +70,7 @@ class IncusProvider:
     """See labctl.providers.base.Provider for what each method promises."""
 
     name: ClassVar[str] = "incus"
-    traces: ClassVar[tuple[str, ...]] = ("incus.json",)
+    traces: ClassVar[tuple[str, ...]] = ("incus.json", "incus-keys.json")
     Options: ClassVar[type[ProviderOptions]] = IncusOptions
 
     def __init__(self, lab: Lab, home: LabHome) -> None:

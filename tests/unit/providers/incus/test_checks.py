@@ -25,6 +25,7 @@ FILES = {
     "/proc/cgroups": "memory\t1\t1\t1\npids\t2\t1\t1\n",
     "/proc/sys/fs/inotify/max_user_instances": "8192\n",
     "/proc/sys/kernel/keys/maxkeys": "2000\n",
+    "/proc/sys/kernel/pid_max": "4194304\n",
 }
 
 
@@ -142,6 +143,7 @@ def test_a_member_that_is_down_is_named() -> None:
         ("controllers", "/proc/cgroups", "memory\t1\t1\t1\npids\t2\t1\t0\n", Verdict.LACKING),
         ("inotify", "/proc/sys/fs/inotify/max_user_instances", "128\n", Verdict.WARNING),
         ("keys", "/proc/sys/kernel/keys/maxkeys", "100\n", Verdict.WARNING),
+        ("pids", "/proc/sys/kernel/pid_max", "32768\n", Verdict.WARNING),
     ],
 )
 def test_what_the_server_s_kernel_lacks(code: str, file: str, text: str, verdict: Verdict) -> None:
@@ -159,6 +161,6 @@ def test_a_firewall_that_drops_what_bridges_forward() -> None:
     assert diagnosed(docker, "forwarding").verdict is Verdict.LACKING
 
 
-@pytest.mark.parametrize("code", ["lxcfs", "subuid", "inotify", "keys", "forwarding"])
+@pytest.mark.parametrize("code", ["lxcfs", "subuid", "inotify", "keys", "pids", "forwarding"])
 def test_a_remote_server_s_kernel_is_not_known_here(code: str) -> None:
     assert diagnosed(FIT, code, remote="far").verdict is Verdict.UNKNOWN
