@@ -143,14 +143,14 @@ def bring_up(
     begun = time.monotonic()
     steps = steps_until(until, session.lab)
     session.provider.ensure_usable()
-    _remember(session, session.state.complete if session.state else "")
+    remember(session, session.state.complete if session.state else "")
     with _Run(session, progress) as run:
         run.create()
         for segment in plan(steps, every=every):
             run.do(segment)
         run.ensure_started()
     complete = checkpoint_of(steps[-1]) if steps else OS
-    _remember(session, complete)
+    remember(session, complete)
     Baselines(session.home).stand_at(complete)
     return UpResult(
         lab=session.lab.name,
@@ -203,7 +203,7 @@ class _Run:
         for packages in segment.packages:
             self._may_be_down |= self._provider.preinstall(packages, self._progress)
         self.ensure_started()
-        reports = _apply(self._connected(), segment.steps, self._progress)
+        reports = apply_steps(self._connected(), segment.steps, self._progress)
         self.reports += reports
         if segment.is_due(self._kept, reports):
             self._save(segment.checkpoint)
@@ -234,26 +234,33 @@ class _Run:
         self._targets = None
 
 
-def _remember(session: Session, complete: str) -> None:
-    """Write the lab's state file; refuse a lab file that changed since the lab was made."""
+def remember(session: Session, complete: str, borrowed: tuple[str, ...] | None = None) -> LabState:
+    """Write the lab's state file; refuse a lab file that changed since the lab was made.
+
+    `borrowed` as in LabState; None keeps what the file says.
+    """
     lab, before = session.lab, session.state
     if before is not None and before.fingerprint != lab.fingerprint:
         raise WrongState(
             _("the lab file does not match lab {name}", name=lab.name),
             hint=commands("labctl destroy", "labctl up"),
         )
+    if borrowed is None:
+        borrowed = before.borrowed if before is not None else ()
     state = LabState(
         provider=session.provider.name,
         fingerprint=lab.fingerprint,
         lab_file=session.lab_file.absolute() if session.lab_file else None,
         complete=complete,
         release=session.release,
+        borrowed=borrowed,
     )
     if state != before:
         write_state(session.home, state)
+    return state
 
 
-def _apply(
+def apply_steps(
     targets: Mapping[str, Target], steps: Sequence[Step], progress: Progress
 ) -> tuple[StepReport, ...]:
     """Apply the steps on every host, hosts in parallel; return the reports in the book's order."""

@@ -95,6 +95,11 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     session.home.drill_file.unlink(missing_ok=True)
     baselines = Baselines(session.home)
     baselines.went_back(checkpoint, kept_as)
+    if session.state is not None and checkpoint in session.state.borrowed:
+        # Most labs are copies of no other, and importing the steps takes a tenth of a second.
+        from labctl.copies import keep_own_passwords
+
+        keep_own_passwords(session, checkpoint, progress)
     if checkpoint.startswith(_BEFORE):
         _drop(session, baselines, checkpoint)
     elif not baselines.has(checkpoint, [host.name for host in session.lab.hosts]):

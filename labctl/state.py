@@ -21,6 +21,7 @@ class LabState(BaseModel):
     """`complete` is the checkpoint that the last complete `up` ended at, "" before the first.
 
     `release` is what `--release` asked for when the lab was created, if it did.
+    `borrowed` are checkpoints that were copied from another lab and contain its passwords.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +32,7 @@ class LabState(BaseModel):
     lab_file: Path | None = None
     complete: str = ""
     release: str | None = None
+    borrowed: tuple[str, ...] = ()
 
 
 def read_state(home: LabHome) -> LabState | None:

@@ -123,4 +123,5 @@ STEP = Step(
     summary=N_("creates the mail account with its password"),
     apply=apply,
     check=check,
+    personal=True,
 )

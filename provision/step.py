@@ -121,7 +121,8 @@ class Step:
     saved under that name. `packages` is the package set that it installs. An `extra` step is not
     in the book and is graded only on request. `wanted` says on which hosts an optional step
     applies. If a check `opens_mailbox`, the mailbox is kept before it and put back after it. The
-    proof of a step that is `tried` is what both hosts do (provision.behaviour).
+    proof of a step that is `tried` is what both hosts do (provision.behaviour). A `personal` step
+    writes the lab's own passwords, so it is applied again on a copy of a lab.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Step:
     extra: bool = False
     opens_mailbox: bool = False
     tried: bool = False
+    personal: bool = False
     wanted: Callable[[Scene], bool] | None = None
 
     def applies_to(self, scene: Scene) -> bool:

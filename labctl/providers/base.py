@@ -134,6 +134,24 @@ class Mover(Protocol):
         """
 
 
+@runtime_checkable
+class Copier(Protocol):
+    """A provider that makes a lab from the checkpoints of another one of its labs.
+
+    It is optional: the steps do the same in a longer time.
+    """
+
+    def create_like(self, model: LabHome, checkpoint: str) -> bool:
+        """Make the hosts as another lab was at a checkpoint, with that lab's other checkpoints.
+
+        Keys and addresses of hosts are the lab's own. What steps wrote is the other lab's, with
+        its passwords. Returns False if there are hosts already.
+
+        Raises:
+            WrongState: The other lab has no such checkpoint.
+        """
+
+
 class ProviderClass(Protocol):
     """A provider before it is bound to a lab: what the registry holds.
 

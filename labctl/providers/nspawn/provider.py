@@ -139,6 +139,35 @@ class NspawnProvider:
         self._store.write(book.with_checkpoint(self._saved("os", "up", base)))
         return True
 
+    def create_like(self, model: LabHome, checkpoint: str) -> bool:
+        if self._store.read() is not None:
+            return False
+        source = LayerStore(model.state)
+        book = source.read()
+        saved = book.find(checkpoint) if book is not None else None
+        if book is None or saved is None:
+            raise WrongState(
+                _(
+                    "the lab {name} has no checkpoint {checkpoint}",
+                    name=model.name,
+                    checkpoint=checkpoint,
+                )
+            )
+        kept = [each for each in book.checkpoints if each.origin == "up"]
+        # The identity is the first layer of every stack.
+        for layer in dict.fromkeys(each for one in kept for each in one.stack.layers[1:]):
+            self._store.link_layer(source, layer)
+        identity = self._store.new_layer(self._names)
+        self._write_identities(identity)
+
+        def own(stack: Stack) -> Stack:
+            return Stack(image=stack.image, layers=(identity, *stack.layers[1:]))
+
+        copied = tuple(each.model_copy(update={"stack": own(each.stack)}) for each in kept)
+        top = self._store.new_layer(self._names)
+        self._store.write(Book(base=own(saved.stack), top=top, checkpoints=copied))
+        return True
+
     def _write_identities(self, layer: str) -> None:
         login = client_key(self._home.key_file)
         pinned = []

@@ -7,8 +7,10 @@ the lab is in the state before or after. Only the top of a running lab is copied
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import stat
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from labctl.home import write_atomically
+from labctl.run import run
 from labctl.state import read_kept
 
 # 2: the owners of the files are in the range of users.py.
@@ -97,6 +100,19 @@ class LayerStore:
             self.upper(layer, host).chmod(0o755)
         return layer
 
+    def link_layer(self, source: LayerStore, layer: str) -> None:
+        """Take a layer of another lab under the same id. The files themselves are shared.
+
+        overlayfs never changes a file of a lower layer, and a layer that was saved is never a
+        writable one. Both labs stay independent: a file goes with its last link.
+        """
+        folder = self.folder / "layers" / layer
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # cp keeps what overlayfs needs: whiteouts and the trusted.overlay attributes.
+        origin = source.folder / "layers" / layer
+        run(["cp", "--archive", "--link", "--no-target-directory", str(origin), str(folder)])
+
     def upper(self, layer: str, host: str) -> Path:
         return self.folder / "layers" / layer / host / "upper"
 
@@ -104,9 +120,9 @@ class LayerStore:
         return self.folder / "layers" / layer / host / "work"
 
     def size(self, layer: str) -> int:
-        """Bytes on disk of a layer, for all hosts."""
+        """Bytes on disk of a layer, for all hosts. A file that labs share counts by its share."""
         folder = self.folder / "layers" / layer
-        return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+        return sum(_size(path.lstat()) for path in folder.rglob("*"))
 
     def size_of_all(self) -> int:
         """Bytes on disk of all layers of the lab."""
@@ -120,6 +136,11 @@ class LayerStore:
         for folder in (self.folder / "layers").glob("*"):
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _size(found: os.stat_result) -> int:
+    links = 1 if stat.S_ISDIR(found.st_mode) else max(1, found.st_nlink)
+    return found.st_blocks * 512 // links
 
 
 def now() -> str:

@@ -1,0 +1,81 @@
+"""Makes a lab from another one, its model: it costs a boot and no configuration.
+
+What the model's steps wrote is shared. Keys are the lab's own from the start. Passwords are its
+own from the moment at which a checkpoint that has them is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from labctl.baselines import Baselines
+from labctl.engine import OS, apply_steps, bring_up, checkpoint_of, remember, steps_until
+from labctl.errors import WrongState
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.progress import Progress
+from labctl.providers.base import Copier
+from labctl.session import Session
+from labctl.state import read_state
+
+
+def bring_up_like(
+    session: Session, model: Session, progress: Progress, until: str | None = None
+) -> None:
+    """Make and start a lab as its model was at the checkpoint of the step `until`.
+
+    A provider that cannot copy labs makes it by the steps. A lab that is complete is only
+    started: what a person changed on it stays.
+
+    Raises:
+        LabError: something failed. What was done stays, and the next call continues from there.
+    """
+    provider, state = session.provider, session.state
+    if state is not None and state.complete:
+        remember(session, state.complete)
+        provider.start(progress)
+        return
+    if not isinstance(provider, Copier):
+        bring_up(session, progress, until)
+        return
+    steps = steps_until(until, session.lab)
+    checkpoint = checkpoint_of(steps[-1]) if steps else OS
+    names = [each.name for each in model.provider.checkpoints() if each.origin == "up"]
+    if checkpoint not in names:
+        raise WrongState(
+            _(
+                "the lab {name} has no checkpoint {checkpoint}",
+                name=model.lab.name,
+                checkpoint=checkpoint,
+            ),
+            hint=commands(["labctl", "up", "--name", model.lab.name, "--checkpoints", "every"]),
+        )
+    borrowed = tuple(names) if state is None else state.borrowed
+    session = replace(session, state=remember(session, "", borrowed))
+    provider.create_like(model.home, checkpoint)
+    provider.start(progress)
+    keep_own_passwords(session, checkpoint, progress)
+    remember(_opened_again(session), checkpoint)
+    Baselines(session.home).stand_at(checkpoint)
+
+
+def keep_own_passwords(session: Session, checkpoint: str, progress: Progress) -> None:
+    """Give a running lab that was just put to a borrowed checkpoint its own passwords.
+
+    The checkpoint is saved again with them, and is no longer borrowed.
+    """
+    state = session.state
+    if state is None or checkpoint not in state.borrowed:
+        return
+    steps = [step for step in steps_until(checkpoint, session.lab) if step.personal]
+    if steps:
+        with session.targets() as targets:
+            apply_steps(targets, steps, progress)
+            Baselines(session.home).take(checkpoint, targets)
+        session.provider.save(checkpoint)
+    remember(session, state.complete, tuple(each for each in state.borrowed if each != checkpoint))
+
+
+def _opened_again(session: Session) -> Session:
+    """The session with the lab's state as it is on disk now."""
+    return replace(session, state=read_state(session.home))
