@@ -263,18 +263,18 @@ def _toml(roll: Roll) -> str:
         "",
         f"seats = {len(roll.seats)}",
         "# The step or checkpoint at which the students begin.",
-        f"until = {_quoted(roll.until)}" if roll.until else '# until = "dns"',
+        f"until = {quoted(roll.until)}" if roll.until else '# until = "dns"',
         "# The lab file of every seat.",
-        f"lab = {_quoted(lab)}",
+        f"lab = {quoted(lab)}",
         "",
         "# The seat's number, and who sits there.",
         "[students]",
-        *(f"{seat.number} = {_quoted(seat.student)}" for seat in roll.seats if seat.student),
+        *(f"{seat.number} = {quoted(seat.student)}" for seat in roll.seats if seat.student),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A basic string of TOML. It has the escapes of JSON."""
     return json.dumps(text, ensure_ascii=False)
 

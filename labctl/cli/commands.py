@@ -7,6 +7,7 @@ of that.
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -37,6 +38,8 @@ class Commands(TyperGroup):
 
 def _built(name: str) -> Any:
     word = name.replace("-", "_")
+    if iskeyword(word):
+        word += "_"
     module = import_module(f"labctl.cli.{word}")
     app = getattr(module, "app", None) or typer.Typer(rich_markup_mode=None)
     if not app.registered_commands:

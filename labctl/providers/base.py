@@ -152,6 +152,19 @@ class Copier(Protocol):
         """
 
 
+@runtime_checkable
+class Crowd(Protocol):
+    """A provider that can add up what many labs need of one machine. It is optional."""
+
+    def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
+        """What so many labs like this one need of a machine.
+
+        Args:
+            labs: All labs that run at once.
+            to_start: Those of them that do not run yet.
+        """
+
+
 class ProviderClass(Protocol):
     """A provider before it is bound to a lab: what the registry holds.
 

@@ -19,7 +19,7 @@ _COLOURS = {
 }
 
 
-def print_health(health: Health, lab: str, *, as_json: bool) -> None:
+def print_health(health: Health, lab: str, *, as_json: bool, command: str = "doctor") -> None:
     """What the doctor found; the commands are for the lab called `lab`."""
     if as_json:
         data = {
@@ -34,7 +34,7 @@ def print_health(health: Health, lab: str, *, as_json: bool) -> None:
                 for each in health.providers
             ],
         }
-        print_json("doctor", data, ok=health.ok)
+        print_json(command, data, ok=health.ok)
         return
     for each in health.providers:
         word = _("can be used") if each.usable else _("cannot be used")

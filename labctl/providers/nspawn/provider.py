@@ -21,7 +21,7 @@ from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
-from labctl.providers.nspawn import checks
+from labctl.providers.nspawn import checks, many
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
 from labctl.providers.nspawn.limits import LabGroup, lab_id_of
@@ -105,6 +105,10 @@ class NspawnProvider:
         return checks.checks(
             self._home.state, self._network, self._to_start, self._store.size_of_all, budget
         )
+
+    def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
+        hosts = len(self._containers)
+        return many.checks_of_many(self._home.state, labs * hosts, to_start * hosts)
 
     def ensure_usable(self) -> None:
         ensure(self.checks(), ThisMachine())

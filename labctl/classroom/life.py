@@ -1,0 +1,176 @@
+"""The life of a class: made as data, brought up, stopped, removed, ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from labctl.classroom.roll import (
+    Roll,
+    Seat,
+    class_folder,
+    class_names,
+    lab_of,
+    open_seat,
+    quoted,
+    read_roll,
+    write_roll,
+)
+from labctl.copies import bring_up_like
+from labctl.destroy import destroy_lab
+from labctl.edition import is_path
+from labctl.engine import bring_up
+from labctl.errors import WrongState
+from labctl.hint import Hint
+from labctl.home import lab_home, lab_names, remove_folder, write_atomically
+from labctl.i18n import _, language
+from labctl.lab import DEFAULT_EDITION, LAB_FILE, edition_file
+from labctl.lock import locked
+from labctl.progress import Progress, silent
+from labctl.session import WHOLE, Session, open_session
+
+
+def make_class(
+    name: str,
+    seats: int,
+    students: Mapping[int, str],
+    *,
+    edition: str | None = None,
+    lab_file: Path | None = None,
+    until: str | None = None,
+) -> Roll:
+    """Write the files of a new class. Nothing is built.
+
+    Without `lab_file`, a lab file is made with `edition` and the language of this process. The
+    same call again changes nothing.
+
+    Raises:
+        WrongUsage: A name, the edition, the lab file or `until` is wrong.
+        WrongState: There is another class, or a lab, of that name.
+    """
+    folder = class_folder(name)
+    places = tuple(Seat(name, each, students.get(each, "")) for each in range(1, seats + 1))
+    own = folder / LAB_FILE
+    roll = Roll(name, places, until, lab_file.absolute() if lab_file else own)
+    if lab_file is None:
+        # An edition of one's own is a path from here; the lab file is in another folder.
+        text = _lab_file(edition)
+    if name in class_names():
+        if read_roll(name) == roll and (lab_file or own.read_text("utf-8") == text):
+            return roll
+        raise WrongState(
+            _("there is already a class {name}", name=name),
+            hint=Hint(
+                _("edit {file}, or remove the class first", file=roll.file),
+                (roll.command("end"),),
+            ),
+        )
+    if labs := labs_of(name):
+        raise WrongState(
+            _("there are labs that the class would take over"),
+            cause=", ".join(labs),
+            hint=Hint("", tuple(("labctl", "destroy", "--name", each) for each in labs)),
+        )
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if lab_file is None:
+        write_atomically(own, text, mode=0o600)
+    lab_of(roll)
+    write_roll(roll)
+    return roll
+
+
+def _lab_file(edition: str | None) -> str:
+    chosen = edition or DEFAULT_EDITION
+    path = edition_file(chosen, Path.cwd())
+    named = str(path.absolute()) if is_path(chosen) else chosen
+    return f'edition = {quoted(named)}\nlang = "{language()}"\n'
+
+
+def labs_of(name: str) -> list[str]:
+    """The labs of seats, and the model, that exist of the class called `name`."""
+    ours = re.compile(re.escape(name) + r"-(s[0-9]{2,3}|model)")
+    return [lab for lab in lab_names() if ours.fullmatch(lab)]
+
+
+# -- up -----------------------------------------------------------------------------------------
+
+
+def prepare_model(roll: Roll, progress: Progress) -> Session:
+    """Build the whole lab once, with a checkpoint after each section, and stop it.
+
+    The labs of the seats are copied from it. Idempotent.
+    """
+    session = open_session(roll.model_name, roll.lab_file)
+    with locked(session.home):
+        if session.state is None or session.state.complete != WHOLE:
+            bring_up(session, progress, every=True)
+        session.provider.halt()
+    return open_session(roll.model_name, roll.lab_file)
+
+
+def bring_up_seat(roll: Roll, seat: Seat, model: Session, progress: Progress) -> str:
+    """Make the lab of a seat, or start it. Its work stays. Returns where its last `up` ended."""
+    session = open_seat(roll, seat)
+    with locked(session.home):
+        bring_up_like(session, model, progress, roll.until)
+    state = open_seat(roll, seat).state
+    return state.complete if state is not None else ""
+
+
+# -- down ---------------------------------------------------------------------------------------
+
+
+def halt_seat(roll: Roll, seat: Seat, progress: Progress) -> bool:
+    """Stop the hosts of a seat. Returns False if there are none."""
+    session = open_seat(roll, seat)
+    if session.state is None:
+        return False
+    with locked(session.home):
+        session.provider.halt(progress)
+    return True
+
+
+def destroy_seat(seat: Seat, progress: Progress) -> bool:
+    """Remove the lab of a seat. Returns False if there was none."""
+    return _destroy(seat.lab_name, progress)
+
+
+def _destroy(lab: str, progress: Progress) -> bool:
+    home = lab_home(lab)
+    existed = home.state.exists()
+    if existed:
+        with locked(home):
+            destroy_lab(lab, progress)
+    home.lock_file.unlink(missing_ok=True)
+    return existed
+
+
+def destroy_model(roll: Roll) -> None:
+    """Remove the model of the class."""
+    _destroy(roll.model_name, silent)
+
+
+def seats_to_destroy(roll: Roll) -> tuple[Seat, ...]:
+    """The seats of the class, and those that it had before its file was changed."""
+    prefix = f"{roll.name}-s"
+    numbers = {
+        int(lab.removeprefix(prefix)) for lab in labs_of(roll.name) if lab.startswith(prefix)
+    }
+    extra = sorted(numbers - {seat.number for seat in roll.seats})
+    return (*roll.seats, *(Seat(roll.name, number) for number in extra))
+
+
+def forget_names(roll: Roll) -> Roll:
+    """Remove the names of students from the class's file. Returns the class without names."""
+    nameless = replace(roll, seats=tuple(replace(seat, student="") for seat in roll.seats))
+    if nameless != roll:
+        write_roll(nameless)
+    return nameless
+
+
+def remove_class(roll: Roll) -> None:
+    """Remove everything that is kept of the class, after its labs are gone."""
+    remove_folder(roll.folder)

@@ -1,0 +1,83 @@
+"""What exists of a class: each seat, by what is really there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import ValidationError
+
+from labctl.classroom.roll import Roll, Seat, open_seat
+from labctl.diagnosis import Verdict
+from labctl.drills.exercise import Running
+from labctl.home import LabHome
+from labctl.i18n import N_
+from labctl.machine import ThisMachine
+from labctl.providers.checks import run_checks
+from labctl.results import HostState
+from labctl.session import Session
+
+# The check of a provider that measures the lab's files against the lab file's `disk`.
+_DISK_CHECK = "disk-budget"
+
+
+class SeatState(StrEnum):
+    """The state of a seat's lab as a whole. `begun`: `class up` has not completed."""
+
+    ABSENT = N_("absent")
+    BEGUN = N_("begun")
+    STOPPED = N_("stopped")
+    RUNNING = N_("running")
+    BROKEN = N_("broken")
+
+
+@dataclass(frozen=True)
+class SeatStatus:
+    """One seat.
+
+    `complete` is the checkpoint at which the lab's last `up` ended. `drill` is the current one, or
+    "". `disk` says how large the lab's files are, and `over_budget` whether the lab file allows
+    less.
+    """
+
+    state: SeatState
+    complete: str = ""
+    drill: str = ""
+    disk: str = ""
+    over_budget: bool = False
+
+
+def look_at_seat(roll: Roll, seat: Seat) -> SeatStatus:
+    """Ask the provider; raises LabError if the lab's files cannot be read."""
+    session = open_seat(roll, seat)
+    state = _state(session, session.provider.status().values())
+    if session.state is None:
+        return SeatStatus(state)
+    disk, over = _disk(session)
+    return SeatStatus(state, session.state.complete, _drill(session.home), disk, over)
+
+
+def _state(session: Session, hosts: Iterable[HostState]) -> SeatState:
+    states = set(hosts)
+    if states == {HostState.ABSENT}:
+        return SeatState.ABSENT if session.state is None else SeatState.BEGUN
+    if session.state is None or not session.state.complete:
+        return SeatState.BEGUN
+    if states == {HostState.RUNNING}:
+        return SeatState.RUNNING
+    return SeatState.STOPPED if states == {HostState.STOPPED} else SeatState.BROKEN
+
+
+def _disk(session: Session) -> tuple[str, bool]:
+    checks = [each for each in session.provider.checks() if each.code == _DISK_CHECK]
+    for found in run_checks(checks, ThisMachine()):
+        return found.what, found.verdict is Verdict.WARNING
+    return "", False
+
+
+def _drill(home: LabHome) -> str:
+    try:
+        return Running.model_validate_json(home.drill_file.read_bytes()).name
+    except (OSError, ValidationError):
+        return ""

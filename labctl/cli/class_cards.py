@@ -1,0 +1,55 @@
+"""`labctl class cards`: a page to print, with a card for each seat."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.cli.class_options import ClassName
+from labctl.cli.options import AsJson
+from labctl.i18n import _
+
+
+def cards(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=_("The file (default: NAME-cards.html).")),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", help=_("The address of the board, as students type it."))
+    ] = None,
+    class_name: ClassName = None,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.classroom.cards import cards_page
+    from labctl.classroom.roll import open_class
+    from labctl.hint import Hint
+    from labctl.home import written_for_person
+    from labctl.render.screen import print_done
+
+    roll = open_class(class_name)
+    path = output or Path(f"{roll.name}-cards.html")
+    address = url or f"https://{socket.getfqdn()}:8443/"
+    page = cards_page(roll, address)
+    with written_for_person(path):
+        write_secret(path, page)
+    print_done(
+        "class cards",
+        _("{file} has a card for each of {count} seats", file=path, count=len(roll.seats)),
+        as_json=as_json,
+        data={"class": roll.name, "file": path, "url": address, "seats": len(roll.seats)},
+        hint=Hint(_("print it from a browser, then remove it: it contains all codes")),
+    )
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; a device or a pipe is written in place."""
+    from labctl.home import write_atomically
+
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.write_text(text, encoding="utf-8")
+    else:
+        write_atomically(path, text, mode=0o600)

@@ -1,0 +1,61 @@
+"""`labctl class check`: grade the seats of a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.cli.class_options import ClassName, Seats, work
+from labctl.cli.options import AsJson
+from labctl.i18n import _
+
+# Grading mostly waits: a refused password takes two seconds.
+_SEATS_PER_PROCESSOR = 4
+
+
+def check(
+    seat: Seats = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option("--step", help=_("Check only this step; may be repeated."), metavar="STEP"),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", help=_("Also write a JUnit file."), dir_okay=False),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help=_("Also write a grade book as CSV."), dir_okay=False),
+    ] = None,
+    no_mail: Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))] = False,
+    class_name: ClassName = None,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.classroom.grades import check_seat, write_class_junit, write_grade_book
+    from labctl.classroom.roll import lab_of, open_class
+    from labctl.classroom.work import processors
+    from labctl.errors import ExitCode
+    from labctl.grading import chosen_steps
+    from labctl.render.classes import print_class_grades
+
+    roll = open_class(class_name)
+    seats = roll.chosen(seat or [])
+    steps = step or []
+    # A wrong name is told once, before anything is graded.
+    chosen_steps(steps, lab_of(roll))
+    results = work(
+        seats,
+        lambda one, progress: check_seat(roll, one, steps, progress, sends=not no_mail),
+        quiet=as_json,
+        at_once=_SEATS_PER_PROCESSOR * processors(),
+    )
+    # Before the document: if a file cannot be written, the error is the only document.
+    if junit is not None:
+        write_class_junit(junit, results)
+    if csv is not None:
+        write_grade_book(csv, results)
+    print_class_grades(roll, results, as_json=as_json)
+    if not all(result.value is not None and result.value.ok for result in results):
+        raise typer.Exit(ExitCode.FAILED)

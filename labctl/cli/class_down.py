@@ -1,0 +1,32 @@
+"""`labctl class down`: stop the labs of seats."""
+
+from __future__ import annotations
+
+from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
+from labctl.cli.options import AsJson
+from labctl.i18n import _
+
+
+def down(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
+    from labctl.classroom.life import halt_seat
+    from labctl.classroom.roll import open_class
+    from labctl.hint import Hint
+    from labctl.render.classes import print_seats
+
+    roll = open_class(class_name)
+    results = work(
+        roll.chosen(seat or []),
+        lambda one, progress: halt_seat(roll, one, progress),
+        quiet=as_json,
+    )
+    print_seats(
+        "class down",
+        roll,
+        results,
+        _("{count} seats are stopped", count=count_of(results)),
+        as_json=as_json,
+        again=roll.command("down"),
+        data=lambda existed: {"existed": existed},
+        hint=Hint(_("this starts them again"), (roll.command("up"),)),
+    )
+    exit_if_failed(results)

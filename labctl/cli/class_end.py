@@ -1,0 +1,46 @@
+"""`labctl class end`: the end of the course."""
+
+from __future__ import annotations
+
+from labctl.cli.class_options import ClassName, exit_if_failed, work
+from labctl.cli.confirm import confirm
+from labctl.cli.options import AsJson, Yes
+from labctl.i18n import _
+
+
+def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False) -> None:
+    from labctl.classroom.life import (
+        destroy_model,
+        destroy_seat,
+        forget_names,
+        remove_class,
+        seats_to_destroy,
+    )
+    from labctl.classroom.roll import open_class
+    from labctl.render.classes import print_seats
+
+    roll = open_class(class_name)
+    if not yes:
+        confirm(
+            _("End the class {name}: remove its labs, names, codes and history?", name=roll.name)
+        )
+    again = roll.command("end")
+    # First of all: whatever fails afterwards, no name is left.
+    roll = forget_names(roll)
+    results = work(seats_to_destroy(roll), destroy_seat, quiet=as_json)
+    destroy_model(roll)
+    done = all(result.ok for result in results)
+    if done:
+        remove_class(roll)
+    print_seats(
+        "class end",
+        roll,
+        results,
+        _("the class {name} has ended; nothing of it is left", name=roll.name)
+        if done
+        else _("the names are removed, but not all labs"),
+        as_json=as_json,
+        again=again,
+        data=lambda existed: {"existed": existed},
+    )
+    exit_if_failed(results)

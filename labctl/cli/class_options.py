@@ -1,0 +1,99 @@
+"""Options and the frame that the commands of `labctl class` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from labctl.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.classroom.roll import Seat
+    from labctl.classroom.work import SeatResult
+    from labctl.progress import Progress
+    from labctl.render.class_live import ClassLive
+
+Value = TypeVar("Value")
+CLASS_VARIABLE = "LABCTL_CLASS"
+
+
+def _classes(incomplete: str) -> list[str]:
+    from labctl.classroom.roll import class_names
+
+    return [name for name in class_names() if name.startswith(incomplete)]
+
+
+def _seats(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete a seat of the class that the command line names so far."""
+    from labctl.classroom.roll import open_class
+    from labctl.errors import LabError
+
+    try:
+        seats = open_class(context.params.get("class_name")).seats
+    except LabError:
+        return []
+    return [seat.label for seat in seats if seat.label.startswith(incomplete)]
+
+
+ClassName = Annotated[
+    str | None,
+    typer.Option(
+        "--class",
+        envvar=CLASS_VARIABLE,
+        help=_("Name of the class (default: the only one)."),
+        autocompletion=_classes,
+        metavar="NAME",
+    ),
+]
+Seats = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help=_("Seats like 7, s07 or 3-5 (default: all)."),
+        autocompletion=_seats,
+        metavar="[SEAT]...",
+    ),
+]
+SeatArgument = Annotated[
+    str,
+    typer.Argument(help=_("A seat like 7 or s07."), autocompletion=_seats, metavar="SEAT"),
+]
+
+
+def work(
+    seats: Sequence[Seat],
+    action: Callable[[Seat, Progress], Value],
+    *,
+    quiet: bool,
+    at_once: int | None = None,
+    live: ClassLive | None = None,
+) -> list[SeatResult[Value]]:
+    """Run the action at the seats and show the progress. By default one per processor at once."""
+    from labctl.classroom.work import on_seats, processors
+    from labctl.render.class_live import ClassLive
+
+    count = at_once or processors()
+    if live is not None:
+        return on_seats(seats, action, live, at_once=count)
+    with ClassLive(seats, quiet=quiet) as shown:
+        return on_seats(seats, action, shown, at_once=count)
+
+
+def exit_if_failed(results: Sequence[SeatResult[Any]]) -> None:
+    """End the command with the exit code of a failure if any seat failed."""
+    from labctl.errors import ExitCode
+
+    if not all(result.ok for result in results):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def count_of(results: Sequence[SeatResult[Any]]) -> str:
+    """How many seats are done, for a sentence: `28 of 30`."""
+    done = sum(result.ok for result in results)
+    return f"{done}" if done == len(results) else _("{done} of {all}", done=done, all=len(results))
+
+
+def failed_seats(results: Sequence[SeatResult[Any]]) -> list[str]:
+    """The seats at which it failed, as words of a command line."""
+    return [result.seat.label for result in results if not result.ok]

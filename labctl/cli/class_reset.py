@@ -1,0 +1,83 @@
+"""`labctl class reset`: return seats to a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.class_options import (
+    ClassName,
+    Seats,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
+from labctl.cli.confirm import confirm
+from labctl.cli.options import AsJson, Yes, ensure_apart
+from labctl.i18n import _
+
+
+def reset(
+    seat: Seats = None,
+    every: Annotated[bool, typer.Option("--all", help=_("All seats."))] = False,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="CHECKPOINT", help=_("os, dns, packages, ready or a step.")),
+    ] = None,
+    yes: Yes = False,
+    class_name: ClassName = None,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.classroom import actions
+    from labctl.classroom.roll import lab_of, open_class
+    from labctl.engine import steps_until
+    from labctl.errors import WrongUsage
+    from labctl.hint import Hint
+    from labctl.render.classes import print_seats
+
+    roll = open_class(class_name)
+    ensure_apart((f"SEAT {' '.join(seat or [])}", seat), ("--all", every))
+    if not seat and not every:
+        raise WrongUsage(
+            _("which seats?"),
+            hint=Hint("", (roll.command("reset", "7"), roll.command("reset", "--all"))),
+        )
+    seats = roll.chosen(seat or [])
+    if to is not None and not to.startswith("before-reset-"):
+        # A wrong name is told once, and not for each seat.
+        steps_until(to, lab_of(roll))
+    if not yes:
+        labels = ", ".join(one.label for one in seats)
+        confirm(
+            _(
+                "Return {seats} to {name}?",
+                seats=_("all {count} seats", count=len(seats)) if every else labels,
+                name=to or roll.until or "ready",
+            )
+        )
+    results = work(
+        seats,
+        lambda one, progress: actions.reset(roll, one, to, progress),
+        quiet=as_json,
+    )
+    target = () if to is None else ("--to", to)
+    print_seats(
+        "class reset",
+        roll,
+        results,
+        _(
+            "{count} seats are back at {name}",
+            count=count_of(results),
+            name=to or roll.until or "ready",
+        ),
+        as_json=as_json,
+        again=roll.command("reset", *failed_seats(results), *target),
+        data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
+        hint=Hint(
+            _("the states before are saved; this restores one"),
+            (roll.command("undo", seats[0].label),),
+        ),
+    )
+    exit_if_failed(results)

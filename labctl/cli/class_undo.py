@@ -1,0 +1,42 @@
+"""`labctl class undo`: restore the state of seats before their last reset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labctl.cli.class_options import ClassName, count_of, exit_if_failed, failed_seats, work
+from labctl.cli.confirm import confirm
+from labctl.cli.options import AsJson, Yes
+from labctl.i18n import _
+
+
+def undo(
+    seat: Annotated[
+        list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT...")
+    ],
+    yes: Yes = False,
+    class_name: ClassName = None,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.classroom import actions
+    from labctl.classroom.roll import open_class
+    from labctl.render.classes import print_seats
+
+    roll = open_class(class_name)
+    seats = roll.chosen(seat)
+    if not yes:
+        labels = ", ".join(one.label for one in seats)
+        confirm(_("Return {seats} to the state before the last reset?", seats=labels))
+    results = work(seats, lambda one, progress: actions.undo(roll, one, progress), quiet=as_json)
+    print_seats(
+        "class undo",
+        roll,
+        results,
+        _("{count} seats are back in the state before their reset", count=count_of(results)),
+        as_json=as_json,
+        again=roll.command("undo", *failed_seats(results)),
+        data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
+    )
+    exit_if_failed(results)

@@ -1,0 +1,214 @@
+"""The results of `labctl class` as text and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from labctl.classroom.grades import outcome_of, steps_in
+from labctl.classroom.look import SeatState, SeatStatus
+from labctl.classroom.roll import Roll, Seat
+from labctl.classroom.work import SeatResult
+from labctl.grading import Grades
+from labctl.hint import Command, Hint
+from labctl.i18n import _
+from labctl.render.document import plain, print_json
+from labctl.render.hints import hint_data
+from labctl.render.screen import console, print_hint, print_table
+from labctl.results import Outcome
+
+Results = Sequence[SeatResult[Any]]
+_MARKS = {
+    Outcome.OK: "[green]✓[/]",
+    Outcome.FAILED: "[bold red]✗[/]",
+    Outcome.BLOCKED: "[yellow]–[/]",
+    None: " ",
+}
+_COLOURS = {SeatState.RUNNING: "green", SeatState.STOPPED: "yellow", SeatState.ABSENT: "dim"}
+
+
+def print_roll(roll: Roll, *, as_json: bool) -> None:
+    """What `class init` wrote, and what to do next."""
+    if as_json:
+        data = {
+            "class": roll.name,
+            "file": roll.file,
+            "lab_file": roll.lab_file,
+            "until": roll.until,
+            "seats": [_named(seat) for seat in roll.seats],
+        }
+        print_json("class init", data)
+        return
+    out = console()
+    out.print(_("the class {name} has {count} seats", name=roll.name, count=len(roll.seats)))
+    out.print(escape(f"  {roll.file}\n  {roll.lab_file}"), style="dim")
+    lines = (roll.command("doctor"), roll.command("up"))
+    print_hint(out, _("next"), Hint("", lines), "")
+
+
+def print_seats(
+    command: str,
+    roll: Roll,
+    results: Results,
+    said: str,
+    *,
+    as_json: bool,
+    again: Command,
+    data: Callable[[Any], dict[str, Any]] = lambda _value: {},
+    extra: dict[str, Any] | None = None,
+    hint: Hint | None = None,
+) -> None:
+    """Print what came of a command, and each seat at which it failed with the reason.
+
+    Args:
+        said: The sentence about the seats at which it was done.
+        again: The command that continues with the seats that failed.
+        data: The fields of a value for JSON.
+        extra: More fields beside the seats.
+        hint: What to do next if all is well.
+    """
+    if as_json:
+        print_seats_json(command, roll, results, data, extra)
+        return
+    out = console()
+    if said:
+        out.print(escape(said))
+    failed = _print_failures(results)
+    if failed:
+        text = _("the same command again continues with them")
+        print_hint(out, _("next"), Hint(text, (again,)), "")
+    elif hint is not None:
+        print_hint(out, _("next"), hint, "")
+
+
+def print_seats_json(
+    command: str,
+    roll: Roll,
+    results: Results,
+    data: Callable[[Any], dict[str, Any]],
+    extra: dict[str, Any] | None = None,
+    *,
+    ok: bool | None = None,
+) -> None:
+    """One document: the class, then each seat with its value or its error."""
+    seats = [
+        {
+            **_named(result.seat),
+            "ok": result.ok,
+            "seconds": round(result.seconds, 3),
+            **({} if result.value is None else plain(data(result.value))),
+            "error": _error(result),
+        }
+        for result in results
+    ]
+    fine = all(result.ok for result in results) if ok is None else ok
+    print_json(command, {"class": roll.name, **(extra or {}), "seats": seats}, ok=fine)
+
+
+def _named(seat: Seat) -> dict[str, Any]:
+    return {"seat": seat.number, "lab": seat.lab_name, "student": seat.student}
+
+
+def _error(result: SeatResult[Any]) -> dict[str, Any] | None:
+    error = result.error
+    if error is None:
+        return None
+    return {
+        "exit_code": int(error.exit_code),
+        "message": error.message,
+        "cause": error.cause,
+        **hint_data(error.hint, result.seat.lab_name),
+    }
+
+
+def _print_failures(results: Results) -> int:
+    """Print each seat that failed; seats with the same error together. Returns their number."""
+    out = console()
+    reasons: dict[tuple[str, str], list[SeatResult[Any]]] = {}
+    for result in results:
+        if result.error is not None:
+            reasons.setdefault((result.error.message, result.error.cause), []).append(result)
+    for (message, cause), same in reasons.items():
+        seats = ", ".join(result.seat.label for result in same)
+        out.print(f"[bold red]✗ {seats}[/]  {escape(message)}")
+        for line in cause.splitlines():
+            out.print(f"    {escape(line)}", style="dim")
+        first = same[0]
+        if first.error is not None:
+            print_hint(out, _("hint"), first.error.hint, first.seat.lab_name, indent="    ")
+    return sum(len(same) for same in reasons.values())
+
+
+def print_class_status(
+    roll: Roll, results: Sequence[SeatResult[SeatStatus]], *, as_json: bool
+) -> None:
+    """Each seat with its student, state, drill and disk."""
+    if as_json:
+        print_seats_json("class status", roll, results, plain)
+        return
+    out = console()
+    until = roll.until or _("the whole lab")
+    out.print(f"[bold]{roll.name}[/]  " + _("begins at {name}", name=escape(until)))
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for title in (_("seat"), _("student"), _("state"), _("built up to"), _("drill")):
+        table.add_column(title)
+    for result in results:
+        if (found := result.value) is None:
+            table.add_row(result.seat.label, escape(result.seat.student), f"[red]{_('unknown')}[/]")
+            continue
+        colour = _COLOURS.get(found.state, "red")
+        state = f"[{colour}]{_(found.state)}[/]"
+        row = (found.complete, found.drill)
+        table.add_row(result.seat.label, escape(result.seat.student), state, *row)
+    print_table(table)
+    _print_failures(results)
+    for result in results:
+        if result.value is not None and result.value.over_budget:
+            told = _("{what}, more than the lab file allows", what=result.value.disk)
+            out.print(f"[yellow]! {result.seat.label}[/]  {escape(told)}")
+    if any(each.value and each.value.state is not SeatState.RUNNING for each in results):
+        print_hint(out, _("next"), Hint(_("this starts all seats"), (roll.command("up"),)), "")
+
+
+def print_class_grades(roll: Roll, results: Sequence[SeatResult[Grades]], *, as_json: bool) -> None:
+    """A table of seats and sections; both hosts of a seat in one cell."""
+    steps = steps_in(results)
+    if as_json:
+        fine = all(result.value is not None and result.value.ok for result in results)
+        print_seats_json("class check", roll, results, _grades_data, {"steps": steps}, ok=fine)
+        return
+    out = console()
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    for title in (_("seat"), _("student"), *(str(each) for each in range(1, len(steps) + 1))):
+        table.add_column(title)
+    table.add_column(_("right"), justify="right")
+    for result in results:
+        if result.value is not None:
+            marks = [outcome_of(result.value, step) for step in steps]
+            score = f"{marks.count(Outcome.OK)}/{len(steps)}"
+            cells = [_MARKS[mark] for mark in marks]
+            table.add_row(result.seat.label, escape(result.seat.student), *cells, score)
+    print_table(table)
+    out.print()
+    for number, (step, section) in enumerate(steps.items(), 1):
+        out.print(f"[dim]{number:>3}  {escape(section)}  {step}[/]")
+    _print_failures(results)
+    graded = [(each.seat, each.value) for each in results if each.value is not None]
+    wrong = [seat for seat, grades in graded if not grades.ok]
+    right = len(graded) - len(wrong)
+    out.print(_("{right} of {count} seats are right", right=right, count=len(results)))
+    if wrong:
+        text = _("this shows what is wrong at one seat")
+        line = ("labctl", "check", "--name", wrong[0].lab_name)
+        print_hint(out, _("next"), Hint(text, (line,)), "")
+
+
+def _grades_data(grades: Grades) -> dict[str, Any]:
+    reports = [
+        {**vars(report), "outcome": report.outcome, "findings": list(report.findings)}
+        for report in grades.reports
+    ]
+    return {"right": grades.ok, "reports": reports}
