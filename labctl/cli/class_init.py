@@ -12,7 +12,7 @@ from labctl.i18n import _
 
 
 def init(
-    name: Annotated[str, typer.Argument(help=_("Name of the class."), metavar="NAME")],
+    name: Annotated[str, typer.Argument(help=_("Name of the class."))],
     seats: Annotated[
         int | None,
         typer.Option(help=_("How many seats (default: one for each student)."), min=1, max=200),

@@ -1,0 +1,202 @@
+"""`python -m tests.bench.classroom`: measure a class, and compare it with the bare boot.
+
+For each number of seats, in one run: `class up` from the cached image, the bare boot of the same
+hosts with as many labs at once, `check`, `reset` of one seat while the others run, `reset --all`,
+`destroy`, and the memory per lab.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from labctl.classroom.work import processors
+from labctl.home import lab_home
+from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.session import open_session
+from tests.bench import floors, footprint
+from tests.bench.labs import _enter_network, _greets, hosts, nspawn_command
+from tests.bench.timing import MEGABYTES, Aim, Measures, machine
+
+CLASS = "bench"
+
+
+def main() -> None:
+    """Print Markdown tables on stdout and progress on stderr."""
+    parser = argparse.ArgumentParser(prog="make bench-class", description=__doc__)
+    parser.add_argument("--seats", type=int, nargs="+", default=[1, 5, 10, 30])
+    counts = sorted(parser.parse_args().seats)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    measures = Measures()
+    said = machine()
+    _class("end", "--yes", check=False)
+    _class("init", CLASS, "--seats", str(counts[-1]), named=False)
+    try:
+        for count in counts:
+            _measure(measures, count)
+    finally:
+        pairs = [(_up(n), _bare(n)) for n in counts] + [(_reset(n), _reset(1)) for n in counts]
+        tables = [measures.figures(), measures.ratios(pairs), measures.aims(_aims(counts[-1]))]
+        print("\n\n".join(["Measured on " + said, *("\n".join(each) for each in tables)]))
+        _class("end", "--yes", check=False)
+
+
+def _up(count: int) -> str:
+    return f"`class up`, {count} seats"
+
+
+def _bare(count: int) -> str:
+    return f"bare boot of {2 * count} hosts, to all SMTP greetings"
+
+
+def _reset(count: int) -> str:
+    return f"`class reset` of one seat, {count} running"
+
+
+def _memory(count: int) -> str:
+    return f"memory for each of {count} labs"
+
+
+def _check(count: int) -> str:
+    return f"`class check`, {count} seats"
+
+
+def _aims(most: int) -> list[Aim]:
+    return [
+        Aim("`class up` against the bare boot", _up(most), _bare(most), 1.5),
+        Aim("memory of a lab in the class", _memory(most), bound=105e6),
+        Aim("grading of the class", _check(most), bound=15.0),
+        Aim("reset of one seat against the same alone", _reset(most), _reset(1), 1.5),
+    ]
+
+
+def _measure(measures: Measures, count: int) -> None:
+    seats = f"1-{count}"
+    before = footprint.available()
+    measures.time(_up(count), lambda: _class("up", seats))
+    measures.add(f"the model, in `class up` of {count}", _model_seconds)
+    time.sleep(5)
+    measures.add(_memory(count), (before - footprint.available()) / count, MEGABYTES)
+    measures.add(f"the same by processes (PSS), {count} labs", _pss(count) / count, MEGABYTES)
+    measures.time(_check(count), lambda: _class("check", seats))
+    measures.time(_reset(count), lambda: _class("reset", "1", "--yes"))
+    measures.time(f"`class reset` of {count} seats", lambda: _class("reset", seats, "--yes"))
+    measures.add(_bare(count), _bare_boot(count))
+    measures.time(f"`class destroy`, {count} seats", lambda: _class("destroy", "--yes"))
+
+
+_model_seconds = 0.0
+
+
+def _class(word: str, *words: str, named: bool = True, check: bool = True) -> Any:
+    """Run a command of `labctl class` as a separate process; its failure ends the benchmark."""
+    global _model_seconds  # noqa: PLW0603 - told by the progress of `up` only
+    argv = [sys.executable, "-m", "labctl", "class", word, *words]
+    argv += ["--class", CLASS] if named else []
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise SystemExit(f"{argv!r}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    if word == "up":
+        # The last line before the first seat.
+        times = [line.split()[0] for line in done.stderr.splitlines() if "✓" not in line]
+        _model_seconds = float(times[-1])
+    return done.stdout
+
+
+def _groups(seat: int) -> dict[str, Cgroup]:
+    group = LabGroup(lab_id_of(lab_home(f"{CLASS}-s{seat:02}").state))
+    return {host.name: group.host(host.name) for host in hosts()}
+
+
+def _pss(count: int) -> int:
+    groups = [group for seat in range(1, count + 1) for group in _groups(seat).values()]
+    return sum(
+        sum(footprint._share(pid) for pid in group.pids()) + footprint._in_tmpfs(group.init_pid())
+        for group in groups
+    )
+
+
+def _bare_boot(count: int) -> float:
+    """Seconds to boot the hosts of so many labs with labctl's own command lines and layers.
+
+    As many labs as there are processors boot at once, like in `class up`. Stopping and mounting
+    are not counted.
+    """
+    seats = range(1, count + 1)
+    groups = {seat: _groups(seat) for seat in seats}
+    inits = {seat: {n: g.init_pid() for n, g in groups[seat].items()} for seat in seats}
+    commands = {seat: {n: nspawn_command(g) for n, g in groups[seat].items()} for seat in seats}
+    roots = {
+        (seat, host.name): lab_home(f"{CLASS}-s{seat:02}").state / "hosts" / host.name
+        for seat in seats
+        for host in hosts()
+    }
+    lower = {place: floors._mount_option(root, "lowerdir") for place, root in roots.items()}
+    everything = [group for each in groups.values() for group in each.values()]
+    for seat in seats:
+        # Also removes the interfaces, without which the names would be taken for a moment.
+        provider = open_session(f"{CLASS}-s{seat:02}").provider
+        provider.cut_power([host.name for host in hosts()])
+
+    def boot(seat: int) -> None:
+        for name, group in groups[seat].items():
+            subprocess.Popen(
+                group.entering(commands[seat][name]),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        _await_smtp(groups[seat], inits[seat])
+
+    with tempfile.TemporaryDirectory(prefix="bare-", dir=lab_home(CLASS).state.parent) as folder:
+        try:
+            for (seat, name), root in roots.items():
+                floors._remount(root, lower[seat, name], Path(folder) / f"{seat}-{name}")
+            begun = time.monotonic()
+            with ThreadPoolExecutor(processors()) as pool:
+                list(pool.map(boot, seats))
+            seconds = time.monotonic() - begun
+        finally:
+            for group in everything:
+                group.kill()
+            for root in roots.values():
+                floors._umount(root)
+    return seconds
+
+
+def _await_smtp(groups: dict[str, Cgroup], before: dict[str, int | None]) -> None:
+    """Wait until each host has a network of its own in which its mail server greets.
+
+    Until then its first process is in the machine's network, where another seat may greet.
+    """
+    own = Path("/proc/self/ns/net").stat().st_ino
+
+    def network(pid: int | None) -> int:
+        with suppress(OSError):
+            return Path(f"/proc/{pid}/ns/net").stat().st_ino
+        return own
+
+    def wait(name: str, address: str) -> None:
+        while (init := groups[name].init_pid()) in (None, before[name]) or network(init) == own:
+            time.sleep(0.01)
+        _enter_network(init)
+        while not _greets(address):
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(len(groups)) as pool:
+        for each in [pool.submit(wait, host.name, str(host.address)) for host in hosts()]:
+            each.result()
+
+
+if __name__ == "__main__":
+    main()
