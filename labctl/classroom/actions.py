@@ -15,7 +15,7 @@ from labctl.i18n import _
 from labctl.lock import locked
 from labctl.progress import Progress, silent
 from labctl.reset import ResetResult, go_back, newest_before_reset, target_of_reset
-from labctl.session import Session
+from labctl.session import WHOLE, Session
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ def reset(
     """Return the seat to a checkpoint, by default to where the class begins."""
     session = opened(roll, seat)
     with locked(session.home):
-        return go_back(session, target_of_reset(session, checkpoint), progress)
+        return go_back(
+            session, target_of_reset(session, checkpoint or roll.until or WHOLE), progress
+        )
 
 
 def undo(roll: Roll, seat: Seat, progress: Progress = silent) -> ResetResult:

@@ -1,0 +1,237 @@
+"""The whole course on labs in memory, by the commands of an instructor."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from labctl.classroom.codes import load_codes
+from labctl.classroom.roll import Roll, class_names, open_class, open_seat
+from labctl.cli.app import run
+from labctl.errors import LabError
+from labctl.home import lab_names
+from labctl.providers.base import Copier
+from tests.fakes.classroom import MemoryClass, memory_class
+from tests.fakes.lab import path_of
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryClass:
+    monkeypatch.chdir(tmp_path)
+    return memory_class(monkeypatch, seats=3, until="dns")
+
+
+class Shell:
+    """Commands of labctl in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.err = ""
+
+    def __call__(self, line: str | Sequence[str], code: int = 0) -> str:
+        words = line.split() if isinstance(line, str) else line
+        self._capsys.readouterr()
+        found = run(words)
+        out, self.err = self._capsys.readouterr()
+        assert found == code, f"{words}\n{out}\n{self.err}"
+        return out
+
+    def json(self, line: str, code: int = 0) -> Any:
+        document = json.loads(self(f"{line} --json", code))
+        assert document["ok"] == (code == 0)
+        return document["data"]
+
+
+@pytest.fixture
+def sh(capsys: pytest.CaptureFixture[str], _signals: None) -> Shell:
+    return Shell(capsys)
+
+
+def files(room: MemoryClass, seat: int) -> set[str]:
+    return set(room.world(seat).hosts["host1"].files)
+
+
+def test_a_class_comes_up_where_it_begins(room: MemoryClass, sh: Shell) -> None:
+    told = sh.json("class up")
+    assert [seat["complete"] for seat in told["seats"]] == ["dns"] * 3
+    assert [seat["lab"] for seat in told["seats"]] == ["mail-s01", "mail-s02", "mail-s03"]
+    for seat in (1, 2, 3):
+        assert path_of("dns") in files(room, seat)
+        assert path_of("postfix") not in files(room, seat)
+    assert sh("class up") != ""
+    assert sh.json("class status")["seats"][0]["state"] == "running"
+
+
+def test_up_never_changes_the_work_of_a_student(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    host = room.world(2).hosts["host1"]
+    kept = dict(host.files)
+    del kept[path_of("dns")]
+    host.files = dict(kept)
+    sh("class down")
+    assert not host.running
+    sh("class up")
+    assert host.running and host.files == kept
+
+
+def test_one_broken_seat_stops_no_other_and_is_continued(room: MemoryClass, sh: Shell) -> None:
+    room.world(2).fail("start", LabError("host1 did not boot", cause="kernel panic"))
+    out = sh("class up", code=1)
+    assert "2 of 3" in out and "s02" in out and "kernel panic" in out
+    assert "labctl class up" in out
+    states = [each["state"] for each in sh.json("class status")["seats"]]
+    assert states == ["running", "begun", "running"]
+    sh("class up")
+    assert [each["state"] for each in sh.json("class status")["seats"]] == ["running"] * 3
+
+
+def test_seats_are_reset_undone_and_graded(room: MemoryClass, sh: Shell, tmp_path: Path) -> None:
+    sh("class up")
+    grades = sh.json("class check", code=1)
+    assert [each["right"] for each in grades["seats"]] == [False] * 3
+    assert next(iter(grades["steps"])) == "dns"
+    sh("up --name mail-s02")
+    assert "1 of 3" in sh("class check", code=1)
+    book, junit = tmp_path / "grades.csv", tmp_path / "grades.xml"
+    sh(f"class check 2-3 --csv {book} --junit {junit}", code=1)
+    rows = list(csv.reader(book.read_text("utf-8-sig").splitlines()))
+    assert [row[0] for row in rows] == ["seat", "s02", "s03"]
+    assert rows[1][2:-1] == ["ok"] * 10 + ["10", "10"]
+    suite = ElementTree.parse(junit).getroot()[0]
+    assert {case.get("classname") for case in suite} == {
+        f"mail-s0{seat}.host{host}" for seat in (2, 3) for host in (1, 2)
+    }
+    whole = files(room, 2)
+    assert "3 seats" in sh("class reset --all --yes")
+    assert files(room, 2) != whole
+    assert sh.json("class undo 2 --yes")["seats"][0]["checkpoint"].startswith("before-reset")
+    assert files(room, 2) == whole
+
+
+def test_the_net_of_some_seats_is_closed(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    assert [each["open"] for each in sh.json("class net close 1 3")["seats"]] == [False, False]
+    assert [room.world(seat).net_open for seat in (1, 2, 3)] == [False, True, False]
+    sh("class net open")
+    assert [room.world(seat).net_open for seat in (1, 2, 3)] == [True] * 3
+
+
+def test_a_drill_needs_correct_labs(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    assert "s01, s02, s03" in sh("class drill start postfix-stopped", code=1)
+    sh("up --name mail-s01")
+    room.world(1).hosts["host1"].says("systemctl", "stop", "postfix")
+    out = sh("class drill start postfix-stopped 1")
+    assert "cannot connect" in out
+    assert sh.json("class status 1")["seats"][0]["drill"] == "postfix-stopped"
+
+
+def test_cards_have_every_code_and_no_other_origin(
+    room: MemoryClass, sh: Shell, tmp_path: Path
+) -> None:
+    text = room.roll.file.read_text("utf-8").replace("[students]", '[students]\n2 = "<b>山田"')
+    room.roll.file.write_text(text, encoding="utf-8")
+    sh("class cards --url https://board.example:8443/")
+    path = tmp_path / "mail-cards.html"
+    page = path.read_text("utf-8")
+    roll = open_class()
+    codes = load_codes(roll)
+    for code in (codes.instructor, *(codes.of_seat(seat.number) for seat in roll.seats)):
+        assert page.count(code) == 1
+    assert "&lt;b&gt;山田" in page and "<b>山田" not in page
+    assert page.count("https://") == len(roll.seats) + 1
+    assert "<script" not in page
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_destroy_keeps_the_class_and_end_leaves_nothing(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    seats = sh.json("class destroy --yes")["seats"]
+    assert [each["existed"] for each in seats] == [True] * 3
+    assert lab_names() == [] and class_names() == ["mail"]
+    sh("class destroy --yes")
+    sh("class up 1")
+    sh("class end --yes")
+    assert (lab_names(), class_names()) == ([], [])
+    assert not room.roll.folder.exists()
+
+
+def test_end_removes_the_names_even_if_a_lab_stays(room: MemoryClass, sh: Shell) -> None:
+    text = room.roll.file.read_text("utf-8").replace("[students]", '[students]\n1 = "山田"')
+    room.roll.file.write_text(text, encoding="utf-8")
+    sh("class up 1")
+    room.world(1).fail("destroy", LabError("a mount is busy"))
+    assert "a mount is busy" in sh("class end --yes", code=1)
+    assert "山田" not in room.roll.file.read_text("utf-8")
+    sh("class end --yes")
+    assert class_names() == []
+
+
+def test_seats_that_the_class_no_longer_has_are_removed_too(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    room.roll.file.write_text(room.roll.file.read_text().replace("seats = 3", "seats = 1"))
+    assert [each["seat"] for each in sh.json("class destroy --yes")["seats"]] == [1, 2, 3]
+    assert lab_names() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("class up 9", 2, "no seat 9"),
+        ("class reset", 2, "which seats"),
+        ("class reset 1 --all", 2, "cannot be combined"),
+        ("class reset 1 --to nowhere --yes", 2, "no step 'nowhere'"),
+        ("class check --step nowhere", 2, "nowhere"),
+        ("class drill start nothing", 2, "nothing"),
+        ("class enter 1-2 host1", 2, "name one seat"),
+        ("class enter 1 host1", 4, "s01"),
+        ("class net close 1", 1, "never created"),
+        ("class reset 1", 2, "--yes"),
+        ("class end", 2, "--yes"),
+        ("class destroy", 2, "--yes"),
+        ("class status --class other", 4, "no class other"),
+        ("class init mail --seats 3", 4, "already a class"),
+        ("class init other", 2, "how many seats"),
+        ("class init other --seats 3 --edition none", 2, "none"),
+        ("class init other --seats 3 --until none", 2, "no step 'none'"),
+        ("class init other --seats 3 --edition ubuntu --lab x.toml", 2, "cannot be combined"),
+        ("class init other --seats 3 --lab x.toml", 2, "x.toml"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    room: MemoryClass, sh: Shell, line: str, code: int, told: str
+) -> None:
+    out = sh(line, code)
+    assert told in out + sh.err
+    assert class_names() == ["mail"]
+
+
+def test_init_writes_the_class_once(room: MemoryClass, sh: Shell, tmp_path: Path) -> None:
+    students = tmp_path / "list.csv"
+    students.write_text("山田 太郎\n佐藤 花子\n", encoding="cp932")
+    words = f"class init two --students {students} --until dns --edition almalinux"
+    told = sh.json(words)
+    assert [each["student"] for each in told["seats"]] == ["山田 太郎", "佐藤 花子"]
+    assert sh.json(words) == told
+    roll = open_class("two")
+    assert (roll.until, len(roll.seats)) == ("dns", 2)
+    assert 'edition = "almalinux"' in roll.lab_file.read_text()
+    assert "more students" in sh(f"class init six --seats 1 --students {students}", 2) + sh.err
+
+
+def test_a_class_does_not_take_over_labs_that_are_there(room: MemoryClass, sh: Shell) -> None:
+    sh(f"up --name two-s01 --lab {room.roll.lab_file}")
+    sh("class init two --seats 3", 4)
+    assert "two-s01" in sh.err
+
+
+def test_the_provider_of_these_tests_cannot_copy(room: MemoryClass) -> None:
+    """What is tested here is what works with any provider."""
+    roll: Roll = room.roll
+    assert not isinstance(open_seat(roll, roll.seat(1)).provider, Copier)
