@@ -20,8 +20,8 @@ from typing import Any
 
 from labctl.classroom.work import processors
 from labctl.home import lab_home
-from labctl.providers.nspawn.cgroup import Cgroup
 from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.rootfs.cgroup import Cgroup
 from labctl.session import open_session
 from tests.bench import floors, footprint
 from tests.bench.labs import _enter_network, _greets, hosts, nspawn_command
