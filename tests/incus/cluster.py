@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.run import run
-from tests.incus.daemon import POOL, Daemon, incus_daemon
+from tests.incus.daemon import POOL, Daemon, in_network, incus_daemon, new_network
 
 _POOL_GIB = 5
 
@@ -28,7 +27,7 @@ class Cluster:
         self._link(name, "up")
 
     def _link(self, name: str, state: str) -> None:
-        _in_network(self.switch, ["ip", "link", "set", f"to-{name}", state])
+        in_network(self.switch, "ip", "link", "set", f"to-{name}", state)
 
 
 @contextmanager
@@ -54,24 +53,17 @@ def incus_cluster(folder: Path, names: Sequence[str]) -> Iterator[Cluster]:
 
 @contextmanager
 def _switch() -> Iterator[int]:
-    process = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
-    try:
-        here = Path("/proc/self/ns/net").readlink()
-        while Path(f"/proc/{process.pid}/ns/net").readlink() == here:
-            pass
-        _in_network(process.pid, ["ip", "link", "add", "switch", "type", "bridge"])
-        _in_network(process.pid, ["ip", "link", "set", "switch", "up"])
-        yield process.pid
-    finally:
-        process.kill()
-        process.wait()
+    with new_network() as pid:
+        in_network(pid, "ip", "link", "add", "switch", "type", "bridge")
+        in_network(pid, "ip", "link", "set", "switch", "up")
+        yield pid
 
 
 def _connect(switch: int, name: str, member: Daemon, address: str) -> None:
     port = f"to-{name}"
     peer = ["peer", "name", "cable", "netns", str(member.pid)]
-    _in_network(switch, ["ip", "link", "add", port, "type", "veth", *peer])
-    _in_network(switch, ["ip", "link", "set", port, "master", "switch", "up"])
+    in_network(switch, "ip", "link", "add", port, "type", "veth", *peer)
+    in_network(switch, "ip", "link", "set", port, "master", "switch", "up")
     member.inside("ip", "address", "add", f"{address}/24", "dev", "cable")
     member.inside("ip", "link", "set", "cable", "up")
 
@@ -92,7 +84,3 @@ def _join(first: Daemon, name: str, member: Daemon, address: str) -> None:
     # In the member's own network: the client itself looks at the first member's certificate.
     enter = ["nsenter", f"--target={member.pid}", "--net", "--"]
     run([*enter, "incus", "admin", "init", "--preseed"], env=member.env, stdin=preseed, timeout=60)
-
-
-def _in_network(pid: int, argv: Sequence[str]) -> None:
-    run(["nsenter", f"--target={pid}", "--net", "--", *argv])

@@ -107,6 +107,25 @@ def incus_daemon(folder: Path, *, pool_gib: int = 10) -> Iterator[Daemon]:
         _remove_cgroups()
 
 
+@contextmanager
+def new_network() -> Iterator[int]:
+    """A network namespace of its own; the id of the process that holds it."""
+    process = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+    try:
+        here = Path("/proc/self/ns/net").readlink()
+        wait_until(10, lambda: Path(f"/proc/{process.pid}/ns/net").readlink() != here, every=0.02)
+        in_network(process.pid, "ip", "link", "set", "lo", "up")
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def in_network(pid: int, *argv: str) -> Completed:
+    """Run a command in the network namespace of a process."""
+    return run(["nsenter", f"--target={pid}", "--net", "--", *argv], timeout=60)
+
+
 def _child(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(children[0]) if children else 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.incus.conftest import LAB
-from tests.incus.daemon import Daemon
-from tests.lab.program import labctl
+from tests.incus.daemon import Daemon, in_network, new_network
+from tests.lab.program import labctl, wait_until
 
 OTHER = "incus-others"
 
@@ -66,6 +70,47 @@ def test_the_way_out_leads_to_no_other_lab(daemon: Daemon) -> None:
     assert {*straight, *routed} <= {"silent", "no route"}
     # The same knock is answered within the lab.
     assert knock(daemon, "192.168.56.102", 22, seconds=20) == "open"
+
+
+@pytest.fixture
+def world(daemon: Daemon) -> Iterator[str]:
+    """The address of a machine beyond the server that listens on ports 25 and 80."""
+    with new_network() as pid, ExitStack() as stack:
+        peer = ("peer", "name", "uplink", "netns", str(daemon.pid))
+        in_network(pid, "ip", "link", "add", "far", "type", "veth", *peer)
+        in_network(pid, "ip", "address", "add", "198.51.100.2/24", "dev", "far")
+        in_network(pid, "ip", "link", "set", "far", "up")
+        daemon.inside("ip", "address", "add", "198.51.100.1/24", "dev", "uplink")
+        daemon.inside("ip", "link", "set", "uplink", "up")
+        for port in ("25", "80"):
+            listener = subprocess.Popen(
+                ["nsenter", f"--target={pid}", "--net", sys.executable, "-m", "http.server", port],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            stack.callback(listener.wait)
+            stack.callback(listener.kill)
+            wait_until(partial(is_open, daemon, port), "no listener", 30)
+        yield "198.51.100.2"
+
+
+def is_open(daemon: Daemon, port: str) -> bool:
+    """Whether the server itself reaches the port of the world."""
+    probe = f"exec 3<>/dev/tcp/198.51.100.2/{port}"
+    return daemon.inside("bash", "-c", probe, check=False).ok
+
+
+def test_only_the_web_s_ports_lead_out_and_none_if_the_way_is_closed(
+    daemon: Daemon, world: str
+) -> None:
+    run_in(daemon, LAB, "host1", "ip route show default | grep -q out0")
+    assert knock(daemon, world, 80, seconds=20) == "open"
+    assert knock(daemon, world, 25) in {"silent", "failed"}
+    labctl("net", "close", name=LAB)
+    try:
+        assert knock(daemon, world, 80) in {"no route", "silent", "failed"}
+    finally:
+        labctl("net", "open", name=LAB)
 
 
 def address(daemon: Daemon, name: str, host: str) -> str:
