@@ -339,7 +339,8 @@ class Server:
             case "PUT", []:
                 there.config, there.devices = dict(data["config"]), copy.deepcopy(data["devices"])
             case "PATCH", []:
-                there.devices.update(data["devices"])
+                there.config.update(data.get("config", {}))
+                there.devices.update(data.get("devices", {}))
             case "POST", [] if data["migration"]:
                 if there.status != "Stopped":
                     raise Refused("The instance is running")

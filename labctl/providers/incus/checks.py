@@ -26,9 +26,11 @@ _OLDEST = (6, 0)
 _LINUX = ("linux",)
 # Each host's systemd and services hold about 12; the limit is for each user of the machine.
 _INOTIFY = 1024
+_INOTIFY_OF_LAB = 32
 _KEYS = 200
-# 300 labs with 60 processes each, and as many threads again.
-_PIDS = 65_536
+_PIDS = 32_768
+# 60 processes, and as many threads again.
+_PIDS_OF_LAB = 120
 _SUBUIDS = 65_536 * 3
 _INSTALL = {
     "debian": commands("sudo apt-get install incus-client"),
@@ -38,22 +40,29 @@ _INSTALL = {
 }
 
 
-def checks(server: Incus, options: IncusOptions, edition: str) -> tuple[Check, ...]:
-    """The checks, in the order in which to mend what is lacking."""
-    local = partial(_if_local, server)
+def checks(server: Incus, options: IncusOptions, edition: str, labs: int = 1) -> tuple[Check, ...]:
+    """The checks, in the order in which to mend what is lacking.
+
+    Args:
+        labs: how many labs the server has to run at once.
+    """
+
+    def of_server(code: str, look: Callable[[Machine], Diagnosis]) -> Check:
+        return Check(code, _if_local(server, code, look), quick=False, systems=_LINUX)
+
     return (
         Check("client", client_there),
         Check("server", partial(server_answers, server)),
         Check("pool", partial(pool_fits, server, options.pool)),
         Check("image", partial(image_there, server, edition), quick=False),
         Check("members", partial(members_online, server), quick=False),
-        Check("lxcfs", local("lxcfs", lxcfs_mounted), quick=False, systems=_LINUX),
-        Check("subuid", local("subuid", subuids_enough), quick=False, systems=_LINUX),
-        Check("controllers", local("controllers", controllers_there), quick=False, systems=_LINUX),
-        Check("inotify", local("inotify", inotify_enough), quick=False, systems=_LINUX),
-        Check("keys", local("keys", keys_enough), quick=False, systems=_LINUX),
-        Check("pids", local("pids", pids_enough), quick=False, systems=_LINUX),
-        Check("forwarding", local("forwarding", forwarding_open), quick=False, systems=_LINUX),
+        of_server("lxcfs", lxcfs_mounted),
+        of_server("subuid", partial(subuids_enough, labs)),
+        of_server("controllers", controllers_there),
+        of_server("inotify", partial(inotify_enough, labs)),
+        of_server("keys", partial(keys_enough, labs)),
+        of_server("pids", partial(pids_enough, labs)),
+        of_server("forwarding", forwarding_open),
     )
 
 
@@ -70,7 +79,7 @@ def client_there(machine: Machine) -> Diagnosis:
 
 def server_answers(server: Incus, machine: Machine) -> Diagnosis:
     """The server answers, trusts this client and is new enough."""
-    answer = _ask(server, machine, "")
+    answer = ask(server, machine, "")
     why = _("it makes and runs the hosts")
     if not answer:
         mend = commands(
@@ -94,7 +103,7 @@ def server_answers(server: Incus, machine: Machine) -> Diagnosis:
 
 
 def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
-    pools = _ask(server, machine, "/storage-pools?recursion=1")
+    pools = ask(server, machine, "/storage-pools?recursion=1")
     if pools is None:
         # It greets, and then cannot read its database: most members of its cluster are down.
         return lacking(
@@ -123,7 +132,7 @@ def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
 
 def image_there(server: Incus, edition: str, machine: Machine) -> Diagnosis:
     alias = f"labctl-{edition}"
-    if _ask(server, machine, f"/images/aliases/{alias}"):
+    if ask(server, machine, f"/images/aliases/{alias}"):
         return found("image", _("the server has the image {name}", name=alias))
     if can_build():
         return found("image", _("the image {name} is built by the first up", name=alias))
@@ -139,9 +148,9 @@ def image_there(server: Incus, edition: str, machine: Machine) -> Diagnosis:
 
 
 def members_online(server: Incus, machine: Machine) -> Diagnosis:
-    if not (_ask(server, machine, "/cluster") or {}).get("enabled"):
+    if not (ask(server, machine, "/cluster") or {}).get("enabled"):
         return found("members", _("one server, no cluster"))
-    members = _ask(server, machine, "/cluster/members?recursion=1") or []
+    members = ask(server, machine, "/cluster/members?recursion=1") or []
     down = [each["server_name"] for each in members if each["status"] != "Online"]
     if not down:
         return found("members", _("{count} members, all online", count=len(members)))
@@ -165,12 +174,12 @@ def lxcfs_mounted(machine: Machine) -> Diagnosis:
     )
 
 
-def subuids_enough(machine: Machine) -> Diagnosis:
+def subuids_enough(labs: int, machine: Machine) -> Diagnosis:
     """Every host has user ids of its own, from root's ranges in subuid(5)."""
     lines = [line.split(":") for line in (machine.read("/etc/subuid") or "").splitlines()]
     count = sum(int(line[2]) for line in lines if line[0] in ("root", "0") and len(line) == 3)
     text = _("{count} subordinate user ids for root", count=count)
-    if count >= _SUBUIDS:
+    if count >= labs * _SUBUIDS:
         return found("subuid", text)
     mend = commands(
         "sudo usermod --add-subuids 1000000-1001000000 --add-subgids 1000000-1001000000 root"
@@ -195,30 +204,33 @@ def controllers_there(machine: Machine) -> Diagnosis:
     )
 
 
-def inotify_enough(machine: Machine) -> Diagnosis:
+def inotify_enough(labs: int, machine: Machine) -> Diagnosis:
     name = "fs.inotify.max_user_instances"
     limit = int(machine.read("/proc/sys/fs/inotify/max_user_instances") or 0)
     text = f"{name} = {limit}"
-    if limit >= _INOTIFY:
+    if limit >= max(_INOTIFY, labs * _INOTIFY_OF_LAB):
         return found("inotify", text)
     why = _("the hosts' systemd share it; a class of 30 needs 8192")
-    return warning("inotify", text, why, commands(f"sudo sysctl {name}=8192"))
+    wanted = max(8192, labs * _INOTIFY_OF_LAB)
+    return warning("inotify", text, why, commands(f"sudo sysctl {name}={wanted}"))
 
 
-def keys_enough(machine: Machine) -> Diagnosis:
+def keys_enough(labs: int, machine: Machine) -> Diagnosis:
     limit = int(machine.read("/proc/sys/kernel/keys/maxkeys") or 0)
     text = f"kernel.keys.maxkeys = {limit}"
-    if limit >= _KEYS:
+    if limit >= max(_KEYS, labs):
         return found("keys", text)
     why = _("each host keeps keys of its own in the kernel")
-    return warning("keys", text, why, commands("sudo sysctl kernel.keys.maxkeys=2000"))
+    return warning(
+        "keys", text, why, commands(f"sudo sysctl kernel.keys.maxkeys={max(2000, labs)}")
+    )
 
 
-def pids_enough(machine: Machine) -> Diagnosis:
+def pids_enough(labs: int, machine: Machine) -> Diagnosis:
     name = "kernel.pid_max"
     limit = int(machine.read("/proc/sys/kernel/pid_max") or 0)
     text = f"{name} = {limit}"
-    if limit >= _PIDS:
+    if limit >= max(_PIDS, labs * _PIDS_OF_LAB):
         return found("pids", text)
     why = _("all hosts share it; a lab has about 60 processes")
     return warning("pids", text, why, commands(f"sudo sysctl {name}=4194304"))
@@ -255,7 +267,8 @@ def _is_local(server: Incus, machine: Machine) -> bool:
     return str(remotes.get(name, {}).get("Addr", "")).startswith("unix:")
 
 
-def _ask(server: Incus, machine: Machine, path: str) -> Any:
+def ask(server: Incus, machine: Machine, path: str) -> Any:
+    """The answer's metadata to a GET of the path below /1.0; None if there is none."""
     return _read(machine.ask("incus", "query", server.name(f"/1.0{path}")))
 
 

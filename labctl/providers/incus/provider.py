@@ -21,7 +21,7 @@ from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
-from labctl.providers.incus import checks, network
+from labctl.providers.incus import checks, many, network
 from labctl.providers.incus.book import (
     OWNER,
     Book,
@@ -101,6 +101,10 @@ class IncusProvider:
 
     def checks(self) -> tuple[Check, ...]:
         return checks.checks(self._incus.of(""), self.options, self._lab.edition.edition)
+
+    def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
+        edition = self._lab.edition.edition
+        return many.checks_of_many(self._incus.of(""), self.options, edition, labs, to_start)
 
     def ensure_usable(self) -> None:
         ensure(self.checks(), ThisMachine())

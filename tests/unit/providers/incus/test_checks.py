@@ -13,6 +13,7 @@ from labctl.errors import MachineLacks
 from labctl.providers.checks import ensure, run_checks
 from labctl.providers.incus.checks import checks
 from labctl.providers.incus.client import Incus
+from labctl.providers.incus.many import checks_of_many
 from labctl.providers.incus.options import IncusOptions
 from tests.unit.doctor.other_machine import OtherMachine
 
@@ -143,7 +144,7 @@ def test_a_member_that_is_down_is_named() -> None:
         ("controllers", "/proc/cgroups", "memory\t1\t1\t1\npids\t2\t1\t0\n", Verdict.LACKING),
         ("inotify", "/proc/sys/fs/inotify/max_user_instances", "128\n", Verdict.WARNING),
         ("keys", "/proc/sys/kernel/keys/maxkeys", "100\n", Verdict.WARNING),
-        ("pids", "/proc/sys/kernel/pid_max", "32768\n", Verdict.WARNING),
+        ("pids", "/proc/sys/kernel/pid_max", "4096\n", Verdict.WARNING),
     ],
 )
 def test_what_the_server_s_kernel_lacks(code: str, file: str, text: str, verdict: Verdict) -> None:
@@ -164,3 +165,25 @@ def test_a_firewall_that_drops_what_bridges_forward() -> None:
 @pytest.mark.parametrize("code", ["lxcfs", "subuid", "inotify", "keys", "pids", "forwarding"])
 def test_a_remote_server_s_kernel_is_not_known_here(code: str) -> None:
     assert diagnosed(FIT, code, remote="far").verdict is Verdict.UNKNOWN
+
+
+def test_what_many_labs_need_is_added_up() -> None:
+    gib = 1024**3
+    server = replace(
+        FIT,
+        files={**FILES, "/proc/sys/kernel/pid_max": "32768\n"},
+        answers={
+            "/1.0/resources": json.dumps({"memory": {"total": 9 * gib, "used": gib}}),
+            "/1.0/storage-pools/labctl/resources": json.dumps({"space": {"total": 5 * gib}}),
+            **answers(),
+        },
+    )
+
+    def verdicts(labs: int) -> dict[str, Verdict]:
+        every = checks_of_many(Incus(), IncusOptions(), "ubuntu-example", labs, labs)
+        return {each.code: each.verdict for each in run_checks(every, server)}
+
+    few, crowd = verdicts(10), verdicts(300)
+    assert few["memory"] is few["space"] is few["pids"] is Verdict.OK
+    assert crowd["memory"] is Verdict.LACKING
+    assert crowd["space"] is crowd["pids"] is crowd["inotify"] is Verdict.WARNING
