@@ -22,6 +22,7 @@ def lab(folder: Path, text: str = "") -> Lab:
     return load_lab("class-a", folder / "labctl.toml")
 
 
+@pytest.mark.posix
 def test_made_once_and_kept(home: LabHome, tmp_path: Path) -> None:
     made = load_credentials(home, lab(tmp_path))
     assert set(made.passwords) == {"user1", "user2"}

@@ -80,6 +80,7 @@ def test_without_a_namespace_the_machines_own_network_is_used() -> None:
         assert not dial.udp(endpoint(None)).getblocking()
 
 
+@pytest.mark.posix
 def test_a_command_runs_in_the_namespace() -> None:
     assert dial.inside(None, ["ssh", "host1"]) == ["ssh", "host1"]
     assert dial.inside(Path("/run/netns/lab"), ["ssh"]) == [

@@ -15,7 +15,8 @@ import logging.handlers, tempfile, shutil, subprocess, tarfile
 for name in ("fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog"):
     sys.modules[name] = None
 for name in ("geteuid", "getuid", "getegid", "getgid", "chown", "fork", "setsid", "mkfifo"):
-    delattr(os, name)
+    if hasattr(os, name):
+        delattr(os, name)
 
 import labctl, provision
 count = 0

@@ -13,6 +13,7 @@ from labctl.errors import WrongUsage
 from labctl.home import lab_home, lab_names, write_atomically, write_for_person
 
 
+@pytest.mark.posix
 def test_all_of_a_lab_lies_below_one_folder_but_the_lock(tmp_path: Path) -> None:
     home = lab_home("class-a")
     assert home.state == tmp_path / "state" / "labctl" / "labs" / "class-a"
@@ -43,6 +44,7 @@ def test_whatever_the_name_the_folder_is_a_child_of_the_labs(name: str) -> None:
         assert home.state.name == name
 
 
+@pytest.mark.posix
 def test_links_on_the_way_are_followed_as_the_kernel_names_mounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +71,7 @@ def test_labs_are_listed_by_their_folders() -> None:
     assert lab_names() == ["a", "b"]
 
 
+@pytest.mark.posix
 def test_a_file_is_written_whole_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "new" / "secret"
     write_atomically(path, "pässword\n", mode=0o600)
@@ -86,6 +89,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.posix
 def test_a_persons_file_is_written_through_a_link_or_a_pipe_and_never_in_its_place(
     tmp_path: Path,
 ) -> None:

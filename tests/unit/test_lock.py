@@ -39,6 +39,7 @@ def test_afterwards_it_is_free_again_whatever_happened() -> None:
     assert not home.lock_file.with_suffix(".holder").exists()
 
 
+@pytest.mark.posix
 def test_nobody_else_on_the_machine_can_enter_the_labs() -> None:
     home = lab_home("class-a")
     with locked(home):

@@ -18,6 +18,8 @@ from labctl.quote import shell_line
 from labctl.run import run
 from labctl.shell import ssh_command
 
+pytestmark = pytest.mark.posix
+
 # Print each word followed by a zero byte, which no word can contain.
 ECHO = ["printf", "%s\\0"]
 NASTY = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import paramiko
@@ -78,7 +78,9 @@ def host(
         for transport in transports:
             transport.close()
         # Wake the thread in accept, so that the port is released.
-        listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            # Windows refuses it; there the end of the block wakes the thread.
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def _serve(

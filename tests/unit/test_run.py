@@ -13,6 +13,8 @@ import pytest
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.run import decoded, interactive, run, show, spawn
 
+pytestmark = pytest.mark.posix
+
 
 def test_both_outputs_and_the_status_come_back() -> None:
     done = run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)

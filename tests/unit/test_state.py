@@ -74,6 +74,7 @@ def test_a_file_nested_without_end_is_refused(home: LabHome) -> None:
     refused(home)
 
 
+@pytest.mark.posix
 def test_a_file_that_cannot_be_opened_is_refused(home: LabHome) -> None:
     write_state(home, STATE)
     home.state_file.unlink()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import pwd
 from pathlib import Path
 
 import pytest
 
 from labctl.errors import MachineLacks
 from labctl.providers.rootfs import users
+
+pwd = pytest.importorskip("pwd")
 
 
 @pytest.fixture

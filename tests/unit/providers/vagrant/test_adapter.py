@@ -60,6 +60,7 @@ def test_an_unknown_end_shows_the_command_and_what_it_said() -> None:
     assert str(LOG) in str(error.hint)
 
 
+@pytest.mark.posix
 def test_power_is_cut_by_vagrants_forced_halt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
