@@ -27,6 +27,7 @@ from provision.mailbox import boxes_kept
 from provision.settle import Chain, settle
 from provision.step import Step, Target
 from provision.steps import book_steps, find_step, in_book_order, steps_of
+from provision.turns import begin_check
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _grade_all(
     targets: Sequence[Target], steps: Sequence[Step], progress: Progress, *, sends: bool
 ) -> tuple[list[StepReport], list[Chain]]:
     """Sections and behaviours of all hosts at once, brought together."""
+    begin_check(targets)
     with ExitStack() as kept:
         mailed = [target for target in targets if _opens_mailbox(target, steps)]
         mark = new_run_id() if mailed else ""

@@ -32,23 +32,42 @@ def check(target: Target) -> list[Finding]:
 
 
 def _closed(name: str, facts: Facts) -> list[Finding]:
-    """What keeps a person out although the password is right."""
+    """What keeps a person or mail out although the password is right."""
     changed, _colon, ends = facts["expiry"].partition(":")
-    is_over = ends.isdigit() and int(ends) <= facts.number("today")
+    today = facts.number("today")
+    is_over = ends.isdigit() and int(ends) <= today
+    # A password without a limit has the limit 99999 or none.
+    is_old = facts["valid"].isdigit() and int(changed or today) + facts.number("valid") < today
     found = []
-    if is_over or changed == "0":
+    if is_over or changed == "0" or is_old:
         found.append(
             Finding(
                 code="accounts.expired",
                 ok=False,
                 what=_("the account {name} may log in", name=name),
-                found=_("expired") if is_over else _("the password must be changed first"),
+                found=_("expired")
+                if is_over
+                else _("the password must be changed first")
+                if changed == "0"
+                else _("the password is too old"),
                 expected=_("never expires"),
                 hint=_("chage -l {name} shows how long the account is valid.", name=name),
-                solution=f"chage -E -1 -d today {name}",
+                solution=f"chage -E -1 -M -1 -d today {name}",
             )
         )
-    if facts["shell"].endswith(("/nologin", "/false")):
+    if facts["lock"]:
+        found.append(
+            Finding(
+                code="accounts.lock",
+                ok=False,
+                what=_("the mailbox is free for a delivery"),
+                found=facts["lock"],
+                expected=_("no lock file"),
+                hint=_("A .lock file beside a mailbox says that a program writes to it. Does one?"),
+                solution=f"rm {facts['lock']}",
+            )
+        )
+    if facts["shell"].endswith(("/nologin", "/false")) or facts["no-shell"]:
         found.append(
             Finding(
                 code="accounts.shell",

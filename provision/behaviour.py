@@ -12,11 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from labctl.errors import CommandFailed
 from labctl.i18n import N_
 from labctl.lab import Host
 from labctl.scripts import Script
-from provision.dialogue import Answer, imap_shows, pop3_shows, smtp_relay
+from provision.dialogue import (
+    Answer,
+    imap_shows,
+    pop3_shows,
+    smtp_relay,
+    smtp_relay_after_auth,
+)
 from provision.facts import Facts, parse_facts
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
@@ -24,10 +29,10 @@ from provision.turns import begin_deliveries, end_deliveries
 
 _EVIDENCE = Script("provision", "evidence.sh")
 _TRY_MAIL = Script("provision", "try-mail.sh")
-# Seconds that the messages may take. A script ends by itself soon after; on a busy machine its
-# own commands may need more, up to the deadline.
+# Seconds that the messages may take. The script ends by itself soon after. On a busy machine its
+# own commands need more; a verdict on half of the facts would be wrong.
 _ARRIVAL = 4
-_DEADLINE = 15.0
+_DEADLINE = 60.0
 
 SUBMIT = N_("mail accepts a message of the account")
 LOCAL = N_("a message to oneself arrives")
@@ -36,6 +41,7 @@ SENDER = N_("the other host can answer the sender")
 ALIAS = N_("a message to postmaster is delivered")
 RELAY = N_("a stranger must not relay")
 NEAR = N_("a client of the lab's network relays as the book says")
+RELAY_AUTH = N_("a client relays after AUTH")
 NAMES = N_("the other host may ask this one's zone")
 IMAP = N_("IMAP shows the message and deletes it")
 POP3 = N_("POP3 shows the message and deletes it")
@@ -47,7 +53,8 @@ class Evidence:
 
     `facts` are those of evidence.sh, `mail` those of try-mail.sh, without any line if no mail was
     sent. `stranger` is None if a stranger did not ask. `near` is the answer to a client of the
-    lab's network that asks to relay without AUTH. `clients` are IMAP's and POP3's answers.
+    lab's network that asks to relay without AUTH, `after_auth` the answer after AUTH. `clients`
+    are IMAP's and POP3's answers.
     """
 
     scene: Scene
@@ -55,6 +62,7 @@ class Evidence:
     mail: Facts = field(default_factory=lambda: Facts({}))
     stranger: StrangersAnswer | None = None
     near: Answer | None = None
+    after_auth: Answer | None = None
     clients: Mapping[str, Answer] = field(default_factory=dict)
     sent: bool = False
 
@@ -117,38 +125,52 @@ def observing(
 
     Yields:
         A function that waits for the evidence of all hosts, by host. It raises WrongState if a
-        host does not answer over SSH.
+        host does not answer over SSH, CommandFailed if one does not answer in time.
     """
     hosts = {target.host.name for target in targets}
     if sends:
         begin_deliveries(targets)
-    with ThreadPoolExecutor(4 * len(targets) or 1) as pool:
-        begun: list[
-            tuple[Target, Future[Facts], Future[Evidence], Future[StrangersAnswer], Future[Answer]]
-        ] = [
-            (
-                target,
-                pool.submit(_facts, target),
-                pool.submit(_mailed, target, mark, alone=target.peer.name not in hosts)
-                if sends
-                else pool.submit(Evidence, target.scene),
-                pool.submit(ask_to_relay, target, target.peer.mailbox),
-                pool.submit(smtp_relay, target, target.host.mailbox, target.peer.mailbox),
-            )
+    with ThreadPoolExecutor(5 * len(targets) or 1) as pool:
+        begun = [
+            (target, _Begun(pool, target, mark if sends else "", target.peer.name not in hosts))
             for target in targets
         ]
-        yield lambda: {
-            target.host.name: Evidence(
-                target.scene,
-                facts.result(),
-                mailed.result().mail,
-                stranger.result(),
-                near.result(),
-                mailed.result().clients,
-                sent=sends,
-            )
-            for target, facts, mailed, stranger, near in begun
-        }
+        yield lambda: {target.host.name: each.evidence() for target, each in begun}
+
+
+class _Begun:
+    """What is being tried on one host. Without a mark no message is sent."""
+
+    def __init__(self, pool: ThreadPoolExecutor, target: Target, mark: str, alone: bool) -> None:
+        name, peer = str(target.host.account), target.peer.mailbox
+        password = target.credentials.password(name)
+        self._scene, self._sends = target.scene, bool(mark)
+        self._facts = pool.submit(_facts, target)
+        self._mailed: Future[Evidence] = (
+            pool.submit(_mailed, target, mark, alone=alone)
+            if mark
+            else pool.submit(Evidence, target.scene)
+        )
+        self._stranger = pool.submit(ask_to_relay, target, peer)
+        self._near = pool.submit(smtp_relay, target, target.host.mailbox, peer)
+        self._after_auth = (
+            pool.submit(smtp_relay_after_auth, target, name, password, peer)
+            if target.lab.edition.relay == "auth"
+            else None
+        )
+
+    def evidence(self) -> Evidence:
+        mailed = self._mailed.result()
+        return Evidence(
+            self._scene,
+            self._facts.result(),
+            mailed.mail,
+            self._stranger.result(),
+            self._near.result(),
+            self._after_auth.result() if self._after_auth else None,
+            mailed.clients,
+            sent=self._sends,
+        )
 
 
 def _facts(target: Target) -> Facts:
@@ -158,11 +180,8 @@ def _facts(target: Target) -> Facts:
 
 
 def _said(target: Target, script: Script, *words: str) -> Facts:
-    """The facts of a script, or none if it does not end within the deadline."""
-    try:
-        done = target.remote.script(script, *words, check=False, timeout=_DEADLINE)
-    except CommandFailed:
-        return Facts({})
+    """The facts of a script. Raises CommandFailed if it does not end within the deadline."""
+    done = target.remote.script(script, *words, check=False, timeout=_DEADLINE)
     return parse_facts(done.stdout)
 
 
@@ -201,6 +220,9 @@ def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     if own.near is not None and own.near.text:
         may = own.scene.lab.edition.relay == "network"
         found.append(Seen(own.host.name, NEAR, own.near.ok == may, own.near.text))
+    if own.after_auth is not None and own.after_auth.text:
+        told = own.after_auth
+        found.append(Seen(own.host.name, RELAY_AUTH, told.ok, told.text))
     if not own.sent:
         return found
     return [*found, *_mail_seen(own, peer), *_clients_seen(own)]
@@ -225,7 +247,7 @@ def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
             found.append(_seen(own, SENDER, answerable, _address(came), []))
     # An alias may name another server on purpose. Without one, the message has to stay here.
     stays = "@" not in own.facts["alias"]
-    delivered = any(
+    delivered = bool(mail["alias-box"]) or any(
         "status=sent (delivered" in line or ("status=sent" in line and not stays)
         for line in mail.lines("alias-log")
     )

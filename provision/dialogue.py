@@ -20,13 +20,16 @@ from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
 from provision.step import Target
-from provision.turns import alone_with_mailbox
+from provision.turns import alone_with_mailbox, did_not_answer, is_silent
 
 if TYPE_CHECKING:
     import paramiko
 
 SECONDS = 6.0
+_IMAP, _POP3 = 143, 110
 _CONNECT_SECONDS = 1.5
+# For a server that did not answer before.
+_AGAIN_SECONDS = 0.5
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
 _PATIENT_SECONDS = 4.0
 # How many of the newest messages are searched for one of our own.
@@ -48,10 +51,10 @@ def connect(target: Target, port: int) -> Any:
     """
     try:
         endpoint = target.remote.endpoint
-        found = dial.tcp(endpoint, str(target.host.address), port, _CONNECT_SECONDS)
-        found.settimeout(SECONDS)
+        found: Any = dial.tcp(endpoint, str(target.host.address), port, _CONNECT_SECONDS)
     except OSError:
-        return through_ssh(target, port)
+        found = through_ssh(target, port)
+    found.settimeout(_AGAIN_SECONDS if is_silent(target, port) else SECONDS)
     return found
 
 
@@ -132,6 +135,28 @@ def smtp_relay(target: Target, sender: str, recipient: str) -> Answer:
         return Answer(False, "")
 
 
+def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: str) -> Answer:
+    """Whether the host takes mail for another server after AUTH PLAIN. No message is sent.
+
+    Text is "" if the server offers no AUTH, or refuses the password: other checks find that.
+    """
+    address = str(target.host.address)
+    try:
+        # Not through SSH: Postfix trusts its own host without AUTH.
+        plug = dial.tcp(target.remote.endpoint, address, 25, _PATIENT_SECONDS)
+        with contextlib.closing(Smtp(plug, SECONDS)) as session:
+            session.greet()
+            session.ehlo()
+            session.user, session.password = user, password
+            session.auth("PLAIN", session.auth_plain)
+            code, text = session.mail(f"{user}@{target.host.domain}")
+            if code == 250:
+                code, text = session.rcpt(recipient)
+            return Answer(code == 250, f"{code} {text.decode(errors='replace')}")
+    except (OSError, smtplib.SMTPException):
+        return Answer(False, "")
+
+
 def _smtp(target: Target) -> Smtp:
     session = Smtp(through_ssh(target, 25), SECONDS)
     session.greet()
@@ -142,14 +167,15 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
     """LOGIN and EXAMINE INBOX (RFC 3501): nothing in the mailbox is changed."""
 
     def speak() -> str:
-        with alone_with_mailbox(target), _imap(target) as session:
+        plug = connect(target, _IMAP)
+        with alone_with_mailbox(target), _imap(plug) as session:
             session.login(user, password)
             status, data = session.select("INBOX", readonly=True)
             if status != "OK":
                 raise imaplib.IMAP4.error(data[0])
             return f"{(data[0] or b'').decode()} messages"
 
-    return _spoken(speak)
+    return _spoken(target, _IMAP, speak)
 
 
 def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
@@ -159,7 +185,8 @@ def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """
 
     def speak() -> str:
-        with alone_with_mailbox(target), _imap(target) as session:
+        plug = connect(target, _IMAP)
+        with alone_with_mailbox(target), _imap(plug) as session:
             try:
                 session.login(user, password)
             except imaplib.IMAP4.error:
@@ -172,14 +199,15 @@ def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
             _agreed(session.expunge())
             return _("shown and deleted")
 
-    return _spoken(speak)
+    return _spoken(target, _IMAP, speak)
 
 
 def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """The same over POP3 (RFC 1939): the message is one of the last."""
 
     def speak() -> str:
-        with alone_with_mailbox(target), _pop3(target) as session:
+        plug = connect(target, _POP3)
+        with alone_with_mailbox(target), _pop3(plug) as session:
             try:
                 session.user(user)
                 session.pass_(password)
@@ -192,7 +220,7 @@ def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
                     return _("shown and deleted")
             raise poplib.error_proto(_("the message is not shown"))
 
-    return _spoken(speak)
+    return _spoken(target, _POP3, speak)
 
 
 def _agreed(answer: tuple[str, list[Any]]) -> bytes:
@@ -207,18 +235,19 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
     """USER, PASS and STAT (RFC 1939)."""
 
     def speak() -> str:
-        with alone_with_mailbox(target), _pop3(target) as session:
+        plug = connect(target, _POP3)
+        with alone_with_mailbox(target), _pop3(plug) as session:
             session.user(user)
             session.pass_(password)
             return f"{session.stat()[0]} messages"
 
-    return _spoken(speak)
+    return _spoken(target, _POP3, speak)
 
 
 @contextlib.contextmanager
-def _imap(target: Target) -> Iterator[Imap]:
+def _imap(plug: Any) -> Iterator[Imap]:
     """An IMAP session that is over at the end: the server has answered LOGOUT."""
-    session = Imap(connect(target, 143))
+    session = Imap(plug)
     try:
         yield session
     finally:
@@ -230,9 +259,9 @@ def _imap(target: Target) -> Iterator[Imap]:
 
 
 @contextlib.contextmanager
-def _pop3(target: Target) -> Iterator[Pop3]:
+def _pop3(plug: Any) -> Iterator[Pop3]:
     """A POP3 session that is over at the end: the server has answered QUIT."""
-    session = Pop3(connect(target, 110))
+    session = Pop3(plug)
     try:
         yield session
     finally:
@@ -242,7 +271,7 @@ def _pop3(target: Target) -> Iterator[Pop3]:
             session.close()
 
 
-def _spoken(speak: Callable[[], str]) -> Answer:
+def _spoken(target: Target, port: int, speak: Callable[[], str]) -> Answer:
     try:
         return Answer(True, speak())
     except (EOFError, imaplib.IMAP4.abort) as error:
@@ -250,6 +279,8 @@ def _spoken(speak: Callable[[], str]) -> Answer:
     except (imaplib.IMAP4.error, poplib.error_proto) as error:
         return Answer(False, _reply(_text(error.args[0] if error.args else "")))
     except (OSError, WrongState) as error:
+        if isinstance(error, TimeoutError):
+            did_not_answer(target, port)
         return Answer(False, unreachable(error))
 
 

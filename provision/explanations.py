@@ -76,7 +76,7 @@ def _differing(evidence: Evidence) -> dict[str, str]:
     for name, value in evidence.settings().items():
         if name in _USUAL or value in _HARMLESS.get(name, frozenset()):
             continue
-        if name in ("message_size_limit", "mailbox_size_limit") and not _is_small(value):
+        if name in _SIZES and not _is_too_small(name, evidence.settings()):
             continue
         if name == "myorigin" and value == evidence.host.domain:
             continue
@@ -84,8 +84,18 @@ def _differing(evidence: Evidence) -> dict[str, str]:
     return found
 
 
-def _is_small(value: str) -> bool:
-    return value.isdigit() and 0 < int(value) < _SMALL
+# Postfix's defaults, in bytes; 0 means no limit (postconf(5)).
+_SIZES: Mapping[str, int] = {"message_size_limit": 10_240_000, "mailbox_size_limit": 51_200_000}
+
+
+def _is_too_small(name: str, settings: Mapping[str, str]) -> bool:
+    """Whether no message fits, or the largest message does not fit into a mailbox."""
+    sizes = {
+        each: int(value) if (value := settings.get(each, "")).isdigit() else default
+        for each, default in _SIZES.items()
+    }
+    message, mailbox = sizes["message_size_limit"], sizes["mailbox_size_limit"]
+    return 0 < sizes[name] < _SMALL or 0 < mailbox < (message or mailbox + 1)
 
 
 def _parameter(name: str, hint: str, *, at_peer: bool = False) -> Explanation:
@@ -242,6 +252,14 @@ def _unreadable(case: Case) -> Told | None:
     return Told(words[0]) if words else None
 
 
+def _not_allowed(case: Case) -> Told | None:
+    words = f"{case.own.mail['own-said']}\n{case.log}"
+    if "not allowed to submit" not in words:
+        return None
+    value = case.own.settings().get("authorized_submit_users", "")
+    return Told(value, "authorized_submit_users", "postconf -X authorized_submit_users")
+
+
 def _wrong_postdrop(case: Case) -> Told | None:
     mode = case.own.mode("/usr/sbin/postdrop")
     words = mode.split()
@@ -275,6 +293,8 @@ _SUBMIT = (
                 "2555 root postdrop", _FATAL, "postfix set-permissions"),
     Explanation("postfix.maildrop", _wrong_maildrop, N_("the maildrop queue takes messages"),
                 "1730 postfix postdrop", _FATAL, "postfix set-permissions"),
+    Explanation("postfix.authorized_submit_users", _not_allowed, "{name}", _NOT_SET,
+                N_("Who may hand a message to Postfix on this host? mail shows what it says.")),
     _master(_missing_service("pickup/unix", "cleanup/unix", "qmgr/unix")),
     Explanation("postfix.main-cf", _reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),
 )  # fmt: skip
@@ -477,6 +497,36 @@ _RELAY = (
 )  # fmt: skip
 
 
+_RELAY_AUTH = (
+    *(_parameter(name, N_("A client that has logged in may send to anybody. Which list stops it?"))
+      for name in ("smtpd_relay_restrictions", "smtpd_sender_restrictions",
+                   "smtpd_client_restrictions", "smtpd_helo_restrictions")),
+    _master(_overridden(r"smtp/inet")),
+    _odd(lambda name: name.startswith("smtpd_")),
+)  # fmt: skip
+
+
+# -- mail clients ----------------------------------------------------------------------------
+
+
+def _other_mailbox(protocol: str) -> Callable[[Case], Told | None]:
+    """Dovecot's files may set another mailbox for one protocol."""
+
+    def holds(case: Case) -> Told | None:
+        usual, here = case.own.facts["mail-place"], case.own.facts[f"mail-place-{protocol}"]
+        return Told(here, f"protocol {protocol}") if here and here != usual else None
+
+    return holds
+
+
+def _client(protocol: str) -> tuple[Explanation, ...]:
+    return (
+        Explanation("dovecot.mail_location", _other_mailbox(protocol), "{name}: mail_location",
+                    N_("as for all protocols"),
+                    N_("Dovecot can have another setting for one protocol: doveconf -n shows it.")),
+    )  # fmt: skip
+
+
 def _refuses_names(case: Case) -> Told | None:
     lines = case.own.facts.lines("allow-query")
     return Told(lines[0]) if lines else None
@@ -498,8 +548,9 @@ EXPLANATIONS: Mapping[str, tuple[Explanation, ...]] = {
     behaviour.ALIAS: _ALIAS,
     behaviour.RELAY: _RELAY,
     behaviour.NEAR: _RELAY,
-    behaviour.IMAP: (),
-    behaviour.POP3: (),
+    behaviour.RELAY_AUTH: _RELAY_AUTH,
+    behaviour.IMAP: _client("imap"),
+    behaviour.POP3: _client("pop3"),
 }  # fmt: skip
 
 # The section and subject of a finding without a cause.
@@ -512,6 +563,7 @@ UNKNOWN_CODES: Mapping[str, str] = {
     behaviour.ALIAS: "aliases.delivery",
     behaviour.RELAY: "postfix.relay",
     behaviour.NEAR: "postfix.relay",
+    behaviour.RELAY_AUTH: "postfix.relay",
     behaviour.IMAP: "dovecot.imap",
     behaviour.POP3: "dovecot.pop3",
 }

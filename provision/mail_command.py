@@ -33,7 +33,8 @@ def apply(target: Target) -> list[Change]:
 def check(target: Target) -> list[Finding]:
     """The sender that `mail` writes, the mailbox that it reads, the queue, and room for mail."""
     family = target.family
-    facts = ask(target, _CHECK, str(target.host.account), family.mail_log, family.postfix.spool)
+    words = (str(target.host.account), family.mail_log, family.postfix.spool, target.letter)
+    facts = ask(target, _CHECK, *words)
     there = Finding(
         code="mail-command.mail",
         ok=bool(facts["mail"]),
@@ -81,6 +82,17 @@ def _mailbox(target: Target, facts: Facts) -> Finding:
 
 
 def _queue(facts: Facts) -> Finding:
+    held = len(facts.lines("held"))
+    if held:
+        return Finding(
+            code="mail-command.hold",
+            ok=False,
+            what=_("no mail is on hold"),
+            found=_("{count} on hold", count=held),
+            expected=_("none"),
+            hint=_("mailq marks a message on hold with !. Postfix never tries to deliver it."),
+            solution="postsuper -H ALL",
+        )
     waiting = len(facts.lines("queue"))
     return Finding(
         code="mail-command.queue",

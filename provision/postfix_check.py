@@ -28,7 +28,10 @@ def check(target: Target) -> list[Finding]:
     with ThreadPoolExecutor(1) as pool:
         postfix = target.family.postfix
         silent = pool.submit(ask, target, _SILENT, postfix.spool)
-        facts = ask(target, _CHECK, postfix.main_cf, postfix.unit, postfix.running_unit)
+        own, peer = target.host, target.peer
+        domains = (own.domain, peer.domain, peer.mail_name, peer.fqdn)
+        words = (postfix.main_cf, postfix.unit, postfix.running_unit, *domains)
+        facts = ask(target, _CHECK, *words)
     settings = _settings(target, facts)
     findings = [*settings, _enabled(facts)]
     # A wrong setting is the cause if Postfix does not run or is not silent. What postfix check
@@ -56,7 +59,8 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
     if facts["fatal"]:
         return [_refused(target, facts)]
     own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
-    interfaces, destinations = words("inet_interfaces"), words("mydestination")
+    interfaces = words("inet_interfaces")
+    destinations = words("mydestination") | set(facts.lines("listed"))
     findings = [
         _setting(
             facts,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
+from labctl.i18n import _
 from labctl.results import Finding, Outcome, StepReport
 from provision import behaviour
 from provision.behaviour import Evidence, Seen
@@ -39,6 +40,7 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     behaviour.ALIAS: (("packages", "postfix", "aliases"), ()),
     behaviour.RELAY: (("packages", "postfix"), ()),
     behaviour.NEAR: (("packages", "postfix", "firewall"), ()),
+    behaviour.RELAY_AUTH: (("packages", "postfix", "accounts", "smtp-auth"), ()),
     behaviour.IMAP: (("packages", "accounts", "dovecot", "firewall"), ()),
     behaviour.POP3: (("packages", "accounts", "dovecot", "firewall"), ()),
 }
@@ -48,14 +50,16 @@ _AFTER: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     behaviour.OUTBOUND: ((behaviour.SUBMIT,), (behaviour.LOCAL, behaviour.NAMES)),
     behaviour.SENDER: ((behaviour.OUTBOUND,), ()),
     behaviour.NEAR: ((behaviour.RELAY,), ()),
+    behaviour.RELAY_AUTH: ((behaviour.RELAY,), ()),
     behaviour.ALIAS: ((behaviour.SUBMIT, behaviour.LOCAL), ()),
     behaviour.IMAP: ((behaviour.LOCAL,), ()),
     behaviour.POP3: ((behaviour.LOCAL,), ()),
 }
 # What does not matter to mail before the next boot, and the queue, which is a symptom.
-_LATER = ("*.enabled", "*.start", "firewall.active", "boot-order.*", "mail-command.queue")
-
-
+_LATER = (
+    *("*.enabled", "*.start", "firewall.active", "boot-order.*"),
+    *("mail-command.queue", "mail-command.hold"),
+)
 _QUEUE = "mail-command.queue"
 _DELIVERIES = (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
 
@@ -133,7 +137,8 @@ def settle(
         cause = first_cause(case, EXPLANATIONS[seen.name], UNKNOWN_CODES[seen.name])
         chains.append(Chain(seen, cause))
         found = _with_cause(found, cause, steps)
-    return _mail_blocked(found, chains), chains
+    tried = {host for host, own in evidence.items() if own.sent}
+    return _queue_explained(_mail_blocked(found, chains), chains, tried), chains
 
 
 def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:
@@ -208,15 +213,32 @@ def _added(report: StepReport, finding: Finding) -> StepReport:
     return replace(report, findings=(*others, finding), blocked_by="")
 
 
-def _mail_blocked(reports: Sequence[StepReport], chains: Sequence[Chain]) -> list[StepReport]:
-    """The section of the `mail` command is not right while mail does not work."""
-    failed = {chain.seen.host for chain in chains if chain.seen.name in _DELIVERIES}
-    reports = [
-        _without(report, {(report.host, _QUEUE)}, {(report.host, report.step): report.step})
-        if report.host in failed and report.step == "mail-command"
+def _queue_explained(
+    reports: Sequence[StepReport], chains: Sequence[Chain], tried: set[str]
+) -> list[StepReport]:
+    """Mail that waits is a symptom of what fails, on whichever host, or else a thing of the past.
+
+    Postfix tries again by itself. It stays a failure if no mail was tried.
+    """
+    fails = any(chain.seen.name in _DELIVERIES for chain in chains) or any(map(_is_broken, reports))
+
+    def explained(finding: Finding) -> Finding:
+        if finding.code != _QUEUE or finding.ok:
+            return finding
+        return replace(
+            finding, ok=True, remark="" if fails else _("it waits for the next try: postqueue -f")
+        )
+
+    return [
+        replace(report, findings=tuple(map(explained, report.findings)))
+        if report.host in tried
         else report
         for report in reports
     ]
+
+
+def _mail_blocked(reports: Sequence[StepReport], chains: Sequence[Chain]) -> list[StepReport]:
+    """The section of the `mail` command is not right while mail does not work."""
     blocked = {
         chain.seen.host: chain.cause.step if chain.cause else chain.blocked_by
         for chain in reversed(chains)

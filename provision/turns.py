@@ -1,4 +1,6 @@
-"""Whose turn it is at a host's mailbox: deliveries, or one of our IMAP and POP3 sessions.
+"""Turns of one check at a host: who has the mailbox, and which server does not answer.
+
+The mailbox belongs to deliveries, or to one of our IMAP and POP3 sessions.
 
 Postfix takes the dot lock of an mbox and then the fcntl lock (mbox_open in its source). Dovecot
 as Debian sets it up takes them the other way round (doveconf mbox_write_locks). A delivery during
@@ -19,8 +21,26 @@ from provision.step import Target
 _MAILBOXES: defaultdict[int, Lock] = defaultdict(Lock)
 # The hosts whose lock a delivery has.
 _DELIVERING: set[int] = set()
+# The servers, as host and port, that did not answer in time in this check.
+_SILENT: set[tuple[int, int]] = set()
 # Seconds after which a session begins anyway, because no delivery takes as long.
 _PATIENCE = 20.0
+
+
+def begin_check(targets: Sequence[Target]) -> None:
+    """Forget which servers of these hosts did not answer."""
+    hosts = {id(target.remote) for target in targets}
+    _SILENT.difference_update({server for server in _SILENT if server[0] in hosts})
+
+
+def did_not_answer(target: Target, port: int) -> None:
+    """Note that a server did not answer in time, so that nobody waits for it as long again."""
+    _SILENT.add((id(target.remote), port))
+
+
+def is_silent(target: Target, port: int) -> bool:
+    """Whether a server did not answer in time before, in this check."""
+    return (id(target.remote), port) in _SILENT
 
 
 def begin_deliveries(targets: Sequence[Target]) -> None:

@@ -308,8 +308,8 @@ MAILBOXES = (
         (_set("mailbox_command=/usr/bin/procmail"), _RESTART),
     ),
     Breakage(
-        "a mail stuck in the queue",
-        "mail-command.queue",
+        "a mail on hold",
+        "mail-command.hold",
         (script("stuck-mail.sh", "{user}", "{peer_user}", "{spool}"),),
         repair=(command("postsuper -d ALL"),),
     ),

@@ -9,14 +9,20 @@ say entry getent passwd "$name"
 say other getent passwd "$other"
 if has_password "$name" "$password"; then say password echo yes; fi
 say state passwd -S "$name"
-# The days of the last change of the password and of the account's end (shadow(5)).
+# The days of the last change of the password and of the account's end, and how many days a
+# password is valid (shadow(5)).
 expiry() { getent shadow "$name" | cut -d: -f3,8; }
+valid() { getent shadow "$name" | cut -d: -f5; }
+say valid valid
 say expiry expiry
 shell() { getent passwd "$name" | cut -d: -f7; }
 say shell shell
+if [ ! -x "$(shell)" ]; then say no-shell echo yes; fi
 today() { echo $(($(date +%s) / 86400)); }
 say today today
 home=$(getent passwd "$name" | cut -d: -f6)
 say home stat -c '%U' "$home"
 say spool stat -L -c '%a %U %G' /var/mail
+# A lock that is older than a delivery takes.
+say lock find "/var/mail/$name.lock" -prune ! -newermt '-3 seconds'
 say box stat -c '%U %a' "/var/mail/$name"

@@ -65,5 +65,9 @@ maps() {
     done
 }
 say missing-map maps
+say mail-place doveconf -h mail_location mail_path
+for protocol in imap pop3; do
+  say "mail-place-$protocol" doveconf -f protocol="$protocol" -h mail_location mail_path
+done
 wait
 for key in peer-door own-door local-door peer-mx chroot-mx; do say "$key" cat "$answers/$key"; done

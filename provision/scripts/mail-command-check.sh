@@ -1,10 +1,11 @@
 #!/bin/sh
-# Usage: mail-command-check.sh USER LOG SPOOL
+# Usage: mail-command-check.sh USER LOG SPOOL MARK
+# MARK is in the messages of this very check, which do not count as waiting; "" if it sends none.
 # `mail` gives its message to a script of ours in place of sendmail. The script notes the sender,
 # and nothing is sent. A `mail` other than mailutils leaves the sender's domain to Postfix.
 . ./say.sh
 
-name=$1 log=$2 spool=$3
+name=$1 log=$2 spool=$3 mark=$4
 if command -v mail >/dev/null; then say mail echo yes; fi
 if mail --version 2>/dev/null | grep -qi mailutils; then
   folder=$(mktemp -d)
@@ -23,17 +24,9 @@ fi
 say origin postconf -hx myorigin
 say box runuser -l "$name" -c 'printenv MAIL'
 say home-mailbox postconf -hx home_mailbox
-home=$(getent passwd "$name" | cut -d: -f6)
-elsewhere() {
-  {
-    cat "$home/.forward"
-    # shellcheck disable=SC2046  # one word for each map
-    postalias -q "$name" $(postconf -hx alias_maps)
-  } | grep -vxF "$name"
-}
-say elsewhere elsewhere
-queued() { find "$spool/deferred" "$spool/hold" -type f; }
-say queue queued
+queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
+say queue queued deferred
+say held queued hold
 say reason sed -n 's/.*status=\(deferred.*\)/\1/p' "$log"
 free() { df -k --output=avail,target "$spool" /var/mail; }
 say free free

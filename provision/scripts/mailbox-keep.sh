@@ -12,6 +12,8 @@ for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
   else
     : >"$kept/${file##*/}.absent"
   fi
+  # A lock that nobody gives back, to tell it from one of a program at work.
+  if [ -e "$file.lock" ]; then stat -c '%i %Z' "$file.lock" >"$kept/${file##*/}.locked"; fi
 done
 for folder in mail Maildir; do
   if [ -n "$home" ] && [ ! -e "$home/$folder" ]; then

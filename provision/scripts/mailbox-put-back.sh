@@ -62,10 +62,20 @@ locked() {
   done
 }
 
+# still_locked FILE: whether the lock is the one from before the test, so that nothing was delivered.
+still_locked() {
+  [ -f "$old.locked" ] && [ "$(stat -c '%i %Z' "$1.lock" 2>/dev/null)" = "$(cat "$old.locked")" ] &&
+    ! grep -qaF -- "$token" "$1"
+}
+
 restore() {
   file=$1 old=$kept/${1##*/}
   if [ ! -f "$file" ] || [ -L "$file" ]; then return 0; fi
   if [ -f "$old" ] && cmp -s "$old" "$file"; then return 0; fi
+  if still_locked "$file"; then
+    if [ ! -s "$file" ] && [ -f "$old.absent" ]; then rm -f "$file"; fi
+    return 0
+  fi
   if ! locked "$file"; then
     echo "$file"
     return 0

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT
+# Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT DOMAIN...
+# The DOMAINs that a file or table in mydestination has are reported as `listed`.
 # Values are not expanded, so that a wrong mydomain is one fault and not two. postconf fails if
 # inet_interfaces names an address of another host, unless it is told another value. Then it
 # counts the parameter as set, so main.cf itself is asked.
 . ./say.sh
 
 cf=$1 unit=$2 running_unit=$3
+shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
 {
   postconf -o inet_interfaces= myhostname mydomain mydestination smtpd_sasl_auth_enable \
@@ -25,6 +27,17 @@ if postconf -M 2>/dev/null | grep -q '^smtp  *inet '; then say service echo smtp
 { postconf -n -o inet_interfaces= 2>&1 || :; } |
   sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
+listed() {
+  for word in $(postconf -hx mydestination | tr ',' ' '); do
+    for domain do
+      case $word in
+        /*) grep -qxiF -- "$domain" "$word" && echo "$domain" ;;
+        *:/*) postmap -q "$domain" "$word" >/dev/null && echo "$domain" ;;
+      esac
+    done
+  done
+}
+say listed listed "$@"
 say enabled systemctl is-enabled "$unit"
 say active systemctl is-active "$running_unit"
 say listens ss -ltnH 'sport = :25'

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Usage: try-mail.sh USER LOG SPOOL SECONDS OWN OWN_TOKEN PEER PEER_TOKEN ALIAS ALIAS_TOKEN COMING
 # As the user, write to OWN and PEER with `mail`, and to ALIAS with sendmail. Then wait until the
-# messages OWN_TOKEN and COMING are in the user's mailbox, for SECONDS at most. Report what
+# messages OWN_TOKEN and COMING are in the user's mailbox, for SECONDS at most. Wait three seconds
+# more for the message to oneself if the log does not say what became of it. Report what
 # arrived, each message's sender, and the lines of the log that belong to the messages. PEER and
 # COMING are "" if only this host is tried.
 . ./say.sh
@@ -11,6 +12,9 @@ user=$1 log=$2 spool=$3 seconds=$4 own=$5 own_token=$6 peer=$7 peer_token=$8 ali
 shift 9
 alias_token=$1 coming=$2
 home=$(home_of "$user")
+# Postfix may write its log itself (MAILLOG_README).
+own_log=$(postconf -hx maillog_file 2>/dev/null || :)
+[ ! -f "$own_log" ] || log=$own_log
 size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 
 # write TOKEN ADDRESS: `mail` of mailutils takes a header; others get the token in the subject.
@@ -43,6 +47,11 @@ sender() {
   done
 }
 queue_of() { sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p" "$rest" | tail -n 1; }
+# decided TOKEN: whether Postfix has delivered, deferred or bounced the message.
+decided() {
+  id=$(queue_of "$1")
+  [ -n "$id" ] && grep -qF " $id: to=<" "$rest"
+}
 rest=$(mktemp)
 trap 'rm -f "$rest"' EXIT
 end=$(($(date +%s%3N) + seconds * 1000))
@@ -51,15 +60,19 @@ while :; do
   found_own=$(sender "$own_token") found_coming=''
   [ -z "$coming" ] || found_coming=$(sender "$coming")
   alias_id=$(queue_of "$alias_token")
-  aliased=''
-  [ -z "$alias_id" ] || aliased=$(grep -F " $alias_id: to=<" "$rest" || :)
+  aliased=$(grep -lsF -- "$alias_token" /var/mail/* || :)
+  [ -z "$alias_id" ] || aliased=$aliased$(grep -F " $alias_id: to=<" "$rest" || :)
   if [ -n "$found_own" ] && { [ -z "$coming" ] || [ -n "$found_coming" ]; } &&
     [ -n "$aliased" ]; then break; fi
-  [ "$(date +%s%3N)" -lt "$end" ] || break
+  now=$(date +%s%3N)
+  [ "$now" -lt "$((end + 3000))" ] || break
+  # A busy machine has not come so far yet.
+  [ "$now" -lt "$end" ] || { [ -z "$found_own" ] && ! decided "$own_token"; } || break
   sleep 0.1
 done
 say own-from echo "$found_own"
 say coming-from echo "$found_coming"
+say alias-box grep -lsF -- "$alias_token" /var/mail/*
 for which in own peer alias; do
   case $which in own) token=$own_token ;; peer) token=$peer_token ;; *) token=$alias_token ;; esac
   id=$(queue_of "$token")

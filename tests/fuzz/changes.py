@@ -12,6 +12,8 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tests.fuzz import forums
+
 RESTART_POSTFIX = "touch -d '3 seconds ago' /etc/postfix/main.cf; systemctl restart postfix || :"
 RESTART_DOVECOT = "systemctl restart dovecot || :"
 RESTART_BIND = "systemctl restart named || :"
@@ -39,7 +41,8 @@ def _main_cf(parameter: str, value: str, *sections: str, needs: Sequence[str] = 
         sections or ("postfix",),
         f'postconf -e "{parameter} = {value}"; {RESTART_POSTFIX}',
         tuple(needs),
-        asked=parameter == "myhostname" or (parameter, value) == ("inet_interfaces", "$address"),
+        asked=parameter in ("myhostname", "alias_database")
+        or (parameter, value) == ("inet_interfaces", "$address"),
     )
 
 
@@ -710,6 +713,24 @@ def catalogue(rng: random.Random) -> list[Change]:
         *_group("mail-command", _MAIL_COMMAND, "postfix"),
         *(Change(name, ("boot-order",), script, ("boot-order",)) for name, script in _BOOT),
         *_group("packages", _PACKAGES, "dovecot"),
+        *_of_forums(),
+    ]  # fmt: skip
+
+
+def _of_forums() -> list[Change]:
+    auth = ("smtp-auth",)
+    return [
+        *(_main_cf(name, value) for name, value in forums.MAIN_CF),
+        *(_main_cf(name, value, "postfix", "smtp-auth", needs=auth)
+          for name, value in forums.AUTH_MAIN_CF),
+        *_group("postfix", forums.POSTFIX, "mail-command", "aliases"),
+        *(Change(name, sections, script, auth) for name, sections, script in forums.AUTH),
+        *_group("accounts", forums.ACCOUNTS, "dovecot", "mail-command"),
+        *_group("aliases", forums.ALIASES, "mail-command"),
+        *_group("dns", forums.DNS),
+        *_group("dovecot", forums.DOVECOT),
+        *(Change(name, ("firewall",), script, ("firewall",)) for name, script in forums.FIREWALL),
+        *_group("mail-command", forums.MAIL_COMMAND, "postfix"),
     ]  # fmt: skip
 
 

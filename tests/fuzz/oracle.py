@@ -43,13 +43,14 @@ class Fault:
 Probe = Callable[[Machines, Edition, Host], list[Fault]]
 
 
-def judge(machines: Machines, edition: Edition, start: Callable[[], object]) -> list[Fault]:
+def judge(machines: Machines, edition: Edition, start: Callable[[], object] | None) -> list[Fault]:
     """All that does not work now, or, if all does, what a reboot would break.
 
-    `start` boots the hosts again after they have shut down, and changes nothing on them.
+    `start` boots the hosts again after they have shut down, and changes nothing on them. Without
+    it no host is rebooted.
     """
     faults = _probe(machines, edition)
-    if faults:
+    if faults or start is None:
         return faults
     return _rebooted(machines, edition, start)
 

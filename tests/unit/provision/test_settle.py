@@ -58,7 +58,12 @@ def right(host: str) -> list[StepReport]:
 
 
 def evidence(
-    host: str, *, facts: str = "", mail: str | None = None, stranger: StrangersAnswer = REFUSED
+    host: str,
+    *,
+    facts: str = "",
+    mail: str | None = None,
+    stranger: StrangersAnswer = REFUSED,
+    after_auth: Answer | None = None,
 ) -> Evidence:
     scene = Scene(LAB, LAB.host(host), ())
     words = {"own": scene.host.mailbox, "peer": scene.peer.mailbox}
@@ -68,6 +73,7 @@ def evidence(
         parse_facts((GOOD_MAIL if mail is None else mail).format(**words)),
         stranger,
         Answer(False, "454 4.7.1 Relay access denied"),
+        after_auth,
         {"imap": Answer(True, ""), "pop3": Answer(True, "")},
         sent=True,
     )
@@ -190,3 +196,68 @@ def test_a_finding_that_follows_from_another_blocks_its_section() -> None:
     )
     assert firewall.outcome is Outcome.FAILED
     assert (postfix.outcome, postfix.blocked_by) == (Outcome.BLOCKED, "firewall")
+
+
+def test_a_client_that_may_not_relay_after_auth_is_found_although_all_mail_works() -> None:
+    """smtpd_recipient_restrictions is right, and the server asks another list too."""
+    one = evidence(
+        "host1",
+        facts="set\tsmtpd_relay_restrictions = permit_mynetworks, reject\n",
+        after_auth=Answer(False, "554 5.7.1 Relay access denied"),
+    )
+    assert found(one, evidence("host2"))[0] == [("host1", "postfix.smtpd_relay_restrictions")]
+
+
+# What host1 has, and what `local` then says of a message to oneself.
+NOT_DELIVERED = {
+    "set\tmailbox_size_limit = 1000000": ("fatal: main.cf", "postfix.mailbox_size_limit"),
+    "set\tmessage_size_limit = 60000000": ("fatal: main.cf", "postfix.message_size_limit"),
+}
+
+
+@pytest.mark.parametrize(("fact", "expected"), NOT_DELIVERED.items())
+def test_a_message_to_oneself_that_is_not_delivered(fact: str, expected: tuple[str, str]) -> None:
+    said, code = expected
+    log = f"own-log\thost postfix/local[1]: A: to=<x>, status={said}\n"
+    one = evidence("host1", facts=fact + "\n", mail=without("own-from", "own-log") + log)
+    assert found(one, evidence("host2"))[0] == [("host1", code)]
+
+
+def test_one_protocol_with_another_mailbox_is_named() -> None:
+    places = "mail-place\tmbox:~/mail\nmail-place-imap\tmaildir:~/Maildir\n"
+    one = evidence("host1", facts=places)
+    one = replace(one, clients={"imap": Answer(False, "the message is not shown")})
+    assert found(one, evidence("host2"))[0] == [("host1", "dovecot.mail_location")]
+
+
+def waiting(host: str) -> list[StepReport]:
+    """All is right, and one message waits in the queue."""
+    queue = Finding("mail-command.queue", False, "the queue", found="1 waiting")
+    return [
+        replace(r, findings=(*r.findings, queue)) if r.step == "mail-command" else r
+        for r in right(host)
+    ]
+
+
+def test_mail_that_waits_is_a_remark_while_mail_works() -> None:
+    every = {"host1": evidence("host1"), "host2": evidence("host2")}
+    reports, _chains = settle([*waiting("host1"), *right("host2")], every, steps_of(LAB))
+    assert {report.outcome for report in reports} == {Outcome.OK}
+    assert [f.remark for r in reports for f in r.findings if f.code == "mail-command.queue"] != [""]
+
+
+def test_mail_that_waits_for_the_other_host_follows_from_its_fault() -> None:
+    facts = "set\tsmtpd_client_restrictions = reject\n"
+    every = {
+        "host1": evidence("host1", mail=without("peer-log") + LOST),
+        "host2": evidence("host2", facts=facts, mail=without("coming-from")),
+    }
+    reports, _chains = settle([*waiting("host1"), *right("host2")], every, steps_of(LAB))
+    wrong = [f.code for r in reports for f in r.findings if not f.ok]
+    assert wrong == ["postfix.smtpd_client_restrictions"]
+
+
+def test_mail_that_waits_is_a_finding_if_no_mail_was_tried() -> None:
+    every = {host: replace(evidence(host), sent=False) for host in ("host1", "host2")}
+    reports, _chains = settle([*waiting("host1"), *right("host2")], every, steps_of(LAB))
+    assert [f.code for r in reports for f in r.findings if not f.ok] == ["mail-command.queue"]

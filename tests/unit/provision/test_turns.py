@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from threading import Event, Thread
 
-from provision.turns import alone_with_mailbox, begin_deliveries, end_deliveries
+from provision.turns import (
+    alone_with_mailbox,
+    begin_check,
+    begin_deliveries,
+    did_not_answer,
+    end_deliveries,
+    is_silent,
+)
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
 
@@ -44,3 +51,13 @@ def test_the_end_of_deliveries_that_never_began_opens_no_mailbox_to_two_sessions
         assert not opened.wait(0.2)
     assert opened.wait(SOON)
     thread.join()
+
+
+def test_a_silent_server_is_forgotten_by_the_next_check() -> None:
+    target, other = fake_target(FakeHost("host1")), fake_target(FakeHost("host2"))
+    did_not_answer(target, 143)
+    did_not_answer(other, 143)
+    assert is_silent(target, 143) and not is_silent(target, 110)
+    begin_check([target])
+    assert not is_silent(target, 143) and is_silent(other, 143)
+    begin_check([other])
