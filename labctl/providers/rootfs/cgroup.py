@@ -31,9 +31,13 @@ class Hierarchies:
 @cache
 def hierarchies() -> Hierarchies:
     """The cgroup hierarchies of this machine."""
-    unified, named, controllers = Path("/sys/fs/cgroup"), None, {}
     # The name of a mount point may not be valid text.
-    mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
+    return parse_hierarchies(os.fsdecode(Path("/proc/self/mountinfo").read_bytes()))
+
+
+def parse_hierarchies(mountinfo: str) -> Hierarchies:
+    """The hierarchies in the text of /proc/self/mountinfo (proc_pid_mountinfo(5))."""
+    unified, named, controllers = Path("/sys/fs/cgroup"), None, {}
     for line in filter(None, mountinfo.split("\n")):
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)

@@ -1,0 +1,238 @@
+"""One host as a container, without systemd: its command line, its ends and its errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import LabError, WrongState
+from labctl.lab import Network
+from labctl.providers.nspawn import container as module
+from labctl.providers.nspawn.container import Container
+from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.rootfs.cgroup import Cgroup, Hierarchies
+from labctl.run import Completed
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
+
+NETWORK = Network(cidr=IPv4Network("192.168.56.0/24"), machine=IPv4Address("192.168.56.1"))
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
+    """host1 of the lab 0123abcd; its control group is a folder."""
+    found = Hierarchies(tmp_path / "cgroup", None)
+    for name in ("rootfs.cgroup", "nspawn.limits"):
+        monkeypatch.setattr(f"labctl.providers.{name}.hierarchies", lambda: found)
+    monkeypatch.setattr(module, "_NSPAWN", tmp_path / "nspawn")
+    monkeypatch.setattr(LabNetwork, "drop_host_link", lambda _network, _machine: None)
+    for name in ("BOOT_SECONDS", "HALT_SECONDS", "SSHD_SECONDS"):
+        monkeypatch.setattr(module, name, 0.1)
+    lab = LabNetwork("0123abcd", NETWORK)
+    return Container("host1", 1, "192.168.56.101", lab, tmp_path / "root", tmp_path / "log")
+
+
+def group(host: Container, tmp_path: Path) -> Path:
+    return tmp_path / "cgroup" / host.cgroup.name
+
+
+def runs(host: Container, tmp_path: Path, *, frozen: int = 0) -> None:
+    folder = group(host, tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cgroup.events").write_text(f"populated 1\nfrozen {frozen}\n")
+
+
+def sshd(monkeypatch: pytest.MonkeyPatch, greeting: bytes) -> None:
+    """What answers on the host's port 22; nobody for b""."""
+
+    def connect(_netns: Path, address: str, port: int, timeout: float) -> socket.socket:
+        assert (address, port) == ("192.168.56.101", 22) and timeout > 0
+        if not greeting:
+            raise ConnectionRefusedError
+        ours, theirs = socket.socketpair()
+        with closing(theirs):
+            theirs.sendall(greeting)
+        return ours
+
+    monkeypatch.setattr("labctl.dial.connect", connect)
+
+
+# -- starting -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def started(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words with which the host was started."""
+    found: list[str] = []
+    monkeypatch.setattr(module, "spawn", lambda argv, log: found.extend(argv))
+    host.log.write_text("of the boot before\n")
+    host.start()
+    assert not host.log.exists()
+    return found
+
+
+def test_root_in_a_host_is_nobody_on_this_machine(started: list[str]) -> None:
+    assert f"--private-users={0x7000_0000}:{0x1_0000}" in started
+    dropped = next(word for word in started if word.startswith("--drop-capability=")).split("=")[1]
+    assert {"CAP_MKNOD", "CAP_SYS_NICE", "CAP_SYS_RESOURCE"} <= set(dropped.split(","))
+    # Services of the book need these.
+    assert not {"CAP_NET_BIND_SERVICE", "CAP_CHOWN", "CAP_SETUID"} & set(dropped.split(","))
+
+
+def test_a_host_boots_in_the_labs_network_and_its_own_group(
+    started: list[str], host: Container
+) -> None:
+    nspawn = started.index("systemd-nspawn")
+    assert str(host.network.netns) in " ".join(started[:nspawn])
+    options = started[nspawn:]
+    assert {"--boot", "--machine=0123abcd-1", "--hostname=host1"} <= set(options)
+    assert {f"--directory={host.root}", "--network-bridge=lab"} <= set(options)
+    entered = [word for word in started if word.endswith("cgroup.procs")]
+    groups = [str(Path(word).parent).partition("cgroup/")[2] for word in entered]
+    assert groups == [f"{host.cgroup.name}/keeper", host.cgroup.name]
+
+
+# -- coming up ------------------------------------------------------------------------------
+
+
+def test_a_host_that_does_not_boot_is_told_with_the_end_of_its_console(host: Container) -> None:
+    host.log.write_text("".join(f"line {number}\n" for number in range(20)))
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.message == "host1 did not boot"
+    assert failed.value.cause.splitlines() == [f"line {number}" for number in range(14, 20)]
+    assert str(host.log) in failed.value.hint.text
+
+
+def test_a_host_without_a_console_is_told_all_the_same(host: Container) -> None:
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.cause == ""
+
+
+@pytest.fixture
+def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The host's systemd runs; returns the commands that are run in the host."""
+    found: list[list[str]] = []
+
+    def run(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+        assert not check and timeout
+        words = list(argv)
+        assert words[: words.index("--")] == ["nsenter", "--target", "77", "--all"]
+        found.append(words[words.index("--") + 1 :])
+        return Completed(tuple(words), 1, "", "Unit ssh.service is masked.\n")
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    monkeypatch.setattr(Container, "_wait_for_bus", lambda _host: None)
+    return found
+
+
+WAIT = ["systemctl", "is-system-running", "--wait"]
+
+
+def test_a_host_is_ready_when_sshd_greets(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sshd(monkeypatch, b"SSH-2.0-OpenSSH\r\n")
+    host.wait_ready()
+    assert booted == [WAIT]
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 host1 ESMTP\r\n"])
+def test_something_else_on_port_22_is_no_sshd(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch, greeting: bytes
+) -> None:
+    sshd(monkeypatch, greeting)
+    with pytest.raises(LabError):
+        host.wait_ready()
+
+
+def test_an_sshd_that_answers_is_not_touched(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sshd(monkeypatch, b"SSH-2.0-OpenSSH\r\n")
+    host.ensure_answers()
+    assert booted == []
+
+
+def test_a_stopped_sshd_is_started_and_the_refusal_is_told(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sshd(monkeypatch, b"")
+    with pytest.raises(WrongState) as failed:
+        host.ensure_answers()
+    assert booted == [WAIT, ["systemctl", "start", "ssh.service"]]
+    assert failed.value.cause == "Unit ssh.service is masked."
+    assert failed.value.hint.commands == (("labctl", "reset"),)
+
+
+# -- standing still and ending --------------------------------------------------------------
+
+
+def test_a_host_that_stands_still_can_be_copied(host: Container, tmp_path: Path) -> None:
+    runs(host, tmp_path, frozen=1)
+    host.hold_still()
+    assert (group(host, tmp_path) / "cgroup.freeze").read_text() == "1"
+
+
+def test_a_host_that_does_not_run_has_no_moment_to_copy(host: Container) -> None:
+    with pytest.raises(WrongState, match="host1 does not run"):
+        host.hold_still()
+
+
+def test_a_host_that_does_not_stand_still_is_told(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(host, tmp_path)
+    monkeypatch.setattr(Cgroup, "freeze", lambda _group: False)
+    with pytest.raises(LabError, match="could not be frozen") as failed:
+        host.hold_still()
+    assert not isinstance(failed.value, WrongState)
+
+
+def test_halt_asks_systemd_and_waits_before_it_kills(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(host, tmp_path)
+    sent: list[tuple[int, int]] = []
+    emptied = threading.Event()
+
+    def power_off(pid: int, number: int) -> None:
+        sent.append((pid, number))
+        events = group(host, tmp_path) / "cgroup.events"
+        events.write_text("populated 0\n")
+        emptied.set()
+
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    monkeypatch.setattr(os, "kill", power_off)
+    host.halt()
+    assert sent == [(77, signal.SIGRTMIN + 4)]
+    # A frozen host would not hear the signal.
+    assert (group(host, tmp_path) / "cgroup.freeze").read_text() == "0"
+    assert emptied.is_set() and not host.running
+
+
+def test_what_nspawn_keeps_of_a_machine_is_removed_with_it(host: Container, tmp_path: Path) -> None:
+    host.root.mkdir()
+    found = host.root.stat()
+    propagate = tmp_path / "nspawn" / "propagate" / host.machine
+    lock = tmp_path / "nspawn" / "locks" / f"inode-{found.st_dev}:{found.st_ino}"
+    other = lock.with_name("inode-1:1")
+    propagate.mkdir(parents=True)
+    lock.parent.mkdir()
+    lock.touch()
+    other.touch()
+    host.kill()
+    assert not propagate.exists() and not lock.exists()
+    assert other.exists()
+    host.kill()

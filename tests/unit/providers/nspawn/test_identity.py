@@ -1,0 +1,101 @@
+"""The files that make a copy of the image a host of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from labctl.lab import load_lab
+from labctl.providers.nspawn.identity import write_identity
+from labctl.providers.rootfs import users
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
+
+LAB = load_lab("lab")
+LOGIN = "ssh-ed25519 AAAA labctl\n"
+
+
+@pytest.fixture
+def owners(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """The owner that each file is given, as the host sees it. Without root none is changed."""
+    found: dict[str, int] = {}
+
+    def chown(path: Path, uid: int, gid: int, *, follow_symlinks: bool) -> None:
+        assert uid == gid and not follow_symlinks
+        found[str(path)] = uid - users.FIRST
+
+    monkeypatch.setattr(os, "chown", chown)
+    return found
+
+
+def written(upper: Path, name: str = "host1") -> str:
+    upper.mkdir(parents=True)
+    return write_identity(upper, LAB, LAB.host(name), LOGIN, ("192.0.2.53", "192.0.2.54"))
+
+
+def test_a_host_has_its_name_address_and_resolvers(tmp_path: Path, owners: dict[str, int]) -> None:
+    written(tmp_path / "up", "host2")
+    etc = tmp_path / "up" / "etc"
+    assert (etc / "hostname").read_text() == "host2\n"
+    assert "192.168.56.102 host2.example2.jp host2\n" in (etc / "hosts").read_text()
+    assert (etc / "resolv.conf").read_text() == "nameserver 192.0.2.53\nnameserver 192.0.2.54\n"
+    network = (etc / "systemd/network/10-lab.network").read_text()
+    assert "Address=192.168.56.102/24\n" in network
+    assert "Gateway=192.168.56.1\n" in network
+
+
+def test_no_two_hosts_share_a_key_or_a_machine_id(tmp_path: Path, owners: dict[str, int]) -> None:
+    public = {written(tmp_path / name) for name in ("one", "two")}
+    assert len(public) == 2
+    one, two = (tmp_path / name / "etc" for name in ("one", "two"))
+    for path in ("machine-id", "ssh/ssh_host_ed25519_key"):
+        assert (one / path).read_text() != (two / path).read_text()
+    assert (one / "ssh/ssh_host_ed25519_key.pub").read_text() in public
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_nobody_but_the_owner_reads_what_is_secret(
+    tmp_path: Path, owners: dict[str, int], mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        written(tmp_path / "up")
+    finally:
+        os.umask(before)
+    modes = {
+        "etc": 0o755,
+        "etc/machine-id": 0o444,
+        "etc/ssh/ssh_host_ed25519_key": 0o600,
+        "etc/ssh/ssh_host_ed25519_key.pub": 0o644,
+        "root": 0o700,
+        "root/.ssh/authorized_keys": 0o600,
+        f"home/{LAB.edition.admin}": 0o755,
+        f"home/{LAB.edition.admin}/.ssh": 0o700,
+        f"home/{LAB.edition.admin}/.ssh/authorized_keys": 0o600,
+        "usr/local/sbin/reboot": 0o755,
+    }
+    found = {name: (tmp_path / "up" / name).stat().st_mode & 0o777 for name in modes}
+    assert found == modes
+
+
+def test_every_file_is_a_hosts_and_the_admins_home_is_the_admins(
+    tmp_path: Path, owners: dict[str, int]
+) -> None:
+    upper = tmp_path / "up"
+    written(upper)
+    assert set(owners) == {str(path) for path in (upper, *upper.rglob("*"))}
+    admins = {str(Path(path).relative_to(upper)) for path, uid in owners.items() if uid == 1000}
+    home = f"home/{LAB.edition.admin}"
+    assert admins == {home, f"{home}/.ssh", f"{home}/.ssh/authorized_keys"}
+    assert set(owners.values()) == {0, 1000}
+
+
+def test_the_login_of_the_lab_opens_root_and_the_admin(
+    tmp_path: Path, owners: dict[str, int]
+) -> None:
+    written(tmp_path / "up")
+    for home in ("root", f"home/{LAB.edition.admin}"):
+        assert (tmp_path / "up" / home / ".ssh/authorized_keys").read_text() == LOGIN

@@ -1,0 +1,231 @@
+"""LabNetwork on a machine in memory: what ip(8) answers in, the commands that change it out.
+
+`data/network.yaml` has the cases. The filters themselves are in test_rules.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from labctl import dial
+from labctl.lab import Network
+from labctl.providers.nspawn import forwarding, network
+from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.rootfs.cgroup import Hierarchies
+from labctl.quote import shell_line
+from labctl.run import Completed
+from labctl.scripts import Script
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
+
+LAB = LabNetwork(
+    "0123abcd", Network(cidr=IPv4Network("192.168.56.0/24"), machine=IPv4Address("192.168.56.1"))
+)
+DATA = yaml.safe_load((Path(__file__).parent / "data" / "network.yaml").read_text("utf-8"))
+_SETTINGS = Script("labctl.providers.nspawn", "namespace-settings.sh").text
+# Commands that only look.
+_LOOKS = ("-j", "-br", "show")
+
+
+@dataclass
+class IpMachine:
+    """The machine's links, addresses and routes, and what was changed."""
+
+    has: dict[str, Any]
+    runs: list[str] = field(default_factory=list)
+    batches: list[str] = field(default_factory=list)
+    # The uplink's address, once it has one.
+    given: str = ""
+
+    @property
+    def uplink(self) -> str:
+        told = self.has["uplink"]
+        return self.given or ("" if told in (None, "none") else str(told))
+
+    def run(self, argv: Sequence[str], *, check: bool = True, stdin: str = "") -> Completed:
+        words = list(argv)
+        if any(word in _LOOKS for word in words):
+            said = self.look(words)
+            return Completed(tuple(words), 0 if said is not None else 1, said or "", "")
+        self.runs.append(named(words))
+        if words[:3] == ["ip", "route", "delete"]:
+            self.has["routes"] = {to: d for to, d in self.has["routes"].items() if to != words[3]}
+        if words[-2:] == ["-batch", "-"]:
+            self.batches += stdin.splitlines()
+            for line in stdin.splitlines():
+                if line.endswith(f"dev {LAB.uplink}") and line.startswith("address add"):
+                    self.given = line.split()[2]
+        return Completed(tuple(words), 0, "", "")
+
+    def look(self, words: list[str]) -> str | None:
+        """The answer to a question, None for an error."""
+        match words:
+            case ["ip", "-n", LAB.namespace, "link", "show", "lo"]:
+                return "lo" if self.has["namespace"] else None
+            case ["ip", "-n", LAB.namespace, "link", "show", "lab"]:
+                return "lab" if self.has["bridge"] else None
+            case ["ip", "-br", "link", "show", "dev", LAB.uplink, "type", "veth"]:
+                return "up" if self.has["uplink"] or self.given else ""
+            case ["ip", "-j", "-4", "address", "show", "dev", LAB.uplink]:
+                return json.dumps(addresses({LAB.uplink: self.uplink} if self.uplink else {}))
+            case ["ip", "-j", "-4", "address"]:
+                return json.dumps(addresses(self.has["addresses"]))
+            case ["ip", "-j", "-4", "route", "show", "table", "main"]:
+                routes = [{"dst": to, "dev": dev} for to, dev in self.has["routes"].items()]
+                return json.dumps([{"dst": "default", "dev": "eth0"}, *routes])
+            case ["ip", "-j", "-4", "link", "show", "type", "veth"]:
+                return json.dumps([{"ifname": name} for name in self.has["links"]])
+        raise AssertionError(shell_line(words))
+
+
+def addresses(of: dict[str, str]) -> list[dict[str, Any]]:
+    """As `ip -json address` lists them."""
+    return [
+        {
+            "ifname": name,
+            "addr_info": [
+                {"local": each.partition("/")[0], "prefixlen": int(each.partition("/")[2])}
+            ],
+        }
+        for name, each in of.items()
+    ]
+
+
+def named(words: list[str]) -> str:
+    """A command as the cases have it: `inside` is the lab's namespace, a script is its name."""
+    inside = dial.inside(LAB.netns, [])
+    if words[: len(inside)] == inside:
+        words = ["inside", *words[len(inside) :]]
+    if _SETTINGS in words:
+        words = ["inside", "sh", "namespace-settings.sh"]
+    return shell_line(words)
+
+
+@dataclass
+class Outcome:
+    machine: IpMachine
+    forwarding: str
+
+
+def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Outcome:
+    machine = IpMachine({**DATA["machine"], **case["has"]})
+    result = Outcome(machine, "left on")
+    for module in ("network", "addresses"):
+        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    monkeypatch.setattr(network, "_LOCK", folder / "lock")
+    monkeypatch.setattr(network, "_NAMESPACES", folder / "netns")
+    monkeypatch.setattr(network, "_write_sysctl", lambda _name, _value: None)
+    monkeypatch.setattr(forwarding, "allow", lambda: setattr(result, "forwarding", "on"))
+    monkeypatch.setattr(forwarding, "put_back", lambda: setattr(result, "forwarding", "put back"))
+    for lab_id in machine.has.get("running", []):
+        group = folder / "cgroup" / f"labctl-{lab_id}"
+        group.mkdir(parents=True)
+        (group / "cgroup.events").write_text("populated 1\nfrozen 0\n")
+    found = Hierarchies(folder / "cgroup", None)
+    for module in ("rootfs.cgroup", "nspawn.limits"):
+        monkeypatch.setattr(f"labctl.providers.{module}.hierarchies", lambda: found)
+    match case["call"]:
+        case "create":
+            LAB.create(None)
+        case "set_filter":
+            LAB.set_filter(None)
+        case "remove":
+            LAB.remove()
+    return result
+
+
+@pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: case["name"])
+def test_the_network_is_changed_by_these_commands_only(
+    case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = outcome(case, monkeypatch, tmp_path)
+    runs, batches = found.machine.runs, found.machine.batches
+    ends = {}
+    if found.machine.given:
+        address = IPv4Address(found.machine.given.partition("/")[0])
+        ends = {"machine": address, "lab": address + 1}
+        assert address in IPv4Network("198.18.0.0/15")
+    assert runs == [line.format_map(ends) for line in case["runs"]]
+    if "batches" in case:
+        assert batches == [line.format_map(ends) for line in case["batches"]]
+    wanted = case.get("forwarding", "on" if case["call"] == "create" else "left on")
+    assert found.forwarding == wanted
+
+
+@pytest.mark.parametrize(
+    ("routes", "addresses_", "reachable"),
+    [
+        ({"192.168.56.0/24": "lab-0123abcd"}, {}, True),
+        ({"192.168.56.0/24": "lab-ffffffff"}, {}, False),
+        ({"192.168.0.0/16": "lab-0123abcd"}, {}, False),
+        ({}, {"vboxnet0": "192.168.56.1/24"}, False),
+    ],
+)
+def test_the_hosts_are_reachable_if_the_route_over_the_uplink_is_the_labs(
+    monkeypatch: pytest.MonkeyPatch,
+    routes: dict[str, str],
+    addresses_: dict[str, str],
+    reachable: bool,
+) -> None:
+    machine = IpMachine({**DATA["machine"], "routes": routes, "addresses": addresses_})
+    monkeypatch.setattr("labctl.providers.nspawn.addresses.run", machine.run)
+    assert LAB.is_reachable() is reachable
+    rivals = {each.interface for each in LAB.rivals()}
+    assert rivals == {*routes.values(), *addresses_} - {"lab-0123abcd"}
+    if rivals:
+        assert (
+            f"192.168.56.0/24 is in use on this machine ({rivals.pop()})" in LAB.why_unreachable()
+        )
+
+
+# -- forwarding -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The machine's forwarding settings: one file for each way out."""
+    (tmp_path / "eth0").write_text("0\n")
+    (tmp_path / "wlan0").write_text("1\n")
+    monkeypatch.setattr(forwarding, "_setting", lambda device: tmp_path / device)
+    monkeypatch.setattr(forwarding, "_file", lambda: tmp_path / "kept.json")
+    routes = [{"dst": "default", "dev": "eth0"}, {"dst": "default", "dev": "wlan0"}, {"dst": "x"}]
+    monkeypatch.setattr(forwarding, "ip_json", lambda *_words: routes)
+    return tmp_path
+
+
+def values(settings: Path) -> list[str]:
+    return [(settings / name).read_text().strip() for name in ("eth0", "wlan0")]
+
+
+def test_forwarding_is_on_while_a_lab_runs_and_then_as_it_was(settings: Path) -> None:
+    forwarding.allow()
+    assert values(settings) == ["1", "1"]
+    # A second lab must not keep the values that the first one set.
+    forwarding.allow()
+    forwarding.put_back()
+    assert values(settings) == ["0", "1"]
+    (settings / "eth0").write_text("1")
+    forwarding.put_back()
+    assert values(settings) == ["1", "1"]
+
+
+def test_a_way_out_that_is_gone_does_not_prevent_the_others_from_being_put_back(
+    settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forwarding.allow()
+    gone = settings / "none" / "wlan0"
+    monkeypatch.setattr(
+        forwarding, "_setting", lambda device: gone if device == "wlan0" else settings / device
+    )
+    forwarding.put_back()
+    assert (settings / "eth0").read_text() == "0"
+    assert not (settings / "kept.json").exists()
