@@ -58,7 +58,8 @@ check: $(VENV)/.dev
 mutants-known: $(VENV)/.dev
 	$(BIN)/python -m tests.mutants.known
 
-# MUTANTS="labctl.engine*" takes some of them, MUTANTS=--report only counts.
+# MUTANTS="labctl.engine*" takes some of them, MUTANTS="--sample 300 1" so many at random with that
+# seed, MUTANTS=--report only counts.
 mutants: build/mutants/venv/bin/mutmut
 	build/mutants/venv/bin/python -m tests.mutants $(MUTANTS)
 
