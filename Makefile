@@ -1,6 +1,8 @@
 # make lab    install everything, build the lab and test its mail
 # make test   install the test packages, run the unit tests and the lab tests
 # make test-releases   both editions for Ubuntu on both Debian releases, with every drill
+# make test-class   a class of 30 labs: every command, and kills; 4 seats are part of test-lab
+# make bench-class  measure a class of 1, 5, 10 and 30 seats against the bare boot
 # make test-corpus   only the known breakages: check must find each, and up must repair it
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
 # make test-faults-short  every kind of fault with 6 kills of labctl: 15 minutes, for CI
@@ -41,7 +43,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-releases test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
+.PHONY: lab test check test-lab test-releases test-class bench-class test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -87,6 +89,13 @@ test-lab: $(VENV)/.dev test-packages
 # Both editions for Ubuntu on both Debian releases, with every drill: an hour on two cores.
 test-releases: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/releases $(PYTEST_OPTIONS)
+
+# A class of 30; the limits of the kernel must allow it (labctl class doctor).
+test-class: $(VENV)/.dev packages
+	$(SUDO) env LABCTL_TEST_SEATS=30 $(BIN)/pytest tests/lab/test_class.py $(PYTEST_OPTIONS)
+
+bench-class: $(VENV)/.dev packages
+	$(SUDO) $(BIN)/python -m tests.bench.classroom $(BENCH_OPTIONS)
 
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py

@@ -107,6 +107,8 @@ def prepare_model(roll: Roll, progress: Progress) -> Session:
     with locked(session.home):
         if session.state is None or session.state.complete != WHOLE:
             bring_up(session, progress, every=True)
+        # Nothing is lost: all that seats are made from is saved in its checkpoints.
+        session.provider.cut_power([host.name for host in session.lab.hosts])
         session.provider.halt()
     return open_session(roll.model_name, roll.lab_file)
 

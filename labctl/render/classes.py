@@ -74,11 +74,11 @@ def print_seats(
         print_seats_json(command, roll, results, data, extra)
         return
     out = console()
-    if said:
+    if any(result.ok for result in results):
         out.print(escape(said))
     failed = _print_failures(results)
     if failed:
-        text = _("the same command again continues with them")
+        text = _("this tries it again where it failed")
         print_hint(out, _("next"), Hint(text, (again,)), "")
     elif hint is not None:
         print_hint(out, _("next"), hint, "")

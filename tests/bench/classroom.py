@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl.classroom.work import processors
+from labctl.dial import inside
 from labctl.home import lab_home
 from labctl.providers.nspawn.limits import LabGroup, lab_id_of
 from labctl.providers.rootfs.cgroup import Cgroup
@@ -147,10 +148,14 @@ def _bare_boot(count: int) -> float:
         provider = open_session(f"{CLASS}-s{seat:02}").provider
         provider.cut_power([host.name for host in hosts()])
 
+    def netns(seat: int) -> Path:
+        return Path("/run/netns") / f"labctl-{lab_id_of(lab_home(f'{CLASS}-s{seat:02}').state)}"
+
     def boot(seat: int) -> None:
         for name, group in groups[seat].items():
             subprocess.Popen(
-                group.entering(commands[seat][name]),
+                # nspawn adds a link to the bridge of the lab's own network.
+                group.entering(inside(netns(seat), commands[seat][name])),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
