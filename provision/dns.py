@@ -81,7 +81,8 @@ def apply(target: Target) -> list[Change]:
     paths = [file.path for file in bind]
     changed = wrote_any(written, paths)
     running = keep_running(target, family.bind.unit, family.bind.pid_file, paths, changed=changed)
-    return [*installed, *written, *running, *target.install(late)]
+    opened = family.firewall.open_dns(target)
+    return [*installed, *written, *running, *opened, *target.install(late)]
 
 
 STEP = Step(

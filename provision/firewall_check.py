@@ -37,10 +37,10 @@ def check(target: Target) -> list[Finding]:
     ports = [
         _port(facts, target, *door, answer) for door, answer in zip(doors, answers, strict=True)
     ]
-    return [_active(target.family.firewall, facts), *_loopback(facts), *ports]
+    return [_active(target.family.firewall, facts), *_loopback(target, facts), *ports]
 
 
-def _loopback(facts: Facts) -> list[Finding]:
+def _loopback(target: Target, facts: Facts) -> list[Finding]:
     """A rule before all others that keeps the host from reaching itself."""
     rules = [line for line in facts.lines("policy") if line.startswith("-A INPUT ")]
     closed = [line for line in rules if re.match(r"-A INPUT -i lo -j (DROP|REJECT)", line)]
@@ -53,10 +53,16 @@ def _loopback(facts: Facts) -> list[Finding]:
             what=_("the host reaches itself"),
             found=closed[0],
             expected=_("open"),
-            hint=_("What does the firewall let in? ufw status, or nft list ruleset"),
+            hint=_hint(target.family.firewall),
             solution=closed[0].replace("-A ", "iptables -D ", 1),
         )
     ]
+
+
+def _hint(firewall: Firewall) -> str:
+    return _(
+        "What does the firewall let in? {command}, or nft list ruleset", command=firewall.looking
+    )
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:
@@ -91,7 +97,7 @@ def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -
         what=_("port {port}/{protocol} from outside", port=port, protocol=protocol),
         found=_("open") if ok else _("closed"),
         expected=_("open"),
-        hint=_("What does the firewall let in? ufw status, or nft list ruleset"),
+        hint=_hint(target.family.firewall),
         solution=target.family.firewall.opening(port, protocol),
     )
 
@@ -136,8 +142,9 @@ def _active(firewall: Firewall, facts: Facts) -> Finding:
         else _("on, but not after a reboot"),
         expected=_("on"),
         hint=_(
-            "ufw status shows whether it is on now, systemctl is-enabled whether it will "
-            "be on after a reboot."
+            "{command} shows whether it is on now, systemctl is-enabled whether it will "
+            "be on after a reboot.",
+            command=firewall.looking,
         ),
         solution=firewall.enabling,
     )

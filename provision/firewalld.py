@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from provision.step import Scene, Target
 
 _FIREWALLD = Script("provision", "firewalld.sh")
+_DNS = Script("provision", "firewalld-dns.sh")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Firewalld:
     """Ports opened in the zone `public`. See provision.families.base.Firewall."""
 
     enabling: str = "systemctl enable --now firewalld"
+    looking: str = "firewall-cmd --list-all"
 
     def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
         return (render(scene, "/etc/firewalld/zones/public.xml", rules=rules),)
@@ -32,6 +34,9 @@ class Firewalld:
     def keep_open(self, target: Target, rules: Sequence[Rule], *, changed: bool) -> list[Change]:
         doors = [f"{port}/{protocol}" for port, protocols in rules for protocol in protocols]
         return host_script(target, _FIREWALLD, flag(changed), *doors)
+
+    def open_dns(self, target: Target) -> list[Change]:
+        return host_script(target, _DNS)
 
     def starts_at_boot(self, facts: Facts) -> bool:
         return facts["boot-firewalld"] == "enabled"

@@ -27,7 +27,10 @@ _CHECK = Script("provision", "mail-command-check.sh")
 def apply(target: Target) -> list[Change]:
     """Write both files, which `mail` reads at each start, and comment out a person's MAIL."""
     written = target.install(files(target.scene))
-    return [*written, *host_script(target, _CLEAR, str(target.host.account))]
+    return [
+        *written,
+        *host_script(target, _CLEAR, str(target.host.account), target.family.mail_command.program),
+    ]
 
 
 def check(target: Target) -> list[Finding]:

@@ -6,6 +6,7 @@ from labctl.i18n import N_
 from labctl.managed import ManagedFile
 from labctl.results import Change
 from labctl.scripts import Script
+from provision import aliases
 from provision.changes import flag, host_script
 from provision.postfix_check import check
 from provision.render import render
@@ -23,6 +24,7 @@ def apply(target: Target) -> list[Change]:
     """Write main.cf, and master.cf if there is none. Run Postfix with them."""
     postfix = target.family.postfix
     written = target.install(files(target.scene))
+    built = _aliases(target)
     running = host_script(
         target,
         _POSTFIX,
@@ -35,7 +37,14 @@ def apply(target: Target) -> list[Change]:
         postfix.spool,
         postfix.chroot,
     )
-    return [*written, *running]
+    return [*written, *built, *running]
+
+
+def _aliases(target: Target) -> list[Change]:
+    """Build the alias database if the book has no section for it: RHEL's unit builds it."""
+    if any(section.step == aliases.STEP.name for section in target.lab.edition.sections):
+        return []
+    return list(aliases.STEP.apply(target))
 
 
 STEP = Step(

@@ -29,6 +29,7 @@ class Ufw:
     """Ports opened by ufw. See provision.families.base.Firewall."""
 
     enabling: str = "ufw enable; systemctl enable ufw"
+    looking: str = "ufw status"
 
     def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
         return (
@@ -40,6 +41,10 @@ class Ufw:
     def keep_open(self, target: Target, rules: Sequence[Rule], *, changed: bool) -> list[Change]:
         doors = [f"{protocol}:{port}" for port, protocols in rules for protocol in protocols]
         return host_script(target, _UFW, flag(changed), *doors)
+
+    def open_dns(self, target: Target) -> list[Change]:
+        # It is off until the section that switches it on.
+        return []
 
     def starts_at_boot(self, facts: Facts) -> bool:
         return facts["ufw"] == "yes" and facts["boot"] == "enabled"

@@ -61,7 +61,7 @@ def send_and_watch(
                 if found is not None:
                     sending = read_by_mail(receiver, sending, found)[0]
                 watch.settled_logs([sending])
-            trace = trace_message(targets, letter.message_id)
+            trace = trace_message(targets, sending.message_id)
         names = {str(host.address): host.name for host in sender.lab.hosts}
         spoken = dialogues(file, names)
         if trace.settled and not spoken:

@@ -35,7 +35,8 @@ _NOBODY = "labctl-nobody"
 # By default Postfix defers strangers (454); it may be set up to refuse them (554).
 _REFUSED = "454 / 554"
 _Case = tuple[str, str, str, Callable[[smtplib.SMTP], tuple[int, bytes]]]
-_CODE = re.compile(r"\b([45]\d\d) [45]\.\d+\.\d+")
+# The notice wraps its lines.
+_CODE = re.compile(r"\b([45]\d\d)\s+[45]\.\d+\.\d+")
 # Seconds that a message may wait for a name server that is off too, and for the host's return.
 _OFF = 60.0
 _BACK = 90.0
@@ -199,7 +200,7 @@ class _Late:
         if number := numbers.get(token):
             shown = show_by_mail(target, number).stdout
             code = _CODE.search(shown) if address in shown else None
-            found = code[0] if code else shown[-300:]
+            found = " ".join(code[0].split()) if code else shown[-300:]
         what = _("mail to an unknown account comes back as a bounce, read by mail")
         ok, taken = found.startswith("550"), time.monotonic() - begun
         return Trial("negative.bounce", target.host.name, what, ok, "550", found, taken)
@@ -208,6 +209,8 @@ class _Late:
         """Write to a host that is off: the queue defers it, and delivers once the host is back."""
         off, sender = self._receiver, self._sender
         begun = time.monotonic()
+        # If `mail` leaves the Message-ID to Postfix, the first one from now on is this letter's.
+        self._watch = Watch(self._watch.targets, self._watch.run_id)
         with host_off(off, self._provider, self._progress):
             sending = write_by_mail(sender, self._letter("off"), off.host.mailbox)
             self._progress(sender.host.name, _("waiting for the queue"))

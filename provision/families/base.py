@@ -60,6 +60,9 @@ class Firewall(Protocol):
     def keep_open(self, target: Target, rules: Sequence[Rule], *, changed: bool) -> list[Change]:
         """Switch the firewall on, now and at boot. `changed`: its files were written."""
 
+    def open_dns(self, target: Target) -> list[Change]:
+        """Let queries in while chapter 5 is done, if the firewall filters from the beginning."""
+
     def starts_at_boot(self, facts: Facts) -> bool:
         """Whether the program filters after a reboot, by the facts of firewall-check.sh."""
 
@@ -69,6 +72,10 @@ class Firewall(Protocol):
     @property
     def enabling(self) -> str:
         """The command line with which a person switches the firewall on."""
+
+    @property
+    def looking(self) -> str:
+        """The command line with which a person sees what it lets in."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from labctl.lab import Lab
 from labctl.mailtest.letters import Letter, Sending, first_letters
 from labctl.mailtest.mailcommand import read_by_mail, write_by_mail
+from provision.step import Target
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
 
@@ -78,6 +82,42 @@ def test_a_message_is_written_with_subject_identity_and_body() -> None:
         *("mail", "-s", MESSAGE.subject, "-a", f"Message-ID: <{MESSAGE.message_id}>"),
         "user2@example2.jp",
     )
+
+
+def with_s_nail(host: FakeHost) -> Target:
+    target = fake_target(host)
+    edition = target.lab.edition.model_copy(update={"mail_command": "s-nail"})
+    lab = Lab(name="default", edition=edition)
+    return replace(target, scene=replace(target.scene, lab=lab))
+
+
+def test_s_nail_leaves_the_identity_to_postfix() -> None:
+    host = FakeHost("host1")
+    host.says()
+    sent = write_by_mail(with_s_nail(host), MESSAGE, "user2@example2.jp")
+    # Its token is in a header of its own.
+    assert (sent.letter.token, sent.message_id) == (MESSAGE.token, "")
+    [ran] = host.ran
+    assert ran.words[-6:] == (
+        *("mail", "-s", MESSAGE.subject, "-C", f"X-Labctl-Test: {MESSAGE.token}"),
+        "user2@example2.jp",
+    )
+
+
+def test_s_nail_answers_in_batch_mode() -> None:
+    host = FakeHost("host2")
+    header = f"Message-Id: <1.A@mail.example1.jp>\nX-Labctl-Test: {MESSAGE.token}\n"
+    host.says(stdout=f"{header}\n{MESSAGE.body}\n")
+    sending = Sending(replace(MESSAGE, message_id=""))
+    done, answer = read_by_mail(with_s_nail(host), sending, "7")
+    assert (done.read, done.message_id) == (True, "1.A@mail.example1.jp")
+    assert answer is not None
+    [ran] = host.ran
+    assert "mail -# -f " in ran.words[-1]
+    assert ran.stdin.splitlines() == [
+        *("set dot", "Print 7", f'set customhdr="X-Labctl-Test: {MESSAGE.token}"'),
+        *("Reply 7", answer.letter.body, ".", "exit"),
+    ]
 
 
 def test_a_message_that_mail_refuses_keeps_its_words() -> None:

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from labctl.edition import load_edition
 from labctl.errors import LabError
+from labctl.lab import Lab
 from labctl.managed import ManagedFile
 from labctl.results import Change, ChangeKind
 from labctl.system import ALMALINUX_9, DEBIAN_12, System
+from provision import postfix
 from provision.dnf import Dnf
 from provision.step import Target
 from tests.fakes.host import FakeHost
@@ -33,6 +36,20 @@ def test_a_written_file_gets_its_selinux_label(system: System, times: int) -> No
     # A file that is there already keeps the label it has.
     assert target.install([FILE]) == []
     assert host.commands().count("restorecon -F /etc/named.conf") == times
+
+
+def test_the_alias_database_is_built_if_the_book_has_no_section_for_it() -> None:
+    def runs(edition: str) -> list[str]:
+        host = FakeHost("host1")
+        for script in ("aliases.sh", "postfix.sh"):
+            host.says(script)
+        target = target_on(host, DEBIAN_12)
+        lab = Lab(name="default", edition=load_edition(edition))
+        postfix.apply(replace(target, scene=replace(target.scene, lab=lab)))
+        return [words.split()[0] for words in host.commands()]
+
+    assert runs("almalinux") == ["aliases.sh", "postfix.sh"]
+    assert runs("ubuntu") == ["postfix.sh"]
 
 
 def test_dnf_installs_what_is_missing() -> None:

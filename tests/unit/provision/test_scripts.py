@@ -75,7 +75,12 @@ class Machine:
         self, name: str, *args: object, moved: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run a script. `moved` are absolute paths in it that are below `files` here."""
-        text = Script("provision", name).text
+        return self.run_text(Script("provision", name).text, *args, moved=moved)
+
+    def run_text(
+        self, text: str, *args: object, moved: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the text of a script in the same way."""
         for path in moved:
             # Not in `$chroot/etc/hosts`.
             text = re.sub(rf"(?<!\w){path}", f"{self.files}{path}", text)
@@ -318,9 +323,55 @@ def test_mail_is_taken_out_of_the_shells_files(machine: Machine) -> None:
     with_home(machine)
     profile = machine.write("home/.profile", "umask 022\n  export MAIL=~/Maildir\n")
     machine.write("home/.bashrc", "EMAIL=x\n")
-    assert machine.changes("mail-command.sh", "user1") == [f"cleared-mail {profile}"]
+    assert machine.changes("mail-command.sh", "user1", "mailutils") == [f"cleared-mail {profile}"]
     assert profile.read_text() == "umask 022\n# labctl:   export MAIL=~/Maildir\n"
-    assert machine.changes("mail-command.sh", "user1") == []
+    assert machine.changes("mail-command.sh", "user1", "mailutils") == []
+
+
+def test_s_nail_is_the_command_mail(machine: Machine) -> None:
+    with_home(machine)
+    (machine.files / "usr/local/bin").mkdir(parents=True)
+    link, hidden = machine.files / "usr/local/bin/mail", ("/usr/local/bin",)
+    # The shell looks for both commands; this machine's own may have a `mail`.
+    body = 'case $2 in mail) [ -L "$LINK" ];; *) echo /usr/bin/s-nail;; esac'
+    command = f'LINK="{link}"; command() {{ {body}; }}; '
+    text = command + Script("provision", "mail-command.sh").text
+    for _time, said in ((1, "changed\tmade\t/usr/local/bin/mail\n"), (2, "")):
+        done = machine.run_text(text, "user1", "s-nail", moved=hidden)
+        assert (done.stdout.replace(str(machine.files), ""), done.stderr) == (said, "")
+    assert link.readlink() == Path("/usr/bin/s-nail")
+
+
+# firewalld-dns.sh
+
+
+FIREWALL_CMD = """
+case "$*" in
+  *--permanent*--query-service=dns) [ -e "$STATE/at-boot" ] ;;
+  *--query-service=dns) [ -e "$STATE/now" ] ;;
+  *--permanent*--query-port=53/*) [ -e "$STATE/port-at-boot" ] ;;
+  *--query-port=53/*) [ -e "$STATE/port-now" ] ;;
+  *--add-service=dns) touch "$STATE/at-boot" ;;
+  *--reload) touch "$STATE/now" ;;
+esac"""
+
+
+def test_firewalld_lets_dns_in_now_and_at_boot(machine: Machine) -> None:
+    machine.program("firewall-cmd", FIREWALL_CMD)
+    assert machine.changes("firewalld-dns.sh") == []
+    machine.unit("firewalld", "active")
+    assert machine.changes("firewalld-dns.sh") == [
+        *("wrote /etc/firewalld/zones/public.xml", "reloaded firewalld")
+    ]
+    assert machine.changes("firewalld-dns.sh") == []
+
+
+def test_dns_may_be_open_by_its_port(machine: Machine) -> None:
+    machine.program("firewall-cmd", FIREWALL_CMD)
+    machine.unit("firewalld", "active")
+    for state in ("port-at-boot", "port-now"):
+        (machine.root / "state" / state).touch()
+    assert machine.changes("firewalld-dns.sh") == []
 
 
 # apt-install.sh
