@@ -17,7 +17,9 @@ from labctl.render.screen import console
 _RUN = {
     "ubuntu-example": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
     "ubuntu": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
-    "almalinux": N_("its files for AlmaLinux are tested without a host; not run on AlmaLinux"),
+    "almalinux": N_(
+        "run on hosts with Debian 12; only its files for AlmaLinux are tested, without a host"
+    ),
 }
 
 

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.releases.story import Story, told
+# Before the import: a failed assertion in it shows both sides.
+pytest.register_assert_rewrite("tests.releases.story")
+
+from tests.releases.story import Story, told  # noqa: E402
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
