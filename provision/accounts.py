@@ -98,6 +98,17 @@ def _exists(target: Target, facts: Facts) -> Finding:
     )
 
 
+def _closed_home(name: str, facts: Facts) -> str:
+    """Why the account cannot use its home folder, or ""."""
+    if facts["home"] != name:
+        return facts["home"] or _("missing")
+    if facts["home-mode"] and int(facts["home-mode"], 8) & 0o700 != 0o700:
+        return f"{name} {facts['home-mode']}"
+    if facts["mail-folder"] not in ("", name):
+        return f"~/mail {facts['mail-folder']}"
+    return ""
+
+
 def _owned(name: str, facts: Facts) -> list[Finding]:
     has_password = facts["password"] == "yes"
     state = [*facts["state"].split(), "", ""][1]
@@ -116,12 +127,12 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
         ),
         Finding(
             code="accounts.home",
-            ok=facts["home"] == name,
+            ok=not (closed := _closed_home(name, facts)),
             what=_("home folder of {name}", name=name),
-            found=facts["home"] or _("missing"),
+            found=closed or name,
             expected=name,
             hint=_("Who owns the home folder? ls -ld shows it."),
-            solution=f"chown -R {name}: ~{name}",
+            solution=f"chown -R {name}: ~{name}; chmod u+rwx ~{name}",
         ),
         Finding(
             code="accounts.mailbox",

@@ -231,9 +231,11 @@ def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
 def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     mail = own.mail
     arrived = bool(mail["own-from"])
-    # `mail` may say something and yet the message arrives.
+    # `mail` may say something and yet the message arrives. If the log knows the message that
+    # sendmail took, `mail` handed none over.
     is_lost = not arrived and not mail.lines("own-log")
-    is_accepted = not is_lost or not (mail["own-said"] or mail["waits"])
+    refused = mail["own-said"] or mail["waits"] or mail["alias-log"]
+    is_accepted = not (is_lost and refused)
     found = [
         _seen(own, SUBMIT, is_accepted, mail["own-said"], mail.lines("log")),
         _seen(own, LOCAL, arrived, "", [*mail.lines("own-log"), *mail.lines("log")]),
@@ -250,6 +252,7 @@ def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     delivered = bool(mail["alias-box"]) or any(
         "status=sent (delivered" in line or ("status=sent" in line and not stays)
         for line in mail.lines("alias-log")
+        if "/dev/null" not in line
     )
     found.append(_seen(own, ALIAS, delivered, mail["alias-said"], mail.lines("alias-log")))
     return found

@@ -67,11 +67,30 @@ def check(target: Target) -> list[Finding]:
         found = [_in_2_4(finding) for finding in found]
     found = remarks(found, answers)
     if not service[0].ok or not all(finding.ok for finding in found):
-        return [*service, *found]
+        return [*service, *_not_read(facts, found)]
     fresh = _fresh(facts)
     if not fresh.ok:
         return [*service, *found, fresh]
     return [*service, *found, fresh, *logins(target, facts, answers)]
+
+
+def _not_read(facts: Facts, settings: list[Finding]) -> list[Finding]:
+    """The settings, or the one cause for which several are missing: nothing reads their files."""
+    wrong = [finding for finding in settings if not finding.ok]
+    if len(wrong) < 2 or any("conf.d" in line for line in facts.lines("included")):
+        return settings
+    return [
+        *(finding for finding in settings if finding.ok),
+        Finding(
+            code="dovecot.include",
+            ok=False,
+            what="dovecot.conf",
+            found=", ".join(facts.lines("included")) or _("no !include"),
+            expected="!include conf.d/*.conf",
+            hint=_("Which files does Dovecot read? Look for !include in dovecot.conf."),
+            solution="!include conf.d/*.conf",
+        ),
+    ]
 
 
 def _as_in_2_3(facts: Facts) -> Facts:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import Answer
@@ -67,7 +68,11 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             "imap pop3",
             _("Which protocols does Dovecot serve? Is there a package for each?"),
         )
-    places = {line.split()[3] for line in facts.lines("listens") if len(line.split()) > 3}
+    places = {
+        line.split()[3]
+        for line in facts.lines("listens")
+        if len(line.split()) > 3 and not line.split()[3].startswith("[")
+    }
     closed = [
         name
         for name in failed
@@ -75,7 +80,7 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             place.endswith(f":{_PORTS[name]}") and not place.startswith("127.") for place in places
         )
     ]
-    if places and closed:
+    if closed:
         return _setting(
             "listen",
             ", ".join(sorted(places)),
@@ -97,8 +102,45 @@ def _setting(name: str, found: str, expected: str, hint: str) -> Finding:
     )
 
 
+# What Dovecot's log says, and the setting or the file that it is about.
+_IN_LOG: tuple[tuple[str, str, str], ...] = (
+    (r".*not permitted \(see (first|last)_valid_[ug]id.*", "first_valid_uid",
+     N_("Whose mail may Dovecot open? The log compares the account's number with a limit.")),
+    (r".*[Pp]lugin.*", "mail_plugins",
+     N_("Which plugin should Dovecot load? Is its package installed?")),
+    (r".*(inbox=yes|INBOX namespace|namespace.*inbox).*", "namespace",
+     N_("A namespace has to hold the inbox. Compare 10-mail.conf with the package's.")),
+    (r".*passwd-file.*", "passdb",
+     N_("Whom does Dovecot ask whether a password is right?")),
+    (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",
+     "auth", N_("Logins are checked by a process of its own, service auth. Does it run?")),
+    (r".*Permission denied.*", "permission",
+     N_("The log names the file that Dovecot may not open. Who owns it, and with which mode?")),
+)  # fmt: skip
+
+
+def _in_log(lines: Sequence[str]) -> Finding | None:
+    for pattern, name, hint in _IN_LOG:
+        for line in reversed(lines):
+            if re.fullmatch(pattern, line):
+                return Finding(
+                    code=f"dovecot.{name}",
+                    ok=False,
+                    what=_("login over IMAP and POP3"),
+                    found=line.partition(": ")[2] or line,
+                    expected=_("logged in"),
+                    hint=_(hint),
+                    solution="doveconf -n; systemctl restart dovecot",
+                )
+    return None
+
+
 def _unknown(target: Target, answer: Answer) -> Finding:
-    lines = ask(target, _LOG, target.family.mail_log, "dovecot", "3").lines("log")
+    lines = ask(target, _LOG, target.family.mail_log, "dovecot", "8").lines("log")
+    known = _in_log(lines)
+    if known is not None:
+        return known
+    lines = lines[-3:]
     return Finding(
         code="dovecot.login.unknown",
         ok=False,

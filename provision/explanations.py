@@ -278,6 +278,26 @@ def _no_login(case: Case) -> Told | None:
     return Told(words.partition("\n")[0]) if "not available" in words else None
 
 
+def _mail_closed(case: Case) -> Told | None:
+    mode = case.own.mode("/usr/bin/mail").split()
+    return Told(" ".join(mode)) if mode and int(mode[0][-1]) % 2 == 0 else None
+
+
+def _tmp_closed(case: Case) -> Told | None:
+    mode = case.own.mode("/tmp")
+    return Told(mode) if mode and not mode.startswith("1777") else None
+
+
+def _told_by(key: str) -> Callable[[Case], Told | None]:
+    """A fact of which any line is the cause."""
+
+    def holds(case: Case) -> Told | None:
+        lines = case.own.facts.lines(key)
+        return Told(lines[0]) if lines else None
+
+    return holds
+
+
 _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 _SUBMIT = (
     Explanation("accounts.shell", _no_login, N_("a shell for the account"), "/bin/bash",
@@ -286,6 +306,9 @@ _SUBMIT = (
     Explanation("mail-command.sendmail", _no_sendmail, "/usr/sbin/sendmail",
                 "755 root root", N_("mail hands each message to sendmail. May the account run it?"),
                 "chmod 755 /usr/sbin/sendmail"),
+    Explanation("mail-command.mode", _mail_closed, "/usr/bin/mail", "755 root root",
+                N_("May the account run the command mail? Look at ls -lL /usr/bin/mail."),
+                "chmod 755 /usr/bin/mail"),
     Explanation("postfix.readable", _unreadable, N_("every user may read main.cf"), "644 root root",
                 N_("sendmail runs as the account and reads main.cf. Look at ls -l /etc/postfix."),
                 "chmod 644 /etc/postfix/main.cf"),
@@ -296,6 +319,13 @@ _SUBMIT = (
     Explanation("postfix.authorized_submit_users", _not_allowed, "{name}", _NOT_SET,
                 N_("Who may hand a message to Postfix on this host? mail shows what it says.")),
     _master(_missing_service("pickup/unix", "cleanup/unix", "qmgr/unix")),
+    Explanation("mail-command.tmp", _tmp_closed, "/tmp", "1777 root root",
+                N_("mail writes a message to /tmp first. May the account write there?"),
+                "chmod 1777 /tmp"),
+    Explanation("accounts.profile", _told_by("profile"), N_("the account's login"), N_("it works"),
+                N_("A login reads .profile. Does it come to its end?")),
+    Explanation("mail-command.mailrc", _told_by("mailrc"), "~/.mailrc", N_("no such line"),
+                N_("mail reads files of the account at each start. What do they say?")),
     Explanation("postfix.main-cf", _reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),
 )  # fmt: skip
 
@@ -324,7 +354,7 @@ _LOCAL = (
                 N_("mail for the account stays in its mailbox"), N_("arrived"),
                 N_("Follow a message of your own: which server said what of it?")),
     _master(_missing_service("local/unix", "cleanup/unix", "rewrite/unix", "bounce/unix",
-                             "qmgr/unix", "defer/unix")),
+                             "qmgr/unix", "defer/unix", "proxymap/unix")),
     *_set(_LOCAL_HINTS),
     _MAP,
     _odd(_local_names),
@@ -377,8 +407,25 @@ def _filters(evidence: Evidence, chain: str) -> str:
 def _closed_out(case: Case) -> Told | None:
     if case.own.facts["peer-door"] == "open":
         return None
-    rule = _filters(case.own, "OUTPUT")
+    answers = [
+        line
+        for line in case.own.facts.lines("input")
+        if re.search(r"^-A INPUT .*--sport 25\b.*-j (DROP|REJECT)", line)
+    ]
+    rule = _filters(case.own, "OUTPUT") or "".join(answers[:1])
     return Told(rule) if rule else None
+
+
+def _recipients_refused(case: Case) -> Told | None:
+    """Turned: the receiver's list has more than the book's three words, and refuses."""
+    value = case.own.settings().get("smtpd_recipient_restrictions", "")
+    words = [word for word in re.split(r"[\s,]+", value) if word not in _BOOK_RESTRICTIONS]
+    return Told(value, "smtpd_recipient_restrictions") if words and "rejected" in case.log else None
+
+
+_BOOK_RESTRICTIONS = (
+    "permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination", "",
+)  # fmt: skip
 
 
 def _closed_in(case: Case) -> Told | None:
@@ -420,6 +467,10 @@ _OUTBOUND = (
     _master(_missing_service("smtp/inet"), at_peer=True),
     _master(_overridden(r"smtp/inet"), at_peer=True),
     *_set(_IN_HINTS, at_peer=True),
+    Explanation("postfix.{name}", _recipients_refused, "{name}",
+                "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
+                N_("Whom does this list refuse beside strangers? Look at every word of it."),
+                at_peer=True),
     _MAP,
     Explanation("postfix.map", _map_missing, _MAP.what, _MAP.expected, _MAP.hint, at_peer=True),
     _odd(_out_names),
@@ -465,6 +516,14 @@ def _closed_database(case: Case) -> Told | None:
     return Told(mode) if mode and not mode.split()[0].endswith(("4", "5", "6", "7")) else None
 
 
+def _odd_recipient(case: Case) -> Told | None:
+    alias = case.own.facts["alias"]
+    unknown = re.search(r'unknown user: "[^"]*"', case.log)
+    if alias.startswith(("/", "|", '"')) or unknown:
+        return Told(alias)
+    return None
+
+
 _ALIAS = (
     _parameter("alias_maps", _LOCAL_HINTS["alias_maps"]),
     Explanation("aliases.readable", _closed_database, "/etc/aliases.db", "644 root root",
@@ -475,6 +534,9 @@ _ALIAS = (
     Explanation("aliases.database", _not_an_alias, N_("Postfix finds postmaster"), "root",
                 N_("Several commands build databases, each in its own form: which one is for "
                    "aliases?"), "newaliases"),
+    Explanation("aliases.recipient", _odd_recipient, N_("whom postmaster's mail reaches"),
+                "root", N_("To whom does /etc/aliases send mail for postmaster? Who reads it "
+                           "there?"), "postmaster: root; newaliases"),
     _parameter("myorigin", N_("Postfix adds this domain to a bare name. Is it a local one?")),
     *_LOCAL,
 )  # fmt: skip
@@ -527,13 +589,34 @@ def _client(protocol: str) -> tuple[Explanation, ...]:
     )  # fmt: skip
 
 
-def _refuses_names(case: Case) -> Told | None:
-    lines = case.own.facts.lines("allow-query")
-    return Told(lines[0]) if lines else None
+def _limited(key: str) -> Callable[[Case], Told | None]:
+    """A list of BIND that has not everybody in it."""
+
+    def holds(case: Case) -> Told | None:
+        lines = [line for line in case.own.facts.lines(key) if '"any"' not in line]
+        return Told(lines[0]) if lines else None
+
+    return holds
+
+
+def _closed_to_peer(case: Case) -> Told | None:
+    """A rule of the firewall against all that comes from the other host."""
+    for line in case.own.facts.lines("input"):
+        if case.peer and re.search(
+            rf"-s {re.escape(str(case.peer.host.address))}(/32)? -j (DROP|REJECT)", line
+        ):
+            return Told(line, solution=line.replace("-A ", "iptables -D ", 1))
+    return None
 
 
 _NAMES = (
-    Explanation("dns.allow-query", _refuses_names, "allow-query", N_("the lab's hosts"),
+    Explanation("firewall.peer", _closed_to_peer, N_("packets of the other host"), N_("open"),
+                N_("Open to some is not open to all: what is said of the other host's address?")),
+    Explanation("dns.blackhole", _told_by("blackhole"), "blackhole", N_("not set"),
+                N_("To whom does BIND not answer at all? named-checkconf -p shows it.")),
+    Explanation("dns.match-clients", _limited("match-clients"), "match-clients", "any",
+                N_("A view answers only its own clients. Is the other host one of them?")),
+    Explanation("dns.allow-query", _limited("allow-query"), "allow-query", N_("the lab's hosts"),
                 N_("Which clients may ask BIND? dig on the other host shows its answer."),
                 "allow-query { any; };"),
 )  # fmt: skip

@@ -37,7 +37,12 @@ def check(target: Target) -> list[Finding]:
     ports = [
         _port(facts, target, *door, answer) for door, answer in zip(doors, answers, strict=True)
     ]
-    return [_active(target.family.firewall, facts), *_loopback(target, facts), *ports]
+    return [
+        _active(target.family.firewall, facts),
+        *_loopback(target, facts),
+        *_outgoing(facts),
+        *ports,
+    ]
 
 
 def _loopback(target: Target, facts: Facts) -> list[Finding]:
@@ -63,6 +68,37 @@ def _hint(firewall: Firewall) -> str:
     return _(
         "What does the firewall let in? {command}, or nft list ruleset", command=firewall.looking
     )
+
+
+def _outgoing(facts: Facts) -> list[Finding]:
+    """A rule that keeps mail or questions to other servers from leaving."""
+    lines = [
+        line
+        for line in facts.lines("output")
+        if re.match(r"-A (OUTPUT|ufw-user-output|ufw-before-output) ", line)
+    ]
+    closed = [
+        line
+        for line in lines
+        if re.search(r"--d?ports? (25|53)\b", line) and re.search(r"-j (DROP|REJECT)", line)
+    ]
+    closed += [line for line in facts.lines("output") if line == "-P OUTPUT DROP"]
+    opened = {match[1] for line in lines if (match := re.search(r"--dport (25|53)\b", line))}
+    if not closed or (closed[0].startswith("-P") and opened == {"25", "53"}):
+        return []
+    return [
+        Finding(
+            code="firewall.outgoing",
+            ok=False,
+            what=_("outgoing mail and name queries"),
+            found=closed[0],
+            expected=_("open"),
+            hint=_("A firewall has rules for both directions: iptables -S OUTPUT"),
+            solution="ufw default allow outgoing"
+            if closed[0].startswith("-P")
+            else closed[0].replace("-A ", "iptables -D ", 1),
+        )
+    ]
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:

@@ -6,7 +6,7 @@ A behaviour that fails although its sections are right gets its cause, in the ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
@@ -25,6 +25,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("firewall.port-143-tcp", ("dovecot.imap",)),
     ("firewall.port-110-tcp", ("dovecot.pop3",)),
     ("firewall.port-53-*", ("dns.*",)),
+    ("firewall.outgoing", ("dns.peer", "dns.resolver")),
     ("dns.*", ("firewall.port-53-*",)),
     ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
     ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
@@ -81,8 +82,8 @@ def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
         for finding in report.findings
         if not finding.ok
     }
-    taken: set[tuple[str, str]] = set()
-    by: dict[tuple[str, str], str] = {}
+    taken: set[tuple[str, str]] = set(_stopped_by_a_mask(reports))
+    by: dict[tuple[str, str], str] = {each: wrong[each] for each in taken if each in wrong}
     for (host, cause), step in wrong.items():
         if (host, cause) in taken:
             continue
@@ -95,6 +96,16 @@ def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
                     taken.add((host, code))
                     by.setdefault((host, wrong[host, code]), step)
     return [_without(report, taken, by) for report in reports]
+
+
+def _stopped_by_a_mask(reports: Sequence[StepReport]) -> Iterator[tuple[str, str]]:
+    """The findings that a service does not run, where it is masked and cannot be started."""
+    for report in reports:
+        for finding in report.findings:
+            step, _dot, what = finding.code.partition(".")
+            if what == "enabled" and finding.found.startswith("masked"):
+                for service in ("running", "named", "saslauthd"):
+                    yield report.host, f"{step}.{service}"
 
 
 def _without(

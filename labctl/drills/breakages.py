@@ -363,6 +363,22 @@ MAIL = (
         repair=(command("newaliases"),),
     ),
     Breakage(
+        "no relay after AUTH",
+        "postfix.smtpd_relay_restrictions",
+        (_set("smtpd_relay_restrictions=permit_mynetworks, reject_unauth_destination"), _RESTART),
+    ),
+    Breakage(
+        "a mailbox smaller than a message",
+        "postfix.mailbox_size_limit",
+        (_set("mailbox_size_limit=1000000"), _RESTART),
+    ),
+    Breakage(
+        "a lock file left behind",
+        "accounts.lock",
+        (script("old-file.sh", "/var/mail/{user}.lock"),),
+        repair=(command("rm -f /var/mail/{user}.lock"),),
+    ),
+    Breakage(
         "an account that has ended",
         "accounts.expired",
         (command("chage -E 0 {user}"),),

@@ -254,6 +254,137 @@ DRILLS = (
            "knows."),
         "printf 'address {{\\n  email-domain {domain};\\n}};\\n' >/etc/mailutils.conf",
     ),
+    Drill(
+        "mail-goes-astray",
+        2,
+        "all mail to another server",
+        N_("{user} says: “{peer_user} never gets my mail. Mail to myself arrives.”"),
+        (
+            N_("mailq shows what waits, and why."),
+            N_("The log names the server that Postfix tried (relay=). Is it the other server?"),
+            N_("Which parameter names one server for all other domains? (postconf -n)"),
+        ),
+        N_("relayhost sent all mail for other domains to an address without a server."),
+        "postconf -X relayhost; " + _RESTART,
+    ),
+    Drill(
+        "local-mail-only",
+        2,
+        "local mail only",
+        N_("{user} says: “Mail to {peer_user} comes back at once. Mail to myself arrives.”"),
+        (
+            N_("Read the message that comes back: what does it say?"),
+            N_("Which transport does Postfix use for other domains? (postconf -n)"),
+        ),
+        N_("default_transport = error: Postfix returned all mail for other domains. Debian's "
+           "choice “Local only” sets it."),
+        "postconf -X default_transport; " + _RESTART,
+    ),
+    Drill(
+        "closed-main-cf",
+        2,
+        "main.cf closed to users",
+        N_("{user} says: “I cannot send with mail any more. The administrator can.”"),
+        (
+            N_("Send a message with mail as {user}. What does it say?"),
+            N_("As which user does sendmail run, and which file does it read first?"),
+        ),
+        N_("main.cf had the mode 640. mail and sendmail run as the user who sends, and could not "
+           "read it."),
+        "chmod 644 {main_cf}",
+    ),
+    Drill(
+        "rejects-everyone",
+        2,
+        "clients are rejected",
+        N_("{peer_user} says: “My mail to {user} comes back: Client host rejected.”"),
+        (
+            N_("Which of the two servers says so? Look into both mail logs."),
+            N_("smtpd has lists of restrictions for clients, senders and recipients. Which ones "
+               "are set? (postconf -n)"),
+        ),
+        N_("smtpd_client_restrictions = reject: Postfix refused every client, whoever the "
+           "recipient was."),
+        "postconf -X smtpd_client_restrictions; " + _RESTART,
+    ),
+    Drill(
+        "closed-to-the-other",
+        3,
+        "port 25 denied to the other host",
+        N_("{peer_user} says: “My mail to {user} does not arrive, but you say that port 25 is "
+           "open.”"),
+        (
+            N_("mailq on the other host says why its mail waits."),
+            N_("The first rule of a firewall that fits a packet counts. (ufw status numbered)"),
+        ),
+        N_("A rule before the others denied port 25 to the other host's address alone."),
+        "ufw delete deny from {peer_address} to any port 25 proto tcp",
+    ),
+    Drill(
+        "wrong-database",
+        3,
+        "postmap in place of newaliases",
+        N_("The administrator says: “I built the database of the aliases, and mail to postmaster "
+           "disappears.”"),
+        (
+            N_("Ask as Postfix does: postalias -q postmaster hash:/etc/aliases"),
+            N_("Several commands build databases. Which text does each of them expect?"),
+        ),
+        N_("The database was built with postmap, which takes the colon as part of the name. "
+           "Postfix found no postmaster and discarded the mail."),
+        "newaliases",
+    ),
+    Drill(
+        "account-ended",
+        2,
+        "an account that has ended",
+        N_("{user} says: “I can neither read nor send mail any more. My password is right.”"),
+        (
+            N_("Look for PAM in the log of the login. Does it speak of the password?"),
+            N_("An account can end on a certain day. (chage -l {user})"),
+        ),
+        N_("The account had expired, so PAM refused every login."),
+        "chage -E -1 {user}",
+    ),
+    Drill(
+        "sent-on",
+        2,
+        "mail sent on to the other account",
+        N_("{user} says: “No mail arrives any more, and nothing comes back to the senders.”"),
+        (
+            N_("Follow one message through the log. To which address was it delivered in the end?"),
+            N_("An account itself can say where its mail goes. Look at all files in its home "
+               "folder. (ls -a)"),
+        ),
+        N_("The file .forward in {user}'s home folder sent all mail to {peer_user}."),
+        "rm /home/{user}/.forward",
+    ),
+    Drill(
+        "lock-left-behind",
+        3,
+        "a lock file left behind",
+        N_("{user} says: “No mail arrives, and my mail program waits when it opens the inbox.”"),
+        (
+            N_("What does the mail log say that local could not do?"),
+            N_("Which files are in /var/mail, and does a program use them? (fuser)"),
+        ),
+        N_("A lock file was left beside the mailbox. Postfix and Dovecot waited for a program that "
+           "did not run any more."),
+        "rm /var/mail/{user}.lock",
+    ),
+    Drill(
+        "mailbox-too-small",
+        3,
+        "a mailbox smaller than a message",
+        N_("{user} says: “No mail arrives, not even my own. Nothing comes back.”"),
+        (
+            N_("The mail log has a line with fatal. Which program wrote it?"),
+            N_("It names two parameters. How must their values be related? (man 5 postconf)"),
+        ),
+        N_("mailbox_size_limit was smaller than message_size_limit. Then Postfix delivers nothing "
+           "into mailboxes."),
+        "postconf -X mailbox_size_limit; " + _RESTART,
+    ),
 )  # fmt: skip
 
 

@@ -22,6 +22,9 @@ today() { echo $(($(date +%s) / 86400)); }
 say today today
 home=$(getent passwd "$name" | cut -d: -f6)
 say home stat -c '%U' "$home"
+say home-mode stat -c %a "$home"
+# Dovecot keeps its index there.
+say mail-folder stat -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail
 # A lock that is older than a delivery takes.
 say lock find "/var/mail/$name.lock" -prune ! -newermt '-3 seconds'

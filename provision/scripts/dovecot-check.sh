@@ -14,4 +14,6 @@ newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
 passdb() { doveconf -n | grep -E '^passdb'; }
 say passdb passdb
+included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
+say included included
 say listens ss -ltnH '( sport = :143 or sport = :110 )'

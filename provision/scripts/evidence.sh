@@ -32,9 +32,12 @@ said() { { runuser -u "$user" -- postconf -h mydomain >/dev/null; } 2>&1; }
 say unreadable said
 say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" /var/mail \
-  /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf
-queries() { named-checkconf -p | sed -n '/allow-query {/,/};/p' | tr -s '[:space:]' ' '; }
-say allow-query queries
+  /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp
+say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
+queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
+say allow-query queries allow-query
+say blackhole queries blackhole
+say match-clients queries match-clients
 say input iptables -S
 say nft nft list ruleset
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
@@ -45,6 +48,9 @@ say hosts-order sed -n 's/^hosts:[[:space:]]*//p' /etc/nsswitch.conf
 aliased() { postalias -q postmaster $(postconf -hx alias_maps); }
 say alias aliased
 home=$(getent passwd "$user" | cut -d: -f6)
+say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils"
+say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \
+  "$home/.bash_login" /etc/profile
 elsewhere() {
   {
     cat "$home/.forward"

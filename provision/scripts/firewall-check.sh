@@ -8,6 +8,7 @@ say boot systemctl is-enabled ufw
 say boot-nft systemctl is-enabled nftables
 say boot-firewalld systemctl is-enabled firewalld
 say policy iptables -S INPUT
+say output iptables -S
 say nft nft list ruleset
 say tcp ss -ltnH
 say udp ss -lunH

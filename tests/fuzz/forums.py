@@ -64,7 +64,6 @@ MAIN_CF: tuple[tuple[str, str], ...] = (
     ("local_transport", "smtp:[127.0.0.1]:2525"),
     ("recipient_canonical_maps", "hash:/etc/postfix/recipients"),
     ("transport_maps", "hash:/etc/postfix/transport, hash:/etc/postfix/other"),
-    ("smtp_destination_rate_delay", "60s"),
     ("minimal_backoff_time", "60s"),
     ("undisclosed_recipients_header", "To: undisclosed"),
 )

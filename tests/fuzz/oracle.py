@@ -265,15 +265,16 @@ def _client(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
 
 
 def _alias(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
-    """Mail to postmaster reaches root, or whoever /etc/aliases names, somewhere on the host."""
+    """Mail to postmaster reaches root, or whoever /etc/aliases names, on either host."""
     token = _token()
     machines.on(
         host,
         'printf "Subject: %s\n\nx\n" "$1" | sendmail -f "$2" "postmaster@$3"',
         token, host.mailbox, host.domain,
     )  # fmt: skip
-    for user in ("root", host.user):
-        if _arrived_soon(machines, host, token, user):
+    peer = machines.peer(host)
+    for where, user in ((host, "root"), (host, host.user), (peer, peer.user)):
+        if _arrived_soon(machines, where, token, user):
             return []
     return [Fault(host.name, "alias postmaster", "not delivered")]
 

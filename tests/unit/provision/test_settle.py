@@ -35,6 +35,7 @@ service	bounce     unix  -       -       y       -       0       bounce
 service	defer      unix  -       -       y       -       0       bounce
 service	smtp       unix  -       -       y       -       -       smtp
 service	local      unix  -       n       n       -       -       local
+service	proxymap   unix  -       -       n       -       -       proxymap
 mode	/usr/sbin/sendmail 755 root root
 mode	/usr/sbin/postdrop 2555 root postdrop
 mode	/var/spool/postfix/maildrop 1730 postfix postdrop
@@ -261,3 +262,64 @@ def test_mail_that_waits_is_a_finding_if_no_mail_was_tried() -> None:
     every = {host: replace(evidence(host), sent=False) for host in ("host1", "host2")}
     reports, _chains = settle([*waiting("host1"), *right("host2")], every, steps_of(LAB))
     assert [f.code for r in reports for f in r.findings if not f.ok] == ["mail-command.queue"]
+
+
+# What host1 has and why its BIND does not answer host2.
+NO_ANSWER = {
+    'allow-query\tallow-query { "localhost"; };': "dns.allow-query",
+    'allow-query\tallow-query { "any"; };\nblackhole\tblackhole { 192.168.56.102/32; };': (
+        "dns.blackhole"
+    ),
+    'match-clients\tmatch-clients { "localhost"; };': "dns.match-clients",
+    'allow-query\tallow-query { "any"; };': "dns.names.unknown",
+    "input\t-A INPUT -s 192.168.56.102/32 -j DROP": "firewall.peer",
+}
+
+
+@pytest.mark.parametrize(("facts", "code"), NO_ANSWER.items())
+def test_a_zone_that_the_other_host_cannot_ask(facts: str, code: str) -> None:
+    two = evidence("host2")
+    silent = GOOD_FACTS.replace("10 mail.example1.jp. 10 mail.example2.jp.", "timed out")
+    two = replace(two, facts=parse_facts(silent))
+    one = evidence("host1", facts=facts + "\n")
+    assert found(one, two)[0] == [("host1", code)]
+
+
+# Why `mail` of host1 hands nothing to Postfix, although sendmail does.
+NOT_HANDED_OVER = {
+    "mode\t/usr/bin/mail 700 root root": "mail-command.mode",
+    "mode\t/tmp 700 root root": "mail-command.tmp",
+    "profile\t9:exit 0": "accounts.profile",
+    "mailrc\tset sendmail=/usr/sbin/none": "mail-command.mailrc",
+}
+
+
+@pytest.mark.parametrize(("facts", "code"), NOT_HANDED_OVER.items())
+def test_mail_that_hands_nothing_over(facts: str, code: str) -> None:
+    one = evidence("host1", facts=facts + "\n", mail=without("own-from", "own-log"))
+    assert found(one, evidence("host2"))[0] == [("host1", code)]
+
+
+def test_mail_for_postmaster_that_nobody_can_read() -> None:
+    log = "alias-log\thost postfix/local[1]: C: status=sent (delivered to file: /dev/null)\n"
+    one = evidence("host1", mail=without("alias-log") + log)
+    one = replace(one, facts=parse_facts(GOOD_FACTS.replace("alias\troot", "alias\t/dev/null")))
+    assert found(one, evidence("host2"))[0] == [("host1", "aliases.recipient")]
+
+
+def test_a_masked_service_is_one_finding() -> None:
+    findings = (
+        Finding("dns.named", False, "BIND runs", found="inactive"),
+        Finding("dns.enabled", False, "BIND starts at boot", found="masked"),
+    )
+    [report] = without_consequences([StepReport("dns", "", "host1", 0, findings=findings)])
+    assert [finding.code for finding in report.findings] == ["dns.enabled"]
+
+
+def test_a_list_of_recipients_that_refuses_more_than_strangers() -> None:
+    words = "permit_mynetworks, check_recipient_access hash:/etc/postfix/mine"
+    log = "peer-log\thost postfix/smtp[1]: B: status=bounced (554 Recipient address rejected)\n"
+    one = evidence("host1", mail=without("peer-log") + log)
+    facts = f"set\tsmtpd_recipient_restrictions = {words}\n"
+    two = evidence("host2", facts=facts, mail=without("coming-from"))
+    assert found(one, two)[0] == [("host2", "postfix.smtpd_recipient_restrictions")]
