@@ -80,5 +80,6 @@ for which in own peer alias; do
 done
 [ -z "$coming" ] || { id=$(queue_of "$coming"); [ -z "$id" ] || say coming-log grep -F " $id: " "$rest"; }
 say waits grep -rlsF -- "$own_token" "$spool/maildrop"
-# Lines without a queue id that say what goes wrong.
-say log sed -n '/NOQUEUE\|warning: \|fatal: \|error: \|panic: /p' "$rest"
+# Lines without a queue id that say what goes wrong, except those of the check's own questions.
+say log sed -n '/helo=<\(stranger\|labctl\)\.invalid>/d
+  /NOQUEUE\|warning: \|fatal: \|error: \|panic: /p' "$rest"
