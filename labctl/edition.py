@@ -26,7 +26,7 @@ from pydantic import (
 
 from labctl import resources
 from labctl.errors import WrongUsage
-from labctl.i18n import _, language
+from labctl.i18n import N_, _, language
 from labctl.system import System
 
 DEFAULT_EDITION = "ubuntu-example"
@@ -303,7 +303,40 @@ def causes(error: Exception) -> str:
     return "\n".join(one_error(detail) for detail in details)
 
 
+# Pydantic's own texts by the type of the error, for translation.
+_ERRORS = {
+    "missing": N_("Field required"),
+    "extra_forbidden": N_("Extra inputs are not permitted"),
+    "literal_error": N_("Input should be {expected}"),
+    "string_type": N_("Input should be a valid string"),
+    "string_pattern_mismatch": N_("String should match pattern '{pattern}'"),
+    "int_type": N_("Input should be a valid integer"),
+    "int_parsing": N_("Input should be a valid integer, unable to parse string as an integer"),
+    "greater_than_equal": N_("Input should be greater than or equal to {ge}"),
+    "less_than_equal": N_("Input should be less than or equal to {le}"),
+    "tuple_type": N_("Input should be a valid tuple"),
+    "dict_type": N_("Input should be a valid dictionary"),
+    "model_type": N_("Input should be a valid dictionary or instance of {class_name}"),
+    "ip_v4_address": N_("Input is not a valid IPv4 address"),
+    "ip_v4_network": N_("Input is not a valid IPv4 network"),
+}
+
+
 def one_error(detail: Any) -> str:
     """One error of pydantic as `key: what is allowed`."""
     key = ".".join(str(part) for part in detail["loc"]) or "-"
-    return f"{key}: {detail['msg'].removeprefix('Value error, ')}"
+    text = _ERRORS.get(detail["type"])
+    if text is not None:
+        said = _(text, **_words(detail.get("ctx", {})))
+    else:
+        said = detail["msg"].removeprefix("Value error, ")
+    return f"{key}: {said}"
+
+
+def _words(context: Mapping[str, Any]) -> dict[str, str]:
+    words = {name: str(value) for name, value in context.items()}
+    if "expected" in words:
+        # Pydantic joins the last two of a list with an English word.
+        either = _("or")
+        words["expected"] = words["expected"].replace(" or ", f" {either} ")
+    return words

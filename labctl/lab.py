@@ -15,7 +15,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
 
 from labctl.edition import (
     DEFAULT_EDITION,
@@ -64,12 +64,24 @@ def _password(value: SecretStr) -> SecretStr:
     return value
 
 
-def _network(value: IPv4Network) -> IPv4Network:
-    if not value.is_private or value.is_loopback or value.is_link_local:
+# Private networks (RFC 1918).
+_PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+
+
+def _network_text(value: object) -> object:
+    # IPv4Network also takes numbers, and `true` would be 0.0.0.1.
+    if not isinstance(value, str | IPv4Network):
         raise ValueError(_("a private network like 10.20.30.0/24"))
     return value
 
 
+def _network(value: IPv4Network) -> IPv4Network:
+    if not any(value.subnet_of(each) for each in _PRIVATE):
+        raise ValueError(_("a private network like 10.20.30.0/24"))
+    return value
+
+
+PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_network)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 
 
@@ -82,7 +94,7 @@ class LabFile(Frozen):
     model_config = ConfigDict(extra="allow")
 
     edition: str = DEFAULT_EDITION
-    network: Annotated[IPv4Network, AfterValidator(_network)] | None = None
+    network: PrivateNetwork | None = None
     provider: str | None = None
     lang: Literal["ja", "en"] | None = None
     dns: Literal["peers", "parent"] | None = None

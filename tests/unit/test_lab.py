@@ -285,3 +285,29 @@ def test_tomllib_is_what_these_tests_think() -> None:
         with pytest.raises((ValueError, RecursionError)) as left:
             tomllib.loads(text)
         assert not isinstance(left.value, tomllib.TOMLDecodeError)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("true", "167772160", '"8.8.8.0/24"', '"0.0.0.0/24"', '"127.0.0.0/24"'),
+        *('"169.254.1.0/24"', '"224.0.0.0/24"', '"192.0.2.0/24"', "[]"),
+    ],
+)
+def test_a_network_is_a_private_one(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text(f"network = {value}\n")
+    with pytest.raises(WrongUsage) as refused:
+        load_lab("default", file)
+    assert refused.value.cause == "network: a private network like 10.20.30.0/24"
+
+
+def test_errors_of_the_lab_file_are_in_the_language_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABCTL_LANG", "ja")
+    file = tmp_path / "labctl.toml"
+    file.write_text('dns = "both"\n')
+    with pytest.raises(WrongUsage) as refused:
+        load_lab("default", file)
+    assert refused.value.cause == "dns: 'peers' または 'parent' のいずれかを書きます"

@@ -49,7 +49,8 @@ class Smtp:
     def _reply(self, line: str) -> str:
         verb = line[:4].upper()
         for name, reply in self.replies.items():
-            if line.startswith(name):
+            # smtplib of Python 3.13 writes "rcpt to:", older ones "rcpt TO:".
+            if line.upper().startswith(name.upper()):
                 return reply
         return SMTP_REPLIES.get(verb, "235 2.7.0 Authentication successful")
 
