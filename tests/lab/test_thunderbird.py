@@ -94,7 +94,7 @@ def test_name_address_and_password_are_enough(
     # Thunderbird did not guess: it requested the configuration and received it.
     asked = [line.partition(": ")[2] for line in asked_for()[before:]]
     assert asked[:2] == ["url:/mail/config-v1.1.xml", "response:200"]
-    assert any("Login: user=<user1>" in record.text for record in watch.logs_of(one))
+    assert any("user=<user1>" in record.text for record in watch.logs_of(one))
 
 
 def test_where_the_lab_file_asks_it_is_on_host1_and_shown_over_ssh(

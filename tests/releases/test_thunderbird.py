@@ -120,4 +120,4 @@ def test_name_address_and_password_are_enough(
         one.remote.endpoint.netns,
     )
     assert {"143", "25", "No Encryption"} <= set(offered)
-    assert any("Login: user=<user1>" in record.text for record in watch.logs_of(one))
+    assert any("user=<user1>" in record.text for record in watch.logs_of(one))

@@ -190,6 +190,11 @@ class Container:
         self.network.drop_host_link(self.machine)
         with suppress(OSError):
             (_NSPAWN / "propagate" / self.machine).rmdir()
+        # A mount since systemd 256, which refuses to start a machine whose folder exists.
+        export = _NSPAWN / "unix-export" / self.machine
+        unmount_below(export)
+        with suppress(OSError):
+            export.rmdir()
         with suppress(OSError):
             root = self.root.stat()
             (_NSPAWN / "locks" / f"inode-{root.st_dev}:{root.st_ino}").unlink()

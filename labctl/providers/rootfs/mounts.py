@@ -45,7 +45,10 @@ def mounted_below(folder: Path) -> list[str]:
 def standing_on(layer: Path) -> list[str]:
     """The mount points of overlays that have this folder as a lower layer."""
     mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
-    among = re.compile(f"lowerdir.*[=:]{re.escape(_escaped(layer))}[:,]", re.DOTALL)
+    escaped = _escaped(layer)
+    # mount of util-linux 2.39 and newer resolves the escapes of commas itself.
+    names = "|".join(re.escape(name) for name in (escaped, escaped.replace("\\,", ",")))
+    among = re.compile(f"lowerdir.*[=:]({names})[:,]", re.DOTALL)
     lines = zip(_lines(mountinfo), _mount_points(mountinfo), strict=True)
     return [point for line, point in lines if among.search(_plain(line))]
 

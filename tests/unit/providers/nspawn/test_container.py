@@ -229,10 +229,12 @@ def test_what_nspawn_keeps_of_a_machine_is_removed_with_it(host: Container, tmp_
     lock = tmp_path / "nspawn" / "locks" / f"inode-{found.st_dev}:{found.st_ino}"
     other = lock.with_name("inode-1:1")
     propagate.mkdir(parents=True)
+    export = tmp_path / "nspawn" / "unix-export" / host.machine
+    export.mkdir(parents=True)
     lock.parent.mkdir()
     lock.touch()
     other.touch()
     host.kill()
-    assert not propagate.exists() and not lock.exists()
+    assert not propagate.exists() and not lock.exists() and not export.exists()
     assert other.exists()
     host.kill()
