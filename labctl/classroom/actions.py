@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from labctl.classroom.roll import Roll, Seat, open_seat
 from labctl.drills import exercise
-from labctl.errors import WrongState
+from labctl.errors import WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.lock import locked
 from labctl.progress import Progress, silent
+from labctl.providers.base import Mover
 from labctl.reset import ResetResult, go_back, newest_before_reset, target_of_reset
 from labctl.session import WHOLE, Session
 
@@ -65,6 +66,23 @@ def set_net(roll: Roll, seat: Seat, *, is_open: bool) -> bool:
     with locked(session.home):
         session.provider.set_net(is_open)
     return is_open
+
+
+def move(roll: Roll, seat: Seat, to: str, progress: Progress = silent) -> bool:
+    """Move the seat to another machine, with its checkpoints. Returns False if it is there already.
+
+    Raises:
+        WrongUsage: The provider has only one machine.
+        MachineLacks: The machine does not exist or does not answer.
+    """
+    session = opened(roll, seat)
+    provider = session.provider
+    if not isinstance(provider, Mover):
+        raise WrongUsage(
+            _("labs of the provider {name} cannot be moved to another machine", name=provider.name)
+        )
+    with locked(session.home):
+        return provider.move(to, progress)
 
 
 def opened(roll: Roll, seat: Seat) -> Session:

@@ -13,6 +13,7 @@ from labctl.cli.class_drill import app as drill
 from labctl.cli.class_end import end
 from labctl.cli.class_enter import enter
 from labctl.cli.class_init import init
+from labctl.cli.class_move import move
 from labctl.cli.class_net import net
 from labctl.cli.class_reset import reset
 from labctl.cli.class_status import status
@@ -36,6 +37,7 @@ app.command("check", help=_("Grade seats, section by section."))(check)
 app.command("reset", help=_("Return seats to a checkpoint."))(reset)
 app.command("undo", help=_("Restore the state of a seat before its last reset."))(undo)
 app.command("net", help=_("Open or close the internet access of seats."))(net)
+app.command("move", help=_("Move the labs of seats to another member of a cluster."))(move)
 app.add_typer(drill, name="drill")
 app.command("enter", help=_("Open a shell on a host of a seat."))(enter)
 app.command("cards", help=_("Write a page to print, with a card for each seat."))(cards)

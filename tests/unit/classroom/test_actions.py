@@ -10,7 +10,7 @@ from labctl.drills.exercise import running
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.lock import locked
-from labctl.progress import silent
+from labctl.progress import Progress, silent
 from tests.fakes.classroom import MemoryClass, memory_class
 from tests.fakes.lab import path_of
 
@@ -38,6 +38,24 @@ def test_reset_and_undo_change_one_seat_only(room: MemoryClass) -> None:
     assert files(room, 1) == whole
     with pytest.raises(WrongState):
         actions.undo(roll, roll.seat(2))
+
+
+def test_a_seat_is_moved_if_the_provider_has_several_machines(
+    room: MemoryClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll = room.roll
+    with pytest.raises(WrongUsage, match="moved"):
+        actions.move(roll, roll.seat(1), "m2")
+    moved: list[str] = []
+
+    def move(_self: object, to: str, _progress: Progress = silent) -> bool:
+        moved.append(to)
+        return True
+
+    kind = type(actions.opened(roll, roll.seat(1)).provider)
+    monkeypatch.setattr(kind, "move", move, raising=False)
+    assert actions.move(roll, roll.seat(1), "m2")
+    assert moved == ["m2"]
 
 
 def test_the_net_is_closed_and_opened(room: MemoryClass) -> None:

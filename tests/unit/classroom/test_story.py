@@ -192,6 +192,7 @@ def test_seats_that_the_class_no_longer_has_are_removed_too(room: MemoryClass, s
         ("class enter 1-2 host1", 2, "name one seat"),
         ("class enter 1 host1", 4, "s01"),
         ("class net close 1", 1, "never created"),
+        ("class move 1 --to m2", 1, "never created"),
         ("class reset 1", 2, "--yes"),
         ("class end", 2, "--yes"),
         ("class destroy", 2, "--yes"),
