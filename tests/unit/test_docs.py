@@ -96,7 +96,7 @@ def test_every_command_line_is_one_that_labctl_understands(page: Page) -> None:
 def test_steps_and_checkpoints_on_command_lines_exist(page: Page) -> None:
     for words in page.labctl_lines:
         assert option(words, "--until") in {None, *stop_names(LAB)}, words
-        assert option(words, "--to") in {None, *CHECKPOINTS} or "render" in words, words
+        assert option(words, "--to") in {None, *CHECKPOINTS} or {"render", "move"} & {*words}, words
 
 
 @each_page
