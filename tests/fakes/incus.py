@@ -230,6 +230,8 @@ class Server:
     def _get(self, path: list[str], query: Mapping[str, str]) -> Any:
         project = query.get("project", "default")
         match path:
+            case []:
+                return {"environment": {"server_version": "6.0.4"}}
             case ["cluster"]:
                 return {"enabled": bool(self.members)}
             case ["cluster", "members"]:
@@ -338,6 +340,7 @@ class Server:
                 there.restore(there.snapshots[data["restore"]])
             case "PUT", []:
                 there.config, there.devices = dict(data["config"]), copy.deepcopy(data["devices"])
+                self._map_ids(there)
             case "PATCH", []:
                 there.config.update(data.get("config", {}))
                 there.devices.update(data.get("devices", {}))
@@ -371,7 +374,16 @@ class Server:
         else:
             self._found(self.images, source["alias"])
         made.config.setdefault("volatile.idmap.base", FIRST_ID)
+        self._map_ids(made)
         self.instances[project, name] = made
+
+    @staticmethod
+    def _map_ids(there: Instance) -> None:
+        config = there.config
+        base = config["volatile.idmap.base"] = config.get(
+            "security.idmap.base", config["volatile.idmap.base"]
+        )
+        config["volatile.idmap.next"] = json.dumps([{"Hostid": int(base), "Maprange": 65_536}])
 
     @staticmethod
     def _act(there: Instance, data: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -74,6 +75,11 @@ class Incus:
     ) -> Any:
         """The answer's metadata to a GET; raises NotThere, MachineLacks or LabError."""
         return json.loads(self._query("GET", path, query or {}, None, timeout))
+
+    @cached_property
+    def major_version(self) -> int:
+        """The first number of the server's version."""
+        return int(self.of("").get()["environment"]["server_version"].partition(".")[0])
 
     def has(self, *path: str) -> bool:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -37,13 +38,18 @@ class Shape:
     net_open: bool
     # The first user id of each instance on the server, once it is known.
     first_ids: Mapping[str, int] = field(default_factory=dict)
+    # The first number of the server's version.
+    major: int = 6
 
     def config(self, name: str) -> dict[str, str]:
-        own = {"security.idmap.base": str(self.first_ids[name])} if name in self.first_ids else {}
+        # Each instance has user ids of its own: root in one is nobody in all others.
+        ids = {"security.idmap.isolated": "true"}
+        if name in self.first_ids:
+            base = {"security.idmap.base": str(self.first_ids[name])}
+            # Incus 7 refuses both. Incus 6 takes no notice of a base without the other key.
+            ids = base if self.major >= 7 else {**ids, **base}
         return {
-            # Each instance has user ids of its own: root in one is nobody in all others.
-            "security.idmap.isolated": "true",
-            **own,
+            **ids,
             "security.guestapi": "false",
             "limits.memory": f"{self.options.memory}MiB",
             "limits.processes": str(self.options.processes),
@@ -235,8 +241,17 @@ class Instances:
             shape = replace(shape, first_ids=mine)
             self.put_in_shape(shape)
             if not clashes:
+                self._ensure_ids(mine)
                 return shape
         raise LabError(_("Incus has no free user ids for the lab"))
+
+    def _ensure_ids(self, first_ids: Mapping[str, int]) -> None:
+        """Raise LabError unless Incus uses these ids: never share a range by mistake."""
+        for name, first in first_ids.items():
+            found = json.loads(self._incus.get("instances", name)["config"]["volatile.idmap.next"])
+            used = {(each["Hostid"], each["Maprange"]) for each in found}
+            if used != {(first, _IDS)}:
+                raise LabError(_("Incus has no free user ids for the lab"), cause=str(found))
 
     def _first_ids(self) -> tuple[dict[str, int], set[int]]:
         """The first user id of each host of the lab, and those of all other instances."""

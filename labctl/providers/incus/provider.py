@@ -241,7 +241,14 @@ class IncusProvider:
         )
 
     def _shape(self, book: Book) -> Shape:
-        return Shape(self.options, book.pool, book.network, book.net_open, book.first_ids)
+        return Shape(
+            self.options,
+            book.pool,
+            book.network,
+            book.net_open,
+            book.first_ids,
+            major=self._incus.major_version,
+        )
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
         book = self._settled()

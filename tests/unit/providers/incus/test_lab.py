@@ -50,6 +50,14 @@ def test_a_shape_has_limits_and_a_way_out_that_can_be_taken_away() -> None:
     assert set(closed.devices("host1")) == {"root", "lab"}
 
 
+def test_incus_7_has_another_way_to_say_which_user_ids_an_instance_has() -> None:
+    ids = {"host1": 1_065_536}
+    seven = Shape(IncusOptions(), "labctl", "lab-1", net_open=True, first_ids=ids, major=7)
+    assert "security.idmap.isolated" not in seven.config("host1")
+    assert seven.config("host1")["security.idmap.base"] == "1065536"
+    assert seven.config("machine")["security.idmap.isolated"] == "true"
+
+
 def test_every_interface_of_every_lab_has_an_address_of_its_own() -> None:
     shapes = [Shape(IncusOptions(), "labctl", f"lab-{n}", net_open=True) for n in range(300)]
     found = [
