@@ -70,6 +70,7 @@ COMMANDS = {
                 "reset",
                 "undo",
                 "net",
+                "move",
                 "drill",
                 "enter",
                 "cards",
