@@ -122,7 +122,7 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
             what=_("password of {name}", name=name),
             found=_("the lab's") if has_password else told,
             expected=_("the lab's"),
-            hint=_("labctl credentials shows the lab's passwords."),
+            hint=_("Each lab has passwords of its own. Is this one of another lab?"),
             solution=f"passwd {name}",
         ),
         Finding(

@@ -66,14 +66,15 @@ def test_a_hint_keeps_its_text_and_names_the_lab_in_each_command() -> None:
     assert str(hint) == "begin again: labctl destroy --name class-a, labctl up --name class-a"
 
 
-_ERRORS = {
+# What has a hint: the errors, and a check's finding.
+_HINTED = {
     name for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, LabError)
-}  # fmt: skip
+} | {"Finding"}  # fmt: skip
 
 
 def hints() -> Iterator[tuple[str, str]]:
-    """Every text in the hint of an error in the sources, with its place."""
+    """Every text in the hint of an error or a finding in the sources, with its place."""
     for part in ("labctl", "provision"):
         for path in sorted((ROOT / part).rglob("*.py")):
             place = path.relative_to(ROOT).as_posix()
@@ -84,7 +85,7 @@ def _hints_in(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             for keyword in node.keywords:
-                if node.func.id in _ERRORS and keyword.arg == "hint":
+                if node.func.id in _HINTED and keyword.arg == "hint":
                     yield from _texts(keyword.value)
 
 
