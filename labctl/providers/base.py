@@ -81,6 +81,20 @@ class Provider(Protocol):
     def endpoints(self) -> Mapping[str, Endpoint]:
         """How to reach each host, by its name; raises WrongState if one does not run."""
 
+    def login(self, host: str, user: str) -> tuple[str, ...]:
+        """The command that logs `user` in on a host, on the terminal it is started on.
+
+        It does not need the host's sshd or network if the provider has another way in. Raises
+        WrongState if the host does not run.
+        """
+
+    def revision(self) -> str:
+        """A text that changes soon after something on the hosts' disks or a service changes.
+
+        Cheap enough to be called every second. It is "" if the provider cannot tell; never
+        raises for a half-built lab.
+        """
+
     def status(self) -> Mapping[str, HostState]:
         """The real state of each host; never raises for a half-built lab."""
 

@@ -116,6 +116,22 @@ class ProviderContract:
         with pytest.raises(WrongState):
             provider.set_net(False)
 
+    def test_nobody_logs_in_on_a_host_that_does_not_run(self, up: Bench) -> None:
+        assert up.open().login(HOSTS[0], "root")
+        up.open().halt()
+        with pytest.raises(WrongState):
+            up.open().login(HOSTS[0], "root")
+
+    def test_a_change_on_a_host_is_noticed_if_the_provider_can_tell(self, up: Bench) -> None:
+        up.write("before")
+        seen = up.open().revision()
+        assert up.open().revision() == seen
+        up.write("after")
+        assert up.open().revision() != seen or seen == ""
+
+    def test_a_lab_that_was_never_made_has_no_revision(self, absent: Bench) -> None:
+        assert absent.open().revision() == ""
+
     def test_the_status_says_what_runs(self, up: Bench) -> None:
         assert dict(up.open().status()) == dict.fromkeys(HOSTS, HostState.RUNNING)
         up.open().halt()

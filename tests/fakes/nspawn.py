@@ -109,6 +109,18 @@ class _Cgroup:
     def kill(self) -> None:
         self.kernel.kill(self.host)
 
+    def init_pid(self) -> int | None:
+        return 100 if self.host in self.kernel.running else None
+
+    def services(self) -> list[str]:
+        return [f"ssh.service {self.host}"] if self.host in self.kernel.running else []
+
+    def below(self, _name: str) -> _Cgroup:
+        return self
+
+    def entering(self, argv: Sequence[str]) -> list[str]:
+        return list(argv)
+
 
 class _Image:
     """Image layers by their titles, made of empty folders."""

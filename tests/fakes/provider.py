@@ -155,6 +155,16 @@ class FakeProvider:
             for name, address in hosts.items()
         }
 
+    def login(self, host: str, user: str) -> tuple[str, ...]:
+        if not self._is_running(self._lab.host(host).name):
+            raise WrongState(f"{host} does not run")
+        return ("sh", "-c", f"echo {user} on {host}; exec cat")
+
+    def revision(self) -> str:
+        if not self._world.hosts:
+            return ""
+        return repr([(each.running, each.files) for each in self._world.hosts.values()])
+
     def status(self) -> Mapping[str, HostState]:
         return {host.name: self._state(host.name) for host in self._lab.hosts}
 

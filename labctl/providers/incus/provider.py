@@ -366,6 +366,18 @@ class IncusProvider:
             hint=commands(f"incus cluster list {self._incus.name()}".rstrip()),
         )
 
+    def login(self, host: str, user: str) -> tuple[str, ...]:
+        if host not in self._running():
+            raise WrongState(_("{host} does not run", host=host), hint=commands("labctl up"))
+        return (
+            "incus", "exec", self._incus.name(host), "--project", self._incus.project,
+            "--force-interactive", "--env", "LANG=C.UTF-8", "--",
+            "su", "--login", "--whitelist-environment=LANG", user,
+        )  # fmt: skip
+
+    def revision(self) -> str:
+        return ""
+
     def _running(self) -> list[str]:
         with suppress(NotThere):
             states = self._states()

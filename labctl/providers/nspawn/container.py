@@ -125,6 +125,24 @@ class Container:
                 hint=commands("labctl reset"),
             ) from error
 
+    def login(self, user: str) -> tuple[str, ...]:
+        """The command that logs a user in through the host's own namespaces.
+
+        It needs neither sshd nor the network, and what it starts counts against the lab's limits.
+
+        Raises:
+            WrongState: The host does not run.
+        """
+        init = self.cgroup.init_pid()
+        if init is None:
+            raise WrongState(_("{host} does not run", host=self.host), hint=commands("labctl up"))
+        # su(1) makes a terminal in the host: labctl's own does not exist there.
+        argv = [
+            "env", "LANG=C.UTF-8", "nsenter", "--target", str(init), "--all", "--",
+            "su", "--pty", "--login", "--whitelist-environment=LANG", user,
+        ]  # fmt: skip
+        return tuple(self.cgroup.below("login").entering(argv))
+
     def _wait_for_bus(self) -> None:
         # In two parts: to find the first process means to read /proc, which slows the boot.
         _until(lambda: self.cgroup.init_pid() is not None, BOOT_SECONDS)

@@ -28,6 +28,7 @@ from labctl.providers.nspawn.limits import LabGroup, lab_id_of
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.nspawn.resolvers import Resolvers, resolvers_for
+from labctl.providers.nspawn.revision import revision
 from labctl.providers.nspawn.rules import WayOut
 from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
 from labctl.providers.options import ProviderOptions, read_options
@@ -284,6 +285,22 @@ class NspawnProvider:
             )
             for container in self._containers
         }
+
+    def login(self, host: str, user: str) -> tuple[str, ...]:
+        self._lab.host(host)
+        container = next(each for each in self._containers if each.host == host)
+        return container.login(user)
+
+    def revision(self) -> str:
+        try:
+            book = self._store.read()
+        except WrongState:
+            book = None
+        if book is None:
+            return ""
+        return revision(
+            (self._store.upper(book.top, each.host), each.cgroup) for each in self._containers
+        )
 
     def status(self) -> Mapping[str, HostState]:
         return {container.host: self._state(container) for container in self._containers}

@@ -102,6 +102,14 @@ class Cgroup:
                 found += [int(pid) for pid in Path(folder, "cgroup.procs").read_text().split()]
         return found
 
+    def services(self) -> list[str]:
+        """The services that run in the group's container; one that restarts gets another text."""
+        return sorted(
+            f"{Path(folder).name} {Path(folder).stat().st_ino}"
+            for folder, _below, _files in os.walk(self._unified)
+            if folder.endswith(".service") and Path(folder).exists()
+        )
+
     def init_pid(self) -> int | None:
         """The machine's process id of PID 1 in the group's container."""
         for pid in self.pids():

@@ -47,6 +47,7 @@ from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.probe import answers
 from labctl.results import CheckpointInfo, HostState
+from labctl.shell import ssh_command
 from labctl.system import System
 from labctl.waiting import wait_until
 
@@ -301,6 +302,12 @@ class VagrantProvider:
             )
             for host, machine in book.machines.items()
         }
+
+    def login(self, host: str, user: str) -> tuple[str, ...]:
+        return tuple(ssh_command(self.endpoints()[host], user, (), terminal=True))
+
+    def revision(self) -> str:
+        return ""
 
     def status(self) -> Mapping[str, HostState]:
         try:
