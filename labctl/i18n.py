@@ -9,12 +9,22 @@ from __future__ import annotations
 import gettext
 import locale
 import os
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 LANGUAGES = ("ja", "en")
 _chosen: str | None = None
 _preferred: str | None = None
+_spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
+# How many messages a process remembers that has to show them in every language.
+_MOST_REMEMBERED = 20_000
+_remembered: OrderedDict[str, Mapping[str, str]] | None = None
+_remembering = Lock()
 
 
 def choose_language(lang: str | None) -> None:
@@ -29,9 +39,25 @@ def prefer_language(lang: str | None) -> None:
     _preferred = lang
 
 
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Translate to `lang` within the block, in this thread or task only."""
+    before = _spoken.set(lang)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
 def language() -> str:
     """The chosen language, or LABCTL_LANG, the lab file's, the locale's, or `en`."""
-    wanted = _chosen or os.environ.get("LABCTL_LANG") or _preferred or _locale_language()
+    wanted = (
+        _spoken.get()
+        or _chosen
+        or os.environ.get("LABCTL_LANG")
+        or _preferred
+        or _locale_language()
+    )
     return wanted if wanted in LANGUAGES else "en"
 
 
@@ -51,8 +77,52 @@ def _catalog(lang: str) -> gettext.NullTranslations:
 
 def _(message: str, /, **values: object) -> str:
     """Translate a message and insert `values` into its `{fields}`."""
-    text = _catalog(language()).gettext(message)
+    text = _filled(language(), message, values)
+    if _remembered is not None:
+        _remember(text, message, values)
+    return text
+
+
+def remember_translations() -> None:
+    """Let `in_every_language` know the messages that this process makes from now on."""
+    global _remembered  # noqa: PLW0603 - one process remembers or does not
+    _remembered = OrderedDict()
+
+
+def in_every_language(text: str) -> dict[str, str]:
+    """A message that this process made, by language.
+
+    A text that is no message, or that was put together from several, is the same in all.
+    """
+    with _remembering:
+        found = _remembered.get(text) if _remembered is not None else None
+    return dict(found) if found is not None else dict.fromkeys(LANGUAGES, text)
+
+
+def _filled(lang: str, message: str, values: Mapping[str, object]) -> str:
+    text = _catalog(lang).gettext(message)
     return text.format(**values) if values else text
+
+
+def _remember(text: str, message: str, values: Mapping[str, object]) -> None:
+    # A value may itself be a message.
+    known = {name: in_every_language(str(value)) for name, value in values.items()}
+    said = {
+        lang: _filled(
+            lang,
+            message,
+            {
+                name: known[name][lang] if isinstance(value, str) else value
+                for name, value in values.items()
+            },
+        )
+        for lang in LANGUAGES
+    }
+    with _remembering:
+        if _remembered is not None:
+            _remembered[text] = said
+            if len(_remembered) > _MOST_REMEMBERED:
+                _remembered.popitem(last=False)
 
 
 def N_(message: str, /) -> str:  # noqa: N802 - gettext's own name for it

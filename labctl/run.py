@@ -218,6 +218,26 @@ def attach(
     )
 
 
+def on_terminal(argv: Sequence[str], terminal: int) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own on a terminal, given as a file descriptor.
+
+    When the terminal is closed, the session is hung up. Only for Linux. The caller waits for it.
+
+    Raises:
+        MachineLacks: the program is not installed.
+    """
+    if shutil.which(argv[0]) is None:
+        raise _not_installed(argv[0])
+    # setsid(1) and not a function in the child: labctl may have threads.
+    return subprocess.Popen(
+        ["setsid", "--ctty", *argv],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )
+
+
 def interactive(argv: Sequence[str]) -> int:
     """Run a command on the user's terminal (ssh, Thunderbird). Returns its exit status.
 

@@ -1,0 +1,5 @@
+"""Runs the web process for labctl.classroom.board, which starts it."""
+
+from labctl.board.process import main
+
+main()

@@ -1,0 +1,367 @@
+"""The pages and what they ask for. Whatever changes anything is a request to the root helper."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from labctl.board import client
+from labctl.board.client import Helper, Lost, NotDone, received
+from labctl.board.pages import Pages, Static
+from labctl.board.security import Guard, WrongCodes
+from labctl.board.terminal import Bridge
+from labctl.classroom import protocol
+from labctl.classroom.board import WebSettings
+from labctl.classroom.protocol import Curve, Done, Refused, Rows, Welcome
+from labctl.classroom.rows import Row
+from labctl.i18n import LANGUAGES
+
+# Seconds for which a login is not asked for again, and between two signs of life to a browser.
+_REMEMBERED = 30.0
+_BEAT = 15.0
+_STATUS = {"login": 401, "rights": 403, "request": 400, "busy": 429, "failed": 409}
+_LANGUAGE_COOKIE = "labctl-language"
+
+Handler = Callable[[Request, Welcome], Awaitable[Response]]
+
+
+def make_app(settings: WebSettings) -> Guard:
+    """The web application of a class."""
+    return Guard(Board(settings).app, settings.cert is not None)
+
+
+class Board:
+    """The state of the web process: nothing but what it may forget."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._helper = Helper(settings.socket)
+        self._is_secure = settings.cert is not None
+        # Several classes may have their boards on one machine, and cookies know no port.
+        self._cookie = f"labctl-{settings.class_name}"
+        self._class_name = settings.class_name
+        self._static = Static()
+        self._pages = Pages(self._static.version)
+        self._wrong = WrongCodes()
+        self._known: dict[str, tuple[float, Welcome]] = {}
+        self.app = Starlette(routes=self._routes())
+
+    def _routes(self) -> list[Route | WebSocketRoute]:
+        page, teach = self._page, self._teaching
+        return [
+            Route("/", page(self._home)),
+            Route("/login", self._login_page),
+            Route("/login", self._login, methods=["POST"]),
+            Route("/logout", self._logout, methods=["POST"]),
+            Route("/language", self._choose_language, methods=["POST"]),
+            Route("/board", teach(self._board)),
+            Route("/board/events", teach(self._board_events)),
+            Route("/board/progress", teach(self._progress)),
+            Route("/projector", teach(self._projector)),
+            Route("/projector/events", teach(self._projector_events)),
+            Route("/me", page(self._me)),
+            Route("/me/events", page(self._my_events)),
+            Route("/seats/{seat:int}", page(self._seat)),
+            Route("/seats/{seat:int}/sections/{step}", page(self._seat)),
+            Route("/seats/{seat:int}/{verb}", page(self._act), methods=["POST"]),
+            Route("/seats/{seat:int}/terminals/{host}", page(self._terminal)),
+            WebSocketRoute("/seats/{seat:int}/terminals/{host}/stream", self._stream),
+            Route("/static/{name:path}", self._file),
+        ]
+
+    # -- who it is --------------------------------------------------------------------------
+
+    def _token(self, connection: HTTPConnection) -> str:
+        return connection.cookies.get(self._cookie, "")[:100]
+
+    async def _who(self, connection: HTTPConnection) -> Welcome:
+        """Who is logged in; raises NotDone and Lost."""
+        token = self._token(connection)
+        if not token:
+            raise NotDone(protocol.refusal("login", {}))
+        key = hashlib.sha256(token.encode()).hexdigest()
+        found = self._known.get(key)
+        if found is None or found[0] < time.monotonic():
+            welcome = await self._helper.ask(protocol.Who(token=token), Welcome)
+            if len(self._known) > 1000:
+                self._known.clear()
+            found = self._known[key] = (time.monotonic() + _REMEMBERED, welcome)
+        return found[1]
+
+    def _page(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """A page for whoever is logged in; others are led to the login."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request, await self._who(request))
+            except NotDone as error:
+                if error.refused.kind == "login" and request.method == "GET":
+                    return RedirectResponse("/login", 303)
+                return self._refused(request, error.refused)
+            except Lost:
+                return self._refused(request, client.lost(), 503)
+
+        return answer
+
+    def _teaching(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """A page for the instructor. A student is led home."""
+
+        async def answer(request: Request, who: Welcome) -> Response:
+            return await handler(request, who) if who.is_instructor else RedirectResponse("/", 303)
+
+        return self._page(answer)
+
+    def _refused(self, request: Request, refused: Refused, status: int | None = None) -> Response:
+        status = status or _STATUS[refused.kind]
+        if _is_script(request):
+            return self._html(
+                request, "said", said_text=refused.said, hint=refused.hint, status=status
+            )
+        return self._html(request, "refused", status, who=None, refused=refused)
+
+    def _html(
+        self, request: HTTPConnection, template: str, status: int = 200, **values: object
+    ) -> HTMLResponse:
+        lang = language_of(request)
+        page = self._pages.render(
+            template, lang, class_name=self._class_name, path=request.url.path, **values
+        )
+        return HTMLResponse(page, status)
+
+    # -- login ------------------------------------------------------------------------------
+
+    async def _login_page(self, request: Request) -> Response:
+        return self._html(request, "login", who=None, refused=None)
+
+    async def _login(self, request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        code = (await _form(request)).get("code", "")
+        if not self._wrong.may_try(address):
+            return self._html(request, "login", 429, who=None, refused="many")
+        try:
+            welcome = await self._helper.ask(protocol.Login(code=code[:100]), Welcome)
+        except NotDone as error:
+            self._wrong.add(address)
+            many = error.refused.kind == "busy"
+            status, why = (429, "many") if many else (401, "wrong")
+            return self._html(request, "login", status, who=None, refused=why)
+        except Lost:
+            return self._refused(request, client.lost(), 503)
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(
+            self._cookie,
+            welcome.token,
+            max_age=12 * 3600,
+            httponly=True,
+            samesite="strict",
+            secure=self._is_secure,
+        )
+        return answer
+
+    async def _logout(self, request: Request) -> Response:
+        token = self._token(request)
+        self._known.clear()
+        if token:
+            # The cookie is removed in any case.
+            with suppress(NotDone, Lost):
+                await self._helper.ask(protocol.Logout(token=token), Done)
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(self._cookie, httponly=True, samesite="strict")
+        return answer
+
+    async def _choose_language(self, request: Request) -> Response:
+        form = await _form(request)
+        path = form.get("path", "/")
+        # Only to a page of this server.
+        target = path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+        answer = RedirectResponse(target, 303)
+        if form.get("language") in LANGUAGES:
+            answer.set_cookie(
+                _LANGUAGE_COOKIE,
+                form["language"],
+                max_age=365 * 86400,
+                httponly=True,
+                samesite="strict",
+                secure=self._is_secure,
+            )
+        return answer
+
+    # -- pages ------------------------------------------------------------------------------
+
+    async def _home(self, _request: Request, who: Welcome) -> Response:
+        return RedirectResponse("/board" if who.is_instructor else "/me", 303)
+
+    async def _rows(self, request: Request, *, projector: bool = False) -> Rows:
+        look = protocol.Look(token=self._token(request), projector=projector)
+        return await self._helper.ask(look, Rows)
+
+    async def _board(self, request: Request, who: Welcome) -> Response:
+        rows, curve = await asyncio.gather(self._rows(request), self._curve(request))
+        return self._html(request, "board", who=who, rows=rows.rows, curve=curve)
+
+    async def _projector(self, request: Request, who: Welcome) -> Response:
+        rows = await self._rows(request, projector=True)
+        return self._html(request, "projector", who=who, rows=rows.rows)
+
+    async def _me(self, request: Request, who: Welcome) -> Response:
+        if who.is_instructor:
+            return RedirectResponse("/board", 303)
+        rows = await self._rows(request)
+        return self._html(request, "me", who=who, row=rows.rows[0])
+
+    async def _seat(self, request: Request, who: Welcome) -> Response:
+        number, step = request.path_params["seat"], request.path_params.get("step", "")
+        rows = await self._rows(request)
+        row = next((each for each in rows.rows if each.seat == number), None)
+        if row is None or not who.is_instructor:
+            return RedirectResponse("/", 303)
+        template = "seat_part" if _is_script(request) else "seat"
+        return self._html(request, template, who=who, row=row, step=step)
+
+    async def _curve(self, request: Request) -> Curve:
+        return await self._helper.ask(protocol.Progress(token=self._token(request)), Curve)
+
+    async def _progress(self, request: Request, _who: Welcome) -> Response:
+        return self._html(request, "progress", curve=await self._curve(request))
+
+    async def _terminal(self, request: Request, who: Welcome) -> Response:
+        number, host = request.path_params["seat"], request.path_params["host"]
+        if host not in who.hosts or not (who.is_instructor or who.seat == number):
+            return RedirectResponse("/", 303)
+        return self._html(request, "terminal", who=who, seat=number, host=host)
+
+    # -- what is done to a seat -------------------------------------------------------------
+
+    async def _act(self, request: Request, _who: Welcome) -> Response:
+        form = await _form(request)
+        number, verb = request.path_params["seat"], request.path_params["verb"]
+        asked = {"verb": verb, "token": self._token(request), "seat": number}
+        asked |= {key: form[key] for key in ("to", "name", "text") if form.get(key)}
+        if verb == "note":
+            asked.setdefault("text", "")
+        try:
+            wanted = protocol.REQUEST.validate_python(asked)
+            if verb not in ("check", "reset", "undo", "drill", "note"):
+                raise ValueError(verb)
+        except ValueError:
+            raise NotDone(protocol.refusal("request", {})) from None
+        done = await self._helper.ask(wanted, Done)
+        if _is_script(request):
+            return self._html(request, "said", said_text=done.said, hint={})
+        return RedirectResponse(f"/seats/{number}", 303)
+
+    # -- events -----------------------------------------------------------------------------
+
+    async def _board_events(self, request: Request, who: Welcome) -> Response:
+        return await self._events(request, who, "row")
+
+    async def _projector_events(self, request: Request, who: Welcome) -> Response:
+        return await self._events(request, who, "projector_row", projector=True)
+
+    async def _my_events(self, request: Request, who: Welcome) -> Response:
+        return await self._events(request, who, "my_row")
+
+    async def _events(
+        self, request: Request, who: Welcome, template: str, *, projector: bool = False
+    ) -> Response:
+        """Each row that changes, as HTML in a server-sent event; at first all of them."""
+        watch = protocol.Watch(token=self._token(request), projector=projector)
+        lang = language_of(request)
+
+        def event(row: Row) -> str:
+            html = self._pages.render(template, lang, row=row, who=who)
+            lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
+            return f"event: row\n{lines}\n"
+
+        async def stream() -> AsyncIterator[str]:
+            try:
+                async with self._helper.connected(watch) as (reader, _writer):
+                    for row in (await received(reader, Rows)).rows:
+                        yield event(row)
+                    waiting = asyncio.ensure_future(received(reader, Row))
+                    try:
+                        while True:
+                            done, _rest = await asyncio.wait({waiting}, timeout=_BEAT)
+                            if not done:
+                                yield ": still here\n\n"
+                                continue
+                            yield event(waiting.result())
+                            waiting = asyncio.ensure_future(received(reader, Row))
+                    finally:
+                        waiting.cancel()
+            except (Lost, NotDone):
+                # The browser comes back by itself.
+                return
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+    # -- terminals --------------------------------------------------------------------------
+
+    async def _stream(self, socket: WebSocket) -> None:
+        token = self._token(socket)
+        try:
+            wanted = protocol.OpenTerminal(
+                token=token,
+                seat=socket.path_params["seat"],
+                host=socket.path_params["host"],
+                columns=int(socket.query_params.get("columns", "80")),
+                rows=int(socket.query_params.get("rows", "24")),
+            )
+            async with self._helper.connected(wanted) as (reader, writer):
+                await received(reader, Done)
+                await socket.accept()
+                await Bridge(socket, reader, writer).run()
+        except NotDone as error:
+            if error.refused.kind in ("login", "rights", "request"):
+                await socket.close(1008)
+                return
+            await socket.accept()
+            said = error.refused.said.get(language_of(socket), "")
+            await socket.send_text(json.dumps({"event": "refused", "said": said}))
+            await socket.close(4001)
+        except (ValueError, Lost):
+            await socket.close(1011)
+        except WebSocketDisconnect:
+            return
+
+    # -- files ------------------------------------------------------------------------------
+
+    async def _file(self, request: Request) -> Response:
+        found = self._static.files.get(request.path_params["name"])
+        if found is None:
+            return Response("", 404)
+        content, kind = found
+        # The version in the address changes with the files.
+        headers = {"Cache-Control": "public, max-age=86400", "Content-Type": kind}
+        return Response(content, headers=headers)
+
+
+def language_of(connection: HTTPConnection) -> str:
+    """The chosen language, else the first that the browser asks for, else Japanese."""
+    chosen = connection.cookies.get(_LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return str(chosen)
+    for part in connection.headers.get("accept-language", "").split(","):
+        if part.strip()[:2].lower() in LANGUAGES:
+            return part.strip()[:2].lower()
+    return "ja"
+
+
+def _is_script(request: Request) -> bool:
+    """Whether the page's script asks, which wants a part of a page."""
+    return request.headers.get("x-part") == "1"
+
+
+async def _form(request: Request) -> dict[str, str]:
+    fields = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
+    return {name: values[-1] for name, values in fields.items()}

@@ -1,0 +1,115 @@
+"""The life of the web process: read the settings, bind, give up all rights, serve.
+
+Everything that needs a right or a file is done before the rights are given up: afterwards the
+process may not even be able to read labctl's own folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from labctl.classroom.board import READY, WebSettings
+from labctl.errors import LabError, MachineLacks
+from labctl.i18n import _
+
+if TYPE_CHECKING:
+    import uvicorn
+
+
+def main() -> None:
+    """Serve until standard input is closed; tell on standard output once ready, or why not."""
+    settings = WebSettings.model_validate_json(sys.stdin.buffer.readline())
+    try:
+        run = prepared(settings)
+    except LabError as error:
+        _tell(f"{error.message}\t{error.cause}\n".encode())
+        sys.exit(1)
+    asyncio.run(run)
+
+
+def _tell(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def prepared(settings: WebSettings) -> Coroutine[Any, Any, None]:
+    """Bind, load everything and give up all rights. Returns what serves."""
+    # Loaded late by these libraries, when their files may be out of reach.
+    import anyio._backends._asyncio
+    import uvicorn
+
+    from labctl.board.app import make_app
+
+    assert anyio._backends._asyncio
+    config = uvicorn.Config(
+        make_app(settings),
+        ssl_certfile=settings.cert,
+        ssl_keyfile=settings.key,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        ws_max_size=1024 * 1024,
+        limit_concurrency=1000,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise MachineLacks(
+            _("the certificate or its key cannot be used"), cause=str(error)
+        ) from error
+    bound = _bound(settings.host, settings.port)
+    give_up_rights(settings.uid, settings.gid)
+    return _serve(uvicorn.Server(config), bound)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(1024)
+    except OSError as error:
+        raise MachineLacks(
+            _("the address {host} port {port} cannot be used", host=host, port=port),
+            cause=error.strerror or str(error),
+        ) from error
+    return bound
+
+
+def give_up_rights(uid: int, gid: int) -> None:
+    """Become that user for good, if this process is root; no new rights in any case."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    os.umask(0o077)
+    os.chdir("/")
+    if sys.platform == "linux":
+        import ctypes
+
+        # prctl(2): PR_SET_NO_NEW_PRIVS; PR_SET_DUMPABLE, so that no other process of that user
+        # reads the tokens in its memory.
+        for option, value in ((38, 1), (4, 0)):
+            ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+async def _serve(server: uvicorn.Server, bound: socket.socket) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    gone = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    _tell(READY)
+    await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    # The thread that reads standard input would keep the process.
+    os._exit(0)

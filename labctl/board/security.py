@@ -1,0 +1,105 @@
+"""What every request must satisfy, and what every answer says to the browser."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Wrong codes of one address in a minute.
+_MOST_WRONG = 10
+_LONGEST_BODY = 16 * 1024
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # With "no-referrer" a browser would send `Origin: null` with a form.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Guard:
+    """Refuses what comes from another origin, and adds the headers to all answers."""
+
+    def __init__(self, app: ASGIApp, is_secure: bool) -> None:
+        self._app = app
+        self._headers = dict(HEADERS)
+        if is_secure:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not is_same_origin(scope):
+            # Before the handshake, so that the browser gets 403.
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = self._with_headers(send)
+        if scope["method"] not in ("GET", "HEAD") and not is_same_origin(scope):
+            await PlainTextResponse("wrong origin", 403)(scope, receive, answer)
+        elif _length(scope) > _LONGEST_BODY:
+            await PlainTextResponse("too long", 413)(scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
+
+    def _with_headers(self, send: Send) -> Send:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        return answer
+
+
+def is_same_origin(scope: Scope) -> bool:
+    """Whether the request comes from a page of this very server (RFC 6454).
+
+    The scheme is not compared: a proxy in front may speak HTTPS for this process.
+    """
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    host = headers.get(b"host", b"").decode("latin-1")
+    return bool(host) and urlsplit(origin).netloc == host
+
+
+def _length(scope: Scope) -> int:
+    """The length of the body; one without a length counts as too long."""
+    headers = dict(scope["headers"])
+    if b"transfer-encoding" in headers:
+        return _LONGEST_BODY + 1
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else _LONGEST_BODY + 1
+
+
+class WrongCodes:
+    """Counts the wrong codes of each address in the last minute."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, deque[float]] = defaultdict(deque)
+
+    def may_try(self, address: str) -> bool:
+        now = time.monotonic()
+        seen = self._seen[address]
+        while seen and seen[0] < now - 60:
+            seen.popleft()
+        if not seen:
+            del self._seen[address]
+        return len(seen) < _MOST_WRONG
+
+    def add(self, address: str) -> None:
+        self._seen[address].append(time.monotonic())

@@ -1,0 +1,317 @@
+// The script of the board: live rows, the dialog of a seat, the filter, and the terminals.
+
+const find = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const lang = document.documentElement.lang;
+
+// -- times ----------------------------------------------------------------------------------
+
+const words = new Intl.RelativeTimeFormat(lang, { style: "narrow" });
+
+function ago(at) {
+  const seconds = Math.max(0, Math.round(Date.now() / 1000 - at));
+  if (seconds < 60) return words.format(-seconds, "second");
+  if (seconds < 3600) return words.format(-Math.floor(seconds / 60), "minute");
+  return words.format(-Math.floor(seconds / 3600), "hour");
+}
+
+const minutesSince = (at) => Math.max(0, Math.floor((Date.now() / 1000 - at) / 60));
+
+function renewTimes(root = document) {
+  for (const time of all("time[data-at]", root)) time.textContent = ago(Number(time.dataset.at));
+  const table = find("[data-stuck-minutes]");
+  if (!table) return;
+  for (const time of all("time[data-since]", root)) {
+    const minutes = minutesSince(Number(time.dataset.since));
+    time.textContent = table.dataset.for.replace("{count}", minutes);
+    time.closest("td").classList.toggle("stuck", minutes >= Number(table.dataset.stuckMinutes));
+  }
+}
+
+// -- live rows ------------------------------------------------------------------------------
+
+function fragment(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}
+
+function replaceRow(html) {
+  const row = fragment(html);
+  const old = document.getElementById(row.id);
+  if (!old) return;
+  const before = all(".cell", old).map((cell) => cell.className.replace(" changed", ""));
+  if (before.length) {
+    all(".cell", row).forEach((cell, n) => {
+      if (before[n] !== undefined && before[n] !== cell.className) cell.classList.add("changed");
+    });
+  }
+  // What was opened, and what has the focus, stays so.
+  for (const opened of all("details[data-keep]", old)) {
+    const again = find(`details[data-keep="${opened.dataset.keep}"]`, row);
+    if (again) again.open = opened.open;
+  }
+  const focused = old.contains(document.activeElement)
+    ? all("a, summary", old).indexOf(document.activeElement) : -1;
+  old.replaceWith(row);
+  if (focused >= 0) all("a, summary", row)[focused]?.focus();
+  renewTimes(row);
+  filter();
+}
+
+function listen(address) {
+  const lost = find("[data-connection]");
+  const source = new EventSource(address);
+  source.addEventListener("row", (event) => replaceRow(event.data));
+  source.addEventListener("open", () => { lost.hidden = true; });
+  source.addEventListener("error", () => {
+    lost.hidden = false;
+    // The browser gives up after some errors. An old login leads to the login page.
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(async () => {
+        const answer = await fetch(location.href).catch(() => null);
+        if (answer?.redirected) location.reload();
+        else listen(address);
+      }, 2000);
+    }
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+async function renew(box) {
+  const answer = await fetch(box.dataset.refresh, { headers: { "X-Part": "1" } }).catch(() => null);
+  if (answer?.ok && !answer.redirected) box.innerHTML = await answer.text();
+}
+
+// -- filter ---------------------------------------------------------------------------------
+
+function filter() {
+  const form = find("[data-filter]");
+  if (!form) return;
+  const { which, words: typed, order } = form.elements;
+  const text = typed.value.normalize("NFKC").toLowerCase().trim();
+  const least = Number(find("[data-stuck-minutes]").dataset.stuckMinutes);
+  const body = find("table.board tbody");
+  const rows = all("tr", body);
+  const tests = {
+    all: () => true,
+    wrong: (row) => row.wrong === "1",
+    stuck: (row) => Number(row.since) > 0 && minutesSince(Number(row.since)) >= least,
+    open: (row) => row.done === "0",
+    done: (row) => row.done === "1",
+    off: (row) => row.off === "1",
+  };
+  let shown = 0;
+  for (const row of rows) {
+    const fits = tests[which.value](row.dataset)
+      && row.dataset.words.normalize("NFKC").toLowerCase().includes(text);
+    row.hidden = !fits;
+    shown += fits;
+  }
+  find("[data-count]", form).textContent = `${shown} / ${rows.length}`;
+  const since = (row) => Number(row.dataset.since) || Infinity;
+  const by = order.value === "stuck"
+    ? (a, b) => since(a) - since(b) || a.dataset.seat - b.dataset.seat
+    : (a, b) => a.dataset.seat - b.dataset.seat;
+  const sorted = [...rows].sort(by);
+  if (sorted.some((row, n) => row !== rows[n])) body.append(...sorted);
+}
+
+// -- the dialog of a seat -------------------------------------------------------------------
+
+const box = find("[data-dialog-box]");
+
+async function show(address) {
+  const answer = await fetch(address, { headers: { "X-Part": "1" } });
+  if (!answer.ok || answer.redirected) { location.href = address; return; }
+  const content = find("[data-dialog-content]", box);
+  content.innerHTML = await answer.text();
+  const close = document.createElement("button");
+  close.className = "close";
+  close.textContent = "×";
+  close.ariaLabel = lang === "ja" ? "閉じる" : "close";
+  close.addEventListener("click", () => box.close());
+  content.prepend(close);
+  renewTimes(content);
+  if (!box.open) box.showModal();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-dialog]");
+  if (box && link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    show(link.href);
+  } else if (box && event.target === box) {
+    box.close();
+  }
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-action]");
+  if (!form) return;
+  event.preventDefault();
+  if (form.dataset.confirm && !confirm(form.dataset.confirm)) return;
+  const answer = find("output", form) ?? find("[data-answer]", form.parentElement);
+  const buttons = all("button", form.parentElement);
+  for (const button of buttons) button.disabled = true;
+  answer.textContent = "…";
+  try {
+    const done = await fetch(form.action, {
+      method: "POST", headers: { "X-Part": "1" }, body: new URLSearchParams(new FormData(form)),
+    });
+    answer.textContent = (await done.text()).trim();
+  } catch {
+    answer.textContent = find("[data-connection]").textContent;
+  }
+  for (const button of buttons) button.disabled = false;
+});
+
+// -- terminals ------------------------------------------------------------------------------
+
+// xterm.js writes its style sheets into <style> elements, which the page's policy forbids, as it
+// should. The same text is taken as a constructed style sheet, which only a script can make.
+function takeStyles() {
+  const create = document.createElement.bind(document);
+  document.createElement = (name, options) => {
+    if (String(name).toLowerCase() !== "style") return create(name, options);
+    const element = create("template");
+    const sheet = new CSSStyleSheet();
+    document.adoptedStyleSheets.push(sheet);
+    Object.defineProperty(element, "textContent", {
+      get: () => "", set: (text) => sheet.replaceSync(text),
+    });
+    return element;
+  };
+}
+
+class Shell {
+  constructor(box, { Terminal, FitAddon, Unicode11Addon }) {
+    this.box = box;
+    this.state = find(".state", box);
+    this.wait = 500;
+    this.terminal = new Terminal({
+      allowProposedApi: true, fontSize: 15, scrollback: 5000, macOptionIsMeta: true,
+      fontFamily: 'ui-monospace, "Noto Sans Mono CJK JP", Menlo, Consolas, "MS Gothic", monospace',
+      theme: { background: "#101014", foreground: "#ececf1" },
+    });
+    this.fit = new FitAddon();
+    this.terminal.loadAddon(this.fit);
+    this.terminal.loadAddon(new Unicode11Addon());
+    this.terminal.unicode.activeVersion = "11";
+    this.terminal.open(find(".screen", box));
+    this.fit.fit();
+    this.encoder = new TextEncoder();
+    this.terminal.onData((text) => this.type(this.encoder.encode(text)));
+    this.terminal.onBinary((text) => this.type(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+    this.terminal.onResize(({ cols, rows }) => this.send(JSON.stringify({ columns: cols, rows })));
+    this.terminal.attachCustomKeyEventHandler((event) => this.handles(event));
+    new ResizeObserver(() => this.fit.fit()).observe(find(".screen", box));
+    box.addEventListener("focusin", () => box.classList.add("focus"));
+    box.addEventListener("focusout", () => box.classList.remove("focus"));
+    this.connect();
+  }
+
+  // Ctrl-Shift-C copies, as in other terminals; Ctrl-Shift-V is the browser's own.
+  handles(event) {
+    if (event.type === "keydown" && event.ctrlKey && event.shiftKey && event.code === "KeyC") {
+      navigator.clipboard?.writeText(this.terminal.getSelection());
+      event.preventDefault();
+      return false;
+    }
+    return !(event.ctrlKey && event.shiftKey && event.code === "KeyV");
+  }
+
+  connect() {
+    this.isOver = false;
+    this.isCatchingUp = true;
+    this.drawn = 0;
+    const { cols, rows } = this.terminal;
+    const address = new URL(this.box.dataset.terminal, location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    address.search = new URLSearchParams({ columns: cols, rows });
+    const socket = new WebSocket(address);
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => {
+      this.wait = 500;
+      this.state.textContent = "";
+      this.terminal.reset();
+      this.send(JSON.stringify({ columns: this.terminal.cols, rows: this.terminal.rows }));
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data === "string") this.hear(JSON.parse(data));
+      else this.draw(new Uint8Array(data));
+    });
+    socket.addEventListener("close", () => {
+      if (this.isOver || this.socket !== socket) return;
+      this.state.textContent = this.box.dataset.lost;
+      setTimeout(() => this.connect(), this.wait);
+      this.wait = Math.min(this.wait * 2, 10000);
+    });
+  }
+
+  draw(content) {
+    this.terminal.write(content, () => {
+      this.drawn += content.length;
+      if (this.drawn >= 65536) {
+        this.send(JSON.stringify({ drawn: this.drawn }));
+        this.drawn = 0;
+      }
+    });
+  }
+
+  hear(message) {
+    if (message.event === "caught-up") {
+      // What the programs asked the terminal long ago is not answered again.
+      this.terminal.write("", () => { this.isCatchingUp = false; });
+    } else if (message.event === "ended" && message.why === "reset") {
+      this.state.textContent = this.box.dataset.reset;
+    } else if (message.event === "ended") {
+      this.isOver = true;
+      this.state.textContent = message.why === "idle" ? this.box.dataset.idle : this.box.dataset.ended;
+    } else if (message.event === "refused") {
+      this.wait = Math.max(this.wait, 2000);
+      this.box.dataset.lost = message.said;
+    }
+  }
+
+  type(content) {
+    if (this.isOver) {
+      if (content.includes(13)) this.connect();
+    } else if (!this.isCatchingUp) {
+      for (let at = 0; at < content.length; at += 32768) this.send(content.slice(at, at + 32768));
+    }
+  }
+
+  send(content) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(content);
+  }
+}
+
+async function openTerminals() {
+  const boxes = all("[data-terminal]");
+  if (!boxes.length) return;
+  takeStyles();
+  const [{ Terminal }, { FitAddon }, { Unicode11Addon }] = await Promise.all([
+    import("./xterm/xterm.mjs"),
+    import("./xterm/addon-fit.mjs"),
+    import("./xterm/addon-unicode11.mjs"),
+  ]);
+  window.shells = boxes.map((each) => new Shell(each, { Terminal, FitAddon, Unicode11Addon }));
+  if (boxes.length === 1) window.shells[0].terminal.focus();
+}
+
+// -- begin ----------------------------------------------------------------------------------
+
+const events = find("[data-events]");
+if (events) listen(events.dataset.events);
+find("[data-filter]")?.addEventListener("input", filter);
+find("[data-filter]")?.addEventListener("submit", (event) => event.preventDefault());
+find("[data-show-code]")?.addEventListener("change", (event) => {
+  find("#code").type = event.target.checked ? "text" : "password";
+});
+for (const each of all("[data-refresh]")) setInterval(() => renew(each), 20000);
+setInterval(() => { renewTimes(); filter(); }, 5000);
+renewTimes();
+filter();
+openTerminals();

@@ -1,0 +1,196 @@
+"""The board as processes: this one with the rights, the graders, and the web process without."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
+
+from labctl.classroom.collector import Collector
+from labctl.classroom.helper import Helper
+from labctl.classroom.history import History
+from labctl.classroom.roll import Roll
+from labctl.errors import LabError, WrongState, WrongUsage
+from labctl.hint import Hint
+from labctl.i18n import _, remember_translations
+from labctl.run import attach
+
+# The user without rights that every Linux has (nobody(5) of Debian and of RHEL).
+DEFAULT_USER = "nobody"
+# What the web process prints once it answers.
+READY = b"ready\n"
+_STOP_SECONDS = 5.0
+
+
+class WebSettings(BaseModel):
+    """What the web process is told on its standard input, as one line of JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    class_name: str
+    socket: Path
+    host: str
+    port: int
+    cert: Path | None = None
+    key: Path | None = None
+    uid: int
+    gid: int
+
+
+def serve(
+    roll: Roll,
+    at: tuple[str, int],
+    tls: tuple[Path, Path] | None,
+    user: str,
+    ready: Callable[[], None],
+) -> int:
+    """Run the board of a class until Ctrl-C or SIGTERM. Returns the exit status of its web part.
+
+    Args:
+        at: The address and port of the web page.
+        tls: Certificate and key, in PEM.
+        user: Who the web process becomes, if this one is root.
+        ready: Called once the web page answers.
+
+    Raises:
+        WrongState: A board of this class runs already.
+        WrongUsage: There is no such user.
+    """
+    uid, gid = ids_of(user)
+    remember_translations()
+    with _only_one(roll), _private_folder(uid) as folder:
+        history = History(roll.folder / "history.sqlite")
+        collector = Collector(roll, history)
+        collector.start()
+        try:
+            settings = WebSettings(
+                class_name=roll.name,
+                socket=folder / "helper",
+                host=at[0],
+                port=at[1],
+                cert=tls[0] if tls else None,
+                key=tls[1] if tls else None,
+                uid=uid,
+                gid=gid,
+            )
+            return asyncio.run(_run(Helper(roll, history, collector), settings, ready))
+        finally:
+            collector.stop()
+            history.close()
+
+
+async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None]) -> int:
+    """The helper, and the web process as its child, until one of them ends."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, asked.set)
+    helping = asyncio.create_task(helper.serve(settings.socket, settings.uid))
+    web = _start_web(settings)
+    ended = asyncio.create_task(asyncio.to_thread(web.wait))
+    greeting = asyncio.create_task(asyncio.to_thread(_first_line, web))
+    stop = asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait({greeting, ended, helping}, return_when=asyncio.FIRST_COMPLETED)
+        if greeting.done():
+            _ensure_ready(greeting.result())
+            ready()
+        await asyncio.wait({ended, stop, helping}, return_when=asyncio.FIRST_COMPLETED)
+        if helping.done():
+            helping.result()
+        return ended.result() if ended.done() else 0
+    finally:
+        stop.cancel()
+        helping.cancel()
+        await _end(web, ended)
+
+
+def _start_web(settings: WebSettings) -> Popen[bytes]:
+    """Start the web process. It ends when the pipe to its standard input is closed."""
+    argv = [sys.executable, "-m", "labctl.board"]
+    web = attach(argv, stdin=PIPE, stdout=PIPE, stderr=sys.stderr.buffer)
+    assert web.stdin is not None  # a PIPE
+    with suppress(BrokenPipeError):
+        web.stdin.write(settings.model_dump_json().encode() + b"\n")
+        web.stdin.flush()
+    return web
+
+
+def _ensure_ready(line: bytes) -> None:
+    """Raise what the web process says is wrong, if it is not ready."""
+    if line == READY:
+        return
+    message, _newline, cause = line.decode(errors="replace").strip().partition("\t")
+    raise LabError(message or _("the web page could not be started"), cause=cause)
+
+
+def _first_line(web: Popen[bytes]) -> bytes:
+    assert web.stdout is not None  # a PIPE
+    return web.stdout.readline()
+
+
+async def _end(web: Popen[bytes], ended: asyncio.Task[int]) -> None:
+    if not ended.done():
+        web.terminate()
+        await asyncio.wait({ended}, timeout=_STOP_SECONDS)
+    if not ended.done():
+        web.kill()
+    await ended
+
+
+@contextmanager
+def _only_one(roll: Roll) -> Iterator[None]:
+    """Hold the board's lock; the kernel releases it however the board ends."""
+    lock = FileLock(roll.folder / "board.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WrongState(
+            _("a board of the class {name} runs already", name=roll.name),
+            hint=Hint(_("end it with Ctrl-C where it was started")),
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _private_folder(uid: int) -> Iterator[Path]:
+    """A folder for the socket that only the web process and root may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="labctl-board-"))
+    try:
+        os.chown(folder, uid, -1)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def ids_of(user: str) -> tuple[int, int]:
+    """The ids of the web process: those of `user` if this process is root, else its own.
+
+    Raises:
+        WrongUsage: There is no such user, or it is root.
+    """
+    if os.geteuid() != 0:
+        return os.getuid(), os.getgid()
+    # Not available on every system, and labctl is imported on all of them.
+    import pwd
+
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError as error:
+        raise WrongUsage(_("there is no user {name} on this machine", name=user)) from error
+    if found.pw_uid == 0:
+        raise WrongUsage(_("the web page must not run as root"), hint=_("name another --user"))
+    return found.pw_uid, found.pw_gid

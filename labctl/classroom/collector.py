@@ -1,0 +1,285 @@
+"""Grades the seats of a class in the background, those first that changed.
+
+As many processes grade as the machine has processors. A seat that somebody changed is graded
+next; the others in turn, so that what the provider cannot notice is found too. What is known is
+kept in memory as rows and, as changes of state, in the history; the rest is found again by
+looking.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from threading import Condition, Thread
+
+from labctl.classroom.grader import grade_seats
+from labctl.classroom.history import Change, History
+from labctl.classroom.roll import Roll, lab_of, open_seat
+from labctl.classroom.rows import Cell, CellState, Row, Verdict, dated
+from labctl.classroom.verdicts import sections_of
+from labctl.errors import LabError
+from labctl.i18n import _, in_every_language, language
+from labctl.providers.base import Provider
+
+# Seconds between two looks at the disks.
+_LOOK_SECONDS = 0.5
+# Seconds after which a seat is graded again though nothing was noticed: if the provider can tell
+# what changed, and if it cannot.
+_TURN_SECONDS = 60.0
+_BLIND_SECONDS = 15.0
+# Seconds after which a process that grades one seat is given up: the seat does not answer.
+_PATIENCE = 90.0
+
+# What a grading says of a row.
+_GRADED = ("cells", "problem", "looked", "at", "at_since")
+
+# Called with each row that is not as before.
+Listener = Callable[[Row], None]
+
+
+@dataclass
+class _Seat:
+    """What the collector knows of a seat.
+
+    `last` is the last known state of each section and since when, also from before this board.
+    `asked` is when the seat was found to need a look, `begun` is when one last began.
+    """
+
+    row: Row
+    last: dict[str, tuple[CellState, float]] = field(default_factory=dict)
+    provider: Provider | None = None
+    revision: str = ""
+    asked: float | None = None
+    begun: float = 0.0
+    is_grading: bool = False
+    is_held: bool = False
+
+
+@dataclass
+class _Worker:
+    process: multiprocessing.process.BaseProcess
+    connection: Connection
+
+
+class Collector:
+    """The rows of a class, kept up to date while it runs. Any thread may ask."""
+
+    def __init__(self, roll: Roll, history: History, workers: int | None = None) -> None:
+        self._roll = roll
+        self._history = history
+        self._count = workers or os.cpu_count() or 1
+        self._listeners: list[Listener] = []
+        self._changed = Condition()
+        self._ends = False
+        self._threads: list[Thread] = []
+        self.sections = sections_of(lab_of(roll))
+        notes = history.notes()
+        self._seats = {
+            seat.number: _Seat(
+                Row(
+                    seat=seat.number,
+                    label=seat.label,
+                    student=seat.student,
+                    note=notes.get(seat.number, ""),
+                    cells=tuple(Cell(step=section.step) for section in self.sections),
+                )
+            )
+            for seat in roll.seats
+        }
+        for (number, step), change in history.newest().items():
+            if number in self._seats:
+                self._seats[number].last[step] = (change.state, change.at)
+
+    # -- for those who ask ------------------------------------------------------------------
+
+    def rows(self) -> list[Row]:
+        """All rows as they are now."""
+        with self._changed:
+            return [seat.row for seat in self._seats.values()]
+
+    def row(self, number: int) -> Row:
+        with self._changed:
+            return self._seats[number].row
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` for each row that changes, from any thread. Returns what ends it."""
+        with self._changed:
+            self._listeners.append(listener)
+
+        def end() -> None:
+            with self._changed, suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return end
+
+    def look_again(self, number: int) -> None:
+        """Grade a seat as soon as a process is free."""
+        with self._changed:
+            self._seats[number].asked = time.monotonic()
+            self._changed.notify_all()
+
+    def hold(self, number: int, verb: str) -> bool:
+        """Do not grade a seat while something is done to it. False if something is already."""
+        with self._changed:
+            if self._seats[number].is_held:
+                return False
+            self._seats[number].is_held = True
+            self._set(number, busy=verb)
+            return True
+
+    def release(self, number: int) -> None:
+        """The seat is graded again, and at once."""
+        with self._changed:
+            self._seats[number].is_held = False
+            self._set(number, busy="")
+        self.look_again(number)
+
+    def note(self, number: int, text: str) -> None:
+        """Show another note on a seat."""
+        with self._changed:
+            self._set(number, note=text)
+
+    def _set(self, number: int, **values: object) -> None:
+        seat = self._seats[number]
+        row = seat.row.model_copy(update=values)
+        if row != seat.row:
+            seat.row = row
+            for listener in self._listeners:
+                listener(row)
+
+    # -- the work ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to look and to grade, in threads and processes of its own."""
+        work = [self._watch, *[self._grade_on] * self._count]
+        self._threads = [Thread(target=each, daemon=True) for each in work]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the processes. A grading that is under way is given up."""
+        with self._changed:
+            self._ends = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        """Notice changes on the disks of the seats."""
+        while not self._ends:
+            for number in self._seats:
+                self._look_at(number)
+                if self._ends:
+                    return
+            time.sleep(_LOOK_SECONDS)
+
+    def _look_at(self, number: int) -> None:
+        seat = self._seats[number]
+        try:
+            if seat.provider is None:
+                seat.provider = open_seat(self._roll, self._roll.seat(number)).provider
+            revision = seat.provider.revision()
+        except LabError:
+            # The process that grades the seat says what is wrong with it.
+            seat.provider = None
+            return
+        if revision != seat.revision:
+            seat.revision = revision
+            self.look_again(number)
+
+    def _grade_on(self) -> None:
+        worker = None
+        while (number := self._next()) is not None:
+            worker = worker or self._new_worker()
+            found = self._graded_by(worker, number)
+            if found is None:
+                self._end(worker)
+                worker = None
+                found = Verdict(
+                    seat=number, problem=in_every_language(_("the seat does not answer"))
+                )
+            self._take(number, found)
+        if worker is not None:
+            self._end(worker)
+
+    def _next(self) -> int | None:
+        """Wait for a seat that should be graded now; None at the end."""
+        with self._changed:
+            while not self._ends:
+                if (number := self._most_wanted()) is not None:
+                    seat = self._seats[number]
+                    seat.is_grading, seat.asked, seat.begun = True, None, time.monotonic()
+                    return number
+                self._changed.wait(timeout=0.5)
+        return None
+
+    def _most_wanted(self) -> int | None:
+        now = time.monotonic()
+        best: tuple[float, int] | None = None
+        for number, seat in self._seats.items():
+            if seat.is_grading or seat.is_held:
+                continue
+            if seat.asked is not None:
+                # Those that changed come first; whoever changes all the time waits for the rest.
+                rank = max(seat.asked, seat.begun) - 1e9
+            elif now - seat.begun >= (_TURN_SECONDS if seat.revision else _BLIND_SECONDS):
+                rank = seat.begun
+            else:
+                continue
+            if best is None or (rank, number) < best:
+                best = (rank, number)
+        return best[1] if best is not None else None
+
+    def _new_worker(self) -> _Worker:
+        # A fork of a process with threads may deadlock.
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=grade_seats, args=(theirs, self._roll.name, language()), daemon=True
+        )
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _graded_by(self, worker: _Worker, number: int) -> Verdict | None:
+        """What the process says of the seat; None if it ended or did not answer in time."""
+        deadline = time.monotonic() + _PATIENCE
+        try:
+            worker.connection.send(number)
+            while not worker.connection.poll(0.2):
+                if self._ends or time.monotonic() > deadline or not worker.process.is_alive():
+                    return None
+            return Verdict.model_validate_json(worker.connection.recv())
+        except (EOFError, OSError):
+            return None
+
+    @staticmethod
+    def _end(worker: _Worker) -> None:
+        worker.connection.close()
+        worker.process.kill()
+        worker.process.join()
+
+    def _take(self, number: int, found: Verdict) -> None:
+        """Bring what was found into the row and the history."""
+        now = time.time()
+        with self._changed:
+            seat = self._seats[number]
+            seat.is_grading = False
+            if seat.is_held or self._ends:
+                return
+            row = dated(seat.row, found, seat.last, now)
+            changes = [
+                Change(cell.since, number, cell.step, cell.state)
+                for cell in row.cells
+                if cell.state is not CellState.UNKNOWN and cell.since == now
+            ]
+            seat.last.update({each.step: (each.state, each.at) for each in changes})
+            self._set(number, **{name: getattr(row, name) for name in _GRADED})
+        # A full disk must not end the board; what is known stays in memory.
+        with suppress(LabError):
+            self._history.add(changes)

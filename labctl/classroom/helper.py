@@ -1,0 +1,347 @@
+"""The root helper: answers the web process on a Unix socket, and decides what it may do.
+
+It is the only part of the board that has rights on this machine. Each request carries the token
+of a browser; a seat's token reaches that seat only, the instructor's all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from labctl.classroom import actions, protocol
+from labctl.classroom.codes import INSTRUCTOR, load_codes
+from labctl.classroom.collector import Collector
+from labctl.classroom.curve import curve
+from labctl.classroom.history import History
+from labctl.classroom.protocol import (
+    INPUT,
+    REQUEST,
+    SIZE,
+    Curve,
+    Done,
+    Refused,
+    Rows,
+    Welcome,
+    answer_line,
+    frame_header,
+    refusal,
+    size_from,
+)
+from labctl.classroom.roll import Roll, lab_of
+from labctl.classroom.rows import Row
+from labctl.classroom.terminals import Place, Terminals
+from labctl.drills.catalogue import drills_of
+from labctl.errors import LabError
+from labctl.i18n import _, in_every_language
+
+# Wrong codes in a minute, from all browsers together.
+_MOST_WRONG = 120
+# Terminals at once: each host of each seat twice, for the student and for the instructor.
+_TERMINALS_PER_HOST = 2
+
+_INSTRUCTORS = (protocol.Reset, protocol.Undo, protocol.Drill, protocol.Note, protocol.Progress)
+
+
+class Helper:
+    """The helper of one class."""
+
+    def __init__(self, roll: Roll, history: History, collector: Collector) -> None:
+        self._roll = roll
+        self._history = history
+        self._collector = collector
+        self._codes = load_codes(roll)
+        self._lab = lab_of(roll)
+        hosts = len(self._lab.hosts) * len(roll.seats)
+        self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
+        self._wrong: deque[float] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, path: Path, user: int) -> None:
+        """Listen on a socket at `path` that only root and `user` may use, for ever."""
+        server = await asyncio.start_unix_server(
+            lambda reader, writer: self._connected(reader, writer, user),
+            path,
+            limit=protocol.LONGEST_LINE,
+        )
+        os.chown(path, user, -1)
+        path.chmod(0o600)
+        idle = asyncio.create_task(self._terminals.watch_idle())
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            idle.cancel()
+            self._terminals.close_all()
+
+    async def _connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, user: int
+    ) -> None:
+        try:
+            if _peer(writer) in (0, user):
+                await self._answer(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, ValueError):
+            # The other end is gone, or spoke what no web process of labctl speaks.
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = REQUEST.validate_json(await reader.readline())
+        except ValidationError:
+            await _say(writer, refusal("request", in_every_language(_("wrong request"))))
+            return
+        if isinstance(request, protocol.Login):
+            await _say(writer, await self._log_in(request))
+            return
+        owner = self._history.owner(request.token)
+        if owner is None or not self._exists(owner):
+            await _say(writer, refusal("login", in_every_language(_("log in first"))))
+        elif not self._may(owner, request):
+            said = in_every_language(_("that is for the instructor only"))
+            await _say(writer, refusal("rights", said))
+        elif isinstance(request, protocol.Watch):
+            await self._watch(owner, request.projector, reader, writer)
+        elif isinstance(request, protocol.OpenTerminal):
+            await self._terminal(owner, request, reader, writer)
+        else:
+            await _say(writer, await self._done(owner, request))
+
+    def _exists(self, owner: int) -> bool:
+        return owner == INSTRUCTOR or owner <= len(self._roll.seats)
+
+    def _may(self, owner: int, request: protocol.Request) -> bool:
+        """Whether the owner of the token may ask that. The seat must exist, too."""
+        seat = getattr(request, "seat", None)
+        if seat is not None and seat > len(self._roll.seats):
+            return False
+        if owner == INSTRUCTOR:
+            return True
+        if isinstance(request, _INSTRUCTORS) or getattr(request, "projector", False):
+            return False
+        return seat is None or seat == owner
+
+    # -- logins -----------------------------------------------------------------------------
+
+    async def _log_in(self, request: protocol.Login) -> BaseModel:
+        now = time.monotonic()
+        while self._wrong and self._wrong[0] < now - 60:
+            self._wrong.popleft()
+        if len(self._wrong) >= _MOST_WRONG:
+            said = in_every_language(_("too many wrong codes; wait a minute"))
+            return refusal("busy", said)
+        owner = self._codes.owner(request.code)
+        if owner is None or not self._exists(owner):
+            self._wrong.append(now)
+            return refusal("login", in_every_language(_("the code is wrong")))
+        return await self._welcome(owner, self._history.log_in(owner))
+
+    async def _welcome(self, owner: int, token: str) -> Welcome:
+        found = Welcome(
+            token=token,
+            seat=owner,
+            class_name=self._roll.name,
+            hosts=tuple(host.name for host in self._lab.hosts),
+            sections=self._collector.sections,
+        )
+        if owner != INSTRUCTOR:
+            return found
+        drills = tuple(drill.name for drill in drills_of(self._lab))
+        saved = await asyncio.to_thread(self._checkpoints)
+        return found.model_copy(update={"drills": drills, "checkpoints": saved})
+
+    def _checkpoints(self) -> tuple[str, ...]:
+        """What the first seat that has checkpoints can be reset to."""
+        for seat in self._roll.seats:
+            with suppress(LabError):
+                saved = actions.opened(self._roll, seat).provider.checkpoints()
+                return tuple(info.name for info in saved if info.origin == "up")
+        return ()
+
+    # -- rows -------------------------------------------------------------------------------
+
+    def _shown(self, row: Row, owner: int, projector: bool) -> Row | None:
+        """The row as the owner may see it, or None."""
+        if projector:
+            return row.for_projector()
+        if owner == INSTRUCTOR:
+            return row
+        return row.model_copy(update={"note": ""}) if row.seat == owner else None
+
+    def _rows(self, owner: int, projector: bool) -> Rows:
+        shown = (self._shown(row, owner, projector) for row in self._collector.rows())
+        return Rows(rows=tuple(row for row in shown if row is not None))
+
+    async def _watch(
+        self,
+        owner: int,
+        projector: bool,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        changed: dict[int, Row] = {}
+        ready = asyncio.Event()
+
+        def put(row: Row) -> None:
+            # Only the newest row of a seat waits, however slow the browser is.
+            changed[row.seat] = row
+            ready.set()
+
+        def tell(row: Row) -> None:
+            # The loop may have ended in the meantime.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(put, row)
+
+        end = self._collector.listen(tell)
+        gone = asyncio.create_task(reader.read())
+        try:
+            await _say(writer, self._rows(owner, projector))
+            while not gone.done():
+                waiting = asyncio.create_task(ready.wait())
+                await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                ready.clear()
+                rows, changed = changed, {}
+                for row in rows.values():
+                    if (shown := self._shown(row, owner, projector)) is not None:
+                        await _say(writer, shown)
+        finally:
+            end()
+            gone.cancel()
+
+    # -- what is done to a seat -------------------------------------------------------------
+
+    async def _done(self, owner: int, request: protocol.Request) -> BaseModel:
+        answer: BaseModel = Done()
+        match request:
+            case protocol.Who():
+                answer = await self._welcome(owner, request.token)
+            case protocol.Logout():
+                self._history.log_out(request.token)
+            case protocol.Look():
+                answer = self._rows(owner, request.projector)
+            case protocol.Progress():
+                answer = await asyncio.to_thread(self._curve)
+            case protocol.Check():
+                self._collector.look_again(request.seat)
+            case protocol.Note():
+                answer = await self._note(request)
+            case protocol.Reset() | protocol.Undo() | protocol.Drill():
+                answer = await self._act(request)
+            case _:
+                raise ValueError("no such verb")
+        return answer
+
+    def _curve(self) -> Curve:
+        sections, seats = len(self._collector.sections), len(self._roll.seats)
+        return curve(self._history.changes(), sections, seats)
+
+    async def _note(self, request: protocol.Note) -> BaseModel:
+        try:
+            await asyncio.to_thread(self._history.note, request.seat, request.text)
+        except LabError as error:
+            return _failed(error)
+        self._collector.note(request.seat, request.text)
+        return Done(said=in_every_language(_("the note is saved")))
+
+    async def _act(self, request: protocol.Reset | protocol.Undo | protocol.Drill) -> BaseModel:
+        number = request.seat
+        if not self._collector.hold(number, request.verb):
+            said = in_every_language(_("something is being done to this seat already"))
+            return refusal("busy", said)
+        what = str(getattr(request, "to", None) or getattr(request, "name", ""))
+        if not isinstance(request, protocol.Drill):
+            self._terminals.close_seat(number, "reset")
+        # It goes on if the browser does not wait for it.
+        work = asyncio.create_task(asyncio.to_thread(self._perform, request))
+        try:
+            said = await asyncio.shield(work)
+        except LabError as error:
+            self._history.did(number, request.verb, what, ok=False)
+            return _failed(error)
+        finally:
+            work.add_done_callback(lambda _work: self._collector.release(number))
+        self._history.did(number, request.verb, what, ok=True)
+        return Done(said=said)
+
+    def _perform(self, request: protocol.Reset | protocol.Undo | protocol.Drill) -> dict[str, str]:
+        seat = self._roll.seat(request.seat)
+        if isinstance(request, protocol.Drill):
+            drill = actions.start_drill(self._roll, seat, request.name)
+            text = _("the drill {name} has begun", name=drill.name)
+            return in_every_language(text)
+        if isinstance(request, protocol.Reset):
+            done = actions.reset(self._roll, seat, request.to)
+        else:
+            done = actions.undo(self._roll, seat)
+        text = _(
+            "seat {seat} is back at {name} ({seconds:.1f} s)",
+            seat=seat.label,
+            name=done.checkpoint,
+            seconds=done.seconds,
+        )
+        return in_every_language(text)
+
+    # -- terminals --------------------------------------------------------------------------
+
+    async def _terminal(
+        self,
+        owner: int,
+        request: protocol.OpenTerminal,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        place = Place(owner, request.seat, request.host)
+        try:
+            terminal = await self._terminals.at(
+                place, (request.columns, request.rows), lambda: self._login(request)
+            )
+        except LabError as error:
+            return await _say(writer, _failed(error))
+        await _say(writer, Done())
+        terminal.show_to(writer)
+        try:
+            while True:
+                kind, length = frame_header(await reader.readexactly(protocol.HEADER_SIZE))
+                content = await reader.readexactly(length)
+                if kind == INPUT:
+                    terminal.type(content)
+                elif kind == SIZE:
+                    terminal.resize(*size_from(content))
+        finally:
+            terminal.leave(writer)
+
+    def _login(self, request: protocol.OpenTerminal) -> tuple[str, ...]:
+        session = actions.opened(self._roll, self._roll.seat(request.seat))
+        host = session.lab.host(request.host).name
+        return session.provider.login(host, session.lab.edition.admin)
+
+
+async def _say(writer: asyncio.StreamWriter, answer: BaseModel) -> None:
+    writer.write(answer_line(answer))
+    await writer.drain()
+
+
+def _failed(error: LabError) -> Refused:
+    cause = f": {error.cause}" if error.cause else ""
+    said = {lang: text + cause for lang, text in in_every_language(error.message).items()}
+    hint = in_every_language(error.hint.text) if error.hint.text else {}
+    return refusal("failed", said, hint)
+
+
+def _peer(writer: asyncio.StreamWriter) -> int:
+    """The user id of the process at the other end (unix(7), SO_PEERCRED)."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    size = struct.calcsize("3i")
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", told)[1])

@@ -1,0 +1,173 @@
+"""What happened in a class, in one SQLite file that only grows.
+
+Each row of `changes` is a section of a seat that came into another state, each row of `notes` a
+note of the instructor, each row of `deeds` something that was done to a seat. Names of students
+are not in it. The logins of browsers are there too, so that they outlive a restart of the board;
+only these are ever deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from labctl.classroom.rows import CellState
+from labctl.errors import WrongState
+from labctl.hint import Hint
+from labctl.i18n import _
+
+# Seconds after which a browser has to log in again.
+LOGIN_SECONDS = 12 * 3600.0
+_TABLES = """
+create table if not exists changes (
+  id integer primary key, at real not null, seat integer not null, step text not null,
+  state text not null);
+create table if not exists notes (
+  id integer primary key, at real not null, seat integer not null, text text not null);
+create table if not exists deeds (
+  id integer primary key, at real not null, seat integer not null, verb text not null,
+  what text not null, ok integer not null);
+create table if not exists logins (
+  token text primary key, owner integer not null, ends real not null);
+create index if not exists changes_of_seat on changes (seat, step, id);
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A section of a seat that came into a state at a time (seconds of the epoch)."""
+
+    at: float
+    seat: int
+    step: str
+    state: CellState
+
+
+class History:
+    """The file of one class. Any thread may use it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it, readable by its owner only.
+
+        Raises:
+            WrongState: It is damaged, or no database.
+        """
+        self._lock = Lock()
+        self._path = path
+        path.touch(mode=0o600)
+        try:
+            self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            # A killed board loses at most the last moment, never the file.
+            self._file.execute("pragma journal_mode = wal")
+            self._file.execute("pragma synchronous = normal")
+            self._file.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> WrongState:
+        return WrongState(
+            _("the history {path} cannot be used", path=self._path),
+            cause=str(error),
+            hint=Hint(_("move the file away: the board begins a new one")),
+        )
+
+    def close(self) -> None:
+        with self._lock:
+            self._file.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._file.execute("begin immediate")
+                yield self._file
+                self._file.execute("commit")
+            except sqlite3.Error as error:
+                if self._file.in_transaction:
+                    self._file.execute("rollback")
+                raise self._unreadable(error) from error
+
+    def _read(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        with self._lock:
+            try:
+                return self._file.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._unreadable(error) from error
+
+    # -- sections ---------------------------------------------------------------------------
+
+    def add(self, changes: Sequence[Change]) -> None:
+        """Append changes, all or none."""
+        if not changes:
+            return
+        with self._writing() as file:
+            file.executemany(
+                "insert into changes (at, seat, step, state) values (?, ?, ?, ?)",
+                [(each.at, each.seat, each.step, str(each.state)) for each in changes],
+            )
+
+    def changes(self) -> list[Change]:
+        """All changes, oldest first."""
+        rows = self._read("select at, seat, step, state from changes order by id")
+        return [
+            Change(float(str(at)), int(str(seat)), str(step), CellState(str(state)))
+            for at, seat, step, state in rows
+        ]
+
+    def newest(self) -> dict[tuple[int, str], Change]:
+        """The last change of each section at each seat."""
+        return {(each.seat, each.step): each for each in self.changes()}
+
+    # -- notes and deeds --------------------------------------------------------------------
+
+    def note(self, seat: int, text: str) -> None:
+        with self._writing() as file:
+            values = (time.time(), seat, text)
+            file.execute("insert into notes (at, seat, text) values (?, ?, ?)", values)
+
+    def notes(self) -> dict[int, str]:
+        """The last note on each seat."""
+        rows = self._read("select seat, text from notes order by id")
+        return {int(str(seat)): str(text) for seat, text in rows}
+
+    def did(self, seat: int, verb: str, what: str, *, ok: bool) -> None:
+        """Append what was done to a seat."""
+        with self._writing() as file:
+            values = (time.time(), seat, verb, what, ok)
+            file.execute(
+                "insert into deeds (at, seat, verb, what, ok) values (?, ?, ?, ?, ?)", values
+            )
+
+    # -- logins -----------------------------------------------------------------------------
+
+    def log_in(self, owner: int) -> str:
+        """A new token for a browser; only its hash is kept."""
+        token = secrets.token_urlsafe(32)
+        with self._writing() as file:
+            now = time.time()
+            file.execute("delete from logins where ends < ?", (now,))
+            values = (_hashed(token), owner, now + LOGIN_SECONDS)
+            file.execute("insert into logins (token, owner, ends) values (?, ?, ?)", values)
+        return token
+
+    def owner(self, token: str) -> int | None:
+        """Whose token it is, or None if it is unknown or too old."""
+        rows = self._read(
+            "select owner from logins where token = ? and ends > ?", _hashed(token), time.time()
+        )
+        return int(str(rows[0][0])) if rows else None
+
+    def log_out(self, token: str) -> None:
+        with self._writing() as file:
+            file.execute("delete from logins where token = ?", (_hashed(token),))
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

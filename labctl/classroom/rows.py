@@ -1,0 +1,141 @@
+"""One row of the board: what is known of a seat, section by section, in both languages.
+
+The rows are data that the root helper sends and the web process shows, so they are models that
+check what they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+# A text by language.
+Said = Mapping[str, str]
+
+
+class CellState(StrEnum):
+    """What is known of one section at one seat, of all its hosts together."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NOT_YET = "not-yet"
+    UNKNOWN = "unknown"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Section(_Frozen):
+    """A column of the board: a section of the book, and the step that checks it."""
+
+    step: str
+    title: Said
+
+
+class Detail(_Frozen):
+    """One thing that is wrong with a section, as `labctl check` shows it."""
+
+    host: str
+    what: Said
+    found: Said = {}
+    expected: Said = {}
+    hint: Said = {}
+
+
+class Cell(_Frozen):
+    """A section at a seat. `since` is when it came into this state, in seconds of the epoch.
+
+    `waits_for` is the step that comes first, if the section is not checked yet.
+    """
+
+    step: str
+    state: CellState = CellState.UNKNOWN
+    since: float = 0.0
+    details: tuple[Detail, ...] = ()
+    waits_for: str = ""
+
+
+class Row(_Frozen):
+    """A seat. Times are seconds of the epoch; 0 means never.
+
+    `at` is the first section that is not right, and `at_since` is when the seat came to it.
+    `busy` is the verb that is being carried out. `problem` says why the seat cannot be graded.
+    `note` and `student` are for the instructor only.
+    """
+
+    seat: int
+    label: str
+    cells: tuple[Cell, ...]
+    looked: float = 0.0
+    at: str = ""
+    at_since: float = 0.0
+    busy: str = ""
+    problem: Said = {}
+    student: str = ""
+    note: str = ""
+
+    @property
+    def right(self) -> int:
+        """The number of sections that are right."""
+        return sum(cell.state is CellState.RIGHT for cell in self.cells)
+
+    @property
+    def is_done(self) -> bool:
+        return self.right == len(self.cells)
+
+    def without_person(self) -> Row:
+        """The row without anything that tells who sits there."""
+        return self.model_copy(update={"student": "", "note": ""})
+
+    def for_projector(self) -> Row:
+        """What everybody in the room may see: no person, no details."""
+        cells = tuple(cell.model_copy(update={"details": ()}) for cell in self.cells)
+        return self.without_person().model_copy(update={"cells": cells})
+
+
+class Verdict(_Frozen):
+    """The result of grading a seat once; `problem` is set if that failed."""
+
+    seat: int
+    cells: tuple[Cell, ...] = ()
+    problem: Said = {}
+
+
+def dated(row: Row, found: Verdict, last: Mapping[str, tuple[CellState, float]], now: float) -> Row:
+    """The row after a grading.
+
+    Args:
+        last: The last known state of each section, and since when it had it.
+        now: Seconds of the epoch.
+    """
+    if found.problem:
+        cells = tuple(Cell(step=cell.step) for cell in row.cells)
+        return row.model_copy(update={"cells": cells, "problem": found.problem, "looked": now})
+    seen = {cell.step: cell for cell in found.cells}
+    cells = tuple(_dated(seen.get(cell.step, cell), last, now) for cell in row.cells)
+    at, at_since = place_of(cells)
+    return row.model_copy(
+        update={"cells": cells, "problem": {}, "looked": now, "at": at, "at_since": at_since}
+    )
+
+
+def _dated(cell: Cell, last: Mapping[str, tuple[CellState, float]], now: float) -> Cell:
+    state, since = last.get(cell.step, (CellState.UNKNOWN, 0.0))
+    return cell.model_copy(update={"since": since if state is cell.state else now})
+
+
+def place_of(cells: Iterable[Cell]) -> tuple[str, float]:
+    """The first section that is not right, and since when all before it are.
+
+    For the first section of all it is since when that one is as it is now. ("", 0) if all are
+    right.
+    """
+    since = 0.0
+    for cell in cells:
+        if cell.state is not CellState.RIGHT:
+            return cell.step, since or cell.since
+        since = max(since, cell.since)
+    return "", 0.0

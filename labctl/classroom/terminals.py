@@ -1,0 +1,265 @@
+"""Terminals on hosts that outlive the browser: each is one login, with what it last showed.
+
+The login is the provider's own way in, so it works when sshd or the firewall of the host is
+broken. Several browsers of the same person see the same terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from subprocess import Popen
+from typing import Any
+
+from labctl.classroom.protocol import CAUGHT_UP, ENDED, OUTPUT, frame
+from labctl.errors import LabError, WrongState
+from labctl.hint import Hint
+from labctl.i18n import _
+from labctl.run import on_terminal
+
+# Bytes of output that a browser that comes back is shown again.
+_KEPT = 256 * 1024
+# Bytes that wait for a browser before the host is made to wait, and seconds until the browser is
+# given up. It may come back.
+_MOST_WAITING = 512 * 1024
+_PATIENCE = 15.0
+# Bytes that were typed and not read.
+_MOST_TYPED = 4 * 1024 * 1024
+# Seconds without typing after which a terminal is closed, and between two looks.
+IDLE_SECONDS = 2 * 3600.0
+_LOOK_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose terminal it is (a seat, or 0 for the instructor), and on which host of which seat."""
+
+    owner: int
+    seat: int
+    host: str
+
+
+class Terminal:
+    """One login on one host. Belongs to an event loop."""
+
+    def __init__(self, process: Popen[bytes], master: int) -> None:
+        self._process = process
+        self._master = master
+        self._kept = bytearray()
+        self._typed = bytearray()
+        self._viewers: set[asyncio.StreamWriter] = set()
+        self._is_writing = False
+        self._is_over = False
+        self._readable = asyncio.Event()
+        self.last_typed = time.monotonic()
+        os.set_blocking(master, False)
+
+    @property
+    def viewers(self) -> int:
+        return len(self._viewers)
+
+    def show_to(self, viewer: asyncio.StreamWriter) -> None:
+        """Show what was on the screen, and from now on what comes."""
+        for start in range(0, len(self._kept), _KEPT // 8):
+            viewer.write(frame(OUTPUT, bytes(self._kept[start : start + _KEPT // 8])))
+        viewer.write(frame(CAUGHT_UP))
+        self._viewers.add(viewer)
+
+    def leave(self, viewer: asyncio.StreamWriter) -> None:
+        self._viewers.discard(viewer)
+
+    def resize(self, columns: int, rows: int) -> None:
+        # Not available on every system, and labctl is imported on all of them.
+        import termios
+
+        if self._is_over:
+            return
+        with suppress(OSError, termios.error):
+            termios.tcsetwinsize(self._master, (rows, columns))
+
+    def type(self, content: bytes) -> None:
+        """Type on the terminal. What the host does not read yet waits."""
+        if self._is_over:
+            return
+        self.last_typed = time.monotonic()
+        if len(self._typed) + len(content) <= _MOST_TYPED:
+            self._typed += content
+            self._write()
+
+    def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._typed:
+                del self._typed[: os.write(self._master, self._typed[:4096])]
+        except BlockingIOError:
+            pass
+        except OSError:
+            # The login has just ended.
+            self._typed.clear()
+        if self._typed and not self._is_writing:
+            loop.add_writer(self._master, self._write)
+        elif not self._typed and self._is_writing:
+            loop.remove_writer(self._master)
+        self._is_writing = bool(self._typed)
+
+    async def run(self) -> None:
+        """Pass on what the host prints, until the login ends."""
+        while content := await self._read():
+            self._keep(content)
+            for viewer in self._viewers:
+                viewer.write(frame(OUTPUT, content))
+            await self._wait_for_viewers()
+
+    async def _read(self) -> bytes:
+        """The next output; b"" when the login has ended."""
+        if self._is_over:
+            return b""
+        loop = asyncio.get_running_loop()
+        self._readable.clear()
+        loop.add_reader(self._master, self._readable.set)
+        await self._readable.wait()
+        if self._is_over:
+            return b""
+        loop.remove_reader(self._master)
+        try:
+            return os.read(self._master, 65536)
+        except OSError:
+            # The last process on the terminal ended.
+            return b""
+
+    def _keep(self, content: bytes) -> None:
+        self._kept += content
+        if len(self._kept) > 2 * _KEPT:
+            # From the beginning of a line, so that no character and no sequence is cut.
+            del self._kept[: self._kept.find(b"\n", len(self._kept) - _KEPT) + 1 or -_KEPT]
+
+    async def _wait_for_viewers(self) -> None:
+        slow = [
+            viewer
+            for viewer in self._viewers
+            if viewer.transport.get_write_buffer_size() > _MOST_WAITING
+        ]
+        for viewer in slow:
+            try:
+                await asyncio.wait_for(viewer.drain(), _PATIENCE)
+            except (TimeoutError, OSError):
+                self.leave(viewer)
+                viewer.transport.abort()
+
+    def end(self, why: str = "") -> None:
+        """Hang up. The viewers are told why."""
+        loop = asyncio.get_running_loop()
+        # Before the descriptor is closed, whose number may soon be another file's.
+        loop.remove_writer(self._master)
+        loop.remove_reader(self._master)
+        self._is_over = True
+        self._readable.set()
+        for viewer in self._viewers:
+            with suppress(OSError):
+                viewer.write(frame(ENDED, why.encode()))
+                viewer.close()
+        self._viewers.clear()
+        with suppress(OSError):
+            os.close(self._master)
+        with suppress(OSError):
+            self._process.terminate()
+        # A login that ignores the hang-up is killed by its lab at the latest.
+        loop.run_in_executor(None, self._process.wait)
+
+
+class Terminals:
+    """All terminals of a class, within limits. Belongs to an event loop."""
+
+    def __init__(self, most: int, idle: float = IDLE_SECONDS) -> None:
+        """`most` terminals at once; each is closed after `idle` seconds without typing."""
+        self._most = most
+        self._idle = idle
+        self._open: dict[Place, Terminal] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def at(
+        self, place: Place, size: tuple[int, int], login: Callable[[], Sequence[str]]
+    ) -> Terminal:
+        """The terminal at a place; a new one if there is none.
+
+        Args:
+            size: Columns and rows.
+            login: Gives the command that logs in. It may take a moment.
+
+        Raises:
+            LabError: The host does not run, or there are too many terminals.
+        """
+        if place not in self._open:
+            command = await asyncio.to_thread(login)
+            # Another browser may have been faster.
+            if place not in self._open:
+                self._open[place] = self._new(command, size)
+                self._keep(self._run(place))
+        terminal = self._open[place]
+        terminal.resize(*size)
+        return terminal
+
+    def _new(self, command: Sequence[str], size: tuple[int, int]) -> Terminal:
+        if len(self._open) >= self._most:
+            self._close_unwatched()
+        if len(self._open) >= self._most:
+            raise WrongState(
+                _("too many terminals are open: {count}", count=len(self._open)),
+                hint=Hint(_("close one, and try again")),
+            )
+        master, slave = os.openpty()
+        try:
+            process = on_terminal(command, slave)
+        except (LabError, OSError):
+            os.close(master)
+            raise
+        finally:
+            os.close(slave)
+        terminal = Terminal(process, master)
+        terminal.resize(*size)
+        return terminal
+
+    def _close_unwatched(self) -> None:
+        """Close the terminal that nobody looks at and in which nobody typed for longest."""
+        alone = [place for place, terminal in self._open.items() if not terminal.viewers]
+        if alone:
+            self.close(min(alone, key=lambda place: self._open[place].last_typed))
+
+    async def _run(self, place: Place) -> None:
+        terminal = self._open[place]
+        await terminal.run()
+        if self._open.get(place) is terminal:
+            self.close(place)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self, place: Place, why: str = "") -> None:
+        if (terminal := self._open.pop(place, None)) is not None:
+            terminal.end(why)
+
+    def close_seat(self, seat: int, why: str = "") -> None:
+        """Close all terminals on the hosts of a seat."""
+        for place in [each for each in self._open if each.seat == seat]:
+            self.close(place, why)
+
+    def close_all(self) -> None:
+        for place in list(self._open):
+            self.close(place)
+
+    async def watch_idle(self) -> None:
+        """Close terminals in which nobody types any more, for ever."""
+        while True:
+            await asyncio.sleep(min(_LOOK_SECONDS, self._idle))
+            old = time.monotonic() - self._idle
+            for place in [each for each, found in self._open.items() if found.last_typed < old]:
+                self.close(place, "idle")

@@ -1,0 +1,58 @@
+"""From the grades of a lab to the cells of the board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labctl.classroom.rows import Cell, CellState, Detail, Said, Section, Verdict
+from labctl.grading import Grades, wrong
+from labctl.i18n import in_every_language
+from labctl.lab import Lab
+from labctl.results import Finding, Outcome, StepReport
+from provision.steps import book_steps
+
+
+def sections_of(lab: Lab) -> tuple[Section, ...]:
+    """The columns, in the book's order."""
+    titles = {each.step: each.title for each in lab.edition.sections}
+    found = []
+    for step in book_steps(lab):
+        title = titles.get(step.name)
+        said = {"ja": step.section, "en": step.section}
+        if title is not None:
+            said = {"ja": title.ja or step.section, "en": title.en or title.ja or step.section}
+        found.append(Section(step=step.name, title=said))
+    return tuple(found)
+
+
+def verdict(seat: int, grades: Grades) -> Verdict:
+    """The cells of a grading, without their times."""
+    steps = dict.fromkeys(report.step for report in grades.reports)
+    cells = (_cell(step, [each for each in grades.reports if each.step == step]) for step in steps)
+    return Verdict(seat=seat, cells=tuple(cells))
+
+
+def _cell(step: str, reports: Sequence[StepReport]) -> Cell:
+    """The section on all hosts: one that is wrong makes it wrong."""
+    details = [_detail(report.host, each) for report in reports for each in wrong(report)]
+    outcomes = {report.outcome for report in reports}
+    if Outcome.FAILED in outcomes:
+        return Cell(step=step, state=CellState.WRONG, details=tuple(details))
+    if Outcome.BLOCKED in outcomes:
+        first = next(report.blocked_by for report in reports if report.blocked_by)
+        return Cell(step=step, state=CellState.NOT_YET, waits_for=first)
+    return Cell(step=step, state=CellState.RIGHT)
+
+
+def _detail(host: str, finding: Finding) -> Detail:
+    return Detail(
+        host=host,
+        what=in_every_language(finding.what),
+        found=_optional(finding.found),
+        expected=_optional(finding.expected),
+        hint=_optional(finding.hint),
+    )
+
+
+def _optional(text: str) -> Said:
+    return in_every_language(text) if text else {}
