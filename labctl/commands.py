@@ -74,6 +74,7 @@ COMMANDS = {
                 "drill",
                 "enter",
                 "cards",
+                "serve",
                 "down",
                 "destroy",
                 "end",

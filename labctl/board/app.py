@@ -31,6 +31,8 @@ from labctl.i18n import LANGUAGES
 _REMEMBERED = 30.0
 _BEAT = 15.0
 _STATUS = {"login": 401, "rights": 403, "request": 400, "busy": 429, "failed": 409}
+# What a form can ask for, and the field of the request that it may fill.
+_FIELDS = {"check": "", "reset": "to", "undo": "", "drill": "name", "note": "text"}
 _LANGUAGE_COOKIE = "labctl-language"
 
 Handler = Callable[[Request, Welcome], Awaitable[Response]]
@@ -245,16 +247,16 @@ class Board:
     async def _act(self, request: Request, _who: Welcome) -> Response:
         form = await _form(request)
         number, verb = request.path_params["seat"], request.path_params["verb"]
+        field = _FIELDS.get(verb)
         asked = {"verb": verb, "token": self._token(request), "seat": number}
-        asked |= {key: form[key] for key in ("to", "name", "text") if form.get(key)}
-        if verb == "note":
-            asked.setdefault("text", "")
+        if field and (form.get(field) or verb == "note"):
+            asked[field] = form.get(field, "")
         try:
             wanted = protocol.REQUEST.validate_python(asked)
-            if verb not in ("check", "reset", "undo", "drill", "note"):
-                raise ValueError(verb)
         except ValueError:
-            raise NotDone(protocol.refusal("request", {})) from None
+            wanted = None
+        if wanted is None or field is None:
+            raise NotDone(protocol.refusal("request", {}))
         done = await self._helper.ask(wanted, Done)
         if _is_script(request):
             return self._html(request, "said", said_text=done.said, hint={})

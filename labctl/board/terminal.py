@@ -61,8 +61,8 @@ class Bridge:
             kind, length = frame_header(await self._reader.readexactly(protocol.HEADER_SIZE))
             content = await self._reader.readexactly(length)
             if kind == OUTPUT:
-                await self._socket.send_bytes(content)
                 self._ahead += length
+                await self._socket.send_bytes(content)
                 while self._ahead > _MOST_AHEAD:
                     self._drawn.clear()
                     await self._drawn.wait()

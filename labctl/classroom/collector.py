@@ -8,22 +8,20 @@ looking.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from threading import Condition, Thread
 
-from labctl.classroom.grader import grade_seats
+from labctl.classroom.grader import GraderProcess, Worker
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
 from labctl.classroom.rows import Cell, CellState, Row, Verdict, dated
 from labctl.classroom.verdicts import sections_of
 from labctl.errors import LabError
-from labctl.i18n import _, in_every_language, language
+from labctl.i18n import _, in_every_language
 from labctl.providers.base import Provider
 
 # Seconds between two looks at the disks.
@@ -32,8 +30,6 @@ _LOOK_SECONDS = 0.5
 # what changed, and if it cannot.
 _TURN_SECONDS = 60.0
 _BLIND_SECONDS = 15.0
-# Seconds after which a process that grades one seat is given up: the seat does not answer.
-_PATIENCE = 90.0
 
 # What a grading says of a row.
 _GRADED = ("cells", "problem", "looked", "at", "at_since")
@@ -60,19 +56,20 @@ class _Seat:
     is_held: bool = False
 
 
-@dataclass
-class _Worker:
-    process: multiprocessing.process.BaseProcess
-    connection: Connection
-
-
 class Collector:
     """The rows of a class, kept up to date while it runs. Any thread may ask."""
 
-    def __init__(self, roll: Roll, history: History, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        roll: Roll,
+        history: History,
+        new_worker: Callable[[str], Worker] = GraderProcess,
+    ) -> None:
+        """`new_worker` makes what grades the seats of the class of a name, one at a time."""
         self._roll = roll
+        self._new_worker = new_worker
         self._history = history
-        self._count = workers or os.cpu_count() or 1
+        self._count = os.cpu_count() or 1
         self._listeners: list[Listener] = []
         self._changed = Condition()
         self._ends = False
@@ -195,17 +192,16 @@ class Collector:
     def _grade_on(self) -> None:
         worker = None
         while (number := self._next()) is not None:
-            worker = worker or self._new_worker()
-            found = self._graded_by(worker, number)
+            worker = worker or self._new_worker(self._roll.name)
+            found = worker.grade(number, lambda: self._ends)
             if found is None:
-                self._end(worker)
+                worker.end()
                 worker = None
-                found = Verdict(
-                    seat=number, problem=in_every_language(_("the seat does not answer"))
-                )
+                problem = in_every_language(_("the seat does not answer"))
+                found = Verdict(seat=number, problem=problem)
             self._take(number, found)
         if worker is not None:
-            self._end(worker)
+            worker.end()
 
     def _next(self) -> int | None:
         """Wait for a seat that should be graded now; None at the end."""
@@ -234,35 +230,6 @@ class Collector:
             if best is None or (rank, number) < best:
                 best = (rank, number)
         return best[1] if best is not None else None
-
-    def _new_worker(self) -> _Worker:
-        # A fork of a process with threads may deadlock.
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=grade_seats, args=(theirs, self._roll.name, language()), daemon=True
-        )
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
-
-    def _graded_by(self, worker: _Worker, number: int) -> Verdict | None:
-        """What the process says of the seat; None if it ended or did not answer in time."""
-        deadline = time.monotonic() + _PATIENCE
-        try:
-            worker.connection.send(number)
-            while not worker.connection.poll(0.2):
-                if self._ends or time.monotonic() > deadline or not worker.process.is_alive():
-                    return None
-            return Verdict.model_validate_json(worker.connection.recv())
-        except (EOFError, OSError):
-            return None
-
-    @staticmethod
-    def _end(worker: _Worker) -> None:
-        worker.connection.close()
-        worker.process.kill()
-        worker.process.join()
 
     def _take(self, number: int, found: Verdict) -> None:
         """Bring what was found into the row and the history."""

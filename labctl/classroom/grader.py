@@ -1,23 +1,69 @@
-"""A process that grades seats, one at a time, for the collector.
+"""Processes that grade seats, one at a time, for the collector.
 
-It keeps the connections to the seats open. It sends no mail and changes nothing on the hosts.
+Each keeps the connections to the seats open. It sends no mail and changes nothing on the hosts.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 from labctl.classroom.roll import open_seat, read_roll
 from labctl.classroom.rows import Verdict
 from labctl.classroom.verdicts import verdict
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
-from labctl.i18n import choose_language, in_every_language, remember_translations
+from labctl.i18n import choose_language, in_every_language, language, remember_translations
 from provision.step import Target
+
+# Seconds after which a process that grades one seat is given up: the seat does not answer.
+_PATIENCE = 90.0
+
+
+class Worker(Protocol):
+    """What grades one seat at a time."""
+
+    def grade(self, number: int, is_over: Callable[[], bool]) -> Verdict | None:
+        """Grade a seat; None if that took too long, or if `is_over`."""
+
+    def end(self) -> None:
+        """Give up whatever is under way."""
+
+
+class GraderProcess:
+    """A process that grades seats of a class."""
+
+    def __init__(self, class_name: str) -> None:
+        # A fork of a process with threads may deadlock.
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=grade_seats, args=(theirs, class_name, language()), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def grade(self, number: int, is_over: Callable[[], bool]) -> Verdict | None:
+        deadline = time.monotonic() + _PATIENCE
+        try:
+            self._connection.send(number)
+            while not self._connection.poll(0.2):
+                if is_over() or time.monotonic() > deadline or not self._process.is_alive():
+                    return None
+            return Verdict.model_validate_json(self._connection.recv())
+        except (EOFError, OSError):
+            return None
+
+    def end(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
 
 
 @dataclass

@@ -16,6 +16,7 @@ from labctl.cli.class_init import init
 from labctl.cli.class_move import move
 from labctl.cli.class_net import net
 from labctl.cli.class_reset import reset
+from labctl.cli.class_serve import serve
 from labctl.cli.class_status import status
 from labctl.cli.class_undo import undo
 from labctl.cli.class_up import up
@@ -41,6 +42,9 @@ app.command("move", help=_("Move the labs of seats to another member of a cluste
 app.add_typer(drill, name="drill")
 app.command("enter", help=_("Open a shell on a host of a seat."))(enter)
 app.command("cards", help=_("Write a page to print, with a card for each seat."))(cards)
+app.command("serve", help=_("Show the class on a web page, with terminals for the students."))(
+    serve
+)
 app.command("down", help=_("Stop the labs of seats and keep everything."))(down)
 app.command("destroy", help=_("Remove the labs of all seats and keep the class."))(destroy)
 app.command("end", help=_("End the course: remove labs, names, codes and history."))(end)

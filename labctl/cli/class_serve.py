@@ -8,16 +8,14 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli.class_options import ClassName
 from labctl.i18n import _
 
 DEFAULT_PORT = 8443
 
 
 def serve(
-    class_name: Annotated[
-        str | None,
-        typer.Option("--class", help=_("Name of the class, if there are several."), metavar="NAME"),
-    ] = None,
+    class_name: ClassName = None,
     host: Annotated[str, typer.Option("--host", help=_("Address of the page."))] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=1, max=65535, help=_("Port of the page."))

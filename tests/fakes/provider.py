@@ -158,7 +158,7 @@ class FakeProvider:
     def login(self, host: str, user: str) -> tuple[str, ...]:
         if not self._is_running(self._lab.host(host).name):
             raise WrongState(f"{host} does not run")
-        return ("sh", "-c", f"echo {user} on {host}; exec cat")
+        return ("sh", "-c", f"stty -echo; echo {user} on {host}; exec cat")
 
     def revision(self) -> str:
         if not self._world.hosts:

@@ -1,0 +1,132 @@
+"""What the pages say, in both languages, and what they must not say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import labctl.board
+from labctl.board.pages import ago
+from labctl.board.picture import picture_of
+from labctl.board.security import is_same_origin
+from labctl.classroom.protocol import Curve
+from labctl.i18n import speaking
+from tests.fakes.board import Browser
+from tests.unit.board.conftest import STUDENTS
+
+FOLDER = Path(labctl.board.__file__).parent
+
+
+def test_the_board_shows_every_seat_and_section(teacher: Browser) -> None:
+    text = teacher.get("/board")[1]
+    assert STUDENTS[1] in text
+    assert [text.count(f'id="seat-{number}"') for number in (1, 2, 3)] == [1, 1, 1]
+    assert text.count("✓") >= 20 and "is not running" in text
+
+
+def test_a_name_is_text_and_never_markup(teacher: Browser) -> None:
+    text = teacher.get("/board")[1]
+    assert "<b>Taro</b>" not in text and "&lt;b&gt;Taro&lt;/b&gt;" in text
+
+
+def test_the_projector_shows_no_name_in_any_byte(teacher: Browser) -> None:
+    teacher.post("/seats/1/note", text="was late")
+    text = teacher.get("/projector")[1]
+    assert "山田" not in text and "Taro" not in text and "was late" not in text
+    assert text.count("✓") == 20
+    teacher.post("/seats/1/note", text="")
+
+
+def test_a_note_is_shown_to_the_instructor_only(teacher: Browser, student: Browser) -> None:
+    assert teacher.post("/seats/1/note", text="ask about DNS")[0] == 303
+    assert "ask about DNS" in teacher.get("/board")[1]
+    assert "ask about DNS" not in student.get("/me")[1]
+    teacher.post("/seats/1/note", text="")
+
+
+@pytest.mark.parametrize(("lang", "word"), [("ja", "正しい"), ("en", "right")])
+def test_the_page_speaks_the_language_of_the_browser(
+    teacher: Browser, lang: str, word: str
+) -> None:
+    teacher.cookies.pop("labctl-language", None)
+    status, text, _headers = teacher.get("/board", **{"Accept-Language": f"{lang}-XX,fr"})
+    assert status == 200
+    assert f'<html lang="{lang}">' in text and word in text
+
+
+def test_a_chosen_language_stays(teacher: Browser) -> None:
+    status, _text, headers = teacher.post("/language", language="ja", path="/board")
+    assert (status, headers["Location"]) == (303, "/board")
+    assert '<html lang="ja">' in teacher.get("/board")[1]
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "https://evil.example"])
+def test_the_language_leads_to_a_page_of_this_server_only(teacher: Browser, path: str) -> None:
+    assert teacher.post("/language", language="ja", path=path)[2]["Location"] == "/"
+
+
+def test_pages_name_no_other_server_and_hold_no_script_or_style(
+    teacher: Browser, student: Browser
+) -> None:
+    pages = [teacher.get(path)[1] for path in ("/board", "/projector", "/seats/1", "/login")]
+    for text in [*pages, student.get("/me")[1]]:
+        assert not re.search(r"(src|href|action)=\"(https?:)?//", text)
+        assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*src=)", text)
+
+
+def test_every_file_that_a_page_names_is_there(student: Browser) -> None:
+    text = student.get("/me")[1]
+    files = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
+    assert len(files) == 4
+    for path in files:
+        status, _text, headers = student.get(path)
+        assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
+
+
+def test_a_file_outside_of_the_folder_is_not_given(nobody: Browser) -> None:
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/xterm/README.md"):
+        assert nobody.get(path)[0] == 404
+
+
+def test_what_is_vendored_has_its_licence_and_versions() -> None:
+    folder = FOLDER / "static" / "xterm"
+    assert "Permission is hereby granted" in (folder / "LICENSE").read_text(encoding="utf-8")
+    notes = (folder / "README.md").read_text(encoding="utf-8")
+    for path in folder.glob("*.mjs"):
+        assert path.name in notes
+
+
+def test_a_picture_has_a_step_for_each_change() -> None:
+    curve = Curve(points=((0.0, 1, 0), (60.0, 2, 1)), sections=2, seats=1)
+    picture = picture_of(curve, now=120.0)
+    assert (picture.percent, picture.done, picture.is_empty) == (100, 1, False)
+    assert len(picture.line.split()) == 4
+    ends = [float(point.split(",")[0]) for point in picture.line.split()]
+    assert ends[0] == picture.left and ends[-1] == picture.right
+
+
+def test_a_class_without_history_has_no_picture() -> None:
+    assert picture_of(Curve(points=(), sections=2, seats=1)).is_empty
+
+
+def test_times_are_in_words() -> None:
+    with speaking("en"):
+        assert ago(0).endswith("h ago")
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        (b"http://a:1", b"a:1", True),
+        (b"https://a", b"a", True),
+        (b"http://a:2", b"a:1", False),
+        (b"null", b"a", False),
+        (b"", b"", False),
+        (b"http://a.evil", b"a", False),
+    ],
+)
+def test_an_origin_is_compared_with_the_host(origin: bytes, host: bytes, same: bool) -> None:
+    scope = {"headers": [(b"origin", origin), (b"host", host)]}
+    assert is_same_origin(scope) is same

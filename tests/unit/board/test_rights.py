@@ -1,0 +1,255 @@
+"""Who may see and do what: over HTTP, and past the web process at the helper itself."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from tests.fakes.board import Browser, RunningBoard
+from tests.fakes.classroom import MemoryClass
+from tests.fakes.lab import path_of
+from tests.unit.board.conftest import STUDENTS, Place, logged_in, wait_for
+
+PAGES = ("/board", "/projector", "/me", "/seats/1", "/seats/1/terminals/host1", "/board/events")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_without_a_code_there_is_only_the_login(nobody: Browser, path: str) -> None:
+    status, text, headers = nobody.get(path)
+    assert (status, headers["Location"], text) == (303, "/login", "")
+
+
+def test_a_wrong_code_is_refused_and_leaves_no_cookie(nobody: Browser) -> None:
+    status, text, _headers = nobody.log_in("kqhtm-bxwzn-rdcfg")
+    assert status == 401 and "This code is wrong" in text
+    assert nobody.cookies == {}
+
+
+def test_after_many_wrong_codes_even_the_right_one_has_to_wait(fresh: Place) -> None:
+    browser = Browser(fresh.board)
+    found = [browser.log_in("wrong")[0] for _each in range(12)]
+    assert found[:10] == [401] * 10 and found[10:] == [429] * 2
+    assert browser.log_in(fresh.board.codes.instructor)[0] == 429
+
+
+def test_the_cookie_is_for_this_server_only_and_not_the_code(
+    nobody: Browser, board: RunningBoard
+) -> None:
+    code = board.codes.of_seat(1)
+    _status, _text, headers = nobody.log_in(code)
+    line = str(headers["Set-Cookie"])
+    assert "HttpOnly" in line and "SameSite=strict" in line
+    assert code not in line and code.replace("-", "") not in line
+
+
+def test_no_code_is_in_a_page(teacher: Browser, student: Browser, board: RunningBoard) -> None:
+    codes = [board.codes.instructor, *(board.codes.of_seat(number) for number in (1, 2, 3))]
+    for browser, paths in ((teacher, ("/board", "/seats/1", "/projector")), (student, ("/me",))):
+        for path in paths:
+            text = browser.get(path)[1]
+            assert not any(code in text for code in codes), path
+
+
+def test_a_student_sees_the_own_row_only(student: Browser) -> None:
+    text = student.get("/me")[1]
+    assert STUDENTS[1] in text and "Taro" not in text
+    for path in ("/board", "/projector", "/seats/1", "/seats/2", "/seats/2/terminals/host1"):
+        assert student.get(path)[0] == 303, path
+
+
+@pytest.mark.parametrize("verb", ["reset", "undo", "drill", "note"])
+@pytest.mark.parametrize("seat", [1, 2])
+def test_a_student_changes_no_seat(
+    student: Browser, board: RunningBoard, room: MemoryClass, verb: str, seat: int
+) -> None:
+    saved = list(room.world(seat).checkpoints)
+    assert student.post(f"/seats/{seat}/{verb}", name="postfix-stopped", text="x")[0] == 403
+    assert list(room.world(seat).checkpoints) == saved
+    assert (board.collector.row(seat).busy, board.collector.row(seat).note) == ("", "")
+
+
+def test_a_student_has_the_own_seat_graded_and_no_other(student: Browser) -> None:
+    assert student.post("/seats/1/check")[0] == 303
+    assert student.post("/seats/2/check")[0] == 403
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
+def test_a_form_of_another_origin_is_refused(
+    teacher: Browser, room: MemoryClass, origin: str
+) -> None:
+    assert teacher.post("/seats/1/reset", origin=origin)[0] == 403
+    assert teacher.post("/logout", origin=origin)[0] == 403
+    assert room.world(1).checkpoints.keys() == room.world(2).checkpoints.keys()
+
+
+def test_the_instructor_resets_one_seat(fresh: Place) -> None:
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    assert teacher.post("/seats/1/reset", to="dns")[0] == 303
+    assert path_of("postfix") not in fresh.room.world(1).hosts["host1"].files
+    assert path_of("postfix") in fresh.room.world(2).hosts["host1"].files
+    wait_for(lambda: fresh.board.collector.row(1).at == "packages")
+    assert teacher.post("/seats/1/undo")[0] == 303
+    wait_for(lambda: fresh.board.collector.row(1).is_done)
+
+
+def test_a_verb_that_there_is_not_is_refused(teacher: Browser) -> None:
+    for verb in ("destroy", "login", "terminal", "watch"):
+        assert teacher.post(f"/seats/1/{verb}")[0] == 400, verb
+    assert teacher.post("/seats/1/reset", to="../../etc")[0] == 400
+    assert teacher.post("/seats/999/reset")[0] == 403
+
+
+def test_after_logging_out_the_old_cookie_is_of_no_use(
+    teacher: Browser, board: RunningBoard
+) -> None:
+    old = Browser(board, dict(teacher.cookies))
+    assert old.get("/board")[0] == 200
+    teacher.post("/logout")
+    assert old.get("/board")[0] == 303
+
+
+def test_answers_carry_the_headers(nobody: Browser) -> None:
+    _status, _text, headers = nobody.get("/login")
+    assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_long_body_is_refused(nobody: Browser) -> None:
+    assert nobody.post("/login", code="x" * 20_000)[0] == 413
+
+
+# -- terminals ----------------------------------------------------------------------------------
+
+
+def open_terminal(browser: Browser, path: str, origin: str | None = None) -> Any:
+    board = browser.board
+    return connect(
+        f"ws://127.0.0.1:{board.port}{path}?columns=80&rows=24",
+        origin=Origin(board.origin if origin is None else origin),
+        additional_headers={"Cookie": browser.cookie},
+    )
+
+
+OWN, OTHER = "/seats/1/terminals/host1/stream", "/seats/2/terminals/host1/stream"
+
+
+def test_a_terminal_answers_and_is_found_again(student: Browser) -> None:
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, "ubuntu on host1")
+        terminal.send("日本語\r".encode())
+        read_until(terminal, "日本語")
+    with open_terminal(student, OWN) as terminal:
+        assert "日本語" in read_until(terminal, '"caught-up"')
+
+
+def test_a_paste_of_100_kb_arrives_whole(student: Browser) -> None:
+    lines = [f"{number:05} {'x' * 92}" for number in range(1024)]
+    with open_terminal(student, "/seats/1/terminals/host2/stream") as terminal:
+        read_until(terminal, "ubuntu on host2")
+        terminal.send(("\r".join(lines) + "\r").encode())
+        seen = read_until(terminal, lines[-1])
+    assert [seen.count(line) for line in lines] == [1] * 1024
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null"])
+def test_a_terminal_for_another_origin_is_refused(student: Browser, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as caught, open_terminal(student, OWN, origin):
+        pass
+    assert caught.value.response.status_code == 403
+
+
+def test_the_terminal_of_another_seat_is_refused(student: Browser, nobody: Browser) -> None:
+    for browser, path in ((student, OTHER), (nobody, OWN)):
+        with pytest.raises(InvalidStatus) as caught, open_terminal(browser, path):
+            pass
+        assert caught.value.response.status_code == 403
+
+
+def test_a_host_that_does_not_run_says_so(fresh: Place) -> None:
+    fresh.room.world(1).hosts["host2"].running = False
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    with open_terminal(student, "/seats/1/terminals/host2/stream") as terminal:
+        assert json.loads(terminal.recv())["event"] == "refused"
+
+
+def read_until(terminal: Any, text: str) -> str:
+    seen = b""
+    while text.encode() not in seen:
+        part = terminal.recv(timeout=20)
+        seen += part.encode() if isinstance(part, str) else part
+        if isinstance(part, bytes):
+            terminal.send(json.dumps({"drawn": len(part)}))
+    return seen.decode(errors="replace")
+
+
+# -- the helper itself --------------------------------------------------------------------------
+
+
+def ask_helper(board: RunningBoard, line: bytes) -> Any:
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(20)
+        asked.connect(str(board.socket))
+        asked.sendall(line)
+        return json.loads(asked.makefile("rb").readline())
+
+
+def test_the_helper_decides_by_the_token_whatever_the_web_process_says(
+    board: RunningBoard, student: Browser
+) -> None:
+    (token,) = student.cookies.values()
+    for verb, more in (
+        ("reset", {"seat": 2}),
+        ("reset", {"seat": 1}),
+        ("terminal", {"seat": 2, "host": "host1"}),
+        ("check", {"seat": 2}),
+        ("look", {"projector": True}),
+        ("progress", {}),
+    ):
+        line = json.dumps({"verb": verb, "token": token, **more}).encode() + b"\n"
+        assert ask_helper(board, line)["Refused"]["kind"] == "rights", verb
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"{}\n",
+        b"no json\n",
+        b'{"verb":"run","token":"x"}\n',
+        b'{"verb":"reset","token":"x","seat":1,"to":"a;b"}\n',
+        b'{"verb":"reset","token":"x","seat":0}\n',
+        b'{"verb":"terminal","token":"x","seat":1,"host":"../x"}\n',
+    ],
+)
+def test_the_helper_refuses_what_is_no_request(board: RunningBoard, line: bytes) -> None:
+    assert ask_helper(board, line)["Refused"]["kind"] == "request"
+
+
+def test_the_socket_is_for_its_user_only(board: RunningBoard) -> None:
+    assert board.socket.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_row_that_changes_is_sent_to_the_page(fresh: Place) -> None:
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    with socket.create_connection(("127.0.0.1", fresh.board.port), timeout=20) as stream:
+        stream.sendall(
+            f"GET /board/events HTTP/1.1\r\nHost: 127.0.0.1:{fresh.board.port}\r\n"
+            f"Cookie: {teacher.cookie}\r\n\r\n".encode()
+        )
+        seen = b""
+        while seen.count(b"event: row") < 3:
+            seen += stream.recv(65536)
+        del fresh.room.world(2).hosts["host1"].files[path_of("postfix")]
+        while b"cell wrong" not in seen:
+            seen += stream.recv(65536)
+    wrong = seen[: seen.index(b"cell wrong")]
+    assert wrong.rindex(b'id="seat-2"') > wrong.rindex(b'id="seat-1"')
+    assert "✗" in teacher.get("/board")[1]

@@ -1,0 +1,123 @@
+"""The collector, on labs in memory: what it grades, when, and what it tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+
+import pytest
+
+from labctl.classroom import collector as module
+from labctl.classroom.collector import Collector
+from labctl.classroom.history import History
+from labctl.classroom.roll import open_seat
+from labctl.classroom.rows import CellState, Row, Verdict
+from labctl.engine import bring_up
+from labctl.progress import silent
+from tests.fakes.board import InThread
+from tests.fakes.classroom import MemoryClass, memory_class
+from tests.fakes.lab import path_of
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> MemoryClass:
+    """Two seats that are up, whole labs; the third was never made."""
+    made = memory_class(monkeypatch, until=None)
+    for number in (1, 2):
+        bring_up(open_seat(made.roll, made.roll.seat(number)), silent)
+    return made
+
+
+@pytest.fixture
+def history(room: MemoryClass) -> Iterator[History]:
+    opened = History(room.roll.folder / "history.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def collector(room: MemoryClass, history: History) -> Iterator[Collector]:
+    made = Collector(room.roll, history, InThread)
+    made.start()
+    yield made
+    made.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def states(row: Row) -> dict[str, CellState]:
+    return {cell.step: cell.state for cell in row.cells}
+
+
+def test_every_seat_is_graded_without_being_asked(collector: Collector) -> None:
+    wait_for(lambda: all(row.looked for row in collector.rows()))
+    one, two, three = collector.rows()
+    assert one.is_done and two.is_done
+    assert three.problem["en"] and set(states(three).values()) == {CellState.UNKNOWN}
+
+
+def test_a_change_on_a_host_is_noticed(room: MemoryClass, collector: Collector) -> None:
+    wait_for(lambda: all(row.looked for row in collector.rows()))
+    heard: list[Row] = []
+    end = collector.listen(heard.append)
+    del room.world(2).hosts["host1"].files[path_of("postfix")]
+    wait_for(lambda: states(collector.row(2))["postfix"] is CellState.WRONG)
+    end()
+    assert {row.seat for row in heard} == {2}
+    assert collector.row(1).is_done
+    assert collector.row(2).at == "postfix"
+
+
+def test_what_is_known_outlives_a_restart(
+    room: MemoryClass, history: History, collector: Collector
+) -> None:
+    wait_for(lambda: all(row.looked for row in collector.rows()))
+    collector.stop()
+    begun = {cell.step: cell.since for cell in collector.row(1).cells}
+    count = len(history.changes())
+    again = Collector(room.roll, history, InThread)
+    assert set(states(again.row(1)).values()) == {CellState.UNKNOWN}
+    again.start()
+    wait_for(lambda: all(row.looked for row in again.rows()))
+    again.stop()
+    assert {cell.step: cell.since for cell in again.row(1).cells} == begun
+    assert len(history.changes()) == count
+
+
+def test_a_seat_that_is_held_is_left_alone(collector: Collector, room: MemoryClass) -> None:
+    wait_for(lambda: all(row.looked for row in collector.rows()))
+    assert collector.hold(1, "reset")
+    assert not collector.hold(1, "undo")
+    assert collector.row(1).busy == "reset"
+    looked = collector.row(1).looked
+    del room.world(1).hosts["host1"].files[path_of("dns")]
+    time.sleep(module._LOOK_SECONDS * 3)
+    assert collector.row(1).looked == looked
+    collector.release(1)
+    wait_for(lambda: states(collector.row(1))["dns"] is CellState.WRONG)
+    assert collector.row(1).busy == ""
+
+
+def test_a_seat_that_hangs_is_given_up_and_the_others_go_on(
+    room: MemoryClass, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = Event()
+
+    class Hangs(InThread):
+        def grade(self, number: int, is_over: Callable[[], bool]) -> Verdict | None:
+            if number == 1:
+                stuck.set()
+                return None
+            return super().grade(number, is_over)
+
+    made = Collector(room.roll, history, Hangs)
+    made.start()
+    wait_for(lambda: made.row(2).is_done and stuck.is_set() and bool(made.row(1).problem))
+    made.stop()
+    assert made.row(1).problem["en"] == "the seat does not answer"

@@ -1,0 +1,96 @@
+"""From grades to the cells of the board, and their times."""
+
+from __future__ import annotations
+
+from labctl.classroom.rows import Cell, CellState, Row, Verdict, dated, place_of
+from labctl.classroom.verdicts import sections_of, verdict
+from labctl.grading import Grades
+from labctl.lab import load_lab
+from labctl.results import Finding, StepReport
+
+RIGHT, WRONG, NOT_YET, UNKNOWN = (
+    CellState.RIGHT,
+    CellState.WRONG,
+    CellState.NOT_YET,
+    CellState.UNKNOWN,
+)
+
+
+def report(step: str, host: str, *findings: Finding, blocked_by: str = "") -> StepReport:
+    return StepReport(step, step, host, 0.1, findings=findings, blocked_by=blocked_by)
+
+
+GOOD = Finding("a.good", True, "good")
+BAD = Finding("a.bad", False, "bad", found="x", expected="y", hint="look at z")
+
+
+def row(*cells: Cell) -> Row:
+    return Row(seat=1, label="s01", cells=cells)
+
+
+def test_a_section_is_right_if_it_is_right_on_every_host() -> None:
+    grades = Grades((report("dns", "host1", GOOD), report("dns", "host2", GOOD)))
+    assert verdict(1, grades).cells == (Cell(step="dns", state=RIGHT),)
+
+
+def test_a_section_that_is_wrong_on_one_host_says_what_and_where() -> None:
+    grades = Grades((report("dns", "host1", GOOD), report("dns", "host2", GOOD, BAD)))
+    (cell,) = verdict(1, grades).cells
+    (detail,) = cell.details
+    assert cell.state is WRONG
+    assert (detail.host, detail.found["en"], detail.expected["ja"]) == ("host2", "x", "y")
+    assert detail.hint["en"] == "look at z"
+
+
+def test_a_section_that_waits_names_what_comes_first() -> None:
+    grades = Grades((report("dns", "host1", BAD), report("mail", "host1", blocked_by="dns")))
+    cell = verdict(1, grades).cells[1]
+    assert (cell.state, cell.waits_for) == (NOT_YET, "dns")
+
+
+def test_wrong_on_one_host_outweighs_waiting_on_the_other() -> None:
+    grades = Grades((report("mail", "host1", blocked_by="dns"), report("mail", "host2", BAD)))
+    assert verdict(1, grades).cells[0].state is WRONG
+
+
+def test_a_state_that_stays_keeps_its_time() -> None:
+    found = Verdict(seat=1, cells=(Cell(step="a", state=RIGHT), Cell(step="b", state=WRONG)))
+    before = row(Cell(step="a"), Cell(step="b"))
+    after = dated(before, found, {"a": (RIGHT, 10.0), "b": (RIGHT, 20.0)}, 100.0)
+    assert [cell.since for cell in after.cells] == [10.0, 100.0]
+    assert after.looked == 100.0
+
+
+def test_a_seat_is_at_its_first_section_that_is_not_right_since_the_ones_before_are() -> None:
+    cells = (
+        Cell(step="a", state=RIGHT, since=10),
+        Cell(step="b", state=RIGHT, since=50),
+        Cell(step="c", state=NOT_YET, since=20),
+        Cell(step="d", state=WRONG, since=90),
+    )
+    assert place_of(cells) == ("c", 50)
+    assert place_of(cells[2:]) == ("c", 20)
+    assert place_of(cells[:2]) == ("", 0.0)
+
+
+def test_a_seat_that_cannot_be_graded_is_not_shown_as_it_was() -> None:
+    before = row(Cell(step="a", state=RIGHT, since=10))
+    after = dated(before, Verdict(seat=1, problem={"en": "off", "ja": "停止"}), {}, 100.0)
+    assert after.cells[0].state is UNKNOWN
+    assert after.problem["en"] == "off"
+    again = dated(after, Verdict(seat=1, cells=before.cells), {"a": (RIGHT, 10.0)}, 200.0)
+    assert (again.problem, again.cells[0].since) == ({}, 10.0)
+
+
+def test_the_projector_sees_no_person_and_no_details() -> None:
+    (cell,) = verdict(1, Grades((report("dns", "host1", BAD),))).cells
+    shown = row(cell).model_copy(update={"student": "山田", "note": "late"}).for_projector()
+    text = shown.model_dump_json()
+    assert "山田" not in text and "late" not in text and "look at z" not in text
+    assert shown.cells[0].state is WRONG
+
+
+def test_the_columns_are_the_sections_of_the_book_in_both_languages() -> None:
+    sections = sections_of(load_lab("default"))
+    assert [each.step for each in sections][:3] == ["dns", "packages", "postfix"]
+    assert all(each.title["ja"] and each.title["en"] for each in sections)
