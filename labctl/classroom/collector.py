@@ -26,10 +26,13 @@ from labctl.providers.base import Provider
 
 # Seconds between two looks at the disks.
 _LOOK_SECONDS = 0.5
-# Seconds after which a seat is graded again though nothing was noticed: if the provider can tell
-# what changed, and if it cannot.
+# Seconds after which a seat is graded again though nothing was noticed. It is sooner if the
+# provider cannot tell, and where somebody works: no provider notices that a service read its
+# settings again.
 _TURN_SECONDS = 60.0
-_BLIND_SECONDS = 15.0
+_SOONER_SECONDS = 10.0
+# Seconds after a change for which somebody is taken to work at the seat.
+_AT_WORK_SECONDS = 300.0
 
 # What a grading says of a row.
 _GRADED = ("cells", "problem", "looked", "at", "at_since")
@@ -43,7 +46,8 @@ class _Seat:
     """What the collector knows of a seat.
 
     `last` is the last known state of each section and since when, also from before this board.
-    `asked` is when the seat was found to need a look, `begun` is when one last began.
+    `asked` is when the seat was found to need a look, `begun` is when one last began, `changed`
+    is when a change was last noticed.
     """
 
     row: Row
@@ -52,8 +56,14 @@ class _Seat:
     revision: str = ""
     asked: float | None = None
     begun: float = 0.0
+    changed: float = -_AT_WORK_SECONDS
     is_grading: bool = False
     is_held: bool = False
+
+    def turn(self, now: float) -> float:
+        """Seconds after which it is graded again though nothing was noticed."""
+        at_work = now - self.changed < _AT_WORK_SECONDS and not self.row.is_done
+        return _SOONER_SECONDS if at_work or not self.revision else _TURN_SECONDS
 
 
 class Collector:
@@ -187,6 +197,7 @@ class Collector:
             return
         if revision != seat.revision:
             seat.revision = revision
+            seat.changed = time.monotonic()
             self.look_again(number)
 
     def _grade_on(self) -> None:
@@ -223,7 +234,7 @@ class Collector:
             if seat.asked is not None:
                 # Those that changed come first; whoever changes all the time waits for the rest.
                 rank = max(seat.asked, seat.begun) - 1e9
-            elif now - seat.begun >= (_TURN_SECONDS if seat.revision else _BLIND_SECONDS):
+            elif now - seat.begun >= seat.turn(now):
                 rank = seat.begun
             else:
                 continue

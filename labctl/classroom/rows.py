@@ -128,14 +128,13 @@ def _dated(cell: Cell, last: Mapping[str, tuple[CellState, float]], now: float) 
 
 
 def place_of(cells: Iterable[Cell]) -> tuple[str, float]:
-    """The first section that is not right, and since when all before it are.
+    """The first section that is not right, and since when that is so and all before it are right.
 
-    For the first section of all it is since when that one is as it is now. ("", 0) if all are
-    right.
+    ("", 0) if all are right.
     """
     since = 0.0
     for cell in cells:
         if cell.state is not CellState.RIGHT:
-            return cell.step, since or cell.since
+            return cell.step, max(since, cell.since)
         since = max(since, cell.since)
     return "", 0.0

@@ -70,6 +70,8 @@ def test_a_seat_is_at_its_first_section_that_is_not_right_since_the_ones_before_
     )
     assert place_of(cells) == ("c", 50)
     assert place_of(cells[2:]) == ("c", 20)
+    # A section that was right before and has just been broken.
+    assert place_of([cells[0], Cell(step="b", state=WRONG, since=70)]) == ("b", 70)
     assert place_of(cells[:2]) == ("", 0.0)
 
 
