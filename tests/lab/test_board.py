@@ -1,0 +1,310 @@
+"""The board in real browsers, on the real labs of a class of two seats."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import axe_core_python
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from labctl.classroom.codes import Codes, load_codes
+from labctl.classroom.roll import read_roll
+from tests.lab.program import labctl, wait_until
+
+NAME = "board-test"
+PORT = 18443
+ORIGIN = f"http://127.0.0.1:{PORT}"
+AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+# Milliseconds. A loaded machine grades a seat in ten seconds.
+PATIENCE = 90_000
+
+
+class Server:
+    """`labctl class serve`, as a person starts it."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.start()
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "labctl", "class", "serve", "--class", NAME]
+        with self.log.open("wb") as sink:
+            self.process = subprocess.Popen(
+                [*argv, "--port", str(PORT)],
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "LABCTL_LANG": "ja"},
+                start_new_session=True,
+            )
+        wait_until(lambda: ORIGIN in self.said, f"the board did not start: {self.said}")
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def web_process(self) -> dict[str, str]:
+        """What proc(5) says of the web process."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for pid in children.read_text().split():
+            if b"labctl.board" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+                return {key: value.strip() for key, _, value in (x.partition(":") for x in lines)}
+        raise AssertionError("there is no web process")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(30) == 0, self.said
+
+
+@pytest.fixture(scope="module")
+def codes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Codes]:
+    """The codes of the class, whose two labs run."""
+    labctl("class", "destroy", "--class", NAME, "--yes", code=None)
+    labctl("class", "end", "--class", NAME, "--yes", code=None)
+    students = tmp_path_factory.mktemp("class") / "students.csv"
+    students.write_text("1,山田 花子\n2,Sato Taro\n", encoding="utf-8")
+    labctl("class", "init", NAME, "--seats", "2", "--students", str(students))
+    labctl("class", "up", "--class", NAME)
+    yield load_codes(read_roll(NAME))
+    labctl("class", "end", "--class", NAME, "--yes")
+
+
+@pytest.fixture(scope="module")
+def server(codes: Codes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("board") / "log")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, server: Server) -> Iterator[Open]:
+    """Open a browser of its own and log in. No page may ask another server for anything."""
+    asked: list[str] = []
+    wrong: list[str] = []
+    contexts = []
+
+    def open_one(code: str, *, lang: str = "en", **options: Any) -> Page:
+        context = chromium.new_context(locale=lang, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.goto(ORIGIN)
+        page.fill("#code", code)
+        page.click(".main-button")
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert {re.sub(r"^ws", "http", url)[: len(ORIGIN) + 1] for url in asked} <= {f"{ORIGIN}/"}
+    # A file or a style that the page's own policy refuses is an error, too.
+    assert [each for each in wrong if "Content Security Policy" in each or "Error" in each] == []
+
+
+def on_host(seat: int, command: str, host: str = "host1") -> str:
+    lab = f"{NAME}-s{seat:02}"
+    return labctl("ssh", host, "--user", "root", "--", "sh", "-c", command, name=lab).out
+
+
+def screen_of(page: Page, number: int = 0) -> str:
+    """The text of a terminal, with what has scrolled out of sight."""
+    script = """number => {
+      const buffer = window.shells[number].terminal.buffer.active;
+      return [...Array(buffer.length).keys()]
+        .map(line => buffer.getLine(line).translateToString(true)).join("\\n").trim();
+    }"""
+    return str(page.evaluate(script, number))
+
+
+def shows(page: Page, pattern: str, number: int = 0) -> None:
+    wait_until(
+        lambda: re.search(pattern, screen_of(page, number), re.M) is not None,
+        f"no {pattern!r} on the terminal",
+        60,
+    )
+
+
+def type_in(page: Page, text: str) -> None:
+    page.locator(".terminal .screen").first.click()
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def test_a_cell_turns_in_both_browsers_after_a_real_change(open_page: Open, codes: Codes) -> None:
+    teacher, student = open_page(codes.instructor), open_page(codes.of_seat(1))
+    expect(teacher.locator("#seat-1 .cell.right").first).to_be_visible(timeout=PATIENCE)
+    expect(teacher.locator("#seat-2 .cell.right").first).to_be_visible(timeout=PATIENCE)
+    assert "山田 花子" in teacher.inner_text("#seat-1")
+    before = on_host(1, "postconf -h mydestination").strip()
+    on_host(1, "postconf -e 'mydestination = broken.example'")
+    cell = teacher.locator("#seat-1 .cell.wrong")
+    expect(cell.first).to_be_visible(timeout=PATIENCE)
+    expect(student.locator(".cell.wrong").first).to_be_visible(timeout=PATIENCE)
+    assert "broken.example" in student.inner_text("main")
+    assert teacher.locator("#seat-2 .cell.wrong").count() == 0
+    cell.locator("a").first.click()
+    dialog = teacher.locator("dialog[open]")
+    expect(dialog).to_contain_text("broken.example")
+    teacher.keyboard.press("Escape")
+    on_host(1, f"postconf -e 'mydestination = {before}'; systemctl reload postfix")
+    expect(cell).to_have_count(0, timeout=PATIENCE)
+
+
+def test_the_terminal_types_resizes_pastes_and_survives_a_reload(
+    open_page: Open, codes: Codes
+) -> None:
+    page = open_page(codes.of_seat(1))
+    shows(page, r"ubuntu@host1")
+    shows(page, r"ubuntu@host2", 1)
+    type_in(page, "echo 日本''語; stty size")
+    shows(page, r"^日本語$")
+    shows(page, r"^\d+ \d+$")
+    wide = re.findall(r"^(\d+) (\d+)$", screen_of(page), re.M)[-1]
+    page.set_viewport_size({"width": 700, "height": 700})
+    type_in(page, "clear; stty size")
+    wait_until(
+        lambda: re.findall(r"^(\d+) (\d+)$", screen_of(page), re.M)[-1:] not in ([], [wide]),
+        "the host did not learn the new size",
+        60,
+    )
+    text = "".join(f"{number:05} {'あ' * 10} {'x' * 62}\n" for number in range(1024))
+    assert len(text.encode()) > 100_000
+    type_in(page, "clear; stty -echo; cat >pasted; stty echo; echo all ''there")
+    page.wait_for_timeout(1000)
+    page.evaluate("text => window.shells[0].terminal.paste(text)", text)
+    page.keyboard.press("Control+D")
+    shows(page, r"^all there$")
+    found = on_host(1, "sha256sum </home/ubuntu/pasted").split()[0]
+    assert found == hashlib.sha256(text.encode()).hexdigest()
+    page.reload()
+    shows(page, r"^all there$")
+    type_in(page, "echo still $((6 * 7))")
+    shows(page, r"^still 42$")
+
+
+def test_the_terminal_works_without_sshd_and_network(open_page: Open, codes: Codes) -> None:
+    page = open_page(codes.of_seat(2))
+    shows(page, r"ubuntu@host1")
+    type_in(page, "sudo systemctl stop ssh; sudo ip link set host0 down; exit")
+    expect(page.locator(".terminal .state").first).to_contain_text("logged out")
+    page.locator(".terminal .screen").first.click()
+    page.keyboard.press("Enter")
+    expect(page.locator(".terminal .state").first).to_have_text("")
+    type_in(page, "systemctl is-active ssh; echo up ''again")
+    shows(page, r"^inactive$")
+    type_in(page, "sudo systemctl start ssh; sudo ip link set host0 up; echo re''paired")
+    shows(page, r"^repaired$")
+
+
+def test_the_reset_button_brings_the_seat_back(open_page: Open, codes: Codes) -> None:
+    on_host(2, "touch /etc/left-behind")
+    page = open_page(codes.instructor)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.click("#seat-2 th a")
+    page.click("dialog[open] form[action$='/reset'] button")
+    expect(page.locator("dialog[open] [data-answer]")).to_contain_text("is back", timeout=PATIENCE)
+    assert on_host(2, "ls /etc").count("left-behind") == 0
+    page.click("dialog[open] form[action$='/undo'] button")
+    expect(page.locator("dialog[open] [data-answer]")).to_contain_text(
+        "before-reset", timeout=PATIENCE
+    )
+    assert on_host(2, "ls /etc").count("left-behind") == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_axe_finds_nothing(open_page: Open, codes: Codes, scheme: str, lang: str) -> None:
+    # 640 pixels are a window of 1280 at a zoom of 200 %.
+    for width in (1280, 640):
+        size = {"width": width, "height": 800}
+        teacher = open_page(codes.instructor, lang=lang, color_scheme=scheme, viewport=size)
+        student = open_page(codes.of_seat(1), lang=lang, color_scheme=scheme, viewport=size)
+        shows(student, r"ubuntu@host1")
+        findings = [audited(student)]
+        for path in ("/board", "/projector", "/seats/1"):
+            teacher.goto(ORIGIN + path)
+            findings.append(audited(teacher))
+        teacher.goto(f"{ORIGIN}/board")
+        teacher.click("#seat-1 th a")
+        teacher.wait_for_selector("dialog[open]")
+        findings.append(audited(teacher))
+        teacher.locator("header form[action='/logout'] button").evaluate("each => each.click()")
+        teacher.wait_for_selector("#code")
+        findings.append(audited(teacher))
+        assert findings == [[]] * len(findings)
+
+
+def audited(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run()")
+    assert len(found["passes"]) > 10
+    wide = "document.documentElement.scrollWidth > innerWidth"
+    assert not page.evaluate(wide), f"{page.url} is wider than its window"
+    return [
+        f"{page.url} {each['id']}: {' | '.join(node['html'] for node in each['nodes'])}"
+        for each in found["violations"]
+    ]
+
+
+def test_another_origin_or_seat_opens_no_terminal(open_page: Open, codes: Codes) -> None:
+    page = open_page(codes.of_seat(1))
+    page.wait_for_selector(".mine")
+    cookie = "; ".join(f"{each['name']}={each['value']}" for each in page.context.cookies())
+    for origin, seat in (("http://evil.example", 1), (ORIGIN, 2)):
+        address = f"ws://127.0.0.1:{PORT}/seats/{seat}/terminals/host1/stream"
+        headers = {"Cookie": cookie}
+        with (
+            pytest.raises(InvalidStatus) as caught,
+            connect(address, origin=Origin(origin), additional_headers=headers),
+        ):
+            pass
+        assert caught.value.response.status_code == 403
+
+
+def test_the_web_process_has_no_rights(server: Server) -> None:
+    told = server.web_process()
+    assert told["Uid"].split()[0] != "0" and set(told["Uid"].split()) == {told["Uid"].split()[0]}
+    assert (told["CapPrm"], told["CapEff"], told["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
+
+
+def test_a_killed_board_comes_back_with_the_truth(
+    open_page: Open, codes: Codes, server: Server
+) -> None:
+    page = open_page(codes.instructor)
+    expect(page.locator("#seat-1 .cell.right").first).to_be_visible(timeout=PATIENCE)
+    server.process.kill()
+    server.process.wait()
+    assert on_host(1, "hostname").strip() == "host1"
+    server.start()
+    page.goto(f"{ORIGIN}/board")
+    # The login is still good, and the seat is graded anew.
+    expect(page.locator("#seat-1 .cell.right").first).to_be_visible(timeout=PATIENCE)
