@@ -1,0 +1,60 @@
+"""`labctl class serve` refuses what would be unsafe before it serves anything."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from labctl.classroom.board import ids_of
+from labctl.cli import class_serve
+from labctl.errors import MachineLacks, WrongUsage
+
+
+def refused(*, host: str, is_secure: bool = False, plain_http: bool = False) -> bool:
+    try:
+        class_serve._ensure_safe(host, is_secure=is_secure, plain_http=plain_http)
+    except WrongUsage as error:
+        assert ("labctl", "class", "serve", "--plain-http") in error.hint.commands
+        return True
+    return False
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_plain_http_needs_no_option_on_this_machine(host: str) -> None:
+    assert not refused(host=host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "server.example"])
+def test_plain_http_on_a_network_must_be_asked_for(host: str) -> None:
+    assert refused(host=host)
+    assert not refused(host=host, is_secure=True)
+    assert not refused(host=host, plain_http=True)
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(WrongUsage):
+        class_serve._tls(Path("cert.pem"), None)
+    assert class_serve._tls(None, None) is None
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "uvicorn" else find(name)
+    )
+    with pytest.raises(MachineLacks) as caught:
+        class_serve.ensure_installed()
+    assert caught.value.cause == "uvicorn"
+    assert caught.value.hint.commands == (("pip", "install", "mail-labctl[class]"),)
+
+
+def test_the_web_process_is_never_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pwd")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert ids_of("nobody")[0] != 0
+    with pytest.raises(WrongUsage):
+        ids_of("root")
+    with pytest.raises(WrongUsage):
+        ids_of("no-such-user-here")
