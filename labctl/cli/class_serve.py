@@ -22,11 +22,11 @@ def serve(
     ] = DEFAULT_PORT,
     cert: Annotated[
         Path | None,
-        typer.Option("--cert", help=_("Certificate for HTTPS (PEM)."), dir_okay=False, exists=True),
+        typer.Option("--cert", help=_("Certificate for HTTPS (PEM)."), dir_okay=False),
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", help=_("Key of the certificate."), dir_okay=False, exists=True),
+        typer.Option("--key", help=_("Key of the certificate."), dir_okay=False),
     ] = None,
     plain_http: Annotated[
         bool,

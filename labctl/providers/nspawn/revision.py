@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from labctl.providers.nspawn.cgroup import Cgroup
+from labctl.providers.rootfs.cgroup import Cgroup
 
 # Where settings, zones and the list of packages are. What logs, mail and programs write by
 # themselves is left out, or every check would look like a change.
