@@ -53,7 +53,7 @@ class _Seat:
     row: Row
     last: dict[str, tuple[CellState, float]] = field(default_factory=dict)
     provider: Provider | None = None
-    revision: str = ""
+    revision: str | None = None
     asked: float | None = None
     begun: float = 0.0
     changed: float = -_AT_WORK_SECONDS
@@ -195,8 +195,9 @@ class Collector:
             # The process that grades the seat says what is wrong with it.
             seat.provider = None
             return
-        if revision != seat.revision:
-            seat.revision = revision
+        before, seat.revision = seat.revision, revision
+        # At first it is graded anyway.
+        if before is not None and revision != before:
             seat.changed = time.monotonic()
             self.look_again(number)
 
