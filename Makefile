@@ -1,8 +1,9 @@
 # make lab    install everything, build the lab and test its mail
 # make test   install the test packages, run the unit tests and the lab tests
-# make test-releases   both editions for Ubuntu on both Debian releases, with every drill
+# make test-releases test-machine   both editions for Ubuntu on both Debian releases, with every drill
 # make test-class   a class of 30 labs: every command, and kills; 4 seats are part of test-lab
 # make bench-class  measure a class of 1, 5, 10 and 30 seats against the bare boot
+# make test-machine   README's first command and make check on a new machine with Debian 13
 # make test-corpus   only the known breakages: check must find each, and up must repair it
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
 # make test-faults-short  every kind of fault with 6 kills of labctl: 15 minutes, for CI
@@ -97,6 +98,12 @@ test-class: $(VENV)/.dev packages
 
 bench-class: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/python -m tests.bench.classroom $(BENCH_OPTIONS)
+
+# A root file system of its own with this kernel; SUITE=bookworm for Debian 12.
+SUITE ?= trixie
+test-machine: packages
+	$(SUDO) sh tests/releases/machine.sh $(SUITE) build/machines/$(SUITE) \
+	  sh -euc 'make lab; .venv/bin/labctl check; .venv/bin/labctl destroy --yes; make check'
 
 test-corpus: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/lab/test_steps.py
