@@ -18,6 +18,7 @@ from labctl.scripts import Script
 from provision.dialogue import (
     Answer,
     imap_shows,
+    patient,
     pop3_shows,
     smtp_relay,
     smtp_relay_after_auth,
@@ -181,7 +182,7 @@ def _facts(target: Target) -> Facts:
 
 def _said(target: Target, script: Script, *words: str) -> Facts:
     """The facts of a script. Raises CommandFailed if it does not end within the deadline."""
-    done = target.remote.script(script, *words, check=False, timeout=_DEADLINE)
+    done = target.remote.script(script, *words, check=False, timeout=patient(_DEADLINE))
     return parse_facts(done.stdout)
 
 
@@ -190,7 +191,7 @@ def _mailed(target: Target, mark: str, *, alone: bool) -> Evidence:
     own, away, alias = tokens(mark, host.name)
     coming = "" if alone else tokens(mark, peer.name)[1]
     words = (
-        *(str(host.account), family.mail_log, family.postfix.spool, str(_ARRIVAL)),
+        *(str(host.account), family.mail_log, family.postfix.spool, str(round(patient(_ARRIVAL)))),
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
         *(f"postmaster@{host.domain}", alias, coming),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import os
 import poplib
 import re
 import smtplib
@@ -32,8 +33,23 @@ _CONNECT_SECONDS = 1.5
 _AGAIN_SECONDS = 0.5
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
 _PATIENT_SECONDS = 4.0
+# On a busy machine, at most so many times as long.
+_LONGEST = 6.0
 # How many of the newest messages are searched for one of our own.
 _LAST = 20
+
+
+def patient(seconds: float) -> float:
+    """The seconds to wait for an answer, more of them if this machine is busy.
+
+    The hosts of a lab share its processors, so that a late answer would look like none.
+    """
+    try:
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    except (AttributeError, OSError):
+        # Windows does not tell.
+        load = 1.0
+    return seconds * min(_LONGEST, max(1.0, load / 2))
 
 
 @dataclass(frozen=True)
@@ -51,16 +67,16 @@ def connect(target: Target, port: int) -> Any:
     """
     try:
         endpoint = target.remote.endpoint
-        found: Any = dial.tcp(endpoint, str(target.host.address), port, _CONNECT_SECONDS)
+        found: Any = dial.tcp(endpoint, str(target.host.address), port, patient(_CONNECT_SECONDS))
     except OSError:
         found = through_ssh(target, port)
-    found.settimeout(_AGAIN_SECONDS if is_silent(target, port) else SECONDS)
+    found.settimeout(_AGAIN_SECONDS if is_silent(target, port) else patient(SECONDS))
     return found
 
 
 def through_ssh(target: Target, port: int) -> paramiko.Channel:
     """A connection from the host to its own lab address; raises OSError where none answers."""
-    return target.remote.open_tcp(str(target.host.address), port, SECONDS)
+    return target.remote.open_tcp(str(target.host.address), port, patient(SECONDS))
 
 
 def smtp_greeting(target: Target) -> tuple[str, tuple[str, ...]]:
@@ -123,8 +139,8 @@ def smtp_relay(target: Target, sender: str, recipient: str) -> Answer:
     """
     address = str(target.host.address)
     try:
-        plug = dial.tcp(target.remote.endpoint, address, 25, _PATIENT_SECONDS)
-        with contextlib.closing(Smtp(plug, SECONDS)) as session:
+        plug = dial.tcp(target.remote.endpoint, address, 25, patient(_PATIENT_SECONDS))
+        with contextlib.closing(Smtp(plug, patient(SECONDS))) as session:
             session.greet()
             session.ehlo()
             code, text = session.mail(sender)
@@ -143,8 +159,8 @@ def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: s
     address = str(target.host.address)
     try:
         # Not through SSH: Postfix trusts its own host without AUTH.
-        plug = dial.tcp(target.remote.endpoint, address, 25, _PATIENT_SECONDS)
-        with contextlib.closing(Smtp(plug, SECONDS)) as session:
+        plug = dial.tcp(target.remote.endpoint, address, 25, patient(_PATIENT_SECONDS))
+        with contextlib.closing(Smtp(plug, patient(SECONDS))) as session:
             session.greet()
             session.ehlo()
             session.user, session.password = user, password
@@ -158,7 +174,7 @@ def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: s
 
 
 def _smtp(target: Target) -> Smtp:
-    session = Smtp(through_ssh(target, 25), SECONDS)
+    session = Smtp(through_ssh(target, 25), patient(SECONDS))
     session.greet()
     return session
 
@@ -291,7 +307,7 @@ def unreachable(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
         return _("the server closed the connection")
     if isinstance(error, TimeoutError | WrongState):
-        return _("no answer within {seconds} s", seconds=round(SECONDS))
+        return _("no answer within {seconds} s", seconds=round(patient(SECONDS)))
     return error.strerror or _("no answer") if isinstance(error, OSError) else _("no answer")
 
 

@@ -22,14 +22,14 @@ if mail --version 2>/dev/null | grep -qi mailutils; then is_mailutils=1; else is
 write() {
   header=''
   [ -z "$is_mailutils" ] || header="-a 'Message-ID: <$1>'"
-  { echo 'labctl check' | timeout 10 runuser -l "$user" -c \
+  { echo 'labctl check' | timeout "$((seconds * 2))" runuser -l "$user" -c \
       "mail -s 'labctl check $1' $header $2" 2>&1; } || echo "exit $?"
 }
 say own-said write "$own_token" "$own"
 [ -z "$peer" ] || say peer-said write "$peer_token" "$peer"
 send() {
   printf 'From: %s\nSubject: labctl check %s\nMessage-ID: <%s>\n\n\n' "$own" "$1" "$1" |
-    timeout 10 sendmail -i -f "$own" "$2" 2>&1 || echo "exit $?"
+    timeout "$((seconds * 2))" sendmail -i -f "$own" "$2" 2>&1 || echo "exit $?"
 }
 say alias-said send "$alias_token" "$alias"
 

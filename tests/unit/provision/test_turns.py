@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from threading import Event, Thread
 
+import pytest
+
+from provision.dialogue import patient
 from provision.turns import (
     alone_with_mailbox,
     begin_check,
@@ -61,3 +64,12 @@ def test_a_silent_server_is_forgotten_by_the_next_check() -> None:
     begin_check([target])
     assert not is_silent(target, 143) and is_silent(other, 143)
     begin_check([other])
+
+
+@pytest.mark.parametrize(("load", "seconds"), [(0.1, 6), (2.0, 6), (16.0, 24), (400.0, 36)])
+def test_on_a_busy_machine_an_answer_may_take_longer(
+    monkeypatch: pytest.MonkeyPatch, load: float, seconds: float
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+    assert patient(6) == seconds
