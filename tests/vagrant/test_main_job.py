@@ -77,8 +77,8 @@ def test_a_second_up_changes_nothing(store: Store) -> None:
     assert not again["started"]
     assert [report for report in again["reports"] if report["changes"]] == []
     new = (store.home / "calls.log").read_text()[calls:].split("\n")
-    # labctl only checked whether VirtualBox exists.
-    assert set(new) <= {"--version", ""}
+    # labctl only asked VirtualBox for its version and its folder of machines.
+    assert set(new) <= {"--version", "list systemproperties", ""}
 
 
 def test_status_sees_both_running_with_all_checkpoints() -> None:
@@ -172,7 +172,8 @@ def test_a_machine_deleted_behind_labctls_back_is_named(store: Store) -> None:
     assert [host["state"] for host in lab["hosts"]] == ["running", "absent"]
     error = labctl("up", "--json", code=4).error
     assert "host2" in error["message"]
-    assert error["commands"] == [["labctl", "destroy"], ["labctl", "up"]]
+    named = ["--name", NAME]
+    assert error["commands"] == [["labctl", "destroy", *named], ["labctl", "up", *named]]
 
 
 def test_destroy_leaves_nothing(store: Store, place: Path) -> None:
