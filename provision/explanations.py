@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
 
 from labctl.i18n import N_
 from provision import behaviour
@@ -589,12 +590,41 @@ def _client(protocol: str) -> tuple[Explanation, ...]:
     )  # fmt: skip
 
 
+def _members(line: str) -> list[str]:
+    """The words of a list of addresses: allow-query { "lab"; 192.168.56.0/24; };"""
+    inside = line.partition("{")[2].partition("}")[0]
+    return [word.strip().strip('"') for word in inside.split(";") if word.strip()]
+
+
+def _has(members: Sequence[str], acls: Sequence[str], address: IPv4Address) -> bool:
+    """Whether the list has the address. The first member that fits counts (BIND's manual)."""
+    for word in members:
+        is_excluded, name = word.startswith("!"), word.lstrip("! ")
+        named = [line for line in acls if re.match(rf'\s*acl "{re.escape(name)}" ', line)]
+        if named:
+            fits = any(_has(_members(line), acls, address) for line in named)
+        elif name in ("any", "localnets"):
+            fits = True
+        else:
+            try:
+                fits = address in IPv4Network(name, strict=False)
+            except ValueError:
+                # localhost, none, a key or an IPv6 network.
+                fits = False
+        if fits:
+            return not is_excluded
+    return False
+
+
 def _limited(key: str) -> Callable[[Case], Told | None]:
-    """A list of BIND that has not everybody in it."""
+    """A list of BIND in which the other host is not."""
 
     def holds(case: Case) -> Told | None:
-        lines = [line for line in case.own.facts.lines(key) if '"any"' not in line]
-        return Told(lines[0]) if lines else None
+        peer = case.peer.host.address if case.peer else None
+        for line in case.own.facts.lines(key):
+            if peer and not _has(_members(line), case.own.facts.lines("acl"), peer):
+                return Told(line.strip())
+        return None
 
     return holds
 

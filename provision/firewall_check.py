@@ -12,6 +12,7 @@ from labctl import dial
 from labctl.i18n import _
 from labctl.results import Finding
 from labctl.scripts import Script
+from provision.dialogue import patient
 from provision.facts import Facts, ask
 from provision.families.base import Firewall
 from provision.step import Target
@@ -112,9 +113,9 @@ def _knock(target: Target, port: int, protocol: str) -> str:
         if protocol == "udp":
             query = dns.message.make_query(target.host.domain, "SOA")
             with dial.udp(endpoint) as plug:
-                dns.query.udp(query, address, _SECONDS, sock=plug)
+                dns.query.udp(query, address, patient(_SECONDS), sock=plug)
         else:
-            dial.tcp(endpoint, address, port, _SECONDS).close()
+            dial.tcp(endpoint, address, port, patient(_SECONDS)).close()
     except ConnectionRefusedError:
         return "refused"
     except (OSError, dns.exception.DNSException):

@@ -33,7 +33,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # Sections without which a behaviour cannot be right: of its own host, and of the other one.
 _OWN = ("packages", "dns", "postfix", "firewall", "accounts", "mail-command")
 _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    behaviour.NAMES: (("dns", "firewall"), ("dns",)),
+    behaviour.NAMES: (("dns", "firewall"), ("dns", "firewall")),
     behaviour.SUBMIT: (("packages", "postfix", "accounts", "mail-command"), ()),
     behaviour.LOCAL: (("packages", "postfix", "accounts", "mail-command"), ()),
     behaviour.OUTBOUND: (_OWN, _OWN),
@@ -102,8 +102,8 @@ def _stopped_by_a_mask(reports: Sequence[StepReport]) -> Iterator[tuple[str, str
     """The findings that a service does not run, where it is masked and cannot be started."""
     for report in reports:
         for finding in report.findings:
-            step, _dot, what = finding.code.partition(".")
-            if what == "enabled" and finding.found.startswith("masked"):
+            step = finding.code.partition(".")[0]
+            if _is_masked(finding):
                 for service in ("running", "named", "saslauthd"):
                     yield report.host, f"{step}.{service}"
 
@@ -188,9 +188,14 @@ def _is_broken(report: StepReport) -> bool:
     if report.blocked_by:
         return True
     return any(
-        not finding.ok and not any(fnmatch(finding.code, each) for each in _LATER)
+        not finding.ok
+        and (_is_masked(finding) or not any(fnmatch(finding.code, each) for each in _LATER))
         for finding in report.findings
     )
+
+
+def _is_masked(finding: Finding) -> bool:
+    return finding.code.endswith(".enabled") and finding.found.startswith("masked")
 
 
 def _with_cause(

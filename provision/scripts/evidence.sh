@@ -35,6 +35,8 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
   /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
 queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
+acls() { named-checkconf -p | sed -n '/^acl /,/};/p' | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
+say acl acls
 say allow-query queries allow-query
 say blackhole queries blackhole
 say match-clients queries match-clients

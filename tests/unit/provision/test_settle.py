@@ -272,6 +272,11 @@ NO_ANSWER = {
     ),
     'match-clients\tmatch-clients { "localhost"; };': "dns.match-clients",
     'allow-query\tallow-query { "any"; };': "dns.names.unknown",
+    'acl\tacl "lab" { 127.0.0.0/8; 192.168.56.0/24; };\nallow-query\tallow-query { "lab"; };': (
+        "dns.names.unknown"
+    ),
+    'acl\tacl "lab" { 127.0.0.0/8; };\nallow-query\tallow-query { "lab"; };': "dns.allow-query",
+    'allow-query\tallow-query { !192.168.56.102; "any"; };': "dns.allow-query",
     "input\t-A INPUT -s 192.168.56.102/32 -j DROP": "firewall.peer",
 }
 
@@ -323,3 +328,15 @@ def test_a_list_of_recipients_that_refuses_more_than_strangers() -> None:
     facts = f"set\tsmtpd_recipient_restrictions = {words}\n"
     two = evidence("host2", facts=facts, mail=without("coming-from"))
     assert found(one, two)[0] == [("host2", "postfix.smtpd_recipient_restrictions")]
+
+
+def test_a_masked_service_blocks_what_needs_it() -> None:
+    masked = Finding("dns.enabled", False, "BIND starts at boot", found="masked")
+    reports = [
+        replace(r, findings=(masked,)) if (r.host, r.step) == ("host1", "dns") else r
+        for r in [*right("host1"), *right("host2")]
+    ]
+    silent = GOOD_FACTS.replace("10 mail.example1.jp. 10 mail.example2.jp.", "timed out")
+    two = replace(evidence("host2"), facts=parse_facts(silent))
+    settled, _chains = settle(reports, {"host1": evidence("host1"), "host2": two}, steps_of(LAB))
+    assert [f.code for r in settled for f in r.findings if not f.ok] == ["dns.enabled"]
