@@ -162,6 +162,7 @@ class NspawnProvider:
         # The identity is the first layer of every stack.
         for layer in dict.fromkeys(each for one in kept for each in one.stack.layers[1:]):
             self._store.link_layer(source, layer)
+            self._store.drop_copies(layer, source, book.base.layers[0], self._names)
         identity = self._store.new_layer(self._names)
         self._write_identities(identity)
 

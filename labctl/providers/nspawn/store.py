@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -112,6 +113,26 @@ class LayerStore:
         # cp keeps what overlayfs needs: whiteouts and the trusted.overlay attributes.
         origin = source.folder / "layers" / layer
         run(["cp", "--archive", "--link", "--no-target-directory", str(origin), str(folder)])
+
+    def drop_copies(self, layer: str, source: LayerStore, below: str, hosts: Iterable[str]) -> None:
+        """Remove the files of a layer that are the same as in the layer `below` of another lab.
+
+        A file that a program opens for writing is copied into the layer, even if nothing is
+        written: systemd does that to /etc/machine-id. On another layer below, the copy would hide
+        the file that is there now.
+        """
+        for host in hosts:
+            original, own = source.upper(below, host), self.upper(layer, host)
+            for path in original.rglob("*"):
+                copy = own / path.relative_to(original)
+                if (
+                    path.is_symlink()
+                    or copy.is_symlink()
+                    or not (path.is_file() and copy.is_file())
+                ):
+                    continue
+                if path.read_bytes() == copy.read_bytes():
+                    copy.unlink()
 
     def upper(self, layer: str, host: str) -> Path:
         return self.folder / "layers" / layer / host / "upper"

@@ -198,3 +198,23 @@ def test_a_book_that_is_not_readable_says_what_to_do(
         machine.store.read()
     assert "nspawn.json" in wrong.value.message
     assert str(wrong.value.hint) == "labctl destroy, labctl up"
+
+
+def written(store: LayerStore, layer: str, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = store.upper(layer, "host1") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_a_file_of_the_models_identity_hides_no_file_of_the_copys_own(tmp_path: Path) -> None:
+    """Opening /etc/machine-id for writing brings it into the layer, as it was."""
+    model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")
+    identity, work = model.new_layer(HOSTS), model.new_layer(HOSTS)
+    written(model, identity, {"etc/machine-id": "1", "etc/resolv.conf": "old"})
+    written(model, work, {"etc/machine-id": "1", "etc/resolv.conf": "new", "etc/motd": "hello"})
+    copy.link_layer(model, work)
+    copy.drop_copies(work, model, identity, HOSTS)
+    left = {path.name for path in (copy.upper(work, "host1") / "etc").iterdir()}
+    assert left == {"resolv.conf", "motd"}
+    assert (model.upper(work, "host1") / "etc/machine-id").read_text() == "1"
