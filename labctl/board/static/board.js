@@ -8,11 +8,14 @@ const lang = document.documentElement.lang;
 
 const words = new Intl.RelativeTimeFormat(lang, { style: "narrow" });
 
+// A blank between number and word in Japanese too, as everywhere else on the page.
+const told = (count, unit) => words.format(-count, unit).replace(/(\d)(?=[^\d\s])/, "$1 ");
+
 function ago(at) {
   const seconds = Math.max(0, Math.round(Date.now() / 1000 - at));
-  if (seconds < 60) return words.format(-seconds, "second");
-  if (seconds < 3600) return words.format(-Math.floor(seconds / 60), "minute");
-  return words.format(-Math.floor(seconds / 3600), "hour");
+  if (seconds < 60) return told(seconds, "second");
+  if (seconds < 3600) return told(Math.floor(seconds / 60), "minute");
+  return told(Math.floor(seconds / 3600), "hour");
 }
 
 const minutesSince = (at) => Math.max(0, Math.floor((Date.now() / 1000 - at) / 60));
