@@ -106,7 +106,7 @@ def test_grades_name_the_seat_that_is_wrong(room: Roll, tmp_path: Path) -> None:
     class_("reset", "1-2", "--yes")
     class_("check", "1-2", "--step", "dns")
     labctl("class", "enter", "--class", CLASS, "2", "host1", "--user", "root",
-           "--", "systemctl", "stop", "named")  # fmt: skip
+           "--", "systemctl", "disable", "--now", "named")  # fmt: skip
     book = tmp_path / "grades.csv"
     class_("check", "1-2", "--step", "dns", "--csv", str(book), code=1)
     rows = list(csv.reader(book.read_text("utf-8-sig").splitlines()))
