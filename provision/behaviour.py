@@ -18,12 +18,12 @@ from labctl.scripts import Script
 from provision.dialogue import (
     Answer,
     imap_shows,
-    patient,
     pop3_shows,
     smtp_relay,
     smtp_relay_after_auth,
 )
 from provision.facts import Facts, parse_facts
+from provision.patience import patient
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
 from provision.turns import begin_deliveries, end_deliveries

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
-import os
 import poplib
 import re
 import smtplib
@@ -20,6 +19,7 @@ from labctl import dial
 from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
+from provision.patience import patient
 from provision.step import Target
 from provision.turns import alone_with_mailbox, did_not_answer, is_silent
 
@@ -33,23 +33,8 @@ _CONNECT_SECONDS = 1.5
 _AGAIN_SECONDS = 0.5
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
 _PATIENT_SECONDS = 4.0
-# On a busy machine, at most so many times as long.
-_LONGEST = 6.0
 # How many of the newest messages are searched for one of our own.
 _LAST = 20
-
-
-def patient(seconds: float) -> float:
-    """The seconds to wait for an answer, more of them if this machine is busy.
-
-    The hosts of a lab share its processors, so that a late answer would look like none.
-    """
-    try:
-        load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    except (AttributeError, OSError):
-        # Windows does not tell.
-        load = 1.0
-    return seconds * min(_LONGEST, max(1.0, load / 2))
 
 
 @dataclass(frozen=True)

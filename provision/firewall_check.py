@@ -12,9 +12,9 @@ from labctl import dial
 from labctl.i18n import _
 from labctl.results import Finding
 from labctl.scripts import Script
-from provision.dialogue import patient
 from provision.facts import Facts, ask
 from provision.families.base import Firewall
+from provision.patience import patient
 from provision.step import Target
 
 # Port and its protocols, in the order of the book.

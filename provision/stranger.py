@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.scripts import Script
+from provision.patience import patient
 from provision.step import Target
 
 _STRANGER = Script("provision", "stranger.sh")
@@ -41,7 +42,12 @@ def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
     """
     host = target.host
     done = target.remote.script(
-        _STRANGER, str(host.address), host.mailbox, recipient, str(_SECONDS), check=False
+        _STRANGER,
+        str(host.address),
+        host.mailbox,
+        recipient,
+        str(round(patient(_SECONDS))),
+        check=False,
     )
     replies = [line for line in done.stdout.splitlines() if line]
     found = dict(zip(_REPLIES, replies, strict=False))

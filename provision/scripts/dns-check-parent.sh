@@ -2,13 +2,15 @@
 # Usage: dns-check-parent.sh UNIT ADDRESS DOMAIN...
 # Report how the parent zone delegates each domain, and what its server finds for it.
 . ./say.sh
+. ./patience.sh
 
 unit=$1 address=$2
+times=$(patience)
 shift 2
 say active systemctl is-active "$unit"
 say enabled systemctl is-enabled "$unit"
 for domain do
-  say "$domain" dig +norecurse +noall +authority +additional +time=1 +tries=1 \
+  say "$domain" dig +norecurse +noall +authority +additional +time="$times" +tries=1 \
     @"$address" "$domain" NS
-  say "found.$domain" dig +short +time=2 +tries=1 @"$address" "$domain" MX
+  say "found.$domain" dig +short +time="$((2 * times))" +tries=1 @"$address" "$domain" MX
 done

@@ -3,15 +3,17 @@
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
+. ./patience.sh
 
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6
+times=$(patience)
 say active systemctl is-active "$unit"
 say enabled systemctl is-enabled "$unit"
 { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
 answers() {
   key=$1 seconds=$2
   shift 2
-  { dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
+  { dig +noall +answer +time="$((seconds * times))" +tries=1 "$@" 2>/dev/null || :; } |
     sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
 \([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
 }

@@ -3,25 +3,27 @@
 # Report the facts by which labctl explains a behaviour that fails: settings in force, services,
 # sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
 . ./say.sh
+. ./patience.sh
 
 user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
+seconds=$(patience)
 
 # door KEY ADDRESS: open, refused or silent. "$answers" collects them while the rest is asked.
 answers=$(mktemp -d)
 trap 'rm -rf "$answers"' EXIT
 door() {
   code=0
-  timeout 1.5 bash -c "</dev/tcp/$2/25" 2>/dev/null || code=$?
+  timeout "$seconds.5" bash -c "</dev/tcp/$2/25" 2>/dev/null || code=$?
   case $code in 0) word=open ;; 124) word=silent ;; *) word=refused ;; esac
   echo "$word" >"$answers/$1"
 }
 door peer-door "$peer_address" &
 door own-door "$address" &
 door local-door 127.0.0.1 &
-{ dig +short +time=1 +tries=1 @"$peer_address" "$peer" MX >"$answers/peer-mx" 2>&1 || :; } &
+{ dig +short +time="$seconds" +tries=1 @"$peer_address" "$peer" MX >"$answers/peer-mx" 2>&1 || :; } &
 {
   server=$(sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.conf" 2>/dev/null | head -n 1)
-  { dig +short +time=1 +tries=1 ${server:+"@$server"} "$peer" MX || :; } >"$answers/chroot-mx" 2>&1
+  { dig +short +time="$seconds" +tries=1 ${server:+"@$server"} "$peer" MX || :; } >"$answers/chroot-mx" 2>&1
 } &
 
 parameters() { postconf -n || postconf -n -o inet_interfaces=; }

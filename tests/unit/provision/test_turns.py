@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
-from provision.dialogue import patient
+from provision.patience import patient
 from provision.turns import (
     alone_with_mailbox,
     begin_check,
@@ -66,10 +67,16 @@ def test_a_silent_server_is_forgotten_by_the_next_check() -> None:
     begin_check([other])
 
 
-@pytest.mark.parametrize(("load", "seconds"), [(0.1, 6), (2.0, 6), (16.0, 24), (400.0, 36)])
+@pytest.mark.parametrize(
+    ("load", "running", "seconds"),
+    [(0.1, 1, 6), (2.0, 4, 6), (16.0, 1, 24), (0.1, 16, 24), (400.0, 4, 36)],
+)
 def test_on_a_busy_machine_an_answer_may_take_longer(
-    monkeypatch: pytest.MonkeyPatch, load: float, seconds: float
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, load: float, running: int, seconds: float
 ) -> None:
+    told = tmp_path / "loadavg"
+    told.write_text(f"{load} 0.10 0.10 {running}/900 12345\n")
+    monkeypatch.setattr("provision.patience._LOAD", told)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
     assert patient(6) == seconds
