@@ -5,7 +5,6 @@ The machines are `FakeHost`s. `Boxes` is what outlives one labctl process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from labctl.errors import CommandFailed
 from labctl.managed import ManagedFile
 from labctl.providers.vagrant.adapter import SshAddress
 from labctl.providers.vagrant.book import Machine
-from labctl.providers.vagrant.failures import PortTaken
+from labctl.providers.vagrant.meanings import NoBoot, PortTaken
 from tests.fakes.host import FakeHost, FakeRemote, Reply
 
 KEY = "ssh-ed25519 AAAA"
@@ -48,6 +47,17 @@ class Boxes:
         """Stand in for the probe: whether a machine with that port runs."""
         name = next(name for name in self.hosts if self.address(name).port == machine.port)
         return self.hosts[name].running and machine.host_keys == (f"{KEY}{name}",)
+
+    def called(self, titles: set[str]) -> dict[str, str]:
+        """VirtualBox's machines with these names. Here a name is a UUID, too."""
+        there = {f"labctl-default-{name}" for name in self.hosts} | self.unregistered
+        return {name: name for name in sorted(there & titles)}
+
+    def cut_power(self, uuid: str) -> None:
+        name = uuid.rpartition("-")[2]
+        self.calls.append(f"controlvm {name} poweroff")
+        self.hosts[name].running = False
+        self.states[name] = "poweroff"
 
     def address(self, name: str) -> SshAddress:
         return SshAddress("127.0.0.1", self.port + int(name[-1]), Path("key"))
@@ -103,6 +113,8 @@ class FakeVagrant:
 
     def ssh_addresses(self) -> dict[str, SshAddress]:
         self.boxes.call("ssh-config")
+        if not all(host.running for host in self.boxes.hosts.values()):
+            raise NoBoot("a machine did not boot in time", cause="SSHNotReady")
         return {name: self.boxes.address(name) for name in self.boxes.hosts}
 
     def shell(self, machine: str, script: str, *args: str) -> str:
@@ -156,11 +168,8 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     monkeypatch.setattr(f"{provider}.VagrantProvider.checks", lambda _self: ())
     monkeypatch.setattr("labctl.providers.vagrant.guest.Remote", boxes.connect)
     virtualbox = "labctl.providers.vagrant.virtualbox"
-    monkeypatch.setattr(f"{virtualbox}.machines_called", lambda _titles: _registered(boxes))
+    monkeypatch.setattr(f"{virtualbox}.machines_called", boxes.called)
     monkeypatch.setattr(f"{virtualbox}.remove_machine", boxes.unregistered.discard)
+    monkeypatch.setattr(f"{virtualbox}.cut_power", boxes.cut_power)
     monkeypatch.setattr(f"{virtualbox}.remove_folders", lambda _titles: None)
     return boxes
-
-
-def _registered(boxes: Boxes) -> Mapping[str, str]:
-    return {uuid: uuid for uuid in sorted(boxes.unregistered)}

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from labctl.errors import CommandFailed, LabError
-from labctl.providers.vagrant.failures import MEANINGS, failure
+from labctl.providers.vagrant.failures import failure
+from labctl.providers.vagrant.meanings import MEANINGS
 from labctl.run import Completed
 
 # Since Vagrant 2.4; the Vagrant of Debian 12 does not have them.
@@ -33,7 +34,7 @@ NOT_MET = re.compile(
     |CommandSuspend|CommandUnav|Communicator|CreateIso|Darwin|EnvInval|GuestMount|HostExplicit
     |ISOBuild|Linux|MultiVM|NFS|NoDefaultSynced|NoEnvironment|Oscdimg|Package|PluginInstallLicense
     |PluginUninstall|Provisioner|Push|RSync|SCP|SharedFolder|ShellExpand|SyncedFolder|Triggers
-    |UIExpects|Upload|VagrantfileExists|VagrantfileTemplate|VirtualBoxDisks|VirtualBoxGuestProperty
+    |Upload|VagrantfileExists|VagrantfileTemplate|VirtualBoxDisks|VirtualBoxGuestProperty
     |VirtualBoxMount|VBoxManageError|WinRM|VagrantRemote""".replace("\n", "").replace(" ", "")
 )
 
@@ -84,6 +85,19 @@ def test_every_error_that_a_user_can_meet_is_explained(errors: dict[str, str]) -
         if not NOT_MET.match(name) and type(_failed(name, text)) is CommandFailed
     ]
     assert plain == []
+
+
+# Errors in vagrant-libvirt's own program, and of what the lab's Vagrantfile does not use.
+NOT_MET_LIBVIRT = re.compile(
+    "CallChain|Package|Duplicate|Rsync|Serial|Tunnel|BoxError|VagrantLibvirtError|FogError"
+)
+
+
+def test_every_error_of_libvirt_that_a_user_can_meet_is_explained(libvirt: list[str]) -> None:
+    if not libvirt:
+        pytest.skip("vagrant-libvirt is not installed")
+    met = [name for name in libvirt if not NOT_MET_LIBVIRT.match(name)]
+    assert [name for name in met if type(_failed(name, "")) is CommandFailed] == []
 
 
 def test_every_error_comes_with_a_hint(errors: dict[str, str]) -> None:

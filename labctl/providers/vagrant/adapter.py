@@ -19,7 +19,8 @@ from uuid import uuid4
 from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
-from labctl.providers.vagrant.failures import NoBoot, failure
+from labctl.providers.vagrant.failures import failure
+from labctl.providers.vagrant.meanings import NoBoot
 from labctl.run import Completed, Watch, run
 
 # What vagrant-libvirt says when it has started a machine.

@@ -79,7 +79,11 @@ class Book(_Frozen):
         if old is None:
             return self
         others = tuple(saved for saved in self.checkpoints if saved is not old)
-        return self.model_copy(update={"checkpoints": others, "stale": (*self.stale, old.snapshot)})
+        return self.with_stale(old.snapshot).model_copy(update={"checkpoints": others})
+
+    def with_stale(self, snapshot: str) -> Book:
+        """The book with one more snapshot to delete."""
+        return self.model_copy(update={"stale": (*self.stale, snapshot)})
 
 
 def _file(home: LabHome) -> Path:

@@ -35,7 +35,8 @@ _FIRST_VAGRANT: dict[tuple[int, ...], tuple[int, ...]] = {
     (7, 2): (2, 4, 9),
 }
 _OLDEST_VIRTUALBOX = (6, 1)
-_FIRST_ON_ARM = (7, 1)
+# The first VirtualBox that runs on ARM processors.
+_FIRST_ON_ARM: dict[str, tuple[int, ...]] = {"darwin": (7, 1), "win32": (7, 2)}
 _FIRST_WITH_ARCHITECTURES = (2, 4)
 # Versions that fail, from VirtualBox's own list of issues.
 _BAD = (
@@ -127,23 +128,29 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
     if "vboxdrv" in said or not version:
         mend = Hint(VIRTUALBOX_PAGE)
         if machine.system == "linux":
-            mend = _KERNEL_MODULE.get(machine.distribution, _KERNEL_MODULE[""])
+            mend = _module_anew(machine)
         return lacking("virtualbox", _("VirtualBox is installed but does not start"), why, mend)
     if version < _OLDEST_VIRTUALBOX:
         text = _("VirtualBox {version} is too old", version=dotted(version))
         return lacking("virtualbox", text, why, VIRTUALBOX_PAGE)
-    if _on_apple_silicon(machine) and version < _FIRST_ON_ARM:
-        return lacking(
-            "virtualbox",
-            _("VirtualBox {version} does not run on Apple silicon", version=dotted(version)),
-            why,
-            _install(_INSTALL_VIRTUALBOX, machine, VIRTUALBOX_PAGE),
-        )
+    if box_architecture(machine) == "arm64" and version < _FIRST_ON_ARM.get(machine.system, ()):
+        text = _("VirtualBox {version} does not run on Windows for ARM", version=dotted(version))
+        if machine.system == "darwin":
+            text = _("VirtualBox {version} does not run on Apple silicon", version=dotted(version))
+        mend = _install(_INSTALL_VIRTUALBOX, machine, VIRTUALBOX_PAGE)
+        return lacking("virtualbox", text, why, mend)
     return found("virtualbox", f"VirtualBox {dotted(version)}")
 
 
-def _on_apple_silicon(machine: Machine) -> bool:
-    return machine.system == "darwin" and box_architecture(machine) == "arm64"
+def _module_anew(machine: Machine) -> Hint:
+    mend = _KERNEL_MODULE.get(machine.distribution, _KERNEL_MODULE[""])
+    if "SecureBoot enabled" not in machine.ask("mokutil", "--sb-state"):
+        return mend
+    text = _(
+        "Secure Boot is on, so the kernel loads signed modules only: run this, register the key"
+        " that it names with mokutil --import, then restart"
+    )
+    return Hint(text, mend.commands)
 
 
 def no_known_trouble(machine: Machine) -> Diagnosis:

@@ -123,7 +123,8 @@ def _on_mac(machine: Machine) -> Diagnosis:
 
 def _on_windows(machine: Machine) -> Diagnosis:
     said = machine.ask("powershell", "-NoProfile", "-NonInteractive", "-Command", _ASK_WINDOWS)
-    firmware, hypervisor, vbs, services = (*said.split(), "", "", "", "")[:4]
+    # An empty word between two blanks is a value that Windows does not know.
+    firmware, hypervisor, vbs, services = (*said.strip("\r\n").split(" "), "", "", "", "")[:4]
     if hypervisor not in ("True", "False"):
         why = _("PowerShell did not answer")
         return unknown("virtualization", _("whether virtualization is on"), why)

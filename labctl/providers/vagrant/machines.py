@@ -10,8 +10,8 @@ from labctl.lab import Lab
 from labctl.parallel import on_each
 from labctl.providers.vagrant import virtualbox
 from labctl.providers.vagrant.adapter import Vagrant
-from labctl.providers.vagrant.failures import Locked, NoBoot, PortTaken
 from labctl.providers.vagrant.folder import machine_title, made_machines, release_ports
+from labctl.providers.vagrant.meanings import Locked, NoBoot, PortTaken
 
 # Vagrant's words for a machine with saved memory. VirtualBox calls it aborted-saved if its process
 # died before the memory was read; Vagrant then tries to boot it and fails.
@@ -39,7 +39,12 @@ class Machines:
         self._resume(host)
 
     def reboot(self, host: str) -> None:
-        """Cut the power of a machine that runs but does not answer, and start it again."""
+        """Cut the power of a machine that runs but does not answer, and start it again.
+
+        Vagrant does not cut the power in a state such as `stuck`, so VirtualBox is asked first.
+        """
+        for uuid in self._uuids(host):
+            virtualbox.cut_power(uuid)
         self._boot_cold(host)
 
     def restore(self, host: str, snapshot: str) -> None:
@@ -114,9 +119,14 @@ class Machines:
     def _discard(self, host: str) -> None:
         """Remove the saved memory of a state that Vagrant itself does not discard."""
         if self._vagrant.state(host) == "aborted-saved":
-            title = machine_title(self._lab, host)
-            for uuid in virtualbox.machines_called({title}).values():
+            for uuid in self._uuids(host):
                 virtualbox.discard_state(uuid)
+
+    def _uuids(self, host: str) -> tuple[str, ...]:
+        """VirtualBox's name of a machine; empty under libvirt."""
+        if self._hypervisor != "virtualbox":
+            return ()
+        return tuple(virtualbox.machines_called({machine_title(self._lab, host)}).values())
 
     def _port_freed(self, action: Callable[[], None]) -> None:
         """Do something; if a port was taken, once more without what a killed Vagrant claimed."""

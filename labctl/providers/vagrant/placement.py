@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from labctl.diagnosis import Diagnosis, Verdict, found, warning
+import re
+from collections.abc import Sequence
+
+from labctl.diagnosis import Diagnosis, Verdict, found, lacking, warning
 from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.vagrant.options import VagrantOptions
+from labctl.providers.vagrant.virtualbox import vboxmanage
 
 
-def network_chosen(lab: Lab, options: VagrantOptions, _machine: Machine) -> Diagnosis:
+def network_chosen(lab: Lab, options: VagrantOptions, machine: Machine) -> Diagnosis:
     """The network of the hosts, and the other ways that there are."""
     network = lab.network.cidr
     if options.net == "internal":
@@ -23,6 +27,9 @@ def network_chosen(lab: Lab, options: VagrantOptions, _machine: Machine) -> Diag
         text = _('only the hosts are on {network} (net = "internal")', network=network)
         return Diagnosis("net", Verdict.OK, text, why)
     if options.net == "bridge":
+        cards = _cards(machine)
+        if cards and options.bridge.lower() not in (card.lower() for card in cards):
+            return _no_card(options.bridge, cards)
         addresses = ", ".join(str(host.address) for host in lab.hosts)
         return warning(
             "net",
@@ -32,3 +39,25 @@ def network_chosen(lab: Lab, options: VagrantOptions, _machine: Machine) -> Diag
         )
     text = _('the hosts and this machine are on {network} (net = "hostonly")', network=network)
     return found("net", text)
+
+
+def _cards(machine: Machine) -> list[str]:
+    """The network cards that VirtualBox can bridge machines to. Vagrant takes none that is down."""
+    program = vboxmanage(machine)
+    said = machine.ask(program, "list", "bridgedifs") if program else ""
+    named = [re.search(r"^Name:\s+(\S.*?)\s*$", each, re.MULTILINE) for each in _up(said)]
+    return [match[1] for match in named if match is not None]
+
+
+def _up(bridgedifs: str) -> list[str]:
+    blocks = re.split(r"\n\s*\n", bridgedifs)
+    return [each for each in blocks if re.search(r"^Status:\s+Up\s*$", each, re.MULTILINE)]
+
+
+def _no_card(name: str, cards: Sequence[str]) -> Diagnosis:
+    return lacking(
+        "net",
+        _("no network card that is up is called {card}", card=name),
+        _("the hosts join this machine's network through it"),
+        _("write one of these as bridge in labctl.toml: {cards}", cards=", ".join(cards)),
+    )

@@ -34,7 +34,6 @@ from labctl.providers.vagrant.book import (
     read_book,
     write_book,
 )
-from labctl.providers.vagrant.failures import NoBoot
 from labctl.providers.vagrant.folder import (
     emulate,
     is_emulated,
@@ -43,6 +42,7 @@ from labctl.providers.vagrant.folder import (
     write_folder,
 )
 from labctl.providers.vagrant.machines import RUNNING, Machines
+from labctl.providers.vagrant.meanings import NoBoot
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.probe import answers
@@ -51,8 +51,10 @@ from labctl.shell import ssh_command
 from labctl.system import System
 from labctl.waiting import wait_until
 
-# What `labctl up` starts again. A machine is aborted if the PC was switched off while it ran.
-_STOPPED = {"poweroff", "saved", "shutoff", "aborted", "aborted-saved", "paused"}
+# What `labctl up` starts again, in the words of VirtualBox and of libvirt. A machine is aborted if
+# the PC was switched off while it ran.
+_STOPPED = {"poweroff", "saved", "aborted", "aborted-saved", "paused"}
+_STOPPED |= {"shutoff", "crashed", "pmsuspended"}
 KVM = Path("/dev/kvm")
 # With a KVM that works, machines boot in half a minute.
 KVM_SECONDS = 120.0
@@ -210,11 +212,11 @@ class VagrantProvider:
             progress(host, _("waiting for SSH"))
             if wait_until(ANSWER_SECONDS, lambda: answers(book.machines[host])):
                 return
-            progress(host, _("booting"))
-            self._machines.reboot(host)
-        else:
-            progress(host, _("booting"))
+        progress(host, _("booting"))
+        if state in _STOPPED:
             self._machines.boot(host)
+        else:
+            self._machines.reboot(host)
 
     def _await_answers(self, book: Book) -> None:
         """Wait for SSH on every host: a resumed machine answers some seconds later."""
@@ -351,10 +353,12 @@ class VagrantProvider:
         silent_ones = self._silent(book)
         endpoints = self._endpoints(book)
         on_each([each for each in endpoints.values() if each.host not in silent_ones], guest.flush)
+        # If labctl is killed meanwhile, the next save removes what this one left.
+        write_book(self._home, book.with_stale(snapshot))
         try:
             on_each(self._names, lambda host: self._vagrant.save_snapshot(host, snapshot))
         except LabError:
-            self._delete(snapshot)
+            self._sweep(book.with_stale(snapshot))
             raise
         saved = Saved(name=checkpoint, created=now(), origin=origin, snapshot=snapshot)
         book = book.with_checkpoint(saved)
@@ -411,7 +415,8 @@ class VagrantProvider:
         return book
 
     def _put_back(self, book: Book, unfinished: Unfinished) -> Book:
-        done = list(unfinished.restored)
+        # A machine that was switched off since is put back once more: that also starts it.
+        done = [host for host in unfinished.restored if answers(book.machines[host])]
 
         def back(host: str) -> None:
             self._machines.restore(host, unfinished.snapshot)

@@ -54,8 +54,13 @@ def remove_machine(uuid: str) -> None:
         CommandFailed: The machine cannot be removed.
     """
     program = vboxmanage() or "VBoxManage"
-    run([program, "controlvm", uuid, "poweroff"], check=False)
+    cut_power(uuid)
     wait_until(UNLOCK_SECONDS, lambda: run([program, "unregistervm", uuid, "--delete"]).ok, every=1)
+
+
+def cut_power(uuid: str) -> None:
+    """Cut the power of a machine; nothing happens if it is off."""
+    run([vboxmanage() or "VBoxManage", "controlvm", uuid, "poweroff"], check=False)
 
 
 def discard_state(uuid: str) -> None:

@@ -386,6 +386,37 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "Core isolation",
     ),
     (
+        "a firmware whose switch Windows does not know",
+        replace(WINDOWS, answers={"Win32_ComputerSystem": " True 2 1,2\r\n"}),
+        "virtualization",
+        Verdict.WARNING,
+        "Core isolation",
+    ),
+    (
+        "Windows for ARM with a VirtualBox for Intel only",
+        replace(WINDOWS, variables={"PROCESSOR_ARCHITEW6432": "ARM64"}),
+        "virtualbox",
+        Verdict.LACKING,
+        "winget install",
+    ),
+    (
+        "Windows for ARM with a VirtualBox that knows it",
+        replace(WINDOWS, architecture="arm64", virtualbox="7.2.4r170995\n"),
+        "virtualbox",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "Secure Boot refuses VirtualBox's kernel module",
+        OtherMachine(
+            virtualbox="WARNING: The vboxdrv kernel module is not loaded.\n7.0.20r1\n",
+            answers={"mokutil": "SecureBoot enabled\n"},
+        ),
+        "virtualbox",
+        Verdict.LACKING,
+        "Secure Boot",
+    ),
+    (
         "virtualization-based security without Memory integrity",
         replace(WINDOWS, answers={"Win32_ComputerSystem": "True True 2 \n"}),
         "virtualization",

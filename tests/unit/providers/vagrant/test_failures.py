@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
-from labctl.providers.vagrant.failures import MEANINGS, Locked, NoBoot, PortTaken, failure
+from labctl.providers.vagrant.failures import failure
+from labctl.providers.vagrant.meanings import MEANINGS, Locked, NoBoot, PortTaken
 from labctl.run import Completed
 
 LOG = Path("/home/taro/vagrant.log")
@@ -109,7 +110,7 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         "VBoxManage.exe: error: Failed to create the VirtualBox object!\nVBoxManage.exe: error: "
         "Code CO_E_SERVER_EXEC_FAILURE (0x80080005) - Server execution failed (extended info not "
         "available)",
-        "Vagrant cannot use VirtualBox",
+        "VirtualBox's service does not answer",
         MachineLacks,
     ),
     (
@@ -137,6 +138,93 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         MachineLacks,
     ),
     (
+        "VBoxManage: error: configuration error: failed to set up redirection of 20045 to "
+        "10.0.2.15:22. Probably a conflict with existing services or other rules "
+        "(VERR_NAT_REDIR_SETUP).",
+        "port that the lab needs is in use",
+        PortTaken,
+    ),
+    (
+        "VBoxManage.exe: error: Machine settings file 'C:\\Users\\taro\\VirtualBox VMs\\"
+        "labctl-default-host1\\labctl-default-host1.vbox' already exists\nVBoxManage.exe: error: "
+        "Details: code VBOX_E_FILE_ERROR (0x80bb0004), component MachineWrap, interface IMachine",
+        "folder of a deleted machine",
+        WrongState,
+    ),
+    (
+        "VBoxManage: error: Cannot register the hard disk '/home/taro/VirtualBox VMs/a/box.vmdk' "
+        "{3c72} because a hard disk '/old/box.vmdk' with UUID {3c72} already exists",
+        "still lists a disk",
+        WrongState,
+    ),
+    (
+        "VBoxManage.exe: error: Failed to create the VirtualBox object!\nVBoxManage.exe: error: "
+        "Code REGDB_E_CLASSNOTREG (0x80040154) - Class not registered (extended info not "
+        "available)",
+        "VirtualBox's service does not answer",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Code RPC_S_SERVER_UNAVAILABLE 0x800706BA (0x800706BA) - The RPC "
+        "server is unavailable (extended info not available)",
+        "VirtualBox's service does not answer",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Code NS_ERROR_CALL_FAILED (0x800706BE) - Call to remote object failed "
+        "(extended info not available)",
+        "VirtualBox's service does not answer",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: The VM session was closed before any attempt to power it on",
+        "stopped during its boot",
+        NoBoot,
+    ),
+    (
+        "VBoxManage: error: Failed to load VMMR0.r0 (VERR_SUPLIB_OWNER_NOT_ROOT).",
+        "own files are damaged",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: The hardened process was stopped (VERR_SUP_VP_NOT_SIGNED)",
+        "own files are damaged",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Could not open the medium 'C:\\VMs\\box.vmdk'. (VERR_VD_VMDK_"
+        "INVALID_HEADER)",
+        "cannot read a machine of the lab",
+        WrongState,
+    ),
+    (
+        "VBoxManage.exe: エラー: メディア 'C:\\VMs\\a.vmdk' を開けません (VERR_SHARING_VIOLATION)",
+        "VirtualBox has locked a machine",
+        Locked,
+    ),
+    (
+        "VBoxManage: error: Could not create the directory '/home/taro/VirtualBox VMs/a' "
+        "(VERR_ACCESS_DENIED)",
+        "cannot use one of its folders",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Could not find a registered machine named 'a'\nVBoxManage: error: "
+        "Details: code VBOX_E_OBJECT_NOT_FOUND (0x80bb0001), component VirtualBoxWrap",
+        "changed outside labctl",
+        WrongState,
+    ),
+    (
+        "VBoxManage: error: VT-x is disabled in the BIOS. (VERR_VMX_MSR_VMXON_DISABLED)",
+        "virtualization is switched off",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Failed to load the saved state (VERR_SSM_LOADED_TOO_MUCH)",
+        "cannot read a machine of the lab",
+        WrongState,
+    ),
+    (
         "VBoxManage: error: Failed to allocate memory for the guest (VERR_NO_MEMORY)",
         "too little free memory",
         MachineLacks,
@@ -157,6 +245,9 @@ CLASSES: list[tuple[str, type[LabError]]] = [
     ("VMInaccessible", WrongState),
     ("VMBootTimeout", NoBoot),
     ("SSHAuthenticationFailed", WrongState),
+    ("UIExpectsTTY", MachineLacks),
+    ("DomainStartError", MachineLacks),
+    ("SnapshotReversionError", WrongState),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,25 @@ HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowher
 AT_HOME = OtherMachine(interfaces=(("wlp2s0", "192.168.1.5/24"),))
 
 
-def diagnosed(edition: str, **settings: object) -> dict[str, Diagnosis]:
+CARDS = """Name:            wlp2s0
+GUID:            1
+IPAddress:       192.168.1.5
+Status:          Up
+
+Name:            enp3s0
+GUID:            2
+Status:          Down
+
+Name:            Realtek PCIe GbE Family Controller
+Wireless:        No
+Status:          Up
+VBoxNetworkName: HostInterfaceNetworking-Realtek
+"""
+
+
+def diagnosed(
+    edition: str, machine: OtherMachine = AT_HOME, **settings: object
+) -> dict[str, Diagnosis]:
     choices = LabFile.model_validate(settings)
     book = load_edition(edition)
     lab = Lab(
@@ -26,7 +45,7 @@ def diagnosed(edition: str, **settings: object) -> dict[str, Diagnosis]:
         edition=book.moved_to(choices.network) if choices.network else book,
         choices=choices,
     )
-    found = run_checks(VagrantProvider(lab, HOME).checks(), AT_HOME)
+    found = run_checks(VagrantProvider(lab, HOME).checks(), machine)
     return {each.code: each for each in found}
 
 
@@ -58,6 +77,24 @@ def test_a_bridge_as_in_the_book_needs_free_addresses() -> None:
     assert said.verdict is Verdict.WARNING
     assert "wlp2s0" in said.what
     assert said.why.endswith("192.168.1.11, 192.168.1.12, 192.168.1.13")
+
+
+@pytest.mark.parametrize(
+    ("card", "verdict"),
+    [
+        ("wlp2s0", Verdict.WARNING),
+        ("realtek pcie gbe family controller", Verdict.WARNING),
+        ("enp3s0", Verdict.LACKING),
+        ("eth0", Verdict.LACKING),
+    ],
+)
+def test_the_card_of_a_bridge_has_to_exist_and_to_be_up(card: str, verdict: Verdict) -> None:
+    """Otherwise Vagrant takes another card, or asks for one, which nobody can answer."""
+    machine = replace(AT_HOME, answers={"bridgedifs": CARDS})
+    said = diagnosed("ubuntu", machine, net="bridge", bridge=card)["net"]
+    assert said.verdict is verdict
+    if verdict is Verdict.LACKING:
+        assert "wlp2s0, Realtek PCIe GbE Family Controller" in said.mend.text
 
 
 @pytest.mark.parametrize("edition", ["ubuntu", "ubuntu-example"])

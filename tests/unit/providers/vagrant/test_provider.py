@@ -14,8 +14,8 @@ from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.vagrant import VagrantProvider, peer
 from labctl.providers.vagrant.book import read_book
-from labctl.providers.vagrant.failures import NoBoot
 from labctl.providers.vagrant.machines import Machines
+from labctl.providers.vagrant.meanings import NoBoot
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.vagrant import Boxes, FakeVagrant, vagrant_in_memory
@@ -207,6 +207,8 @@ def test_the_way_out_of_a_stopped_lab_is_set_later(up: Boxes) -> None:
         ("aborted", HostState.STOPPED),
         ("aborted-saved", HostState.STOPPED),
         ("paused", HostState.STOPPED),
+        ("crashed", HostState.STOPPED),
+        ("pmsuspended", HostState.STOPPED),
         ("gurumeditation", HostState.BROKEN),
         ("not_created", HostState.ABSENT),
     ],
@@ -350,6 +352,60 @@ def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
     book = read_book(HOME())
     assert book is not None
     assert book.unfinished is None
+
+
+def test_a_reset_that_a_power_failure_ended_is_completed_by_the_next_command(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both machines were at the snapshot already, and their data has changed since."""
+    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    up.interrupts.add("ssh-config")
+    with pytest.raises(KeyboardInterrupt):
+        open_provider().restore("os")
+    up.interrupts.clear()
+    up.hosts["host2"].running = False
+    up.states["host2"] = "aborted"
+    up.calls.clear()
+    assert open_provider().start()
+    assert [call for call in up.calls if call.startswith("snapshot restore")] == [
+        f"snapshot restore host2 {snapshot_of('os')}"
+    ]
+    assert set(open_provider().endpoints()) == set(HOSTS)
+
+
+def test_the_snapshot_of_a_save_that_was_killed_goes_with_the_next_save(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: set(kept) for name, kept in up.snapshots.items()}
+    save = FakeVagrant.save_snapshot
+
+    def killed_after_the_first(self: FakeVagrant, machine: str, name: str) -> None:
+        if machine != "host1":
+            raise KeyboardInterrupt
+        save(self, machine, name)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FakeVagrant, "save_snapshot", killed_after_the_first)
+        open_provider().save("dns")
+    assert set(up.snapshots["host1"]) > before["host1"]
+    assert [info.name for info in open_provider().checkpoints()] == ["os"]
+    open_provider().save("ready")
+    now = {name: set(kept) for name, kept in up.snapshots.items()}
+    assert now == {name: kept | {snapshot_of("ready")} for name, kept in before.items()}
+    book = read_book(HOME())
+    assert book is not None
+    assert book.stale == ()
+
+
+@pytest.mark.parametrize("word", ["gurumeditation", "stuck", "livesnapshotting", "stopping"])
+def test_a_machine_in_a_state_that_vagrant_cannot_start_loses_its_power_first(
+    up: Boxes, word: str
+) -> None:
+    up.hosts["host2"].running = False
+    up.states["host2"] = word
+    assert open_provider().start()
+    asked = [call for call in up.calls if "host2" in call and "status" not in call]
+    assert asked == ["controlvm host2 poweroff", "halt host2 --force", "up host2"]
 
 
 def test_packages_are_left_to_apt(up: Boxes) -> None:

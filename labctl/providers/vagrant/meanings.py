@@ -1,0 +1,419 @@
+"""What Vagrant's errors mean for the user: a table of messages, error types and hints.
+
+Vagrant's error classes (lib/vagrant/errors.rb) identify most errors. VBoxManage's errors all have
+the class VBoxManageError, so their text identifies them, if possible by a code: since VirtualBox 7
+the words are in the language of the system.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from labctl.errors import LabError, MachineLacks, WrongState
+from labctl.hint import commands
+from labctl.i18n import N_, _
+
+
+class PortTaken(WrongState):
+    """The forwarded port of a machine is in use on this machine."""
+
+
+class NoBoot(MachineLacks):
+    """A machine runs, but did not answer over SSH in time."""
+
+
+class Locked(WrongState):
+    """Another Vagrant process or VirtualBox has locked a machine."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """One kind of failure.
+
+    An error matches if its class is in `classes` or its text matches the regular expression `text`.
+    `advice` is the text of the hint, `lines` are the commands of the hint.
+    """
+
+    message: str
+    error: type[LabError]
+    classes: frozenset[str] = frozenset()
+    text: str = ""
+    advice: str = ""
+    lines: tuple[str, ...] = ()
+
+    def matches(self, kind: str, reason: str) -> bool:
+        return kind in self.classes or bool(self.text and re.search(self.text, reason))
+
+    def error_for(self, reason: str) -> LabError:
+        hint = commands(*self.lines, text=_(self.advice) if self.advice else "")
+        return self.error(_(self.message), cause=reason, hint=hint)
+
+
+def _classes(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_ANEW = ("labctl destroy", "labctl up")
+_DOCTOR = ("labctl doctor",)
+
+# The first match is used. Entries with texts of VBoxManage come before entries with only classes.
+MEANINGS: tuple[Meaning, ...] = (
+    Meaning(
+        N_("QEMU cannot start a machine"),
+        NoBoot,
+        text="closed the monitor|connecting to monitor|failed to set MSR|ioctl\\(KVM_"
+        "|KVM kernel module|domaintype=kvm|requires KVM",
+        advice=N_("check that virtualization is on and that this user may use /dev/kvm"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("another hypervisor on this machine holds the processor's virtualization"),
+        MachineLacks,
+        classes=_classes("HypervVirtualBoxError"),
+        # VERR_NEM_NOT_AVAILABLE only says that no hypervisor of Windows runs.
+        text="VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE|VERR_NEM_(?!NOT_AVAILABLE)"
+        "|being used by another hypervisor|courtesy of Hyper-V|NO_RAW_MODE_HYPER_V",
+        advice=N_("the doctor names it and shows how to switch it off"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("the processor's virtualization is switched off"),
+        MachineLacks,
+        text="VERR_VMX_NO_VMX|VERR_VMX_MSR_[A-Z_]*DISABLED|VERR_SVM_NO_SVM|VERR_SVM_DISABLED"
+        "|VERR_UNSUPPORTED_CPU|VERR_HM_",
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("VirtualBox's own files are damaged or another program blocks them"),
+        MachineLacks,
+        text="VERR_SUPLIB_|VERR_SUP_VP_|VERR_SUPDRV_HARDENING|VERR_LDR|supR3Hardened",
+        advice=N_("install VirtualBox again, and let antivirus programs leave it alone"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("VirtualBox cannot use its kernel modules"),
+        MachineLacks,
+        classes=_classes("VirtualBoxKernelModuleNotLoaded"),
+        text="VERR_VM_DRIVER_|rc=-190[0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_VERSION_MISMATCH",
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("a port that the lab needs is in use"),
+        PortTaken,
+        classes=_classes(
+            "ForwardPortCollision ForwardPortAutolistEmpty ForwardPortHostIPNotFound"
+            " ForwardPortAdapterNotFound"
+        ),
+        # VirtualBox's own words, for a port that nothing listens on and Windows has reserved.
+        text="VERR_NAT_REDIR_SETUP|VERR_NET_ADDRESS_IN_USE",
+        advice=N_("stop the program that uses the port, or use another name for the lab"),
+        lines=("labctl up",),
+    ),
+    Meaning(
+        N_("the folder of a deleted machine still exists"),
+        WrongState,
+        text=r"VERR_ALREADY_EXISTS|settings file .* already exists|\.vbox'? already exists",
+        advice=N_("destroy removes it"),
+        lines=_ANEW,
+    ),
+    Meaning(
+        N_("VirtualBox still lists a disk of a deleted machine"),
+        WrongState,
+        text=r"Cannot register the (hard disk|DVD image)|of the medium .* does not match",
+        advice=N_("remove it in VirtualBox's window, in the list of media, then rebuild the lab"),
+        lines=_ANEW,
+    ),
+    Meaning(
+        N_("this machine's disk is full"),
+        MachineLacks,
+        classes=_classes("PluginInstallSpace"),
+        text="VERR_DISK_FULL|VERR_FILE_TOO_BIG|No space left on device|ENOSPC"
+        "|not enough (free )?space",
+        advice=N_("free some disk space, then run the same command again"),
+    ),
+    Meaning(
+        N_("this machine has too little free memory"),
+        MachineLacks,
+        text=r"VERR_\w*NO_\w*MEMORY|NoMemoryError|VERR_GMM_HIT|VERR_OUT_OF_RESOURCES|E_OUTOFMEMORY"
+        "|Cannot allocate memory",
+        advice=N_(
+            "close programs, or reduce memory in labctl.toml, then run the same command again"
+        ),
+    ),
+    Meaning(
+        N_("the machines' network cannot be created"),
+        MachineLacks,
+        classes=_classes(
+            "NetworkCollision VirtualBoxInvalidHostSubnet NetworkNotFound NetworkAddressInvalid"
+            " NetworkDHCPAlreadyAttached NetworkTypeNotSupported"
+            " VirtualBoxNoRoomForHighLevelNetwork"
+        ),
+        text="(?i)host-only (adapter|interface|network)|hostonly(if|net)|NetCfgInstanceId"
+        "|host network(ing)? interface"
+        "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD",
+        advice=N_("the doctor shows what blocks the lab's address range"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("VirtualBox has locked a machine"),
+        Locked,
+        text="already locked (for|by) a session|VBOX_E_INVALID_(OBJECT|VM|SESSION)_STATE"
+        "|while it is locked|VBOX_E_OBJECT_IN_USE|VERR_SHARING_VIOLATION|VERR_\\w*LOCK(ED|_FAILED)",
+        advice=N_(
+            "close the machine in VirtualBox's window, wait a few seconds, then run the same "
+            "command again"
+        ),
+    ),
+    Meaning(
+        N_("Vagrant cannot use VirtualBox"),
+        MachineLacks,
+        classes=_classes(
+            "ProviderNotUsable NoDefaultProvider VirtualBoxNotDetected VirtualBoxInvalidVersion"
+            " VirtualBoxInstallIncomplete VirtualBoxVersionEmpty"
+            " VBoxManageNotFoundError VBoxManageLaunchError VirtualBoxBrokenVersion040214"
+            " VirtualBoxMachineFolderNotFound ProviderNotFound ProviderNotFoundSuggestion"
+            " ProviderCantInstall ProviderInstallFailed ProviderChecksumMismatch"
+        ),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("VirtualBox's service does not answer"),
+        MachineLacks,
+        text="Failed to (create|initialize) (the VirtualBox object|COM)|CO_E_SERVER_EXEC_FAILURE"
+        "|REGDB_E_CLASSNOTREG|RPC_[ES]_|0x8007(06BA|06ba|06BE|06be)"
+        "|NS_ERROR_(SOCKET_FAIL|CALL_FAILED|FACTORY_NOT_REGISTERED|ABORT)|VERR_COM_",
+        advice=N_(
+            "close every program of VirtualBox or restart this machine, then run the same command "
+            "again; if that does not help, install VirtualBox again"
+        ),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("VirtualBox cannot read a machine of the lab"),
+        WrongState,
+        classes=_classes("VMInaccessible VirtualBoxConfigNotFound"),
+        text="E_ACCESSDENIED|VERR_FILE_NOT_FOUND|VERR_PATH_NOT_FOUND|VBOX_E_FILE_ERROR|VERR_VD_"
+        "|VBOX_E_XML_ERROR|VERR_SSM_",
+        lines=_ANEW,
+    ),
+    Meaning(
+        N_("a folder name has characters that Vagrant cannot process"),
+        MachineLacks,
+        text="Encoding::|incompatible (character )?encoding|invalid byte sequence"
+        "|incompatible character encodings",
+        advice=N_("the doctor names the folder and shows how to use another one"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("Vagrant in WSL cannot use VirtualBox on Windows"),
+        MachineLacks,
+        classes=_classes(
+            "WSLVirtualBoxWindowsAccessError WSLVagrantVersionMismatch WSLVagrantAccessError"
+            " WSLRootFsNotFoundError"
+        ),
+        advice=N_("install labctl with Python for Windows and run it in PowerShell"),
+    ),
+    Meaning(
+        N_("the box has no build for this processor"),
+        MachineLacks,
+        classes=_classes(
+            "BoxNotFoundWithProviderArchitecture BoxAddNoMatchingArchitecture"
+            " BoxAddNoArchitectureSupport BoxAddNoMatchingProviderVersion"
+        ),
+        text="VBOX_E_PLATFORM_ARCH_NOT_SUPPORTED",
+        advice=N_(
+            "set box and version in labctl.toml to a box that has one; add a box from a file with "
+            "--architecture"
+        ),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("the downloaded box is damaged"),
+        MachineLacks,
+        classes=_classes(
+            "BoxChecksumMismatch DownloaderChecksumError BoxUnpackageFailure BoxVerificationFailed"
+            " BoxMetadataCorrupted BoxMetadataMalformed VMImportFailure BoxFormatMissingAttribute"
+            " BoxFormatDuplicateVolume BadBoxImage NoBoxVirtualSizeSet NoBoxFormatSet"
+            " WrongBoxFormatSet NoDiskVirtualSizeSet WrongDiskFormatSet"
+        ),
+        advice=N_("run the same command again to repeat the download"),
+    ),
+    Meaning(
+        N_("the box is not on this machine and cannot be downloaded"),
+        MachineLacks,
+        classes=_classes(
+            "BoxAddShortNotFound BoxAddNoMatchingProvider BoxAddNoMatchingVersion BoxFileNotExist"
+            " BoxMetadataDownloadError BoxMetadataFileNotFound BoxNotFound BoxNotFoundWithProvider"
+            " BoxNotFoundWithProviderAndVersion BoxServerNotSet DownloaderError"
+            " DownloaderInterrupted BoxProviderDoesntMatch BoxVersionInvalid BoxAddNameMismatch"
+            " BoxMetadataMalformedVersion BoxMetadataMissingRequiredFields BoxAddDirectVersion"
+        ),
+        advice=N_("connect to the internet for the first up, or add the box with vagrant box add"),
+    ),
+    Meaning(
+        N_("a machine did not boot in time"),
+        NoBoot,
+        classes=_classes(
+            "VMBootTimeout NoIpAddressError SSHConnectionTimeout SSHDisconnected SSHHostDown"
+            " SSHConnectionReset"
+            " SSHConnectionRefused SSHConnectionAborted SSHNoRoute SSHNotReady MachineGuestNotReady"
+            " NetSSHException SSHChannelOpenFail SSHNoExitStatus"
+        ),
+        advice=N_(
+            "check that virtualization is on; on a slow computer, set LABCTL_BOOT_TIMEOUT=1800"
+        ),
+        lines=("labctl doctor", "labctl up"),
+    ),
+    Meaning(
+        N_("a machine stopped during its boot"),
+        NoBoot,
+        classes=_classes("VMBootBadState VMPowerOffToPackage"),
+        text="terminated unexpectedly during startup|VM session was (aborted|closed)",
+        advice=N_("VirtualBox's window shows the machine's last messages"),
+        lines=("labctl doctor", "labctl up"),
+    ),
+    Meaning(
+        N_("a machine does not accept the lab's key"),
+        WrongState,
+        classes=_classes(
+            "SSHAuthenticationFailed SSHKeyBadOwner SSHKeyBadPermissions SSHKeyTypeNotSupported"
+            " SSHKeyTypeNotSupportedByServer SSHInsertKeyUnsupported SSHRunRequiresKeys"
+            " CopyPrivateKeyFailed SSHConnectEACCES"
+        ),
+        lines=_ANEW,
+    ),
+    Meaning(
+        N_("Vagrant cannot use the OpenSSH client"),
+        MachineLacks,
+        classes=_classes("SSHUnavailable SSHUnavailableWindows SSHIsPuttyLink"),
+        advice=N_("install the OpenSSH client and put it first in PATH"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("the lab's machines belong to another user of this machine"),
+        WrongState,
+        classes=_classes("VirtualBoxUserMismatch"),
+        advice=N_(
+            "run the command as the user who made the lab, and with sudo only if it was used then"
+        ),
+    ),
+    Meaning(
+        N_("a machine of the lab was changed outside labctl"),
+        WrongState,
+        classes=_classes(
+            "VMNotCreatedError VMNotRunningError VirtualBoxNameExists VMNameExists VMNotFoundError"
+            " VMNoMatchError MachineNotFound MachineStateInvalid VirtualBoxNoName VMCloneFailure"
+            " VMCreateMasterFailure CloneNotFound CloneMachineNotFound VMCustomizationFailed"
+            " ActiveMachineWithDifferentProvider CorruptMachineIndex CantReadMACAddresses"
+            " DomainNameExists NoDomainError DomainVolumeExists VMBaseMacNotSpecified"
+            " SSHInvalidShell"
+            " UnimplementedProviderAction DestroyRequiresForce NoDomainVolume"
+        ),
+        text="VBOX_E_OBJECT_NOT_FOUND",
+        lines=_ANEW,
+    ),
+    Meaning(
+        N_("Vagrant cannot use libvirt"),
+        MachineLacks,
+        classes=_classes(
+            "FogLibvirtConnectionError NoStoragePool CreatingStoragePoolError FogError"
+            " ManagementNetworkError ManagementNetworkRequired NetworkNotAvailableError"
+            " CreateNetworkError ActivateNetworkError AutostartNetworkError DHCPMismatch"
+            " NetworkNameAndAddressMismatch FogCreateVolumeError FogCreateDomainVolumeError"
+            " FogCreateServerError DestroyNetworkError DomainStartError UpdateServerError"
+            " AttachDeviceError DetachDeviceError ImageUploadError ImageDownloadError NoBoxVolume"
+            " InterfaceSlotNotAvailable InterfaceSlotExhausted NoDiskDeviceAvailable"
+        ),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("a snapshot is missing"),
+        WrongState,
+        classes=_classes(
+            "SnapshotNotFound SnapshotConflictFailed SnapshotNotSupported SnapshotMissing"
+        ),
+        lines=("labctl checkpoints",),
+    ),
+    Meaning(
+        N_("a snapshot cannot be made, restored or removed"),
+        WrongState,
+        classes=_classes(
+            "SnapshotCreationError SnapshotDeletionError SnapshotListError SnapshotReversionError"
+        ),
+        advice=N_("use another checkpoint, or rebuild the lab"),
+        lines=("labctl checkpoints", *_ANEW),
+    ),
+    Meaning(
+        N_("another Vagrant process is using the lab"),
+        Locked,
+        classes=_classes(
+            "MachineLocked MachineActionLockedError EnvironmentLockedError VagrantLocked"
+            " DownloadAlreadyInProgress VagrantInterrupt"
+        ),
+        advice=N_(
+            "wait until it ends, or stop a leftover ruby process, then run the same command again"
+        ),
+    ),
+    Meaning(
+        N_("Vagrant cannot use one of its folders"),
+        MachineLacks,
+        classes=_classes(
+            "HomeDirectoryNotAccessible HomeDirectoryLaterVersion HomeDirectoryUnknownVersion"
+            " LocalDataDirectoryNotAccessible MachineFolderNotAccessible DotfileUpgradeJSONError"
+            " EnvironmentNonExistentCWD VagrantfileWriteError"
+        ),
+        text="VERR_ACCESS_DENIED|VERR_PERMISSION_DENIED|VERR_WRITE_PROTECT|EACCES|EROFS"
+        "|Permission denied|Operation not permitted|Read-only file system",
+        advice=N_(
+            "sudo or another version may have created it; set VAGRANT_HOME to another folder"
+        ),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("a plugin of Vagrant is missing or broken"),
+        MachineLacks,
+        classes=_classes(
+            "PluginLoadError PluginInitError PluginNotInstalled PluginStateFileParseError"
+            " PluginGemNotFound PluginInstallFailed PluginInstallVersionConflict PluginNoLocalError"
+            " PluginMissingLocalError PluginSourceError PluginMissingLibrary PluginMissingRubyDev"
+            " PluginNeedsDeveloperTools BundlerError BundlerDisabled SourceSpecNotFound"
+        ),
+        text="failed to initialize at a very early stage|cannot load such file|Gem::|Bundler::",
+        lines=("vagrant plugin repair", "labctl up"),
+    ),
+    Meaning(
+        N_("Vagrant cannot use PowerShell"),
+        MachineLacks,
+        classes=_classes("PowerShellNotFound PowerShellInvalidVersion PowerShellError"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("Vagrant could not configure the network in a machine"),
+        WrongState,
+        classes=_classes(
+            "NetworkManagerNotInstalled NetplanNoAvailableRenderers GuestNotDetected"
+            " GuestCapabilityInvalid GuestCapabilityNotFound GuestExplicitNotDetected"
+        ),
+        lines=_ANEW,
+    ),
+    Meaning(
+        N_("Vagrant asks a question, and nobody can answer it here"),
+        MachineLacks,
+        classes=_classes("UIExpectsTTY"),
+        advice=N_(
+            'with net = "bridge" in labctl.toml, bridge must be the name of a network card as '
+            "VirtualBox has it"
+        ),
+        lines=("VBoxManage list bridgedifs",),
+    ),
+    Meaning(
+        N_("this Vagrant cannot read the lab's Vagrantfile"),
+        MachineLacks,
+        classes=_classes(
+            "VagrantVersionBad VagrantfileLoadError VagrantfileSyntaxError VagrantfileNameError"
+            " ConfigInvalid ConfigUpgradeErrors"
+        ),
+        lines=_DOCTOR,
+    ),
+)
