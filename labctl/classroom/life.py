@@ -29,6 +29,7 @@ from labctl.i18n import _, language
 from labctl.lab import DEFAULT_EDITION, LAB_FILE, edition_file
 from labctl.lock import locked
 from labctl.progress import Progress, silent
+from labctl.providers.settings import provider_with
 from labctl.session import WHOLE, Session, open_session
 
 
@@ -40,11 +41,15 @@ def make_class(
     edition: str | None = None,
     lab_file: Path | None = None,
     until: str | None = None,
+    remote: str | None = None,
 ) -> Roll:
     """Write the files of a new class. Nothing is built.
 
-    Without `lab_file`, a lab file is made with `edition` and the language of this process. The
-    same call again changes nothing.
+    Without `lab_file`, a lab file is made with `edition`, `remote` and the language of this
+    process. The same call again changes nothing.
+
+    Args:
+        remote: The server or cluster for the labs, None for this machine.
 
     Raises:
         WrongUsage: A name, the edition, the lab file or `until` is wrong.
@@ -56,7 +61,7 @@ def make_class(
     roll = Roll(name, places, until, lab_file.absolute() if lab_file else own)
     if lab_file is None:
         # An edition of one's own is a path from here; the lab file is in another folder.
-        text = _lab_file(edition)
+        text = _lab_file(edition, remote)
     if name in class_names():
         if read_roll(name) == roll and (lab_file or own.read_text("utf-8") == text):
             return roll
@@ -82,11 +87,14 @@ def make_class(
     return roll
 
 
-def _lab_file(edition: str | None) -> str:
+def _lab_file(edition: str | None, remote: str | None) -> str:
     chosen = edition or DEFAULT_EDITION
     path = edition_file(chosen, Path.cwd())
     named = str(path.absolute()) if is_path(chosen) else chosen
-    return f'edition = {quoted(named)}\nlang = "{language()}"\n'
+    text = f'edition = {quoted(named)}\nlang = "{language()}"\n'
+    if remote is None:
+        return text
+    return f"{text}provider = {quoted(provider_with('remote'))}\nremote = {quoted(remote)}\n"
 
 
 def labs_of(name: str) -> list[str]:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 CLASS_FILE = "class.toml"
 VERSION = 1
-MOST_SEATS = 200
-# With `-s200` behind it, the name of a lab stays within its 32 characters.
+MOST_SEATS = 500
+# With `-s500` behind it, the name of a lab stays within its 32 characters.
 _CLASS_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,25}[a-z0-9])?")
 _SEAT = re.compile(r"s?([0-9]{1,3})")
 _SEATS = re.compile(r"s?([0-9]{1,3})-s?([0-9]{1,3})")

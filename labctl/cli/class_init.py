@@ -15,7 +15,7 @@ def init(
     name: Annotated[str, typer.Argument(help=_("Name of the class."))],
     seats: Annotated[
         int | None,
-        typer.Option(help=_("How many seats (default: one for each student)."), min=1, max=200),
+        typer.Option(help=_("How many seats (default: one for each student)."), min=1, max=500),
     ] = None,
     students: Annotated[
         Path | None,
@@ -24,6 +24,13 @@ def init(
     edition: Annotated[str | None, typer.Option(help=_("The edition of the book."))] = None,
     lab: Annotated[
         Path | None, typer.Option(help=_("A lab file for all seats."), dir_okay=False)
+    ] = None,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            help=_("An Incus server or cluster for the labs, as `incus remote list` names it."),
+            metavar="REMOTE",
+        ),
     ] = None,
     until: Until = None,
     as_json: AsJson = False,
@@ -35,6 +42,7 @@ def init(
     from labctl.render.classes import print_roll
 
     ensure_apart(("--edition", edition), ("--lab", lab))
+    ensure_apart(("--remote", remote), ("--lab", lab))
     people = read_students(students) if students is not None else {}
     count = seats or max(people, default=0)
     if not count:
@@ -47,5 +55,7 @@ def init(
             cause=_("the last student sits at {number}", number=max(people)),
             hint=commands(["labctl", "class", "init", name, "--seats", str(max(people))]),
         )
-    roll = make_class(name, count, people, edition=edition, lab_file=lab, until=until)
+    roll = make_class(
+        name, count, people, edition=edition, lab_file=lab, until=until, remote=remote
+    )
     print_roll(roll, as_json=as_json)

@@ -94,6 +94,13 @@ def _releases_of(provider: str) -> tuple[str, ...]:
     )
 
 
+def provider_with(option: str) -> str:
+    """The name of the first provider that has this option, such as `remote`."""
+    return next(
+        name for name in provider_names() if option in provider_class(name).Options.model_fields
+    )
+
+
 def _key_errors(key: str, value: object) -> list[str]:
     models = [provider_class(name).Options for name in provider_names()]
     knowing = [model for model in models if key in model.model_fields]

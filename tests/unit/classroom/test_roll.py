@@ -83,7 +83,7 @@ def test_a_seat_is_an_ordinary_lab_with_the_lab_file_of_the_class(
     ("text", "told"),
     [
         ("version = 1\nseats = 0", "seats: "),
-        ("version = 1\nseats = 201", "seats: "),
+        ("version = 1\nseats = 501", "seats: "),
         ('version = 1\nseats = "3"', "seats: "),
         ("version = 1", "seats: "),
         ("version = 2\nseats = 3", "version: "),

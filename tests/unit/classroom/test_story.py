@@ -226,6 +226,21 @@ def test_init_writes_the_class_once(room: MemoryClass, sh: Shell, tmp_path: Path
     assert "more students" in sh(f"class init six --seats 1 --students {students}", 2) + sh.err
 
 
+def test_a_class_on_a_server_names_it_in_its_lab_file(room: MemoryClass, sh: Shell) -> None:
+    sh("class init far --seats 300 --remote classroom")
+    roll = open_class("far")
+    assert roll.seats[-1].lab_name == "far-s300"
+    text = roll.lab_file.read_text(encoding="utf-8")
+    assert text.endswith('provider = "incus"\nremote = "classroom"\n')
+    sh("class init far --seats 300 --remote classroom")
+    sh("class init far --seats 300 --remote another", 4)
+    assert "already a class far" in sh.err
+    sh("class init wrong --seats 3 --remote=-x", 2)
+    assert "remote" in sh.err
+    sh(f"class init wrong --seats 3 --remote classroom --lab {roll.lab_file}", 2)
+    assert "--remote and --lab" in sh.err
+
+
 def test_a_class_does_not_take_over_labs_that_are_there(room: MemoryClass, sh: Shell) -> None:
     sh(f"up --name two-s01 --lab {room.roll.lab_file}")
     sh("class init two --seats 3", 4)
