@@ -50,6 +50,9 @@ class Machine(Protocol):
     def ask(self, *argv: str) -> str:
         """What a command printed; empty if it failed."""
 
+    def complaint(self, *argv: str) -> str:
+        """What a command printed that failed; empty if it did not fail."""
+
     def read(self, path: str) -> str | None:
         """A file's text; None if it cannot be read."""
 
@@ -105,6 +108,13 @@ class ThisMachine:
         except (LabError, OSError):
             return ""
         return done.stdout if done.ok else ""
+
+    def complaint(self, *argv: str) -> str:
+        try:
+            done = run(argv, check=False, timeout=20)
+        except (LabError, OSError) as error:
+            return str(error)
+        return "" if done.ok else (done.stdout + done.stderr).strip()
 
     def read(self, path: str) -> str | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +43,11 @@ def _proxy(endpoint: Endpoint) -> list[str]:
     words = list(endpoint.proxy_command)
     if not words:
         return []
-    line = list2cmdline(words) if sys.platform == "win32" else shell_line(words)
+    if sys.platform == "win32":
+        # OpenSSH for Windows before 8.0 does not look for the program on PATH.
+        line = list2cmdline([shutil.which(words[0]) or words[0], *words[1:]])
+    else:
+        line = shell_line(words)
     # A lone % would be a token of ssh_config(5).
     return ["-o", "ProxyCommand=" + line.replace("%", "%%")]
 

@@ -254,6 +254,8 @@ class Server:
                 return {"target": self._found(self.images, alias) and alias}
             case ["images", name]:
                 return {"properties": self._found(self.images, name)}
+            case ["projects"]:
+                return [{"name": name, "config": kept} for name, kept in self.projects.items()]
             case ["projects", name]:
                 return {"config": self._found(self.projects, name)}
             case ["networks", name]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import uuid
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class Place(_Frozen):
 
     `member` is the cluster member with the hosts, "" without a cluster. `release` is the code name
     of the hosts' Debian, "" if it is not known. `resolvers` are the name servers that the hosts
-    can ask.
+    can ask. `owner` is what the lab's project on the server carries, see `owner_of`.
     """
 
     version: int = VERSION
@@ -43,6 +45,7 @@ class Place(_Frozen):
     member: str = ""
     release: str = ""
     resolvers: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class Saved(_Frozen):
@@ -105,9 +108,25 @@ def write_place(home: LabHome, place: Place) -> None:
 
 
 def owner_of(home: LabHome) -> str:
-    """Who made a project: this lab's folder on this machine. Survives the folder's removal."""
-    text = f"{platform.node()}:{home.state}"
+    """Who made a project: this lab's folder on this machine. Survives the folder's removal.
+
+    The laptops of a school may all have the same name, so the machine's id is a part of it.
+    """
+    place = None
+    with suppress(WrongState):
+        place = read_place(home)
+    if place is not None and place.owner:
+        return place.owner
+    text = f"{platform.node()}:{_machine_id()}:{home.state}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _machine_id() -> str:
+    """machine-id(5), or the address of a network interface on systems that have no such file."""
+    try:
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return f"{uuid.getnode():012x}"
 
 
 def read_book(incus: Incus) -> Book | None:

@@ -13,12 +13,14 @@ from functools import partial
 from typing import Any
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.errors import MachineLacks
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.options import IncusOptions
+from labctl.providers.incus.refusals import error_from, silent
 from labctl.providers.rootfs.build import can_build
 
 INSTALL_PAGE = "https://linuxcontainers.org/incus/docs/main/installing/"
@@ -81,19 +83,15 @@ def server_answers(server: Incus, machine: Machine) -> Diagnosis:
     """The server answers, trusts this client and is new enough."""
     answer = ask(server, machine, "")
     why = _("it makes and runs the hosts")
-    if not answer:
-        mend = commands(
-            "incus remote list",
-            "incus remote add NAME TOKEN",
-            text=_("the server's administrator makes a token: incus config trust add NAME"),
-        )
-        return lacking(
-            "server", _("Incus does not answer ({remote})", remote=server.title), why, mend
-        )
+    if answer is None:
+        said = machine.complaint("incus", "query", server.name("/1.0"))
+        error = error_from(said.rpartition("Error: ")[2], "incus query", server.server)
+        if not isinstance(error, MachineLacks):
+            error = silent(server.server, said)
+        return lacking("server", error.message, error.cause, error.hint)
     if answer.get("auth") != "trusted":
-        mend = commands("incus remote add NAME TOKEN")
-        text = _("Incus does not trust this client ({remote})", remote=server.title)
-        return lacking("server", text, why, mend)
+        error = error_from("not authorized", "", server.server)
+        return lacking("server", error.message, why, error.hint)
     version = str(answer["environment"]["server_version"])
     if _numbers(version) < _OLDEST:
         return lacking(

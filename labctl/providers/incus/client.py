@@ -8,7 +8,6 @@ Every call has a time limit: a cluster without a majority of its members does no
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +17,8 @@ from urllib.parse import quote, urlencode
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from labctl.errors import CommandFailed, LabError, MachineLacks
-from labctl.hint import commands
 from labctl.i18n import _
+from labctl.providers.incus.refusals import Busy, NotThere, Server, error_from, silent
 from labctl.quote import shell_line
 from labctl.run import Completed, run
 from labctl.scripts import Script
@@ -30,24 +29,6 @@ _PACKAGE = "labctl.providers.incus"
 PATIENCE = 30.0
 LONG = 600.0
 _BUSY_SECONDS = 120.0
-
-_NOT_THERE = re.compile(r"not found|doesn't exist|No such object", re.IGNORECASE)
-_UNREACHABLE = re.compile(
-    r"connection refused|no such host|no route to host|i/o timeout|connect: |dial (unix|tcp)"
-    r"|The (local )?(remote|Incus daemon) .*(reachable|running)|deadline exceeded",
-    re.IGNORECASE,
-)
-# What a member says whose cluster has no majority, or that is not ready yet.
-_LOST = re.compile(r"cowsql|Failed to begin transaction|Server isn't ready", re.IGNORECASE)
-_UNTRUSTED = re.compile(r"not authorized|Forbidden|certificate|permission denied", re.IGNORECASE)
-
-
-class NotThere(LabError):
-    """The server has no object of that name."""
-
-
-class Busy(LabError):
-    """An earlier request for the same instance is still at work, of a killed labctl perhaps."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +45,11 @@ class Incus:
     @property
     def title(self) -> str:
         """The server's name in messages."""
-        return self.remote or _("the default remote")
+        return self.server.title
+
+    @property
+    def server(self) -> Server:
+        return Server(self.remote)
 
     def name(self, thing: str = "") -> str:
         """A thing's name with its remote in front, as most subcommands take it."""
@@ -136,33 +121,10 @@ class Incus:
             raise self._explained(error, timeout) from error
 
     def _explained(self, error: CommandFailed, timeout: float) -> LabError:
-        said = error.output.strip().rpartition("Error: ")[2]
         if error.returncode == 124:
-            return self._lost(_("timed out after {seconds:.0f} s", seconds=timeout))
-        if _LOST.search(said):
-            return self._lost(said)
-        if _UNREACHABLE.search(said):
-            return MachineLacks(
-                _("Incus cannot be reached ({remote})", remote=self.title),
-                cause=said,
-                hint=commands("labctl doctor", "incus remote list"),
-            )
-        if _UNTRUSTED.search(said):
-            return MachineLacks(
-                _("Incus does not trust this client ({remote})", remote=self.title),
-                cause=said,
-                hint=commands("labctl doctor", "incus remote list"),
-            )
-        kind = Busy if "is busy running" in said else LabError
-        kind = NotThere if _NOT_THERE.search(said) else kind
-        return kind(_("Incus refused a request"), cause=f"{error.command}\n{said}")
-
-    def _lost(self, cause: str) -> MachineLacks:
-        return MachineLacks(
-            _("Incus does not answer ({remote})", remote=self.title),
-            cause=cause,
-            hint=commands(f"incus cluster list {self.name()}".rstrip()),
-        )
+            return silent(self.server, _("timed out after {seconds:.0f} s", seconds=timeout))
+        said = error.output.strip().rpartition("Error: ")[2]
+        return error_from(said, error.command, self.server)
 
     # -- instances --------------------------------------------------------------------------
 
@@ -178,8 +140,11 @@ class Incus:
         where = ["--project", self.project] if self.project else []
         words = ["incus", "exec", self.name(host), *where, "-T", "-n", "--", *argv]
         done = run(words, check=False, timeout=timeout)
-        if not done.ok and _LOST.search(done.stderr):
-            raise self._lost(done.stderr.strip())
+        if not done.ok:
+            # Whatever the host's own programs say: the server's trouble is none of the host.
+            error = error_from(done.stderr.strip().rpartition("Error: ")[2], words[1], self.server)
+            if done.stderr.startswith("Error: ") and isinstance(error, MachineLacks):
+                raise error
         if check and not done.ok:
             output = done.stdout + done.stderr
             raise CommandFailed(shell_line(argv), done.returncode, output, where=host)

@@ -24,7 +24,8 @@ from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
 from labctl.progress import Progress
-from labctl.providers.incus.client import LONG, PATIENCE, Incus, NotThere
+from labctl.providers.incus.client import LONG, PATIENCE, Incus
+from labctl.providers.incus.refusals import NotThere
 from labctl.providers.rootfs import users
 from labctl.providers.rootfs.apt import guest_suite, machine_setup
 from labctl.providers.rootfs.build import can_build

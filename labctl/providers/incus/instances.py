@@ -10,16 +10,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labctl.errors import CommandFailed, LabError
+from labctl.errors import CommandFailed, LabError, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Network
 from labctl.parallel import on_each
-from labctl.providers.incus.client import LONG, PATIENCE, Incus, NotThere
+from labctl.providers.incus.client import LONG, PATIENCE, Incus
 from labctl.providers.incus.identity import LAB_NIC, OUT_NIC
 from labctl.providers.incus.options import IncusOptions
+from labctl.providers.incus.refusals import NotThere
 
 NEIGHBOUR = "machine"
+# On every instance that labctl makes.
+MARK = "user.labctl.made"
 BOOT_SECONDS = 60.0
 HALT_SECONDS = 15
 # Only labctl's own snapshots are ever removed.
@@ -50,6 +53,7 @@ class Shape:
             ids = base if self.major >= 7 else {**ids, **base}
         return {
             **ids,
+            MARK: "true",
             "security.guestapi": "false",
             "limits.memory": f"{self.options.memory}MiB",
             "limits.processes": str(self.options.processes),
@@ -268,6 +272,33 @@ class Instances:
             elif first:
                 taken.add(first)
         return mine, taken
+
+    def remove_all(self) -> None:
+        """Remove every instance of the project that labctl made, whatever its name is now.
+
+        Raises:
+            WrongState: The project has instances of somebody else, which are left alone.
+        """
+        found = self._incus.get("instances", query={"recursion": "1"})
+        ours = [each["name"] for each in found if MARK in each["config"]]
+        others = [each["name"] for each in found if MARK not in each["config"]]
+        self.remove(ours)
+        if others:
+            raise WrongState(
+                _(
+                    "the project {project} has instances that labctl did not make",
+                    project=self._incus.project,
+                ),
+                cause=", ".join(others),
+                hint=commands(
+                    *(
+                        f"incus move {self._incus.name(name)} --project {self._incus.project}"
+                        " --target-project default"
+                        for name in others
+                    ),
+                    text=_("move them to another project, or delete them"),
+                ),
+            )
 
     def remove(self, names: Iterable[str]) -> None:
         """End and delete instances, whichever are there."""

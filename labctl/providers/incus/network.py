@@ -13,10 +13,15 @@ from ipaddress import IPv4Interface
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
-from labctl.errors import LabError
-from labctl.providers.incus.client import Incus, NotThere
+from labctl.errors import LabError, WrongState
+from labctl.hint import commands
+from labctl.i18n import _
+from labctl.providers.incus.client import Incus
+from labctl.providers.incus.refusals import NotThere
 
 _PROJECT = "user.labctl.project"
+# The value of that key for what all labs share.
+_SHARED = "*"
 _PLAIN = {"ipv4.address": "none", "ipv6.address": "none"}
 _CLOSED = {
     "security.acls.default.ingress.action": "drop",
@@ -49,34 +54,58 @@ def remove_bridge(incus: Incus, name: str) -> None:
 
 
 def ensure_way_out(incus: Incus, name: str, members: Sequence[str]) -> tuple[str, ...]:
-    """Create the NAT network and its access list if they are not there.
+    """Create the NAT network and its access list, or complete what a killed labctl left of them.
 
     Returns:
         The address at which the hosts find a name server.
+
+    Raises:
+        WrongState: Somebody else made a network of that name, and it has no access list.
     """
     server = incus.of("")
     if not server.has("networks", name):
-        if not server.has("network-acls", name):
-            server.send("POST", "network-acls", data={"name": name, **_access_list()})
+        _create_access_list(server, name)
         config = {
             "ipv4.address": "auto",
             "ipv4.nat": "true",
             "ipv6.address": "none",
             # The hosts of every lab have the same names; Incus refuses that in one domain.
             "dns.mode": "none",
+            _PROJECT: _SHARED,
         }
         _create_network(incus, name, config, members)
+    found: Mapping[str, str] = server.get("networks", name)["config"]
+    if not found.get("security.acls"):
+        if found.get(_PROJECT) != _SHARED:
+            raise _not_ours(incus, name)
+        _create_access_list(server, name)
         # Only now is the network's own range known.
-        own = str(_gateway(incus, name).network)
+        own = str(IPv4Interface(found["ipv4.address"]).network)
         server.send("PUT", "network-acls", name, data=_access_list(own))
+        # Last: a network with an access list is complete.
         rules = {"security.acls": name, **_CLOSED}
         server.send("PATCH", "networks", name, data={"config": rules})
-    return (str(_gateway(incus, name).ip),)
+    return (str(IPv4Interface(found["ipv4.address"]).ip),)
 
 
-def _gateway(incus: Incus, name: str) -> IPv4Interface:
-    found: Mapping[str, str] = incus.of("").get("networks", name)["config"]
-    return IPv4Interface(found["ipv4.address"])
+def _create_access_list(server: Incus, name: str) -> None:
+    def create() -> None:
+        if not server.has("network-acls", name):
+            server.send("POST", "network-acls", data={"name": name, **_access_list()})
+
+    # Another labctl may be faster.
+    _patiently(create)
+
+
+def _not_ours(incus: Incus, name: str) -> WrongState:
+    return WrongState(
+        _("the network {name} on the Incus server was not made by labctl", name=name),
+        cause=_("it has no access list, so hosts could send mail through it"),
+        hint=commands(
+            f"incus network show {incus.name(name)}",
+            text=_("set way_out in the table [incus] of labctl.toml to another name"),
+        ),
+    )
 
 
 def _access_list(own: str = "") -> dict[str, object]:

@@ -34,7 +34,7 @@ from labctl.providers.incus.book import (
     write_book,
     write_place,
 )
-from labctl.providers.incus.client import PATIENCE, Incus, NotThere
+from labctl.providers.incus.client import PATIENCE, Incus
 from labctl.providers.incus.copies import find_model
 from labctl.providers.incus.identity import (
     make_identities,
@@ -46,6 +46,7 @@ from labctl.providers.incus.image import Library, alias_of
 from labctl.providers.incus.instances import NEIGHBOUR, Instances, Shape, snapshot_name
 from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import all_members, choose_member
+from labctl.providers.incus.refusals import NotThere
 from labctl.providers.options import ProviderOptions, read_options
 from labctl.providers.rootfs.apt import guest_suite
 from labctl.providers.rootfs.build import can_build
@@ -143,7 +144,7 @@ class IncusProvider:
         layer = self._library.ensure_image(progress)
         book, resolvers = self._make_networks(self._pool(), (layer,), progress)
         # A labctl that was killed here left some of them.
-        self._instances.remove(self._instances.states())
+        self._instances.remove_all()
         for host in self._names:
             progress(host, _("creating"))
         self._instances.create(alias_of(layer), self._shape(book), book.member)
@@ -161,7 +162,7 @@ class IncusProvider:
         source = find_model(model, checkpoint, self._incus.remote)
         self._begin()
         book, _resolvers = self._make_networks(source.book.pool, source.saved.layers, silent)
-        self._instances.remove(self._instances.states())
+        self._instances.remove_all()
         sources = source.sources_on(book.member, self._names, silent)
         self._instances.copy(sources, source.incus.project, book.member)
         book = self._complete_instances(book)
@@ -174,7 +175,9 @@ class IncusProvider:
 
     def _begin(self) -> None:
         # Before anything is made: whenever labctl is killed, `destroy` finds the rest.
-        write_place(self._home, Place(remote=self._incus.remote, project=self._incus.project))
+        owner = owner_of(self._home)
+        place = Place(remote=self._incus.remote, project=self._incus.project, owner=owner)
+        write_place(self._home, place)
         self._claim_project()
 
     def _make_networks(
@@ -196,6 +199,7 @@ class IncusProvider:
             member=member,
             release=self._library.release_of(layers[0]),
             resolvers=resolvers,
+            owner=owner_of(self._home),
         )
         write_place(self._home, place)
         return Book(network=bridge, pool=pool, member=member, layers=layers), resolvers
@@ -319,7 +323,8 @@ class IncusProvider:
         return {host.name: self._endpoint(host) for host in self._lab.hosts}
 
     def _endpoint(self, host: Host) -> Endpoint:
-        script = Script("labctl.providers.incus", "sshd.sh").text
+        # Its last line is the command; the others are comments.
+        script = Script("labctl.providers.incus", "sshd.sh").text.strip().splitlines()[-1]
         return Endpoint(
             host=host.name,
             address=str(host.address),
@@ -413,14 +418,29 @@ class IncusProvider:
         self._instances.kill(name for name in self._names if name in hosts)
 
     def destroy(self, progress: Progress = silent) -> None:
-        server, project = self._incus.of(""), self._incus.project
-        with suppress(NotThere):
-            found = server.get("projects", project)["config"]
-            if found.get(OWNER) == owner_of(self._home):
-                self._instances.remove(self._instances.states())
-                server.send("DELETE", "projects", project)
-                network.remove_bridge(self._incus, network.bridge_of(project))
+        try:
+            projects = self._own_projects()
+        except MachineLacks as error:
+            raise self._kept(error) from error
+        for project in projects:
+            Instances(self._incus.of(project), self._names).remove_all()
+            network.remove_bridge(self._incus, network.bridge_of(self._incus.project))
+            # Last: a labctl that was killed before finds the rest by it.
+            self._incus.of("").send("DELETE", "projects", project)
         shutil.rmtree(self._home.state, ignore_errors=True)
+
+    def _kept(self, error: MachineLacks) -> MachineLacks:
+        """The error of a `destroy` that reaches no server: nothing was forgotten."""
+        text = _("if the server is gone for good, remove {folder}", folder=self._home.state)
+        return MachineLacks(
+            error.message, cause=error.cause, hint=commands(*error.hint.commands, text=text)
+        )
+
+    def _own_projects(self) -> list[str]:
+        """The lab's project, also if somebody renamed it."""
+        found = self._incus.of("").get("projects", query={"recursion": "1"})
+        owner = owner_of(self._home)
+        return [each["name"] for each in found if each["config"].get(OWNER) == owner]
 
     # -- checkpoints ------------------------------------------------------------------------
 

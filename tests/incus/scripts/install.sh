@@ -17,13 +17,25 @@ if installed $incus $others; then exit 0; fi
 . /etc/os-release
 apt-get update
 release=
+list=/etc/apt/sources.list.d/labctl-backports.list
+
+fail() {
+  echo "Incus cannot be installed here: $1" >&2
+  echo "Debian 13 has it, and Debian 12 in bookworm-backports. It is needed for make test-incus only." >&2
+  exit 3
+}
+
 if ! apt-cache policy incus-base | grep -q 'Candidate: [0-9]'; then
   # From where this machine gets the release itself.
   # shellcheck disable=SC2016
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
     "Codename: $VERSION_CODENAME" | head -n 1)
-  echo "deb $mirror $VERSION_CODENAME-backports main" >/etc/apt/sources.list.d/labctl-backports.list
-  apt-get update
+  [ -n "$mirror" ] || fail "no mirror of $VERSION_CODENAME is configured"
+  echo "deb $mirror $VERSION_CODENAME-backports main" >$list
+  if ! apt-get update || ! apt-cache policy incus-base | grep -q 'Candidate: [0-9]'; then
+    rm -f $list
+    fail "$mirror has no package incus-base for $VERSION_CODENAME or its backports"
+  fi
 fi
 if apt-cache policy incus-base | grep -q "$VERSION_CODENAME-backports"; then
   release="--target-release=$VERSION_CODENAME-backports"
@@ -36,6 +48,6 @@ if [ ! -e $policy ]; then
   trap 'rm -f $policy' EXIT
 fi
 # shellcheck disable=SC2086
-apt-get install -y --no-install-recommends $release $incus
+apt-get install -y --no-install-recommends $release $incus || fail "apt-get failed"
 # shellcheck disable=SC2086
-apt-get install -y --no-install-recommends $others
+apt-get install -y --no-install-recommends $others || fail "apt-get failed"

@@ -14,7 +14,8 @@ GIB = 1024**3
 class OtherMachine:
     """By default, a Debian PC with everything that a VirtualBox lab needs.
 
-    `answers` maps a part of a command's last word, or a program's name, to its output.
+    `answers` maps a part of a command's last word, or a program's name, to its output, and
+    `complaints` to what it prints when it fails.
     """
 
     system: str = "linux"
@@ -26,6 +27,7 @@ class OtherMachine:
     virtualbox: str = "7.0.20r163906\n"
     vagrant: str = "Vagrant 2.4.9\n"
     answers: Mapping[str, str] = field(default_factory=dict)
+    complaints: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=lambda: {"/proc/cpuinfo": "flags : vmx sse"})
     variables: Mapping[str, str] = field(default_factory=dict)
     interfaces: tuple[tuple[str, str], ...] = (("eth0", "192.168.1.20/24"),)
@@ -41,6 +43,10 @@ class OtherMachine:
             return {"VBoxManage": self.virtualbox, "vagrant": self.vagrant}[argv[0]]
         words = (argv[0], argv[-1])
         found = (said for key, said in self.answers.items() if any(key in word for word in words))
+        return next(found, "")
+
+    def complaint(self, *argv: str) -> str:
+        found = (said for key, said in self.complaints.items() if key in argv[-1])
         return next(found, "")
 
     def read(self, path: str) -> str | None:

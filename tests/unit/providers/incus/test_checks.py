@@ -79,16 +79,33 @@ def test_a_client_that_is_not_installed(system: str, distribution: str, mend: st
 
 
 def test_a_server_that_does_not_answer_stops_up_and_says_what_to_do() -> None:
-    silent = replace(FIT, answers=answers(server=None))
+    said = 'Error: Get "https://192.0.2.1:8443/1.0": Unable to connect to: 192.0.2.1:8443'
+    silent = replace(FIT, answers=answers(server=None), complaints={"far:/1.0": said})
     with pytest.raises(MachineLacks) as lack:
         ensure(checks(Incus("far"), IncusOptions(), "ubuntu-example"), silent)
     assert "far" in lack.value.message
-    assert "incus remote add NAME TOKEN" in str(lack.value.hint)
+    assert "Unable to connect" in lack.value.cause
+    assert "incus remote list" in str(lack.value.hint)
+
+
+def test_a_remote_that_the_client_does_not_know_is_told_from_a_silent_server() -> None:
+    said = 'Error: The remote "far" doesn\'t exist'
+    stranger = replace(FIT, answers=answers(server=None), complaints={"far:/1.0": said})
+    found = diagnosed(stranger, "server", remote="far")
+    assert "does not know the remote far" in found.what
+    assert "incus remote add far TOKEN" in str(found.mend)
+
+
+def test_a_server_that_never_answers_is_no_refusal() -> None:
+    found = diagnosed(replace(FIT, answers=answers(server=None)), "server", remote="far")
+    assert found.what == "Incus does not answer (far)"
 
 
 def test_a_server_that_does_not_trust_the_client() -> None:
     stranger = replace(FIT, answers=answers(server={**SERVER, "auth": "untrusted"}))
-    assert diagnosed(stranger, "server").verdict is Verdict.LACKING
+    found = diagnosed(stranger, "server", remote="far")
+    assert found.verdict is Verdict.LACKING
+    assert "incus remote remove far" in str(found.mend)
 
 
 def test_a_server_that_is_too_old() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
 from labctl.errors import LabError, MachineLacks
-from labctl.providers.incus.client import Incus, NotThere
+from labctl.providers.incus.client import Incus
+from labctl.providers.incus.refusals import NotThere
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
 
@@ -66,22 +68,64 @@ def test_a_secret_goes_to_standard_input(program: Path) -> None:
     assert "0600" in words(program)
 
 
-@pytest.mark.parametrize(
-    ("said", "kind"),
-    [
-        ("Error: Instance not found", NotThere),
-        ('Error: Failed to fetch instance "x" in project "p": Instance not found', NotThere),
-        ("Error: Get https://192.0.2.1:8443: dial tcp: connect: connection refused", MachineLacks),
-        ("Error: not authorized", MachineLacks),
-        ("Error: The instance is already running", LabError),
-    ],
-)
-def test_an_error_is_what_it_means(program: Path, said: str, kind: type[LabError]) -> None:
-    says(program, f"echo '{said}' >&2; exit 1")
+# What Incus 6.0.4 printed in each of these cases.
+_GET = 'Get "https://127.0.0.1:8443/1.0": '
+REFUSALS = [
+    ("Instance not found", NotThere, "labctl doctor"),
+    ('Failed to fetch instance "x" in project "p": Instance not found', NotThere, "labctl doctor"),
+    ("The instance is already running", LabError, "labctl doctor"),
+    ('The remote "far" doesn\'t exist', MachineLacks, "incus remote add far TOKEN"),
+    (
+        "The incus daemon doesn't appear to be started (socket path: /run/incus/unix.socket)",
+        MachineLacks,
+        "sudo systemctl start incus",
+    ),
+    (
+        "You don't have the needed permissions to talk to the incus daemon (socket path: /run/x)",
+        MachineLacks,
+        "sudo usermod --append --groups incus-admin USER",
+    ),
+    (
+        _GET + "Unable to connect to: 127.0.0.1:8443 ([dial tcp: connect: connection refused])",
+        MachineLacks,
+        "incus remote list",
+    ),
+    (
+        _GET + "lookup far.invalid on 192.0.2.53:53: no such host",
+        MachineLacks,
+        "incus remote list",
+    ),
+    (
+        _GET + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        MachineLacks,
+        "incus remote remove far",
+    ),
+    ("not authorized", MachineLacks, "incus remote remove far"),
+    ("Certificate is restricted", MachineLacks, "incus config trust edit FINGERPRINT"),
+    (
+        'User does not have permission for project "labctl-x"',
+        MachineLacks,
+        "incus config trust edit FINGERPRINT",
+    ),
+    (
+        "Failed instance creation: write /var/lib/incus/x: no space left on device",
+        LabError,
+        "incus storage list far:",
+    ),
+    ("Reached maximum number of networks in project", LabError, "incus project list far:"),
+]
+
+
+@pytest.mark.parametrize(("said", "kind", "mend"), REFUSALS)
+def test_an_error_is_what_it_means(
+    program: Path, said: str, kind: type[LabError], mend: str
+) -> None:
+    says(program, f"echo {shlex.quote('Error: ' + said)} >&2; exit 1")
     with pytest.raises(LabError) as failed:
         Incus("far").get("instances")
     assert type(failed.value) is kind
-    assert said.rpartition("Error: ")[2] in failed.value.cause
+    assert said in failed.value.cause
+    assert mend in str(failed.value.hint)
 
 
 def test_an_instance_that_is_busy_is_waited_for(program: Path) -> None:

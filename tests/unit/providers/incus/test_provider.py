@@ -380,6 +380,91 @@ def test_destroy_removes_everything_but_what_labs_share(up: Server) -> None:
     assert not HOME().state.exists()
 
 
+def test_destroy_leaves_what_somebody_else_put_into_the_project(up: Server) -> None:
+    up.instances[PROJECT, "theirs"] = Instance("theirs", PROJECT, "", {}, {})
+    with pytest.raises(WrongState) as refused:
+        open_provider().destroy()
+    assert refused.value.cause == "theirs"
+    assert str(refused.value.hint).endswith(
+        f"incus move theirs --project {PROJECT} --target-project default"
+    )
+    assert list(up.instances) == [(PROJECT, "theirs")]
+    del up.instances[PROJECT, "theirs"]
+    open_provider().destroy()
+    assert up.projects == {}
+
+
+def test_destroy_removes_instances_and_a_project_that_somebody_renamed(up: Server) -> None:
+    up.projects["theirs"] = {OWNER: "somebody"}
+    up.projects["renamed"] = up.projects.pop(PROJECT)
+    for name in (*HOSTS, "machine"):
+        moved = up.instances.pop((PROJECT, name))
+        moved.project, moved.name = "renamed", f"old-{name}"
+        up.instances["renamed", moved.name] = moved
+    open_provider().destroy()
+    assert up.instances == {}
+    assert set(up.projects) == {"theirs"}
+    assert set(up.networks) == {"labctl-out"}
+
+
+def test_a_destroy_that_was_interrupted_anywhere_is_finished_by_the_next(server: Server) -> None:
+    for changes in range(20):
+        open_provider().create()
+        server.end_after(changes)
+        try:
+            open_provider().destroy()
+        except KeyboardInterrupt:
+            server.end_after(None)
+            open_provider().destroy()
+        else:
+            server.end_after(None)
+            assert changes > 3
+            return
+        assert (server.instances, server.projects) == ({}, {})
+        assert set(server.networks) == {"labctl-out"}
+    raise AssertionError("destroy never ended")
+
+
+def test_destroy_without_a_server_keeps_the_lab_and_says_how_to_forget_it(up: Server) -> None:
+    up.is_down = True
+    with pytest.raises(MachineLacks) as refused:
+        open_provider().destroy()
+    assert str(HOME().state) in refused.value.hint.text
+    assert HOME().state.exists()
+
+
+def test_a_way_out_that_a_killed_labctl_left_open_gets_its_access_list(server: Server) -> None:
+    for changes in range(1, 20):
+        server.networks.clear()
+        server.acls.clear()
+        server.end_after(changes)
+        with pytest.raises(KeyboardInterrupt):
+            open_provider().create()
+        server.end_after(None)
+        open_provider().create()
+        out = server.networks["labctl-out"]["config"]
+        assert out["security.acls"] == "labctl-out"
+        assert len(server.acls["labctl-out"]["egress"]) == 2
+        open_provider().destroy()
+        if not [each for each in server.changes if each.startswith("POST instances")]:
+            server.changes.clear()
+            continue
+        return
+
+
+def test_a_network_of_somebody_else_without_an_access_list_is_no_way_out(server: Server) -> None:
+    config = {"ipv4.address": "10.0.0.1/24", "ipv4.nat": "true"}
+    server.networks["labctl-out"] = {"status": "Created", "config": config, "on": []}
+    with pytest.raises(WrongState) as refused:
+        open_provider().create()
+    assert "labctl-out" in refused.value.message
+    assert "way_out" in refused.value.hint.text
+    assert server.networks["labctl-out"]["config"] == config
+    # With one, the server's administrator has decided what leaves.
+    config["security.acls"] = "theirs"
+    assert open_provider().create()
+
+
 # -- package sets ---------------------------------------------------------------------------
 
 
