@@ -14,7 +14,7 @@ import typer
 
 from labctl import __version__, i18n
 from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
-from labctl.errors import ExitCode, LabError, MachineLacks, WrongUsage
+from labctl.errors import ExitCode, LabError, MachineLacks
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.terminal import is_closed_pipe
@@ -101,7 +101,9 @@ def run(words: Sequence[str]) -> int:
         sys.stderr.write(_("nothing was done") + "\n")
         return ExitCode.FAILED
     except _Refused as error:
-        return _report_refusal(error, words)
+        from labctl.cli.refusals import refusal
+
+        return _report(refusal(error), words)
     if interrupts.seen:
         raise KeyboardInterrupt
     return code if isinstance(code, int) else ExitCode.OK
@@ -141,15 +143,6 @@ def _named(words: Sequence[str]) -> str:
         if word == "--name" and place + 1 < len(words):
             return words[place + 1]
     return os.environ.get(NAME_VARIABLE) or DEFAULT_LAB
-
-
-def _report_refusal(error: Any, words: Sequence[str]) -> int:
-    """Unknown words, missing ones, values out of range."""
-    if "--json" not in _own(words):
-        error.show()
-        return ExitCode.USAGE
-    command = error.ctx.command_path if error.ctx is not None else "labctl"
-    return _report(WrongUsage(error.format_message(), hint=commands(f"{command} --help")), words)
 
 
 def refused_by_machine(error: OSError) -> int:

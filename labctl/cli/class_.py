@@ -20,9 +20,11 @@ from labctl.cli.class_serve import serve
 from labctl.cli.class_status import status
 from labctl.cli.class_undo import undo
 from labctl.cli.class_up import up
+from labctl.cli.commands import Group
 from labctl.i18n import _
 
 app = typer.Typer(
+    cls=Group,
     help=_("Run a lab for each seat of a class on this machine."),
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -14,10 +14,12 @@ from labctl.cli.class_options import (
     failed_seats,
     work,
 )
+from labctl.cli.commands import Group
 from labctl.cli.options import AsJson
 from labctl.i18n import _
 
 app = typer.Typer(
+    cls=Group,
     help=_("Start a drill at seats."),
     no_args_is_help=True,
     rich_markup_mode=None,

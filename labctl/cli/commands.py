@@ -6,6 +6,7 @@ of that.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -13,11 +14,23 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from labctl.cli.refusals import unknown_command
 from labctl.commands import COMMANDS
 from labctl.i18n import _
 
 
-class Commands(TyperGroup):
+class Group(TyperGroup):
+    """Commands under one name. An unknown command is an error of labctl, with names like it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first of `args` names; raises WrongUsage."""
+        word = args[0]
+        if not word.startswith("-") and self.get_command(ctx, word) is None:
+            raise unknown_command(word, get_close_matches(word, self.commands), ctx.command_path)
+        return super().resolve_command(ctx, args)
+
+
+class Commands(Group):
     """labctl's commands by name. Each is a module of labctl.cli, with a function or a group."""
 
     def __init__(self, **attrs: Any) -> None:

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli.commands import Group
 from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart
 from labctl.i18n import _
 
 app = typer.Typer(
+    cls=Group,
     help=_("Find and repair what labctl broke on purpose."),
     no_args_is_help=True,
     rich_markup_mode=None,
