@@ -6,11 +6,14 @@ apart by what they carry; one that is unknown keeps Typer's text as the cause.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from labctl.errors import LabError, WrongUsage
 from labctl.hint import Hint, commands
 from labctl.i18n import _
+
+_EXTRA = "Got unexpected extra argument(s)"
 
 
 def refusal(error: Any) -> LabError:
@@ -33,12 +36,22 @@ def _said(error: Any) -> tuple[str, str]:
     if kind == "MissingParameter":
         return _("{name} is missing", name=_name(error)), ""
     if kind == "BadParameter":
-        from labctl.edition import causes
-
-        cause = error.__cause__
-        said = error.message if cause is None else causes(cause).removeprefix("-: ")
-        return _("wrong value for {name}", name=_name(error)), said
+        return _("wrong value for {name}", name=_name(error)), _allowed(error)
+    if error.message.startswith(_EXTRA):
+        words = error.message.removeprefix(_EXTRA).strip(" ()")
+        return _("too many words: {words}", words=words), ""
     return _("labctl does not understand this command line"), error.format_message()
+
+
+def _allowed(error: Any) -> str:
+    """What the value may be: the names of a choice, or what the type says."""
+    from labctl.edition import causes
+
+    annotation = getattr(getattr(error.param, "type_descriptor", None), "annotation", None)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return _("allowed: {names}", names=", ".join(str(choice.value) for choice in annotation))
+    cause = error.__cause__
+    return error.message if cause is None else causes(cause).removeprefix("-: ")
 
 
 def _name(error: Any) -> str:

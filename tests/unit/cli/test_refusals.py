@@ -23,7 +23,10 @@ CASES = [
     ("trace --stages x", None, "labctl trace --help", None),
     ("class init a --seats many", "wrong value for --seats", "labctl class init --help",
      "--seats の値が正しくありません"),
-    ("up extra words", None, "labctl up --help", "コマンドの書き方が正しくありません"),
+    ("up extra words", "too many words: extra words", "labctl up --help",
+     "余分な語があります：extra words"),
+    ("net ajar", "wrong value for way\n  allowed: open, close\n", "labctl net --help",
+     "way の値が正しくありません\n  使える値：open, close\n"),
 ]  # fmt: skip
 
 
