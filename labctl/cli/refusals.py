@@ -47,11 +47,15 @@ def _allowed(error: Any) -> str:
     """What the value may be: the names of a choice, or what the type says."""
     from labctl.edition import causes
 
-    annotation = getattr(getattr(error.param, "type_descriptor", None), "annotation", None)
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return _("allowed: {names}", names=", ".join(str(choice.value) for choice in annotation))
     cause = error.__cause__
-    return error.message if cause is None else causes(cause).removeprefix("-: ")
+    if cause is None:
+        return str(error.message)
+    annotation = error.param.type_descriptor.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        value = cause.errors()[0]["input"]
+        names = ", ".join(str(choice.value) for choice in annotation)
+        return _("{value} is none of: {names}", value=repr(value), names=names)
+    return causes(cause).removeprefix("-: ")
 
 
 def _name(error: Any) -> str:
