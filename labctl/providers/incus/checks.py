@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
-from labctl.errors import MachineLacks
+from labctl.errors import LabError, MachineLacks
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.machine import Machine
@@ -84,10 +84,7 @@ def server_answers(server: Incus, machine: Machine) -> Diagnosis:
     answer = ask(server, machine, "")
     why = _("it makes and runs the hosts")
     if answer is None:
-        said = machine.complaint("incus", "query", server.name("/1.0"))
-        error = error_from(said.rpartition("Error: ")[2], "incus query", server.server)
-        if not isinstance(error, MachineLacks):
-            error = silent(server.server, said)
+        error = _refusal(server, machine, "")
         return lacking("server", error.message, error.cause, error.hint)
     if answer.get("auth") != "trusted":
         error = error_from("not authorized", "", server.server)
@@ -100,16 +97,20 @@ def server_answers(server: Incus, machine: Machine) -> Diagnosis:
     return found("server", f"Incus {version} ({server.title})")
 
 
+def _refusal(server: Incus, machine: Machine, path: str) -> LabError:
+    """Why the server does not answer a GET of the path below /1.0."""
+    said = machine.complaint("incus", "query", server.name(f"/1.0{path}"))
+    error = error_from(said.rpartition("Error: ")[2], "incus query", server.server)
+    # Without a word, or in words that labctl does not know.
+    return error if isinstance(error, MachineLacks) else silent(server.server, said)
+
+
 def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
     pools = ask(server, machine, "/storage-pools?recursion=1")
     if pools is None:
-        # It greets, and then cannot read its database: most members of its cluster are down.
-        return lacking(
-            "pool",
-            _("Incus does not answer ({remote})", remote=server.title),
-            _("more than half of a cluster's members must be up"),
-            commands(f"incus cluster list {server.name()}".rstrip()),
-        )
+        # It greets, and then cannot read its database if most members of its cluster are down.
+        error = _refusal(server, machine, "/storage-pools?recursion=1")
+        return lacking("pool", error.message, error.cause, error.hint)
     drivers = {each["name"]: each["driver"] for each in pools}
     chosen = wanted or (next(iter(drivers)) if len(drivers) == 1 else "default")
     driver = drivers.get(chosen)

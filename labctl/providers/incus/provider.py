@@ -54,6 +54,7 @@ from labctl.results import CheckpointInfo, HostState
 from labctl.scripts import Script
 from labctl.system import CODE_NAMES, System
 
+_USABLE = ("Running", "Stopped", "Frozen")
 _STATES = {"Running": HostState.RUNNING, "Stopped": HostState.STOPPED}
 # Without this limit, the first request to a member that failed takes 10 s.
 _STATUS_SECONDS = 2.0
@@ -293,8 +294,27 @@ class IncusProvider:
         return [NEIGHBOUR] if states.get(NEIGHBOUR) == "Stopped" else []
 
     def _ensure_there(self, states: Mapping[str, str]) -> None:
-        wrong = {name: states.get(name, _("absent")) for name in self._names}
-        wrong = {n: s for n, s in wrong.items() if s not in ("Running", "Stopped", "Frozen")}
+        absent = [name for name in self._names if name not in states]
+        if absent:
+            raise WrongState(
+                _(
+                    "{hosts} of the lab is not on the Incus server any more",
+                    hosts=", ".join(absent),
+                ),
+                cause=_(
+                    "in the project {project}: {names}",
+                    project=self._incus.project,
+                    names=", ".join(states),
+                ),
+                hint=commands(
+                    "labctl destroy",
+                    "labctl up",
+                    text=_(
+                        "if somebody renamed it, give it back its name; else make the lab again"
+                    ),
+                ),
+            )
+        wrong = {n: s for n, s in states.items() if n in self._names and s not in _USABLE}
         if wrong:
             raise WrongState(
                 _("a host of the lab cannot be used"),
@@ -468,6 +488,7 @@ class IncusProvider:
         saved = book.find(checkpoint)
         if saved is None:
             raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
+        self._ensure_there(self._states())
         self._ensure_snapshot(saved)
         for host in self._names:
             progress(host, _("going back to {name}", name=checkpoint))

@@ -63,7 +63,7 @@ def silent(server: Server, cause: str) -> MachineLacks:
     """The server does not answer, or a cluster has lost most of its members."""
     return MachineLacks(
         _("Incus does not answer ({remote})", remote=server.title),
-        cause=cause,
+        cause=cause or _("more than half of a cluster's members must be up"),
         hint=commands(f"incus cluster list {server.prefix}".rstrip()),
     )
 
@@ -112,11 +112,15 @@ def _unreachable(server: Server, said: str) -> LabError:
 
 
 def _other_certificate(server: Server, said: str) -> LabError:
-    text = _("ask the server's administrator whether it was changed, and for a new token")
+    name = server.remote or "NAME"
     return MachineLacks(
         _("the Incus server has another certificate than before ({remote})", remote=server.title),
         cause=said,
-        hint=commands(*server.added_again, text=text),
+        hint=commands(
+            f"incus remote remove {name}",
+            f"incus remote add {name} ADDRESS",
+            text=_("if the server's administrator changed it, compare the fingerprint"),
+        ),
     )
 
 

@@ -338,7 +338,10 @@ def test_a_host_that_somebody_removed_is_told(up: Server) -> None:
     del up.instances[PROJECT, "host2"]
     with pytest.raises(WrongState) as refused:
         open_provider().start()
-    assert refused.value.cause == "host2: absent"
+    assert "host2" in refused.value.message
+    assert refused.value.cause == f"in the project {PROJECT}: host1, machine"
+    with pytest.raises(WrongState, match="host2"):
+        open_provider().restore("os")
 
 
 def test_new_limits_of_the_lab_file_are_set_by_the_next_start(up: Server, tmp_path: Path) -> None:
