@@ -8,7 +8,7 @@ so those that are independent run together.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -28,6 +28,12 @@ from provision.settle import Chain, settle
 from provision.step import Step, Target
 from provision.steps import book_steps, find_step, in_book_order, steps_of
 from provision.turns import begin_check
+
+# Called with the report of each section on each host once it is checked, from several threads.
+Told = Callable[[StepReport], None]
+
+
+def _ignore(_report: StepReport) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def grade_hosts(
     progress: Progress = silent,
     *,
     sends: bool = True,
+    told: Told = _ignore,
 ) -> Grades:
     """Check the steps on all hosts at once. It only reads.
 
@@ -70,6 +77,8 @@ def grade_hosts(
         chosen: the steps; by default those of the book.
         progress: is called when a section begins.
         sends: as in `grade`.
+        told: is called with each report before all of them are brought together. The result may
+            still differ: a finding that follows from another one is removed.
 
     Raises:
         WrongUsage: there is no host, or none of the steps is in this lab.
@@ -91,7 +100,7 @@ def grade_hosts(
                 text=_("this lists the sections; `extras` in labctl.toml adds some"),
             ),
         )
-    reports, chains = _grade_all(list(targets.values()), steps, progress, sends=sends)
+    reports, chains = _grade_all(list(targets.values()), steps, progress, sends=sends, told=told)
     return Grades(in_book_order(reports, lab), tuple(chains))
 
 
@@ -121,7 +130,12 @@ def grade(
 
 
 def _grade_all(
-    targets: Sequence[Target], steps: Sequence[Step], progress: Progress, *, sends: bool
+    targets: Sequence[Target],
+    steps: Sequence[Step],
+    progress: Progress,
+    *,
+    sends: bool,
+    told: Told = _ignore,
 ) -> tuple[list[StepReport], list[Chain]]:
     """Sections and behaviours of all hosts at once, brought together."""
     begin_check(targets)
@@ -132,17 +146,25 @@ def _grade_all(
             kept.enter_context(boxes_kept(mailed, mark))
         tried = [target for target in targets if _is_tried(target, steps)]
         with observing(tried, mark, sends=sends and bool(mailed)) as observed:
-            each = on_each(targets, lambda target: _one(target, steps, progress, mark, sends))
+            each = on_each(
+                targets,
+                lambda target: _one(target, steps, progress, told, letter=mark if sends else ""),
+            )
             evidence = observed()
     reports = [report for reports in each for report in reports]
     return settle(reports, evidence, steps_of(targets[0].lab))
 
 
 def _one(
-    target: Target, steps: Sequence[Step], progress: Progress, mark: str, sends: bool
+    target: Target,
+    steps: Sequence[Step],
+    progress: Progress,
+    told: Told,
+    *,
+    letter: str,
 ) -> tuple[StepReport, ...]:
     wanted = [step for step in steps if step.applies_to(target.scene)]
-    return _graded(replace(target, letter=mark if sends else ""), wanted, progress)
+    return _graded(replace(target, letter=letter), wanted, progress, told)
 
 
 def _opens_mailbox(target: Target, steps: Sequence[Step]) -> bool:
@@ -153,13 +175,21 @@ def _is_tried(target: Target, steps: Sequence[Step]) -> bool:
     return any(step.tried and step.applies_to(target.scene) for step in steps)
 
 
-def _graded(target: Target, wanted: Sequence[Step], progress: Progress) -> tuple[StepReport, ...]:
+def _graded(
+    target: Target, wanted: Sequence[Step], progress: Progress, told: Told
+) -> tuple[StepReport, ...]:
     begun: dict[str, Future[StepReport]] = {}
     # Each step has its own thread, so one that waits for its preconditions delays no other.
     with ThreadPoolExecutor(len(steps_of(target.lab))) as pool:
         for step in wanted:
-            _begin(pool, target, step, begun, progress)
+            report = _begin(pool, target, step, begun, progress)
+            report.add_done_callback(lambda done: _tell(done, told))
         return tuple(begun[step.name].result() for step in wanted)
+
+
+def _tell(done: Future[StepReport], told: Told) -> None:
+    if done.exception() is None:
+        told(done.result())
 
 
 def _begin(

@@ -1,31 +1,34 @@
 """Grades the seats of a class in the background, those first that changed.
 
-As many processes grade as the machine has processors. A seat that somebody changed is graded
-next; the others in turn, so that what the provider cannot notice is found too. What is known is
+As many processes grade as the machine has processors, each of them several seats at once, because
+a grading mostly waits. A seat that somebody changed is graded at once; the others in turn, one
+after the other, so that what the provider cannot notice is found too. What is known is
 kept in memory as rows and, as changes of state, in the history; the rest is found again by
 looking.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 
-from labctl.classroom.grader import GraderProcess, Worker
+from labctl.classroom.grader import GraderProcess, Worker, WorkerEnded
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
 from labctl.classroom.rows import Cell, CellState, Row, Verdict, dated
 from labctl.classroom.verdicts import sections_of
+from labctl.classroom.work import processors
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
 from labctl.providers.base import Provider
 
 # Seconds between two looks at the disks.
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.3
+# Seats that each process grades at once.
+_AT_ONCE = 4
 # Seconds after which a seat is graded again though nothing was noticed. It is sooner if the
 # provider cannot tell, and where somebody works: no provider notices that a service read its
 # settings again.
@@ -47,7 +50,7 @@ class _Seat:
 
     `last` is the last known state of each section and since when, also from before this board.
     `asked` is when the seat was found to need a look, `begun` is when one last began, `changed`
-    is when a change was last noticed.
+    is when a change was last noticed. `in_turn` is set if it is graded without a reason.
     """
 
     row: Row
@@ -58,6 +61,7 @@ class _Seat:
     begun: float = 0.0
     changed: float = -_AT_WORK_SECONDS
     is_grading: bool = False
+    in_turn: bool = False
     is_held: bool = False
 
     def turn(self, now: float) -> float:
@@ -75,11 +79,13 @@ class Collector:
         history: History,
         new_worker: Callable[[str], Worker] = GraderProcess,
     ) -> None:
-        """`new_worker` makes what grades the seats of the class of a name, one at a time."""
+        """`new_worker` makes what grades seats of the class of a name."""
         self._roll = roll
         self._new_worker = new_worker
         self._history = history
-        self._count = os.cpu_count() or 1
+        self._count = processors()
+        self._workers: dict[int, Worker] = {}
+        self._making = Lock()
         self._listeners: list[Listener] = []
         self._changed = Condition()
         self._ends = False
@@ -163,7 +169,7 @@ class Collector:
 
     def start(self) -> None:
         """Begin to look and to grade, in threads and processes of its own."""
-        work = [self._watch, *[self._grade_on] * self._count]
+        work = [self._watch, *[self._grade_on] * (_AT_ONCE * self._count)]
         self._threads = [Thread(target=each, daemon=True) for each in work]
         for thread in self._threads:
             thread.start()
@@ -175,6 +181,8 @@ class Collector:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout=5)
+        for place, worker in list(self._workers.items()):
+            self._end(place, worker)
 
     def _watch(self) -> None:
         """Notice changes on the disks of the seats."""
@@ -202,18 +210,37 @@ class Collector:
             self.look_again(number)
 
     def _grade_on(self) -> None:
-        worker = None
         while (number := self._next()) is not None:
-            worker = worker or self._new_worker(self._roll.name)
-            found = worker.grade(number, lambda: self._ends)
-            if found is None:
+            self._take(number, self._grade(number))
+
+    def _grade(self, number: int) -> Verdict:
+        place = number % self._count
+        for _attempt in range(2):
+            worker = self._worker(place)
+            try:
+                found = worker.grade(number, self._take_early, lambda: self._ends)
+            except WorkerEnded:
+                # It may have ended because of another seat.
+                self._end(place, worker)
+                continue
+            if found is not None:
+                return found
+            self._end(place, worker)
+            break
+        return Verdict(seat=number, problem=in_every_language(_("the seat does not answer")))
+
+    def _worker(self, place: int) -> Worker:
+        """The process for a seat. It is always the same one, which has the connections."""
+        with self._making:
+            if place not in self._workers:
+                self._workers[place] = self._new_worker(self._roll.name)
+            return self._workers[place]
+
+    def _end(self, place: int, worker: Worker) -> None:
+        with self._making:
+            if self._workers.get(place) is worker:
+                del self._workers[place]
                 worker.end()
-                worker = None
-                problem = in_every_language(_("the seat does not answer"))
-                found = Verdict(seat=number, problem=problem)
-            self._take(number, found)
-        if worker is not None:
-            worker.end()
 
     def _next(self) -> int | None:
         """Wait for a seat that should be graded now; None at the end."""
@@ -221,6 +248,7 @@ class Collector:
             while not self._ends:
                 if (number := self._most_wanted()) is not None:
                     seat = self._seats[number]
+                    seat.in_turn = seat.asked is None and bool(seat.row.looked)
                     seat.is_grading, seat.asked, seat.begun = True, None, time.monotonic()
                     return number
                 self._changed.wait(timeout=0.5)
@@ -229,19 +257,33 @@ class Collector:
     def _most_wanted(self) -> int | None:
         now = time.monotonic()
         best: tuple[float, int] | None = None
+        # So a change is never graded beside more than one seat at which nobody works.
+        has_turn = any(seat.is_grading and seat.in_turn for seat in self._seats.values())
         for number, seat in self._seats.items():
             if seat.is_grading or seat.is_held:
                 continue
             if seat.asked is not None:
                 # Those that changed come first; whoever changes all the time waits for the rest.
                 rank = max(seat.asked, seat.begun) - 1e9
-            elif now - seat.begun >= seat.turn(now):
+            elif not seat.row.looked or (not has_turn and now - seat.begun >= seat.turn(now)):
                 rank = seat.begun
             else:
                 continue
             if best is None or (rank, number) < best:
                 best = (rank, number)
         return best[1] if best is not None else None
+
+    def _take_early(self, found: Verdict) -> None:
+        """Show a section that changed, while the rest is still graded. The history waits."""
+        with self._changed:
+            seat = self._seats[found.seat]
+            if seat.is_held or self._ends or seat.row.problem:
+                return
+            seen = {cell.step for cell in found.cells}
+            kept = tuple(cell for cell in seat.row.cells if cell.step not in seen)
+            whole = found.model_copy(update={"cells": (*kept, *found.cells)})
+            row = dated(seat.row, whole, seat.last, time.time())
+            self._set(found.seat, **{name: getattr(row, name) for name in _GRADED})
 
     def _take(self, number: int, found: Verdict) -> None:
         """Bring what was found into the row and the history."""

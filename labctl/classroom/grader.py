@@ -1,4 +1,4 @@
-"""Processes that grade seats, one at a time, for the collector.
+"""Processes that grade seats for the collector.
 
 Each keeps the connections to the seats open. It sends no mail and changes nothing on the hosts.
 """
@@ -6,17 +6,20 @@ Each keeps the connections to the seats open. It sends no mail and changes nothi
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import Protocol
 
 from labctl.classroom.roll import open_seat, read_roll
-from labctl.classroom.rows import Verdict
-from labctl.classroom.verdicts import verdict
+from labctl.classroom.rows import Cell, Verdict
+from labctl.classroom.verdicts import Sections, verdict
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
 from labctl.i18n import choose_language, in_every_language, language, remember_translations
@@ -26,18 +29,30 @@ from provision.step import Target
 _PATIENCE = 90.0
 
 
-class Worker(Protocol):
-    """What grades one seat at a time."""
+# Called with an early verdict, from any thread.
+Early = Callable[[Verdict], None]
 
-    def grade(self, number: int, is_over: Callable[[], bool]) -> Verdict | None:
-        """Grade a seat; None if that took too long, or if `is_over`."""
+
+class WorkerEnded(Exception):
+    """The process ended while it graded the seat, perhaps because of another seat."""
+
+
+class Worker(Protocol):
+    """What grades seats. Any thread may ask; each seat is graded once at a time."""
+
+    def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+        """Grade a seat; None if that took too long, or if `is_over`.
+
+        Raises:
+            WorkerEnded: The process ended.
+        """
 
     def end(self) -> None:
         """Give up whatever is under way."""
 
 
 class GraderProcess:
-    """A process that grades seats of a class."""
+    """A process that grades seats of a class, several at once: a grading mostly waits."""
 
     def __init__(self, class_name: str) -> None:
         # A fork of a process with threads may deadlock.
@@ -48,22 +63,47 @@ class GraderProcess:
         )
         self._process.start()
         theirs.close()
+        self._sending = Lock()
+        self._has_ended = False
+        self._answers: dict[int, SimpleQueue[Verdict | None]] = {}
+        Thread(target=self._receive, daemon=True).start()
 
-    def grade(self, number: int, is_over: Callable[[], bool]) -> Verdict | None:
+    def _receive(self) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                found = Verdict.model_validate_json(self._connection.recv())
+                if (answers := self._answers.get(found.seat)) is not None:
+                    answers.put(found)
+        self._has_ended = True
+        for answers in list(self._answers.values()):
+            answers.put(None)
+
+    def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
         deadline = time.monotonic() + _PATIENCE
+        answers = self._answers[number] = SimpleQueue()
         try:
-            self._connection.send(number)
-            while not self._connection.poll(0.2):
-                if is_over() or time.monotonic() > deadline or not self._process.is_alive():
-                    return None
-            return Verdict.model_validate_json(self._connection.recv())
-        except (EOFError, OSError):
+            with self._sending:
+                self._connection.send(number)
+            while not is_over() and time.monotonic() < deadline:
+                with suppress(Empty):
+                    found = answers.get(timeout=0.2)
+                    if found is None:
+                        raise WorkerEnded
+                    if not found.early:
+                        return found
+                    early(found)
+                if self._has_ended:
+                    raise WorkerEnded
             return None
+        except OSError as error:
+            raise WorkerEnded from error
+        finally:
+            del self._answers[number]
 
     def end(self) -> None:
-        self._connection.close()
         self._process.kill()
         self._process.join()
+        self._connection.close()
 
 
 @dataclass
@@ -72,13 +112,15 @@ class _Open:
 
     targets: Mapping[str, Target]
     kept: ExitStack
+    sections: Sections
 
 
 class Grader:
-    """The seats of one class, as one process knows them."""
+    """The seats of one class, as one process knows them. Each is graded once at a time."""
 
-    def __init__(self, class_name: str) -> None:
+    def __init__(self, class_name: str, early: Early) -> None:
         self._roll = read_roll(class_name)
+        self._early = early
         self._open: dict[int, _Open] = {}
 
     def grade(self, number: int) -> Verdict:
@@ -86,7 +128,9 @@ class Grader:
         # Kept connections lead nowhere after a reset. New ones are tried once.
         for _attempt in range(2 if number in self._open else 1):
             try:
-                grades = grade_hosts(self._targets(number), sends=False)
+                found = self._opened(number)
+                found.sections.begin()
+                grades = grade_hosts(found.targets, sends=False, told=found.sections.add)
             except LabError as error:
                 self.forget(number)
                 problem = in_every_language(error.message)
@@ -100,14 +144,19 @@ class Grader:
             with suppress(LabError, OSError):
                 found.kept.close()
 
-    def _targets(self, number: int) -> Mapping[str, Target]:
+    def _opened(self, number: int) -> _Open:
         if number not in self._open:
             session = open_seat(self._roll, self._roll.seat(number))
             session.ensure_up()
+
+            def tell(cell: Cell) -> None:
+                self._early(Verdict(seat=number, cells=(cell,), early=True))
+
             with ExitStack() as opening:
                 targets = opening.enter_context(session.targets())
-                self._open[number] = _Open(targets, opening.pop_all())
-        return self._open[number].targets
+                sections = Sections(len(targets), tell)
+                self._open[number] = _Open(targets, opening.pop_all(), sections)
+        return self._open[number]
 
 
 def grade_seats(connection: Connection, class_name: str, language: str) -> None:
@@ -116,7 +165,16 @@ def grade_seats(connection: Connection, class_name: str, language: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     choose_language(language)
     remember_translations()
-    grader = Grader(class_name)
+    sending = Lock()
+
+    def send(found: Verdict) -> None:
+        with sending, suppress(OSError):
+            connection.send(found.model_dump_json())
+
+    grader = Grader(class_name, send)
     with suppress(EOFError, OSError):
         while True:
-            connection.send(grader.grade(connection.recv()).model_dump_json())
+            number = connection.recv()
+            Thread(target=lambda seat=number: send(grader.grade(seat)), daemon=True).start()
+    # Threads of seats that do not answer would keep the process.
+    os._exit(0)

@@ -97,11 +97,15 @@ class Row(_Frozen):
 
 
 class Verdict(_Frozen):
-    """The result of grading a seat once; `problem` is set if that failed."""
+    """The result of grading a seat once; `problem` is set if that failed.
+
+    An `early` one has the cells that changed, before the grading has ended.
+    """
 
     seat: int
     cells: tuple[Cell, ...] = ()
     problem: Said = {}
+    early: bool = False
 
 
 def dated(row: Row, found: Verdict, last: Mapping[str, tuple[CellState, float]], now: float) -> Row:
@@ -117,8 +121,9 @@ def dated(row: Row, found: Verdict, last: Mapping[str, tuple[CellState, float]],
     seen = {cell.step: cell for cell in found.cells}
     cells = tuple(_dated(seen.get(cell.step, cell), last, now) for cell in row.cells)
     at, at_since = place_of(cells)
+    values = {"cells": cells, "at": at, "at_since": at_since}
     return row.model_copy(
-        update={"cells": cells, "problem": {}, "looked": now, "at": at, "at_since": at_since}
+        update=values if found.early else {**values, "problem": {}, "looked": now}
     )
 
 

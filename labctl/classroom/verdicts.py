@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from threading import Lock
 
 from labctl.classroom.rows import Cell, CellState, Detail, Said, Section, Verdict
 from labctl.grading import Grades, wrong
@@ -30,6 +31,40 @@ def verdict(seat: int, grades: Grades) -> Verdict:
     steps = dict.fromkeys(report.step for report in grades.reports)
     cells = (_cell(step, [each for each in grades.reports if each.step == step]) for step in steps)
     return Verdict(seat=seat, cells=tuple(cells))
+
+
+class Sections:
+    """Tells of a section before the whole grading ends, if it is not as in the last grading.
+
+    Reports are compared with the reports of the same kind before, not with the result, which may
+    leave out what follows from something else. So nothing is told while nothing changes.
+    """
+
+    def __init__(self, hosts: int, tell: Callable[[Cell], None]) -> None:
+        """`hosts` is the number of reports of a section. Any thread may call `add`."""
+        self._hosts = hosts
+        self._tell = tell
+        self._lock = Lock()
+        self._before: dict[str, Cell] = {}
+        self._now: dict[str, list[StepReport]] = {}
+
+    def begin(self) -> None:
+        """A grading begins."""
+        with self._lock:
+            self._now = {}
+
+    def add(self, report: StepReport) -> None:
+        """Take the report of a section on one host."""
+        with self._lock:
+            reports = self._now.setdefault(report.step, [])
+            reports.append(report)
+            if len(reports) < self._hosts:
+                return
+            cell = _cell(report.step, sorted(reports, key=lambda each: each.host))
+            before = self._before.get(report.step)
+            self._before[report.step] = cell
+            if before is not None and before != cell:
+                self._tell(cell)
 
 
 def _cell(step: str, reports: Sequence[StepReport]) -> Cell:

@@ -19,7 +19,7 @@ from labctl.board.app import make_app
 from labctl.classroom.board import WebSettings
 from labctl.classroom.codes import Codes, load_codes
 from labctl.classroom.collector import Collector
-from labctl.classroom.grader import Grader
+from labctl.classroom.grader import Early, Grader
 from labctl.classroom.helper import Helper
 from labctl.classroom.history import History
 from labctl.classroom.roll import Roll
@@ -30,9 +30,11 @@ class InThread:
     """Grades in the collector's own thread, where the labs in memory are."""
 
     def __init__(self, class_name: str) -> None:
-        self._grader = Grader(class_name)
+        self._early: dict[int, Early] = {}
+        self._grader = Grader(class_name, lambda found: self._early[found.seat](found))
 
-    def grade(self, number: int, _is_over: Callable[[], bool]) -> Verdict | None:
+    def grade(self, number: int, early: Early, _is_over: Callable[[], bool]) -> Verdict | None:
+        self._early[number] = early
         return self._grader.grade(number)
 
     def end(self) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from threading import Event
+from threading import Event, Lock
 
 import pytest
 
 from labctl.classroom import collector as module
 from labctl.classroom.collector import Collector
+from labctl.classroom.grader import Early, Grader, WorkerEnded
 from labctl.classroom.history import History
 from labctl.classroom.roll import open_seat
-from labctl.classroom.rows import CellState, Row, Verdict
+from labctl.classroom.rows import Cell, CellState, Row, Verdict
 from labctl.engine import bring_up
 from labctl.progress import silent
 from tests.fakes.board import InThread
@@ -110,14 +111,111 @@ def test_a_seat_that_hangs_is_given_up_and_the_others_go_on(
     stuck = Event()
 
     class Hangs(InThread):
-        def grade(self, number: int, is_over: Callable[[], bool]) -> Verdict | None:
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
             if number == 1:
                 stuck.set()
                 return None
-            return super().grade(number, is_over)
+            return super().grade(number, early, is_over)
 
     made = Collector(room.roll, history, Hangs)
     made.start()
     wait_for(lambda: made.row(2).is_done and stuck.is_set() and bool(made.row(1).problem))
     made.stop()
     assert made.row(1).problem["en"] == "the seat does not answer"
+
+
+def test_a_section_that_changed_is_shown_before_the_grading_ends(
+    room: MemoryClass, history: History
+) -> None:
+    told: list[Verdict] = []
+    grader = Grader(room.roll.name, told.append)
+    assert all(cell.state is CellState.RIGHT for cell in grader.grade(2).cells)
+    assert told == []
+    del room.world(2).hosts["host1"].files[path_of("postfix")]
+    grader.grade(2)
+    early = {cell.step: cell.state for found in told for cell in found.cells}
+    assert early["postfix"] is CellState.WRONG
+    assert all(found.early for found in told)
+    told.clear()
+    grader.grade(2)
+    assert told == []
+
+
+def test_an_early_section_is_shown_and_only_the_result_is_kept(
+    room: MemoryClass, history: History
+) -> None:
+    changed, go_on = Event(), Event()
+
+    class Slow(InThread):
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+            if number == 2 and changed.is_set():
+                wrong = Cell(step="postfix", state=CellState.WRONG)
+                early(Verdict(seat=2, cells=(wrong,), early=True))
+                assert go_on.wait(20)
+            return super().grade(number, early, is_over)
+
+    made = Collector(room.roll, history, Slow)
+    made.start()
+    wait_for(lambda: all(row.looked for row in made.rows()))
+    count, looked = len(history.changes()), made.row(2).looked
+    changed.set()
+    made.look_again(2)
+    wait_for(lambda: states(made.row(2))["postfix"] is CellState.WRONG)
+    assert (made.row(2).at, made.row(2).looked) == ("postfix", looked)
+    assert states(made.row(2))["dns"] is CellState.RIGHT
+    assert len(history.changes()) == count
+    go_on.set()
+    wait_for(lambda: made.row(2).is_done)
+    made.stop()
+    assert len(history.changes()) == count
+
+
+def test_a_worker_that_ended_because_of_another_seat_is_replaced(
+    room: MemoryClass, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "processors", lambda: 1)
+    made_workers: list[InThread] = []
+
+    class Ends(InThread):
+        def __init__(self, class_name: str) -> None:
+            super().__init__(class_name)
+            made_workers.append(self)
+
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+            if self is made_workers[0]:
+                raise WorkerEnded
+            return super().grade(number, early, is_over)
+
+    made = Collector(room.roll, history, Ends)
+    made.start()
+    wait_for(lambda: made.row(1).is_done and made.row(2).is_done)
+    made.stop()
+    assert made.row(1).problem == {}
+
+
+def test_seats_at_which_nobody_works_are_graded_one_after_the_other(
+    room: MemoryClass, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TURN_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_SOONER_SECONDS", 0.0)
+    lock, now, most = Lock(), [0], [0]
+
+    class Counts(InThread):
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+            if not all(row.looked for row in made.rows()):
+                return super().grade(number, early, is_over)
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            found = super().grade(number, early, is_over)
+            with lock:
+                now[0] -= 1
+            return found
+
+    made = Collector(room.roll, history, Counts)
+    made.start()
+    wait_for(lambda: all(row.looked for row in made.rows()))
+    looked = [row.looked for row in made.rows()]
+    wait_for(lambda: all(row.looked > old for row, old in zip(made.rows(), looked, strict=True)))
+    made.stop()
+    assert most[0] == 1
