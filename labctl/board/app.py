@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from labctl.board import client
 from labctl.board.client import Helper, Lost, NotDone, received
+from labctl.board.connections import FORM_SECONDS
 from labctl.board.pages import Pages, Static
 from labctl.board.security import Guard, WrongCodes
 from labctl.board.terminal import Bridge
@@ -48,7 +49,6 @@ class Board:
 
     def __init__(self, settings: WebSettings) -> None:
         self._helper = Helper(settings.socket)
-        self._is_secure = settings.cert is not None
         # Several classes may have their boards on one machine, and cookies know no port.
         self._cookie = f"labctl-{settings.class_name}"
         self._class_name = settings.class_name
@@ -166,7 +166,7 @@ class Board:
             max_age=12 * 3600,
             httponly=True,
             samesite="strict",
-            secure=self._is_secure,
+            secure=is_encrypted(request),
         )
         return answer
 
@@ -194,7 +194,7 @@ class Board:
                 max_age=365 * 86400,
                 httponly=True,
                 samesite="strict",
-                secure=self._is_secure,
+                secure=is_encrypted(request),
             )
         return answer
 
@@ -359,11 +359,21 @@ def language_of(connection: HTTPConnection) -> str:
     return "ja"
 
 
+def is_encrypted(connection: HTTPConnection) -> bool:
+    """Whether the browser speaks HTTPS, to this process or to a proxy on this machine."""
+    return connection.url.scheme in ("https", "wss")
+
+
 def _is_script(request: Request) -> bool:
     """Whether the page's script asks, which wants a part of a page."""
     return request.headers.get("x-part") == "1"
 
 
 async def _form(request: Request) -> dict[str, str]:
-    fields = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True)
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            body = await request.body()
+    except TimeoutError:
+        return {}
+    fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
     return {name: values[-1] for name, values in fields.items()}

@@ -44,20 +44,40 @@ def prepared(settings: WebSettings) -> Coroutine[Any, Any, None]:
     import anyio._backends._asyncio
     import uvicorn
 
-    from labctl.board.app import make_app
-
     assert anyio._backends._asyncio
+    config = web_config(settings)
+    bound = _bound(settings.host, settings.port)
+    give_up_rights(settings.uid, settings.gid)
+    return _serve(uvicorn.Server(config), bound)
+
+
+def web_config(settings: WebSettings) -> uvicorn.Config:
+    """How the web server runs, with all of its files loaded.
+
+    Raises:
+        MachineLacks: The certificate or its key cannot be used.
+    """
+    import uvicorn
+
+    from labctl.board.app import make_app
+    from labctl.board.connections import MOST, LimitedProtocol
+
     config = uvicorn.Config(
         make_app(settings),
+        http=LimitedProtocol,
         ssl_certfile=settings.cert,
         ssl_keyfile=settings.key,
-        log_level="warning",
+        # Whoever sends nonsense must not fill the instructor's terminal.
+        log_level="critical",
         access_log=False,
         server_header=False,
+        # A proxy on this machine tells the browser's address and whether it speaks HTTPS.
+        proxy_headers=True,
+        forwarded_allow_ips=["127.0.0.1", "::1"],
         lifespan="off",
         timeout_graceful_shutdown=1,
         ws_max_size=1024 * 1024,
-        limit_concurrency=1000,
+        limit_concurrency=MOST,
     )
     try:
         config.load()
@@ -65,9 +85,7 @@ def prepared(settings: WebSettings) -> Coroutine[Any, Any, None]:
         raise MachineLacks(
             _("the certificate or its key cannot be used"), cause=str(error)
         ) from error
-    bound = _bound(settings.host, settings.port)
-    give_up_rights(settings.uid, settings.gid)
-    return _serve(uvicorn.Server(config), bound)
+    return config
 
 
 def _bound(host: str, port: int) -> socket.socket:

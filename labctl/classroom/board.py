@@ -30,6 +30,7 @@ DEFAULT_USER = "nobody"
 # What the web process prints once it answers.
 READY = b"ready\n"
 _STOP_SECONDS = 5.0
+_MOST_FILES = 65536
 
 
 class WebSettings(BaseModel):
@@ -67,6 +68,7 @@ def serve(
         WrongUsage: There is no such user.
     """
     uid, gid = ids_of(user)
+    allow_many_files()
     remember_translations()
     with _only_one(roll), _private_folder(uid) as folder:
         history = History(roll.folder / "history.sqlite")
@@ -87,6 +89,19 @@ def serve(
         finally:
             collector.stop()
             history.close()
+
+
+def allow_many_files() -> None:
+    """Allow many open files, if the system does: each browser and terminal needs some.
+
+    The web process and the graders inherit it.
+    """
+    # Not available on every system, and labctl is imported on all of them.
+    import resource
+
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(hard, _MOST_FILES) if hard != resource.RLIM_INFINITY else _MOST_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None]) -> int:

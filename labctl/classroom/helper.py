@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -43,10 +43,14 @@ from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
 
-# Wrong codes in a minute, from all browsers together.
-_MOST_WRONG = 120
+# Wrong codes in a minute from all browsers together; the web process limits each address. At this
+# rate one of 31 codes is guessed in 20 million years. Browsers that are logged in are not affected.
+_MOST_WRONG = 3000
 # Terminals at once: each host of each seat twice, for the student and for the instructor.
 _TERMINALS_PER_HOST = 2
+# Pages with live rows, and browsers at terminals, that one code may have open at once.
+_MOST_PAGES = 40
+_MOST_PAGES_INSTRUCTOR = 400
 
 _INSTRUCTORS = (protocol.Reset, protocol.Undo, protocol.Drill, protocol.Note, protocol.Progress)
 
@@ -63,7 +67,7 @@ class Helper:
         hosts = len(self._lab.hosts) * len(roll.seats)
         self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
         self._wrong: deque[float] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pages: Counter[int] = Counter()
 
     async def serve(self, path: Path, user: int) -> None:
         """Listen on a socket at `path` that only root and `user` may use, for ever."""
@@ -109,12 +113,31 @@ class Helper:
         elif not self._may(owner, request):
             said = in_every_language(_("that is for the instructor only"))
             await _say(writer, refusal("rights", said))
-        elif isinstance(request, protocol.Watch):
-            await self._watch(owner, request.projector, reader, writer)
-        elif isinstance(request, protocol.OpenTerminal):
-            await self._terminal(owner, request, reader, writer)
+        elif isinstance(request, protocol.Watch | protocol.OpenTerminal):
+            await self._live(owner, request, reader, writer)
         else:
             await _say(writer, await self._done(owner, request))
+
+    async def _live(
+        self,
+        owner: int,
+        request: protocol.Watch | protocol.OpenTerminal,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """What lasts until the page is closed."""
+        most = _MOST_PAGES_INSTRUCTOR if owner == INSTRUCTOR else _MOST_PAGES
+        if self._pages[owner] >= most:
+            said = in_every_language(_("too many pages are open; close some"))
+            return await _say(writer, refusal("busy", said))
+        self._pages[owner] += 1
+        try:
+            if isinstance(request, protocol.Watch):
+                await self._watch(owner, request.projector, reader, writer)
+            else:
+                await self._terminal(owner, request, reader, writer)
+        finally:
+            self._pages[owner] -= 1
 
     def _exists(self, owner: int) -> bool:
         return owner == INSTRUCTOR or owner <= len(self._roll.seats)

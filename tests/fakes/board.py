@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import uvicorn
 
-from labctl.board.app import make_app
+from labctl.board.process import web_config
 from labctl.classroom.board import WebSettings
 from labctl.classroom.codes import Codes, load_codes
 from labctl.classroom.collector import Collector
@@ -71,10 +71,7 @@ def running_board(roll: Roll, folder: Path) -> Iterator[RunningBoard]:
         uid=os.getuid(),
         gid=os.getgid(),
     )
-    app = make_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-    )
+    server = uvicorn.Server(web_config(settings))
     ready = Event()
 
     async def serve() -> None:
@@ -116,14 +113,17 @@ class Browser:
         self, address: str, /, *, origin: str | None = None, **fields: str
     ) -> tuple[int, str, http.client.HTTPMessage]:
         """Send a form from a page of the given origin, by default the board's."""
-        headers = {
-            "Origin": self.board.origin if origin is None else origin,
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        return self._ask("POST", address, urlencode(fields), headers)
+        headers = {"Origin": self.board.origin if origin is None else origin}
+        return self._send(address, fields, headers)
 
-    def log_in(self, code: str) -> tuple[int, str, http.client.HTTPMessage]:
-        return self.post("/login", code=code)
+    def log_in(self, code: str, **headers: str) -> tuple[int, str, http.client.HTTPMessage]:
+        return self._send("/login", {"code": code}, {"Origin": self.board.origin, **headers})
+
+    def _send(
+        self, address: str, fields: dict[str, str], headers: dict[str, str]
+    ) -> tuple[int, str, http.client.HTTPMessage]:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._ask("POST", address, urlencode(fields), {**kind, **headers})
 
     @property
     def cookie(self) -> str:

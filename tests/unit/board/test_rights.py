@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,6 +13,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from labctl.board import connections
+from labctl.board.security import WrongCodes
+from labctl.classroom import helper
 from tests.fakes.board import Browser, RunningBoard
 from tests.fakes.classroom import MemoryClass
 from tests.fakes.lab import path_of
@@ -31,11 +36,49 @@ def test_a_wrong_code_is_refused_and_leaves_no_cookie(nobody: Browser) -> None:
     assert nobody.cookies == {}
 
 
-def test_after_many_wrong_codes_even_the_right_one_has_to_wait(fresh: Place) -> None:
-    browser = Browser(fresh.board)
-    found = [browser.log_in("wrong")[0] for _each in range(12)]
-    assert found[:10] == [401] * 10 and found[10:] == [429] * 2
-    assert browser.log_in(fresh.board.codes.instructor)[0] == 429
+def test_after_many_wrong_codes_an_address_has_to_wait_and_no_other(fresh: Place) -> None:
+    attacker = Browser(fresh.board)
+    # A proxy on this machine tells whose request it is.
+    far = {"X-Forwarded-For": "203.0.113.7"}
+    found = [attacker.log_in("wrong", **far)[0] for _each in range(22)]
+    assert found == [401] * 20 + [429] * 2
+    assert attacker.log_in(fresh.board.codes.instructor, **far)[0] == 429
+    other = Browser(fresh.board)
+    assert (
+        other.log_in(fresh.board.codes.instructor, **{"X-Forwarded-For": "203.0.113.8"})[0] == 303
+    )
+    # Whoever is logged in is not concerned, from that address either.
+    assert other.get("/board", **far)[0] == 200
+
+
+def test_all_addresses_together_have_a_limit_that_leaves_logins_alone(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_MOST_WRONG", 3)
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    found = [
+        Browser(fresh.board).log_in("wrong", **{"X-Forwarded-For": f"203.0.113.{number}"})[0]
+        for number in range(5)
+    ]
+    assert found == [401] * 3 + [429] * 2
+    assert student.get("/me")[0] == 200
+    assert student.post("/seats/1/check")[0] == 303
+
+
+def test_one_network_is_one_address_and_old_addresses_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = WrongCodes()
+    for number in range(20):
+        wrong.add(f"2001:db8::{number}")
+    assert not wrong.may_try("2001:db8::ffff")
+    assert wrong.may_try("2001:db8:0:1::1")
+    now = time.monotonic()
+    monkeypatch.setattr("labctl.board.security.time.monotonic", lambda: now + 61)
+    assert wrong.may_try("2001:db8::ffff")
+    monkeypatch.setattr("labctl.board.security._MOST_ADDRESSES", 1)
+    wrong.add("203.0.113.1")
+    assert len(wrong._seen) == 1
 
 
 def test_the_cookie_is_for_this_server_only_and_not_the_code(
@@ -44,8 +87,16 @@ def test_the_cookie_is_for_this_server_only_and_not_the_code(
     code = board.codes.of_seat(1)
     _status, _text, headers = nobody.log_in(code)
     line = str(headers["Set-Cookie"])
-    assert "HttpOnly" in line and "SameSite=strict" in line
+    assert "HttpOnly" in line and "SameSite=strict" in line and "Secure" not in line
     assert code not in line and code.replace("-", "") not in line
+
+
+def test_behind_a_proxy_that_speaks_https_the_cookie_is_secure(
+    nobody: Browser, board: RunningBoard
+) -> None:
+    code = board.codes.of_seat(1)
+    _status, _text, headers = nobody.log_in(code, **{"X-Forwarded-Proto": "https"})
+    assert "; Secure" in str(headers["Set-Cookie"])
 
 
 def test_no_code_is_in_a_page(teacher: Browser, student: Browser, board: RunningBoard) -> None:
@@ -122,8 +173,78 @@ def test_answers_carry_the_headers(nobody: Browser) -> None:
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_a_long_body_is_refused(nobody: Browser) -> None:
+def test_a_long_body_is_refused(nobody: Browser, board: RunningBoard) -> None:
     assert nobody.post("/login", code="x" * 20_000)[0] == 413
+    with raw(board) as attacker:
+        attacker.sendall(
+            b"POST /login HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n5\r\ncode=\r\n"
+        )
+        assert attacker.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def raw(board: RunningBoard) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", board.port), timeout=20)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /board HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"GET /static/icon.svg HTTP/1.1\r\nHost: x\r\n\r\nGET /",
+    ],
+)
+def test_a_connection_without_a_request_is_closed(
+    board: RunningBoard, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.2)
+    with raw(board) as slow:
+        slow.sendall(begun)
+        while slow.recv(65536):
+            pass
+
+
+def test_a_form_that_never_ends_is_answered(
+    board: RunningBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.board.app.FORM_SECONDS", 0.2)
+    with raw(board) as slow:
+        slow.sendall(
+            b"POST /login HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\n"
+            b"Content-Length: 100\r\n\r\ncode="
+        )
+        assert slow.recv(4096).startswith(b"HTTP/1.1 401")
+
+
+def test_one_address_may_not_take_all_connections(
+    board: RunningBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_OF_ONE", 3)
+    monkeypatch.setattr(connections, "_is_here", lambda _address: False)
+    opened = [raw(board) for _each in range(8)]
+    refused = 0
+    for each in opened:
+        each.settimeout(0.5)
+        try:
+            refused += each.recv(1) == b""
+        except TimeoutError:
+            continue
+    assert refused >= 5
+    for each in opened:
+        each.close()
+
+
+def test_one_code_may_not_take_all_pages(fresh: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "_MOST_PAGES", 2)
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    (token,) = student.cookies.values()
+    line = json.dumps({"verb": "watch", "token": token}).encode() + b"\n"
+    with closing(ask(fresh.board, line)) as first, closing(ask(fresh.board, line)) as second:
+        assert "Rows" in json.loads(first.makefile("rb").readline())
+        assert "Rows" in json.loads(second.makefile("rb").readline())
+        assert ask_helper(fresh.board, line)["Refused"]["kind"] == "busy"
+    wait_for(lambda: "Rows" in ask_helper(fresh.board, line))
 
 
 # -- terminals ----------------------------------------------------------------------------------
@@ -193,11 +314,16 @@ def read_until(terminal: Any, text: str) -> str:
 # -- the helper itself --------------------------------------------------------------------------
 
 
+def ask(board: RunningBoard, line: bytes) -> socket.socket:
+    asked = socket.socket(socket.AF_UNIX)
+    asked.settimeout(20)
+    asked.connect(str(board.socket))
+    asked.sendall(line)
+    return asked
+
+
 def ask_helper(board: RunningBoard, line: bytes) -> Any:
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(20)
-        asked.connect(str(board.socket))
-        asked.sendall(line)
+    with closing(ask(board, line)) as asked:
         return json.loads(asked.makefile("rb").readline())
 
 

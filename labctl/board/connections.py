@@ -1,0 +1,76 @@
+"""Limits on connections: nobody keeps others out by opening many of them or by being slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from ipaddress import ip_address
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+# Connections of all, and of one address. A classroom may have one address for all.
+MOST = 4000
+MOST_OF_ONE = 1000
+# Seconds in which a browser has to send a request, and in which it has to send a form.
+REQUEST_SECONDS = 15.0
+FORM_SECONDS = 15.0
+
+
+class LimitedProtocol(H11Protocol):
+    """HTTP/1.1 that closes connections without a request, and those beyond the limit."""
+
+    _open: ClassVar[Counter[str]] = Counter()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._late: asyncio.TimerHandle | None = None
+        self._address = self.client[0] if self.client else ""
+        self._open[self._address] += 1
+        if self._open[self._address] > MOST_OF_ONE and not _is_here(self._address):
+            transport.close()
+        self._expect_request()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._expect_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        # From here on it is another protocol's connection.
+        self._forget()
+        super().handle_websocket_upgrade(event)
+
+    def _expect_request(self) -> None:
+        """Start the clock if the browser has to send a request; stop it if it has."""
+        waits = self.cycle is None or self.cycle.response_complete
+        if self._late is not None and not waits:
+            self._late.cancel()
+            self._late = None
+        elif self._late is None and waits and not self.transport.is_closing():
+            self._late = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        if self._address:
+            self._open[self._address] -= 1
+            if not self._open[self._address]:
+                del self._open[self._address]
+            self._address = ""
+
+
+def _is_here(address: str) -> bool:
+    """Whether it is this machine, perhaps a proxy with the browsers of all."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return True
