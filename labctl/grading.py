@@ -1,19 +1,19 @@
 """Grades a lab that a person set up: every section on every host, hosts in parallel.
 
-One wrong thing gives one failure. A step whose precondition failed is not checked; it is
-`blocked` and names that precondition. Checks mostly wait (a refused password takes two seconds),
-so those that are independent run together.
+One wrong thing gives one failure. What a step finds does not count if a precondition failed: the
+step is `blocked` and names that precondition. Checks mostly wait (a refused password takes two
+seconds), so all of them run together, under one deadline.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from labctl.errors import WrongUsage
+from labctl.errors import CommandFailed, WrongUsage
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.junit import Case
@@ -24,10 +24,16 @@ from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
 from provision.behaviour import observing
 from provision.mailbox import boxes_kept
+from provision.patience import patient
 from provision.settle import Chain, settle
 from provision.step import Step, Target
 from provision.steps import book_steps, find_step, in_book_order, steps_of
 from provision.turns import begin_check
+
+# Seconds for all questions to all hosts. Only what explains a failure may come later.
+_DEADLINE = 5.0
+# The status of a script that timeout(1) ended.
+_TIMED_OUT = 124
 
 # Called with the report of each section on each host once it is checked, from several threads.
 Told = Callable[[StepReport], None]
@@ -144,13 +150,14 @@ def _grade_all(
         mark = new_run_id() if mailed else ""
         if mailed:
             kept.enter_context(boxes_kept(mailed, mark))
+        ends = time.monotonic() + patient(_DEADLINE)
+        targets = [replace(target, letter=mark if sends else "", ends=ends) for target in targets]
         tried = [target for target in targets if _is_tried(target, steps)]
-        with observing(tried, mark, sends=sends and bool(mailed)) as observed:
+        with observing(tried, mark, sends=sends and bool(mailed)) as observation:
             each = on_each(
-                targets,
-                lambda target: _one(target, steps, progress, told, letter=mark if sends else ""),
+                targets, lambda target: _one(target, steps, progress, told, observation.note_wrong)
             )
-            evidence = observed()
+            evidence = observation.evidence()
     reports = [report for reports in each for report in reports]
     return settle(reports, evidence, steps_of(targets[0].lab))
 
@@ -160,11 +167,36 @@ def _one(
     steps: Sequence[Step],
     progress: Progress,
     told: Told,
-    *,
-    letter: str,
+    note_wrong: Callable[[], None],
 ) -> tuple[StepReport, ...]:
+    """Check the steps at once, also those that the preconditions of others will block."""
     wanted = [step for step in steps if step.applies_to(target.scene)]
-    return _graded(replace(target, letter=letter), wanted, progress, told)
+    asked = _with_needed(target, wanted)
+    with ThreadPoolExecutor(len(asked) or 1) as pool:
+        begun = {
+            step.name: pool.submit(_grade_one, target, step, progress, note_wrong) for step in asked
+        }
+        _tell(wanted, begun, {step.name: step for step in asked}, told)
+        return tuple(_settled(step, asked, begun) for step in wanted)
+
+
+def _tell(
+    wanted: Sequence[Step],
+    begun: Mapping[str, Future[StepReport]],
+    asked: Mapping[str, Step],
+    told: Told,
+) -> None:
+    """Tell each report as soon as it and those of its preconditions are there."""
+
+    def is_done(step: Step) -> bool:
+        needed = (asked[name] for name in step.requires if name in asked)
+        return begun[step.name].done() and all(map(is_done, needed))
+
+    waiting = list(wanted)
+    for _done in as_completed(begun.values()):
+        for step in [step for step in waiting if is_done(step)]:
+            waiting.remove(step)
+            told(_settled(step, list(asked.values()), begun))
 
 
 def _opens_mailbox(target: Target, steps: Sequence[Step]) -> bool:
@@ -175,53 +207,62 @@ def _is_tried(target: Target, steps: Sequence[Step]) -> bool:
     return any(step.tried and step.applies_to(target.scene) for step in steps)
 
 
-def _graded(
-    target: Target, wanted: Sequence[Step], progress: Progress, told: Told
-) -> tuple[StepReport, ...]:
-    begun: dict[str, Future[StepReport]] = {}
-    # Each step has its own thread, so one that waits for its preconditions delays no other.
-    with ThreadPoolExecutor(len(steps_of(target.lab))) as pool:
-        for step in wanted:
-            report = _begin(pool, target, step, begun, progress)
-            report.add_done_callback(lambda done: _tell(done, told))
-        return tuple(begun[step.name].result() for step in wanted)
-
-
-def _tell(done: Future[StepReport], told: Told) -> None:
-    if done.exception() is None:
-        told(done.result())
-
-
-def _begin(
-    pool: ThreadPoolExecutor,
-    target: Target,
-    step: Step,
-    begun: dict[str, Future[StepReport]],
-    progress: Progress,
-) -> Future[StepReport]:
-    if step.name not in begun:
-        # A precondition may come later in the book: AUTH needs the account of a later section.
-        needed = [
-            _begin(pool, target, other, begun, progress)
-            for other in steps_of(target.lab)
-            if other.name in step.requires
+def _with_needed(target: Target, wanted: Sequence[Step]) -> list[Step]:
+    """The steps, and those that they require. AUTH needs the account of a later section."""
+    found = {step.name: step for step in wanted}
+    todo = list(wanted)
+    while todo:
+        names = todo.pop().requires
+        more = [
+            step for step in steps_of(target.lab) if step.name in names and step.name not in found
         ]
-        begun[step.name] = pool.submit(_grade_one, target, step, needed, progress)
-    return begun[step.name]
+        found.update({step.name: step for step in more})
+        todo += more
+    return list(found.values())
+
+
+def _settled(
+    step: Step, asked: Sequence[Step], begun: Mapping[str, Future[StepReport]]
+) -> StepReport:
+    """The report of a step, or that a precondition blocks it."""
+    for other in asked:
+        if other.name in step.requires:
+            before = _settled(other, asked, begun)
+            if before.outcome is not Outcome.OK:
+                cause = before.blocked_by or before.step
+                report = begun[step.name].result()
+                return replace(report, seconds=0, findings=(), blocked_by=cause)
+    return begun[step.name].result()
 
 
 def _grade_one(
-    target: Target, step: Step, needed: Sequence[Future[StepReport]], progress: Progress
+    target: Target, step: Step, progress: Progress, note_wrong: Callable[[], None]
 ) -> StepReport:
-    for before in (future.result() for future in needed):
-        if before.outcome is not Outcome.OK:
-            cause = before.blocked_by or before.step
-            return StepReport(step.name, step.section, target.host.name, 0, blocked_by=cause)
     progress(target.host.name, step.section)
     begun = time.monotonic()
-    findings = tuple(step.check(target))
+    try:
+        findings = tuple(step.check(target))
+    except CommandFailed as error:
+        findings = (_unanswered(step, error),)
+    if not all(finding.ok for finding in findings):
+        note_wrong()
     seconds = time.monotonic() - begun
     return StepReport(step.name, step.section, target.host.name, seconds, findings=findings)
+
+
+def _unanswered(step: Step, error: CommandFailed) -> Finding:
+    """A question to the host that has no answer, although the host itself answers."""
+    is_late = error.returncode == _TIMED_OUT
+    said = [line for line in error.output.splitlines() if line.strip()]
+    return Finding(
+        code=f"{step.name}.unknown",
+        ok=False,
+        what=_("the answers of the host"),
+        found=_("no answer in time") if is_late or not said else said[-1],
+        expected=_("an answer"),
+        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
+        solution="journalctl -e; df -h; systemctl --failed",
+    )
 
 
 def junit_cases(grades: Grades) -> list[Case]:

@@ -37,6 +37,8 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _CONNECT_SECONDS = 10
+# After the limit of a script, for a host that answers slowly.
+_ANSWER_SECONDS = 1.5
 
 # A host that disappears silently is noticed after 40 s. Each system supports some of these.
 _MISSED = {
@@ -126,16 +128,22 @@ class Remote:
         stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = PATIENCE,
+        limit: float | None = None,
     ) -> Completed:
         """Run a POSIX shell script as root. Values come as `args`, never in its text.
+
+        `limit` is in seconds. The host itself ends the script then, with status 124, and what
+        the script said so far is kept.
 
         Raises what `run` raises; a CommandFailed names the script and never shows its text.
         """
         text = script.text if isinstance(script, Script) else script
+        words = ["sh", "-euc", text, "sh", *args]
+        if limit is not None:
+            words = ["timeout", "-k", "1", f"{limit:.1f}", *words]
+            timeout = min(timeout, limit + _ANSWER_SECONDS)
         try:
-            return self.run(
-                ["sh", "-euc", text, "sh", *args], stdin=stdin, check=check, timeout=timeout
-            )
+            return self.run(words, stdin=stdin, check=check, timeout=timeout)
         except CommandFailed as error:
             name = shell_line(["sh", str(script) if isinstance(script, Script) else "-"])
             # Without the error of `run`, which has the text of the script.

@@ -7,11 +7,13 @@ lines of this very try.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from labctl.errors import CommandFailed
 from labctl.i18n import N_
 from labctl.lab import Host
 from labctl.scripts import Script
@@ -30,10 +32,18 @@ from provision.turns import begin_deliveries, end_deliveries
 
 _EVIDENCE = Script("provision", "evidence.sh")
 _TRY_MAIL = Script("provision", "try-mail.sh")
-# Seconds that the messages may take. The script ends by itself soon after. On a busy machine its
-# own commands need more; a verdict on half of the facts would be wrong.
+_MAIL_CAME = Script("provision", "mail-came.sh")
+_ASK_PEER = Script("provision", "ask-peer.sh")
+# Seconds that the messages may take, and that the script needs beside that.
 _ARRIVAL = 4
-_DEADLINE = 60.0
+_REST = 1.0
+# Seconds that a message may take from the sender's "status=sent" to the mailbox.
+_COMING = 2.0
+# Seconds that the facts may take. They come last, so they have a deadline of their own.
+_FACTS = 3.0
+# Seconds after which the facts are gathered although nothing is known to be wrong yet. A host
+# that is right has answered by then, and needs none.
+_SUSPICIOUS = 3.0
 
 SUBMIT = N_("mail accepts a message of the account")
 LOCAL = N_("a message to oneself arrives")
@@ -52,8 +62,9 @@ POP3 = N_("POP3 shows the message and deletes it")
 class Evidence:
     """What one host said and did.
 
-    `facts` are those of evidence.sh, `mail` those of try-mail.sh, without any line if no mail was
-    sent. `stranger` is None if a stranger did not ask. `near` is the answer to a client of the
+    `facts` are those of evidence.sh, without any line if nothing failed. `mail` are those of
+    try-mail.sh, without any line if no mail was sent, and `asked` those of ask-peer.sh.
+    `stranger` is None if a stranger did not ask. `near` is the answer to a client of the
     lab's network that asks to relay without AUTH, `after_auth` the answer after AUTH. `clients`
     are IMAP's and POP3's answers.
     """
@@ -61,6 +72,7 @@ class Evidence:
     scene: Scene
     facts: Facts = field(default_factory=lambda: Facts({}))
     mail: Facts = field(default_factory=lambda: Facts({}))
+    asked: Facts = field(default_factory=lambda: Facts({}))
     stranger: StrangersAnswer | None = None
     near: Answer | None = None
     after_auth: Answer | None = None
@@ -112,96 +124,186 @@ def tokens(mark: str, host: str) -> tuple[str, str, str]:
     return own, peer, alias
 
 
+class Observation:
+    """Behaviours that are being tried on some hosts, and the facts that explain them."""
+
+    def __init__(self, targets: Sequence[Target], mark: str) -> None:
+        hosts = {target.host.name for target in targets}
+        self._pool = ThreadPoolExecutor(7 * len(targets) or 1)
+        self._wanted, self._decided = False, threading.Event()
+        sent = {
+            target.host.name: self._pool.submit(
+                _sent, target, mark, alone=target.peer.name not in hosts
+            )
+            for target in targets
+            if mark
+        }
+        self._begun = {
+            target.host.name: _Begun(self._pool, target, mark, sent, self._wait)
+            for target in targets
+        }
+
+    def note_wrong(self) -> None:
+        """Have the facts gathered now: something has failed."""
+        self._wanted = True
+        self._decided.set()
+
+    def evidence(self) -> dict[str, Evidence]:
+        """The evidence of all hosts, by host, when everything has answered.
+
+        Raises:
+            WrongState: a host does not answer over SSH.
+        """
+        tried = {name: begun.tried() for name, begun in self._begun.items()}
+        if any(not each.ok for each in all_seen(tried)):
+            self._wanted = True
+        self._decided.set()
+        return {name: begun.explained(tried[name]) for name, begun in self._begun.items()}
+
+    def close(self) -> None:
+        """Wait for the end of everything that was begun."""
+        self._decided.set()
+        self._pool.shutdown()
+
+    def _wait(self) -> bool:
+        """Whether the facts are needed; waits until that is known."""
+        is_known = self._decided.wait(_SUSPICIOUS)
+        return self._wanted or not is_known
+
+
 @contextmanager
-def observing(
-    targets: Sequence[Target], mark: str, *, sends: bool
-) -> Iterator[Callable[[], dict[str, Evidence]]]:
-    """Try the behaviours on these hosts at once, under one deadline, while the block runs.
+def observing(targets: Sequence[Target], mark: str, *, sends: bool) -> Iterator[Observation]:
+    """Try the behaviours on these hosts at once, while the block runs.
 
     Sessions that open a mailbox wait until the messages are delivered (provision.turns).
 
     Args:
         mark: marks the messages, so that they can be found and removed.
         sends: send messages. Without it only what leaves no trace is tried.
-
-    Yields:
-        A function that waits for the evidence of all hosts, by host. It raises WrongState if a
-        host does not answer over SSH, CommandFailed if one does not answer in time.
     """
-    hosts = {target.host.name for target in targets}
     if sends:
         begin_deliveries(targets)
-    with ThreadPoolExecutor(5 * len(targets) or 1) as pool:
-        begun = [
-            (target, _Begun(pool, target, mark if sends else "", target.peer.name not in hosts))
-            for target in targets
-        ]
-        yield lambda: {target.host.name: each.evidence() for target, each in begun}
+    observation = Observation(targets, mark if sends else "")
+    try:
+        yield observation
+    finally:
+        observation.close()
 
 
 class _Begun:
     """What is being tried on one host. Without a mark no message is sent."""
 
-    def __init__(self, pool: ThreadPoolExecutor, target: Target, mark: str, alone: bool) -> None:
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        target: Target,
+        mark: str,
+        sent: Mapping[str, Future[Facts]],
+        wait: Callable[[], bool],
+    ) -> None:
         name, peer = str(target.host.account), target.peer.mailbox
         password = target.credentials.password(name)
         self._scene, self._sends = target.scene, bool(mark)
-        self._facts = pool.submit(_facts, target)
-        self._mailed: Future[Evidence] = (
-            pool.submit(_mailed, target, mark, alone=alone)
-            if mark
-            else pool.submit(Evidence, target.scene)
-        )
-        self._stranger = pool.submit(ask_to_relay, target, peer)
-        self._near = pool.submit(smtp_relay, target, target.host.mailbox, peer)
+        self._mailed: Future[Evidence] = pool.submit(_mailed, target, mark, sent)
         self._after_auth = (
             pool.submit(smtp_relay_after_auth, target, name, password, peer)
             if target.lab.edition.relay == "auth"
             else None
         )
+        self._stranger = pool.submit(ask_to_relay, target, peer)
+        self._near = pool.submit(smtp_relay, target, target.host.mailbox, peer)
+        self._asked = pool.submit(_asked, target)
+        self._facts = pool.submit(_facts, target, wait)
 
-    def evidence(self) -> Evidence:
+    def tried(self) -> Evidence:
+        """What was seen, without the facts that explain it."""
         mailed = self._mailed.result()
         return Evidence(
             self._scene,
-            self._facts.result(),
-            mailed.mail,
-            self._stranger.result(),
-            self._near.result(),
-            self._after_auth.result() if self._after_auth else None,
-            mailed.clients,
+            mail=mailed.mail,
+            asked=self._asked.result(),
+            stranger=self._stranger.result(),
+            near=self._near.result(),
+            after_auth=self._after_auth.result() if self._after_auth else None,
+            clients=mailed.clients,
             sent=self._sends,
         )
 
+    def explained(self, tried: Evidence) -> Evidence:
+        """The same with the facts, if they were needed."""
+        return replace(tried, facts=self._facts.result())
 
-def _facts(target: Target) -> Facts:
+
+def _facts(target: Target, wait: Callable[[], bool]) -> Facts:
+    if not wait():
+        return Facts({})
     host, peer, postfix = target.host, target.peer, target.family.postfix
     words = (str(host.account), postfix.spool, str(host.address), str(peer.address), peer.domain)
-    return _said(target, _EVIDENCE, *words)
+    return _said(target, _EVIDENCE, *words, limit=patient(_FACTS))
 
 
-def _said(target: Target, script: Script, *words: str) -> Facts:
-    """The facts of a script. Raises CommandFailed if it does not end within the deadline."""
-    done = target.remote.script(script, *words, check=False, timeout=patient(_DEADLINE))
+def _asked(target: Target) -> Facts:
+    peer = target.peer
+    return _said(
+        target,
+        _ASK_PEER,
+        str(peer.address),
+        peer.domain,
+        limit=target.left(patient(_FACTS)),
+    )
+
+
+def _said(target: Target, script: Script, *words: str, limit: float) -> Facts:
+    """The facts of a script, as far as it came before the limit in seconds."""
+    try:
+        done = target.remote.script(script, *words, check=False, limit=limit)
+    except CommandFailed as error:
+        # The host itself is too slow to end its script.
+        return parse_facts(error.output)
     return parse_facts(done.stdout)
 
 
-def _mailed(target: Target, mark: str, *, alone: bool) -> Evidence:
+def _sent(target: Target, mark: str, *, alone: bool) -> Facts:
+    """Send the messages of a host, and what became of them there."""
     host, peer, family = target.host, target.peer, target.family
     own, away, alias = tokens(mark, host.name)
-    coming = "" if alone else tokens(mark, peer.name)[1]
+    limit = target.left(patient(_ARRIVAL) * 3)
+    most = max(1.0, limit - patient(_REST))
     words = (
-        *(str(host.account), family.mail_log, family.postfix.spool, str(round(patient(_ARRIVAL)))),
+        *(str(host.account), family.mail_log, family.postfix.spool),
+        *(str(round(min(most, patient(_ARRIVAL)))), str(round(most))),
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
-        *(f"postmaster@{host.domain}", alias, coming),
+        *(f"postmaster@{host.domain}", alias),
     )
+    return _said(target, _TRY_MAIL, *words, limit=limit)
+
+
+def _mailed(target: Target, mark: str, sent: Mapping[str, Future[Facts]]) -> Evidence:
+    """What the messages of both hosts came to on this one; nothing if none was sent."""
+    if not mark:
+        return Evidence(target.scene)
     try:
-        mail = _said(target, _TRY_MAIL, *words)
+        own, there = sent[target.host.name].result(), sent.get(target.peer.name)
+        return _received(target, mark, own, there.result() if there else None)
     finally:
         end_deliveries(target)
+
+
+def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Evidence:
+    """What reached a host and its mail clients. `there` is what the other host sent, if it did."""
+    own, coming = tokens(mark, target.host.name)[0], tokens(mark, target.peer.name)[1]
+    name = str(target.host.account)
+    mail = sent
+    if there is not None:
+        # The log of a sender that has none says nothing. The message may come all the same.
+        may_come = "status=" not in there["peer-log"] or "status=sent" in there["peer-log"]
+        seconds = target.left(patient(_COMING)) if may_come else 0
+        words = (name, target.family.mail_log, str(round(seconds)), coming)
+        limit = target.left(seconds + patient(_REST))
+        mail = sent.with_facts(_said(target, _MAIL_CAME, *words, limit=limit))
+    end_deliveries(target)
     clients: dict[str, Answer] = {}
     if mail["own-from"]:
-        name = str(host.account)
         password = target.credentials.password(name)
         clients["imap"] = imap_shows(target, name, password, own)
         if mail["coming-from"]:
@@ -209,11 +311,20 @@ def _mailed(target: Target, mark: str, *, alone: bool) -> Evidence:
     return Evidence(target.scene, mail=mail, clients=clients)
 
 
+def all_seen(evidence: Mapping[str, Evidence]) -> list[Seen]:
+    """The behaviours of all hosts."""
+    return [
+        each
+        for own in evidence.values()
+        for each in seen(own, next((peer for peer in evidence.values() if peer is not own), None))
+    ]
+
+
 def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     """The behaviours of a host, in the order in which one depends on the other."""
     found = []
-    if peer is not None and peer.facts.lines("service"):
-        answer = peer.facts["peer-mx"]
+    if peer is not None and peer.asked["asked"]:
+        answer = peer.asked["peer-mx"]
         found.append(Seen(own.host.name, NAMES, own.host.mail_name in answer, answer))
     if own.stranger is not None:
         reply = own.stranger.reply
@@ -249,7 +360,7 @@ def _mail_seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
             answerable = _address(came) == own.host.mailbox
             found.append(_seen(own, SENDER, answerable, _address(came), []))
     # An alias may name another server on purpose. Without one, the message has to stay here.
-    stays = "@" not in own.facts["alias"]
+    stays = "@" not in mail["alias"]
     delivered = bool(mail["alias-box"]) or any(
         "status=sent (delivered" in line or ("status=sent" in line and not stays)
         for line in mail.lines("alias-log")

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import math
 import poplib
 import re
 import smtplib
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,28 +48,53 @@ class Answer:
     text: str
 
 
+def _seconds(target: Target, seconds: float = SECONDS) -> float:
+    """How long to wait for an answer of the host now."""
+    return target.left(patient(seconds))
+
+
+@contextlib.contextmanager
+def _by_deadline(target: Target, plug: Any) -> Iterator[None]:
+    """Cut the connection at the deadline of the check, however often the server answers."""
+    if target.ends == math.inf:
+        yield
+        return
+    cut = threading.Timer(target.left(math.inf), _cut, [plug])
+    cut.daemon = True
+    cut.start()
+    try:
+        yield
+    finally:
+        cut.cancel()
+
+
+def _cut(plug: Any) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        plug.shutdown(socket.SHUT_RDWR)
+
+
 def connect(target: Target, port: int) -> Any:
     """A connection to the port: over the network, else through SSH. Raises OSError for none.
 
     Either way the socket's type is one that smtplib and its kin can use.
     """
     try:
-        endpoint = target.remote.endpoint
-        found: Any = dial.tcp(endpoint, str(target.host.address), port, patient(_CONNECT_SECONDS))
+        endpoint, address = target.remote.endpoint, str(target.host.address)
+        found: Any = dial.tcp(endpoint, address, port, _seconds(target, _CONNECT_SECONDS))
     except OSError:
         found = through_ssh(target, port)
-    found.settimeout(_AGAIN_SECONDS if is_silent(target, port) else patient(SECONDS))
+    found.settimeout(_AGAIN_SECONDS if is_silent(target, port) else _seconds(target))
     return found
 
 
 def through_ssh(target: Target, port: int) -> paramiko.Channel:
     """A connection from the host to its own lab address; raises OSError where none answers."""
-    return target.remote.open_tcp(str(target.host.address), port, patient(SECONDS))
+    return target.remote.open_tcp(str(target.host.address), port, _seconds(target))
 
 
 def smtp_greeting(target: Target) -> tuple[str, tuple[str, ...]]:
     """The name in Postfix's banner and the AUTH mechanisms it offers; raises OSError."""
-    with contextlib.closing(_smtp(target)) as session:
+    with _smtp(target) as session:
         session.ehlo()
         mechanisms = session.esmtp_features.get("auth", "").split()
         words = (session.ehlo_resp or b"").decode(errors="replace").split()
@@ -76,7 +104,7 @@ def smtp_greeting(target: Target) -> tuple[str, tuple[str, ...]]:
 def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answer:
     """One AUTH (RFC 4954) with mechanism PLAIN or LOGIN; never raises for a refusal."""
     try:
-        with contextlib.closing(_smtp(target)) as session:
+        with _smtp(target) as session:
             session.ehlo()
             session.user, session.password = user, password
             way = session.auth_plain if mechanism == "PLAIN" else session.auth_login
@@ -94,7 +122,7 @@ def smtp_send(target: Target, recipient: str, message: str) -> Answer:
     It has no sender, so that nobody gets a notice where it cannot be delivered.
     """
     try:
-        with contextlib.closing(_smtp(target)) as session:
+        with _smtp(target) as session:
             session.sendmail("", [recipient], message)
             return Answer(True, "250")
     except smtplib.SMTPRecipientsRefused as error:
@@ -122,11 +150,8 @@ def smtp_relay(target: Target, sender: str, recipient: str) -> Answer:
 
     The labctl machine is in the lab's network. No message is sent. Text is "" if nobody answers.
     """
-    address = str(target.host.address)
     try:
-        plug = dial.tcp(target.remote.endpoint, address, 25, patient(_PATIENT_SECONDS))
-        with contextlib.closing(Smtp(plug, patient(SECONDS))) as session:
-            session.greet()
+        with _smtp_from_outside(target) as session:
             session.ehlo()
             code, text = session.mail(sender)
             if code == 250:
@@ -141,12 +166,9 @@ def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: s
 
     Text is "" if the server offers no AUTH, or refuses the password: other checks find that.
     """
-    address = str(target.host.address)
     try:
         # Not through SSH: Postfix trusts its own host without AUTH.
-        plug = dial.tcp(target.remote.endpoint, address, 25, patient(_PATIENT_SECONDS))
-        with contextlib.closing(Smtp(plug, patient(SECONDS))) as session:
-            session.greet()
+        with _smtp_from_outside(target) as session:
             session.ehlo()
             session.user, session.password = user, password
             session.auth("PLAIN", session.auth_plain)
@@ -158,10 +180,28 @@ def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: s
         return Answer(False, "")
 
 
-def _smtp(target: Target) -> Smtp:
-    session = Smtp(through_ssh(target, 25), patient(SECONDS))
-    session.greet()
-    return session
+@contextlib.contextmanager
+def _smtp(target: Target) -> Iterator[Smtp]:
+    """A session past the host's firewall, after the server's greeting."""
+    with _greeted(target, through_ssh(target, 25)) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def _smtp_from_outside(target: Target) -> Iterator[Smtp]:
+    """A session over the lab's network, after the server's greeting."""
+    seconds = _seconds(target, _PATIENT_SECONDS)
+    plug = dial.tcp(target.remote.endpoint, str(target.host.address), 25, seconds)
+    with _greeted(target, plug) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def _greeted(target: Target, plug: Any) -> Iterator[Smtp]:
+    session = Smtp(plug, _seconds(target))
+    with contextlib.closing(session), _by_deadline(target, plug):
+        session.greet()
+        yield session
 
 
 def imap_login(target: Target, user: str, password: str) -> Answer:
@@ -169,7 +209,7 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
 
     def speak() -> str:
         plug = connect(target, _IMAP)
-        with alone_with_mailbox(target), _imap(plug) as session:
+        with alone_with_mailbox(target), _by_deadline(target, plug), _imap(plug) as session:
             session.login(user, password)
             status, data = session.select("INBOX", readonly=True)
             if status != "OK":
@@ -187,7 +227,7 @@ def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
 
     def speak() -> str:
         plug = connect(target, _IMAP)
-        with alone_with_mailbox(target), _imap(plug) as session:
+        with alone_with_mailbox(target), _by_deadline(target, plug), _imap(plug) as session:
             try:
                 session.login(user, password)
             except imaplib.IMAP4.error:
@@ -208,7 +248,7 @@ def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
 
     def speak() -> str:
         plug = connect(target, _POP3)
-        with alone_with_mailbox(target), _pop3(plug) as session:
+        with alone_with_mailbox(target), _by_deadline(target, plug), _pop3(plug) as session:
             try:
                 session.user(user)
                 session.pass_(password)
@@ -237,7 +277,7 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
 
     def speak() -> str:
         plug = connect(target, _POP3)
-        with alone_with_mailbox(target), _pop3(plug) as session:
+        with alone_with_mailbox(target), _by_deadline(target, plug), _pop3(plug) as session:
             session.user(user)
             session.pass_(password)
             return f"{session.stat()[0]} messages"

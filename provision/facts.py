@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labctl.scripts import Script
+from labctl.scripts import PATIENCE, Script
 from provision.step import Target
 
 
@@ -24,6 +24,10 @@ class Facts:
         """The same facts with those of `lines` added or replaced."""
         return Facts({**self._lines, **lines})
 
+    def with_facts(self, other: Facts) -> Facts:
+        """The same facts with those of another script added or replaced."""
+        return self.with_lines(other._lines)
+
     def number(self, key: str) -> int:
         """The number reported under the key, or 0 if there is none."""
         text = self[key].strip()
@@ -31,8 +35,14 @@ class Facts:
 
 
 def ask(target: Target, script: Script, *args: str, stdin: str | None = None) -> Facts:
-    """Run a script of `say` lines (scripts/say.sh) on the host. It must only read."""
-    return parse_facts(target.remote.script(script, *args, stdin=stdin).stdout)
+    """Run a script of `say` lines (scripts/say.sh) on the host. It must only read.
+
+    Raises:
+        CommandFailed: the script failed, or did not end before the deadline of the check.
+        WrongState: the host does not answer.
+    """
+    limit = target.left(PATIENCE)
+    return parse_facts(target.remote.script(script, *args, stdin=stdin, limit=limit).stdout)
 
 
 def parse_facts(output: str) -> Facts:

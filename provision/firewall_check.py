@@ -113,9 +113,9 @@ def _knock(target: Target, port: int, protocol: str) -> str:
         if protocol == "udp":
             query = dns.message.make_query(target.host.domain, "SOA")
             with dial.udp(endpoint) as plug:
-                dns.query.udp(query, address, patient(_SECONDS), sock=plug)
+                dns.query.udp(query, address, target.left(patient(_SECONDS)), sock=plug)
         else:
-            dial.tcp(endpoint, address, port, patient(_SECONDS)).close()
+            dial.tcp(endpoint, address, port, target.left(patient(_SECONDS))).close()
     except ConnectionRefusedError:
         return "refused"
     except (OSError, dns.exception.DNSException):

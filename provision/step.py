@@ -6,6 +6,8 @@ system and not the text of a file.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     # Importing SSH takes a fifth of a second, and most commands need none.
     from labctl.remote import Remote
     from provision.families.base import Family
+
+
+# Seconds that an answer gets even at the deadline.
+_LEAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,18 @@ class Target:
     """A running host and everything that a step may know about it.
 
     `letter` marks the messages by which a check tries the delivery. If it is "", the check sends
-    none.
+    none. `ends` is the deadline of the check, as time.monotonic() counts.
     """
 
     scene: Scene
     remote: Remote
     credentials: Credentials
     letter: str = ""
+    ends: float = math.inf
+
+    def left(self, seconds: float) -> float:
+        """The seconds to wait for an answer: no more than the deadline leaves."""
+        return max(_LEAST, min(seconds, self.ends - time.monotonic()))
 
     @property
     def lab(self) -> Lab:

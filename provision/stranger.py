@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labctl.errors import CommandFailed
 from labctl.scripts import Script
 from provision.patience import patient
 from provision.step import Target
@@ -41,14 +42,12 @@ def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
         WrongState: the host does not answer over SSH.
     """
     host = target.host
-    done = target.remote.script(
-        _STRANGER,
-        str(host.address),
-        host.mailbox,
-        recipient,
-        str(round(patient(_SECONDS))),
-        check=False,
-    )
+    limit = target.left(patient(_SECONDS) + 1)
+    words = (str(host.address), host.mailbox, recipient, f"{max(0.5, limit - 0.5):.1f}")
+    try:
+        done = target.remote.script(_STRANGER, *words, check=False, limit=limit)
+    except CommandFailed:
+        return StrangersAnswer("", "")
     replies = [line for line in done.stdout.splitlines() if line]
     found = dict(zip(_REPLIES, replies, strict=False))
     return StrangersAnswer(found.get("rcpt", ""), replies[-1] if replies else "")

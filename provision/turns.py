@@ -63,7 +63,7 @@ def end_deliveries(target: Target) -> None:
 def alone_with_mailbox(target: Target) -> Iterator[None]:
     """Wait for the end of deliveries and other sessions, then keep them out."""
     lock = _MAILBOXES[id(target.remote)]
-    has_it = lock.acquire(timeout=_PATIENCE)
+    has_it = lock.acquire(timeout=target.left(_PATIENCE))
     try:
         yield
     finally:

@@ -10,18 +10,27 @@ times=$(patience)
 say active systemctl is-active "$unit"
 say enabled systemctl is-enabled "$unit"
 { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
+# A server that does not answer one question is not asked the others.
 answers() {
-  key=$1 seconds=$2
+  key=$1 seconds=$(($2 * times))
   shift 2
-  { dig +noall +answer +time="$((seconds * times))" +tries=1 "$@" 2>/dev/null || :; } |
+  { timeout "$((seconds * 2))" dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
     sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
 \([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
 }
+asked=$(mktemp -d -p /run)
+trap 'rm -rf "$asked"' EXIT
 answers own 1 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
-  "$host.$domain" A "www.$domain" A "mail.$domain" A
-answers found 2 +authority "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A
-answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A
-status=$(rndc zonestatus "$domain" 2>/dev/null || :)
+  "$host.$domain" A "www.$domain" A "mail.$domain" A >"$asked/own" &
+answers found 2 +authority "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A \
+  >"$asked/found" &
+answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A >"$asked/peer" &
+# A BIND that hangs would keep rndc for a minute.
+status=$(timeout "$((2 * times))" rndc zonestatus "$domain" 2>/dev/null || :)
+copy() { timeout "$times" rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
+say copy copy
+wait
+cat "$asked/own" "$asked/found" "$asked/peer"
 file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
 if [ -n "$loaded" ] && [ -e "$file" ]; then
@@ -29,6 +38,4 @@ if [ -n "$loaded" ] && [ -e "$file" ]; then
   say written stat -c %Y "$file"
   say file echo "$file"
 fi
-copy() { rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
-say copy copy
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf

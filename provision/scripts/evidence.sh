@@ -9,7 +9,7 @@ user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
 seconds=$(patience)
 
 # door KEY ADDRESS: open, refused or silent. "$answers" collects them while the rest is asked.
-answers=$(mktemp -d)
+answers=$(mktemp -d -p /run)
 trap 'rm -rf "$answers"' EXIT
 door() {
   code=0
@@ -20,7 +20,6 @@ door() {
 door peer-door "$peer_address" &
 door own-door "$address" &
 door local-door 127.0.0.1 &
-{ dig +short +time="$seconds" +tries=1 @"$peer_address" "$peer" MX >"$answers/peer-mx" 2>&1 || :; } &
 {
   server=$(sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.conf" 2>/dev/null | head -n 1)
   { dig +short +time="$seconds" +tries=1 ${server:+"@$server"} "$peer" MX || :; } >"$answers/chroot-mx" 2>&1
@@ -80,4 +79,4 @@ for protocol in imap pop3; do
   say "mail-place-$protocol" doveconf -f protocol="$protocol" -h mail_location mail_path
 done
 wait
-for key in peer-door own-door local-door peer-mx chroot-mx; do say "$key" cat "$answers/$key"; done
+for key in peer-door own-door local-door chroot-mx; do say "$key" cat "$answers/$key"; done

@@ -7,8 +7,9 @@
 
 name=$1 log=$2 spool=$3 mark=$4
 if command -v mail >/dev/null; then say mail echo yes; fi
-if mail --version 2>/dev/null | grep -qi mailutils; then
-  folder=$(mktemp -d)
+# On a full disk there is no folder. Not in /run, from which nothing may be run in some systems.
+folder=$(mktemp -d 2>/dev/null || :)
+if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils; then
   trap 'rm -rf "$folder"' EXIT
   cat >"$folder/sendmail" <<'END'
 #!/bin/sh
@@ -16,13 +17,13 @@ cat >/dev/null
 while [ $# -gt 0 ]; do [ "$1" != -f ] || echo "$2"; shift; done >"${0%/*}/seen"
 END
   chmod 755 "$folder/sendmail"
-  chown -R "$name" "$folder"
-  echo test | runuser -l "$name" -c \
+  chown -R "$name" "$folder" || :
+  echo test | timeout 4 runuser -l "$name" -c \
     "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
   say from cat "$folder/seen"
 fi
 say origin postconf -hx myorigin
-say box runuser -l "$name" -c 'printenv MAIL'
+say box timeout 4 runuser -l "$name" -c 'printenv MAIL'
 say home-mailbox postconf -hx home_mailbox
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred

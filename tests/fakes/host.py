@@ -143,8 +143,10 @@ class FakeRemote(Remote):
         stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = PATIENCE,
+        limit: float | None = None,
     ) -> Completed:
         ran = Ran((str(script), *args), stdin=_text(stdin))
+        timeout = timeout if limit is None else min(timeout, limit)
         name = str(script) if isinstance(script, Script) else "-"
         return self._do(ran, shell_line(["sh", name]), check, timeout)
 

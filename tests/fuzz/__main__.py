@@ -24,7 +24,7 @@ from typing import Any, TextIO
 
 import platformdirs
 
-from tests.fuzz.changes import Change, Chooser, catalogue, chooser
+from tests.fuzz.changes import Change, Chooser, catalogue, chooser, of_forums
 from tests.fuzz.machines import Done, Host, Machines
 from tests.fuzz.oracle import Edition, judge
 from tests.fuzz.verdict import Verdict, compare, findings_of
@@ -157,12 +157,13 @@ class Run:
         self._given = 0
         sections = EDITIONS[options.edition].sections
         self._choose: Chooser = chooser(self._rng, sections, options.doubles)
-        self._asked = self._chosen() if options.only else None
+        self._asked = self._chosen() if options.only or options.forums else None
 
     def _chosen(self) -> list[tuple[Change, ...]]:
-        every = catalogue(self._rng)
+        every = of_forums() if self._options.forums else catalogue(self._rng)
+        words = self._options.only or [""]
         chosen: list[tuple[Change, ...]] = [
-            (change,) for change in every if any(w in change.name for w in self._options.only)
+            (change,) for change in every if any(word in change.name for word in words)
         ]
         if not chosen:
             raise SystemExit("no change has such a name")
@@ -215,6 +216,7 @@ def main() -> int:
     parser.add_argument("--doubles", type=float, default=0.1, help="share of two changes at once")
     parser.add_argument("--edition", choices=EDITIONS, default="ubuntu-example")
     parser.add_argument("--lab", type=Path, help="lab file for the labs")
+    parser.add_argument("--forums", action="store_true", help="each change of forums.py once")
     parser.add_argument("--only", action="append", default=[], help="changes whose name has this")
     parser.add_argument(
         "--no-reboot", dest="reboot", action="store_false",

@@ -694,6 +694,10 @@ _ASKED = frozenset({"aliases edited, not built", "an old message is on hold"})
 
 def catalogue(rng: random.Random) -> list[Change]:
     """All changes, with random details where a change has them."""
+    return [*_of_tutorials(rng), *of_forums()]
+
+
+def _of_tutorials(rng: random.Random) -> list[Change]:
     auth = ("smtp-auth",)
     return [
         *(_main_cf(name, value) for name, value in _MAIN_CF),
@@ -713,11 +717,11 @@ def catalogue(rng: random.Random) -> list[Change]:
         *_group("mail-command", _MAIL_COMMAND, "postfix"),
         *(Change(name, ("boot-order",), script, ("boot-order",)) for name, script in _BOOT),
         *_group("packages", _PACKAGES, "dovecot"),
-        *_of_forums(),
     ]  # fmt: skip
 
 
-def _of_forums() -> list[Change]:
+def of_forums() -> list[Change]:
+    """The changes of `tests.fuzz.forums`."""
     auth = ("smtp-auth",)
     return [
         *(_main_cf(name, value) for name, value in forums.MAIN_CF),

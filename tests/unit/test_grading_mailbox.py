@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
-from labctl.errors import LabError, WrongState
+from labctl.errors import CommandFailed, LabError, WrongState
 from labctl.grading import grade, grade_hosts
 from labctl.lab import load_lab
 from labctl.results import Finding
@@ -84,6 +86,51 @@ def test_a_check_that_fails_leaves_the_box_put_back() -> None:
     with pytest.raises(LabError, match="the check failed"):
         grade(fake_target(box), [replace(OPENS, check=fails)])
     assert box.ran[-1].words[0] == "mailbox-put-back.sh"
+
+
+def test_a_question_without_an_answer_is_a_finding_and_blocks_what_needs_it() -> None:
+    def late(_target: Target) -> Sequence[Finding]:
+        raise CommandFailed("sh dns-check.sh", 124, "")
+
+    first = replace(OPENS, check=late, opens_mailbox=False)
+    then = replace(find_step("dovecot", load_lab("default")), check=late, requires=(first.name,))
+    one, two = grade(fake_target(host()), [first, replace(then, opens_mailbox=False)])
+    assert [(each.code, each.ok) for each in one.findings] == [("mail-command.unknown", False)]
+    assert one.findings[0].found == "no answer in time"
+    assert (two.findings, two.blocked_by) == ((), "mail-command")
+
+
+def test_what_a_script_said_last_is_told_if_it_failed() -> None:
+    def fails_on_host(_target: Target) -> Sequence[Finding]:
+        raise CommandFailed("sh x.sh", 1, "mktemp: No space left on device\n")
+
+    [report] = grade(
+        fake_target(host()), [replace(OPENS, check=fails_on_host, opens_mailbox=False)]
+    )
+    assert report.findings[0].found == "mktemp: No space left on device"
+
+
+def test_sections_are_asked_at_once_and_by_one_deadline() -> None:
+    both = Barrier(2, timeout=20)
+    ends: list[float] = []
+
+    def meets(target: Target) -> Sequence[Finding]:
+        both.wait()
+        ends.append(target.ends)
+        return [Finding("x.y", True, "met")]
+
+    first = replace(OPENS, check=meets, opens_mailbox=False)
+    then = replace(first, name="dovecot", requires=(first.name,))
+    reports = grade(fake_target(host()), [first, then])
+    assert all(report.findings[0].ok for report in reports)
+    assert ends[0] == ends[1] < time.monotonic() + 60
+
+
+def test_a_deadline_leaves_less_time_than_a_question_wants() -> None:
+    target = replace(fake_target(host()), ends=time.monotonic() + 3)
+    assert target.left(1) == 1
+    assert 0 < target.left(10) <= 3
+    assert 0 < replace(target, ends=time.monotonic() - 5).left(10) < 1
 
 
 def test_a_box_that_stays_locked_is_told() -> None:
