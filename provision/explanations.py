@@ -11,7 +11,7 @@ from provision import behaviour
 from provision.behaviour import Evidence
 from provision.causes import Case, Explanation, Told
 
-# What the book, labctl and the packages set in main.cf; it breaks nothing by itself.
+# What the book, labctl and the packages set in main.cf. It breaks nothing by itself.
 _USUAL = frozenset(
     {
         "myhostname",
@@ -51,6 +51,22 @@ _USUAL = frozenset(
         "smtpd_delay_reject",
         "smtpd_client_connection_count_limit",
         "debug_peer_level",
+        # What the package of RHEL sets besides.
+        "command_directory",
+        "daemon_directory",
+        "data_directory",
+        "debugger_command",
+        "mail_owner",
+        "mailq_path",
+        "manpage_directory",
+        "meta_directory",
+        "newaliases_path",
+        "sample_directory",
+        "sendmail_path",
+        "setgid_group",
+        "shlib_directory",
+        "smtp_tls_CAfile",
+        "unknown_local_recipient_reject_code",
     }
 )
 # Values that are as good as none.
@@ -67,6 +83,15 @@ _HARMLESS: Mapping[str, frozenset[str]] = {
     "alias_maps": frozenset({"hash:/etc/aliases", "lmdb:/etc/aliases"}),
     "myorigin": frozenset({"$mydomain", "/etc/mailname"}),
     "queue_directory": frozenset({"/var/spool/postfix"}),
+    # What Debian's packages write in answer to debconf.
+    "mynetworks": frozenset({"127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128"}),
+    "smtpd_relay_restrictions": frozenset(
+        {"permit_mynetworks permit_sasl_authenticated defer_unauth_destination"}
+    ),
+    # Debian 13's own main.cf, and the default of Debian 12.
+    "cyrus_sasl_config_path": frozenset(
+        {"/etc/postfix/sasl", "/etc/postfix/sasl:/usr/lib/sasl2"}
+    ),
 }
 _SMALL = 10_000
 
@@ -77,12 +102,19 @@ def _differing(evidence: Evidence) -> dict[str, str]:
     for name, value in evidence.settings().items():
         if name in _USUAL or value in _HARMLESS.get(name, frozenset()):
             continue
+        if name == "mynetworks" and _is_books(evidence):
+            continue
         if name in _SIZES and not _is_too_small(name, evidence.settings()):
             continue
         if name == "myorigin" and value == evidence.host.domain:
             continue
         found[name] = value
     return found
+
+
+def _is_books(evidence: Evidence) -> bool:
+    """Whether the book sets mynetworks; the section about main.cf judges its value then."""
+    return evidence.scene.lab.edition.relay == "network"
 
 
 # Postfix's defaults, in bytes; 0 means no limit (postconf(5)).
@@ -544,7 +576,7 @@ _ALIAS = (
 
 
 def _trusts_all(case: Case) -> Told | None:
-    value = case.own.settings().get("mynetworks")
+    value = _differing(case.own).get("mynetworks")
     return None if value is None else Told(value, solution="postconf -X mynetworks")
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from labctl.lab import load_lab
+from labctl.lab import Lab, editions, load_edition, load_lab
 from labctl.results import Finding, Outcome, StepReport
-from provision.behaviour import Evidence
+from labctl.system import System
+from provision import postfix
+from provision.behaviour import Evidence, Seen
+from provision.causes import Case, first_cause
 from provision.dialogue import Answer
+from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
 from provision.facts import parse_facts
+from provision.families import systems
 from provision.settle import settle, without_consequences
 from provision.step import Scene
 from provision.steps import steps_of
@@ -342,3 +348,21 @@ def test_a_masked_service_blocks_what_needs_it() -> None:
     two = replace(evidence("host2"), facts=parse_facts(silent))
     settled, _chains = settle(reports, {"host1": evidence("host1"), "host2": two}, steps_of(LAB))
     assert [f.code for r in settled for f in r.findings if not f.ok] == ["dns.enabled"]
+
+
+@pytest.mark.parametrize("name", sorted(EXPLANATIONS))
+@pytest.mark.parametrize("system", systems(), ids=str)
+@pytest.mark.parametrize("edition", editions())
+def test_what_labctls_own_main_cf_sets_is_no_cause(
+    edition: str, system: System, name: str
+) -> None:
+    lab = Lab(name="lab", edition=load_edition(edition))
+    scene = Scene(lab, lab.host("host1"), (), system)
+    (main_cf,) = postfix.files(scene)
+    settings = [line for line in main_cf.content.splitlines() if re.match(r"\w+ =", line)]
+    facts = parse_facts(GOOD_FACTS + "".join(f"set\t{line}\n" for line in settings))
+    case = Case(Seen("host1", name, ok=False), Evidence(scene, facts))
+    cause = first_cause(case, EXPLANATIONS[name], UNKNOWN_CODES[name])
+    assert len(settings) > 5
+    assert cause.finding.found not in settings
+    assert cause.finding.what not in [line.partition(" ")[0] for line in settings]
