@@ -89,9 +89,7 @@ _HARMLESS: Mapping[str, frozenset[str]] = {
         {"permit_mynetworks permit_sasl_authenticated defer_unauth_destination"}
     ),
     # Debian 13's own main.cf, and the default of Debian 12.
-    "cyrus_sasl_config_path": frozenset(
-        {"/etc/postfix/sasl", "/etc/postfix/sasl:/usr/lib/sasl2"}
-    ),
+    "cyrus_sasl_config_path": frozenset({"/etc/postfix/sasl", "/etc/postfix/sasl:/usr/lib/sasl2"}),
 }
 _SMALL = 10_000
 

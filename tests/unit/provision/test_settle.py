@@ -353,9 +353,7 @@ def test_a_masked_service_blocks_what_needs_it() -> None:
 @pytest.mark.parametrize("name", sorted(EXPLANATIONS))
 @pytest.mark.parametrize("system", systems(), ids=str)
 @pytest.mark.parametrize("edition", editions())
-def test_what_labctls_own_main_cf_sets_is_no_cause(
-    edition: str, system: System, name: str
-) -> None:
+def test_what_labctls_own_main_cf_sets_is_no_cause(edition: str, system: System, name: str) -> None:
     lab = Lab(name="lab", edition=load_edition(edition))
     scene = Scene(lab, lab.host("host1"), (), system)
     (main_cf,) = postfix.files(scene)
