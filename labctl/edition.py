@@ -17,16 +17,17 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
-    field_validator,
     model_validator,
 )
 
 from labctl import resources
 from labctl.errors import WrongUsage
-from labctl.i18n import N_, _, language
+from labctl.hint import commands
+from labctl.i18n import _, language
+from labctl.mistakes import WrongValue, mistakes, parse_yaml
 from labctl.system import System
 
 DEFAULT_EDITION = "ubuntu-example"
@@ -52,15 +53,66 @@ def _domain(value: str) -> str:
 
 def _file_name(value: str) -> str:
     # It becomes a path on the hosts and a quoted word in BIND's configuration.
-    if not re.fullmatch(r"[a-z0-9.{}_-]{1,60}", value):
-        raise ValueError(_("a file name of letters, digits, dots and hyphens"))
+    if not re.fullmatch(r"[a-z0-9._-]{1,60}", value):
+        raise ValueError(_("a file name of lower-case letters, digits, dots and hyphens"))
     return value
+
+
+def _zone_file_name(value: str) -> str:
+    if value.count("{domain}") != 1:
+        raise ValueError(_("a file name with {domain} in it", domain="{domain}"))
+    _file_name(value.replace("{domain}", ""))
+    return value
+
+
+def _package_name(value: str) -> str:
+    # It becomes a word of a command; an option would begin with a hyphen.
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9.+_-]{1,79}", value):
+        raise ValueError(_("a package name like bind9-utils"))
+    return value
+
+
+# Private networks (RFC 1918).
+_PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+
+
+def _network(value: object) -> object:
+    # IPv4Network also takes numbers, and `true` would be 0.0.0.1.
+    example = _("a private network like 10.20.30.0/24")
+    if isinstance(value, IPv4Network):
+        network = value
+    elif not isinstance(value, str) or "/" not in value:
+        raise ValueError(example)
+    else:
+        try:
+            network = IPv4Network(value, strict=False)
+        except ValueError as error:
+            raise ValueError(example) from error
+        if str(network.network_address) != value.partition("/")[0].strip():
+            raise ValueError(
+                _("an address within {network}; write the network", network=str(network))
+            )
+    if not any(network.subnet_of(each) for each in _PRIVATE):
+        raise ValueError(example)
+    return network
 
 
 Label = Annotated[str, AfterValidator(_label)]
 Domain = Annotated[str, AfterValidator(_domain)]
 FileName = Annotated[str, AfterValidator(_file_name)]
-PackageName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]+$", max_length=80)]
+ZoneFileName = Annotated[str, AfterValidator(_zone_file_name)]
+PackageName = Annotated[str, AfterValidator(_package_name)]
+PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network)]
+# Accounts that a system has or that daemons of the lab get.
+_SYSTEM_ACCOUNTS = frozenset(
+    {
+        "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
+        "uucp", "proxy", "www-data", "backup", "list", "irc", "nobody", "bind", "named",
+        "postfix", "postdrop", "sasl", "dovecot", "dovenull", "sshd", "syslog",
+        "systemd-network", "messagebus", "adm", "shutdown", "halt", "operator", "ftp",
+        "labctl", "vagrant",
+    }
+)  # fmt: skip
 
 
 class Frozen(BaseModel):
@@ -73,7 +125,7 @@ class Frozen(BaseModel):
 class Network(Frozen):
     """The hosts' network; `machine` is the labctl machine's own address on it."""
 
-    cidr: IPv4Network
+    cidr: PrivateNetwork
     machine: IPv4Address
 
 
@@ -136,7 +188,7 @@ class BindFiles(Frozen):
     """The names that the book gives to BIND's files; `zone_file` has `{domain}` in it."""
 
     zones: FileName = "named.conf.local"
-    zone_file: FileName = "db.{domain}"
+    zone_file: ZoneFileName = "db.{domain}"
 
 
 class Edition(Frozen):
@@ -165,41 +217,43 @@ class Edition(Frozen):
     mail_command: Literal["mailutils", "s-nail"] = "mailutils"
     bind: BindFiles = BindFiles()
     sections: tuple[Section, ...] = Field(min_length=1)
-    # By family of operating systems: `debian`, `rhel`.
-    packages: dict[str, Packages] = Field(min_length=1)
+    # By family of operating systems.
+    packages: dict[Literal["debian", "rhel"], Packages] = Field(min_length=1)
     # Defaults of providers' options, by the provider's name.
     providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
-    @field_validator("version", mode="before")
-    @classmethod
-    def _version_is_text(cls, value: object) -> object:
-        # YAML reads 1.0 as a number.
-        return str(value) if isinstance(value, int | float) else value
-
     @model_validator(mode="after")
-    def _addresses_fit(self) -> Self:
-        every = [*self.hosts, self.parent]
-        addresses = [host.address for host in every] + [self.network.machine]
-        if len(set(addresses)) != len(addresses):
-            raise ValueError(_("two hosts have the same address"))
-        if len({host.name for host in every}) != len(every):
-            raise ValueError(_("two hosts have the same name"))
-        for address in addresses:
-            if address not in self.network.cidr:
-                text = _(
-                    "{address} is not in {network}", address=address, network=self.network.cidr
-                )
-                raise ValueError(text)
-        for host in self.hosts:
-            if host.account is None:
-                raise ValueError(_("{host} has no account", host=host.name))
+    def _hosts_fit(self) -> Self:
+        places = {
+            "hosts.0": self.hosts[0],
+            "hosts.1": self.hosts[1],
+            "parent": self.parent,
+        }
+        addresses = {f"{key}.address": host.address for key, host in places.items()}
+        for key, address in (*addresses.items(), ("network.machine", self.network.machine)):
+            _ensure_inside(key, address, self.network.cidr)
+        _ensure_differ({**addresses, "network.machine": self.network.machine})
+        _ensure_differ({f"{key}.name": host.name for key, host in places.items()})
+        _ensure_differ({f"{key}.domain": host.domain for key, host in places.items()})
+        for key, host in list(places.items())[:2]:
+            self._ensure_account(f"{key}.account", host)
+            if self.dns == "parent" and not host.domain.endswith(f".{self.parent.domain}"):
+                text = _("must be below the domain {domain}", domain=self.parent.domain)
+                raise WrongValue(f"{key}.domain", text)
+        _ensure_differ({f"hosts.{n}.account": host.account for n, host in enumerate(self.hosts)})
         return self
+
+    def _ensure_account(self, key: str, host: Host) -> None:
+        if host.account is None:
+            raise WrongValue(key, _("{host} has no account", host=host.name))
+        if host.account in {*_SYSTEM_ACCOUNTS, self.admin}:
+            raise WrongValue(
+                key, _("the account {name} is needed for something else", name=host.account)
+            )
 
     @model_validator(mode="after")
     def _sections_differ(self) -> Self:
-        steps = [section.step for section in self.sections]
-        if len(set(steps)) != len(steps):
-            raise ValueError(_("two sections have the same step"))
+        _ensure_differ({f"sections.{n}.step": each.step for n, each in enumerate(self.sections)})
         return self
 
     def packages_for(self, family: str) -> Packages:
@@ -208,7 +262,8 @@ class Edition(Frozen):
         Raises:
             WrongUsage: The edition does not name packages for that family.
         """
-        if family not in self.packages:
+        found = {str(name): packages for name, packages in self.packages.items()}
+        if family not in found:
             raise WrongUsage(
                 _(
                     "the edition {edition} names no packages for {family}",
@@ -217,7 +272,7 @@ class Edition(Frozen):
                 ),
                 hint=_("it does for: {names}", names=", ".join(self.packages)),
             )
-        return self.packages[family]
+        return found[family]
 
     def moved_to(self, cidr: IPv4Network) -> Edition:
         """The same edition on another network; every address keeps its place in it.
@@ -230,7 +285,10 @@ class Edition(Frozen):
         def moved(address: IPv4Address) -> IPv4Address:
             place = int(address) - first
             if not 0 < place < cidr.num_addresses - 1:
-                text = _("{network} has no address number {number}", network=cidr, number=place)
+                text = _(
+                    "too small: hosts keep the last part of their addresses, here {number}",
+                    number=place,
+                )
                 raise ValueError(text)
             return cidr.network_address + place
 
@@ -242,6 +300,23 @@ class Edition(Frozen):
         return self.model_copy(
             update={"network": network, "hosts": hosts, "parent": host_there(self.parent)}
         )
+
+
+def _ensure_inside(key: str, address: IPv4Address, network: IPv4Network) -> None:
+    if address not in network:
+        raise WrongValue(key, _("{address} is not in {network}", address=address, network=network))
+    if address in (network.network_address, network.broadcast_address):
+        text = _("{address} is no address of a host in {network}", address=address, network=network)
+        raise WrongValue(key, text)
+
+
+def _ensure_differ(values: Mapping[str, object]) -> None:
+    """Raise WrongValue for the first key whose value another key has already."""
+    first: dict[object, str] = {}
+    for key, value in values.items():
+        if value in first:
+            raise WrongValue(key, _("{value} is also at {key}", value=value, key=first[value]))
+        first[value] = key
 
 
 def editions() -> list[str]:
@@ -258,16 +333,16 @@ def edition_file(name: str, folder: Path) -> Path:
     Raises:
         WrongUsage: labctl has no edition of that name, or there is no such file.
     """
+    hint = _("editions: {names}, or a file: ./my-school.yaml", names=", ".join(editions()))
     if is_path(name):
         path = (folder / Path(name).expanduser()).resolve()
-        if path.is_file():
-            return path
-        raise WrongUsage(_("there is no edition file {path}", path=path))
+        if path.is_dir():
+            raise WrongUsage(_("{path} is a folder, not an edition file", path=path), hint=hint)
+        if not path.exists():
+            raise WrongUsage(_("there is no edition file {path}", path=path), hint=hint)
+        return path
     if name not in editions():
-        raise WrongUsage(
-            _("there is no edition {name}", name=repr(name)),
-            hint=_("editions: {names}, or a file: ./my-school.yaml", names=", ".join(editions())),
-        )
+        raise WrongUsage(_("there is no edition {name}", name=repr(name)), hint=hint)
     return resources.editions() / f"{name}.yaml"
 
 
@@ -285,58 +360,23 @@ def load_edition(name: str, folder: Path | None = None) -> Edition:
     """
     path = edition_file(name, folder or Path.cwd())
     try:
-        return Edition.model_validate(yaml.safe_load(path.read_text(encoding="utf-8-sig")))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        # Not only YAMLError: Python itself reads what looks like a date or a number.
+        # Windows' own editor begins a file with a byte order mark.
+        return Edition.model_validate(parse_yaml(path.read_text(encoding="utf-8-sig")))
+    except OSError as error:
         raise WrongUsage(
-            _("wrong edition {path}", path=path),
-            cause=causes(error),
-            hint=_("keys: {names}", names=", ".join(Edition.model_fields)),
+            _("the edition file {path} cannot be read", path=path), cause=error.strerror or ""
         ) from error
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        # Not only YAMLError: Python itself reads numbers.
+        raise wrong_edition(path, mistakes(error, Edition)) from error
 
 
-def causes(error: Exception) -> str:
-    """Each wrong key with what is allowed; for a file that cannot be parsed, the place."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    details = error.errors(include_url=False, include_input=False)
-    return "\n".join(one_error(detail) for detail in details)
-
-
-# Pydantic's own texts by the type of the error, for translation.
-_ERRORS = {
-    "missing": N_("Field required"),
-    "extra_forbidden": N_("Extra inputs are not permitted"),
-    "literal_error": N_("Input should be {expected}"),
-    "string_type": N_("Input should be a valid string"),
-    "string_pattern_mismatch": N_("String should match pattern '{pattern}'"),
-    "int_type": N_("Input should be a valid integer"),
-    "int_parsing": N_("Input should be a valid integer, unable to parse string as an integer"),
-    "greater_than_equal": N_("Input should be greater than or equal to {ge}"),
-    "less_than_equal": N_("Input should be less than or equal to {le}"),
-    "tuple_type": N_("Input should be a valid tuple"),
-    "dict_type": N_("Input should be a valid dictionary"),
-    "model_type": N_("Input should be a valid dictionary or instance of {class_name}"),
-    "ip_v4_address": N_("Input is not a valid IPv4 address"),
-    "ip_v4_network": N_("Input is not a valid IPv4 network"),
-}
-
-
-def one_error(detail: Any) -> str:
-    """One error of pydantic as `key: what is allowed`."""
-    key = ".".join(str(part) for part in detail["loc"]) or "-"
-    text = _ERRORS.get(detail["type"])
-    if text is not None:
-        said = _(text, **_words(detail.get("ctx", {})))
-    else:
-        said = detail["msg"].removeprefix("Value error, ")
-    return f"{key}: {said}"
-
-
-def _words(context: Mapping[str, Any]) -> dict[str, str]:
-    words = {name: str(value) for name, value in context.items()}
-    if "expected" in words:
-        # Pydantic joins the last two of a list with an English word.
-        either = _("or")
-        words["expected"] = words["expected"].replace(" or ", f" {either} ")
-    return words
+def wrong_edition(path: Path, cause: str) -> WrongUsage:
+    """The error for an edition's file that says something impossible."""
+    return WrongUsage(
+        _("wrong edition {path}", path=path),
+        cause=cause,
+        hint=commands(
+            f"labctl editions --show {DEFAULT_EDITION}", text=_("an edition to compare it with")
+        ),
+    )

@@ -11,11 +11,10 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from labctl.edition import (
     DEFAULT_EDITION,
@@ -25,15 +24,15 @@ from labctl.edition import (
     Network,
     Packages,
     PackageSet,
-    causes,
+    PrivateNetwork,
     edition_file,
     editions,
     load_edition,
-    one_error,
 )
 from labctl.errors import WrongUsage
 from labctl.hint import Hint, commands
 from labctl.i18n import _
+from labctl.mistakes import mistakes
 
 __all__ = [
     "DEFAULT_EDITION",
@@ -49,7 +48,6 @@ __all__ = [
     "editions",
     "load_edition",
     "load_lab",
-    "one_error",
     "wrong_lab_file",
 ]
 
@@ -64,24 +62,6 @@ def _password(value: SecretStr) -> SecretStr:
     return value
 
 
-# Private networks (RFC 1918).
-_PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
-
-
-def _network_text(value: object) -> object:
-    # IPv4Network also takes numbers, and `true` would be 0.0.0.1.
-    if not isinstance(value, str | IPv4Network):
-        raise ValueError(_("a private network like 10.20.30.0/24"))
-    return value
-
-
-def _network(value: IPv4Network) -> IPv4Network:
-    if not any(value.subnet_of(each) for each in _PRIVATE):
-        raise ValueError(_("a private network like 10.20.30.0/24"))
-    return value
-
-
-PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network_text), AfterValidator(_network)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 
 
@@ -233,7 +213,7 @@ def _checked(lab: Lab, path: Path) -> Lab:
 
 
 def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
-    raise wrong_lab_file(path, causes(error), LabFile.model_fields) from error
+    raise wrong_lab_file(path, mistakes(error, LabFile), LabFile.model_fields) from error
 
 
 def wrong_lab_file(

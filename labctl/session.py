@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.credentials import Credentials, load_credentials
+from labctl.edition import edition_file, wrong_edition
 from labctl.errors import WrongState
 from labctl.hint import Command, commands
 from labctl.home import LabHome, lab_home
@@ -16,10 +17,11 @@ from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.parallel import on_each
 from labctl.providers.base import Provider, never_made
 from labctl.providers.choose import Choice, choose, make_provider
-from labctl.providers.settings import check_settings, ignored_keys, with_release
+from labctl.providers.settings import check_settings, edition_mistakes, ignored_keys, with_release
 from labctl.results import HostState
 from labctl.state import LabState, read_state
 from provision.step import Scene, Target, target_on
+from provision.steps import wrong_sections
 
 # The checkpoint of a lab that has all steps.
 WHOLE = "ready"
@@ -115,8 +117,16 @@ def open_lab(name: str, lab_file: Path | None = None) -> OpenedLab:
     chosen_file = lab_file or (state.lab_file if state is not None else None) or _file_here()
     lab = load_lab(name, chosen_file)
     check_settings(lab, chosen_file)
+    _check_edition(lab, chosen_file)
     prefer_language(lab.choices.lang)
     return OpenedLab(lab, home, state, chosen_file)
+
+
+def _check_edition(lab: Lab, lab_file: Path | None) -> None:
+    """Raise WrongUsage if the edition names a step or an option that labctl does not have."""
+    if wrong := [*wrong_sections(lab.edition), *edition_mistakes(lab.edition)]:
+        folder = lab_file.parent if lab_file is not None else Path.cwd()
+        raise wrong_edition(edition_file(lab.choices.edition, folder), "\n".join(wrong))
 
 
 def open_session(

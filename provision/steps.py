@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from labctl.edition import Edition
 from labctl.errors import WrongUsage
 from labctl.i18n import _
 from labctl.lab import Lab
@@ -45,21 +46,14 @@ STEPS: tuple[Step, ...] = (
 def steps_of(lab: Lab) -> tuple[Step, ...]:
     """The steps of the lab's edition in the book's order, then labctl's own.
 
-    Their sections are the edition's. A step requires only what is part of the edition.
-
-    Raises:
-        WrongUsage: The edition names a step that labctl does not have.
+    Their sections are the edition's. A step requires only what is part of the edition. A step
+    that labctl does not have is left out; see wrong_sections.
     """
-    known = {step.name: step for step in STEPS}
+    every = {step.name: step for step in STEPS}
     titles = {section.step: str(section.title) for section in lab.edition.sections}
-    if unknown := [name for name in titles if name not in known]:
-        raise WrongUsage(
-            _("wrong edition {edition}", edition=lab.edition.edition),
-            cause="sections: " + _("there is no step {name}", name=repr(unknown[0])),
-            hint=_("steps: {names}", names=", ".join(known)),
-        )
+    known = {name: every[name] for name in titles if name in every}
     own = [step for step in STEPS if step.extra]
-    chosen = [*(known[name] for name in titles if not known[name].extra), *own]
+    chosen = [*(step for step in known.values() if not step.extra), *own]
     names = {step.name for step in chosen}
     return tuple(
         replace(
@@ -69,6 +63,25 @@ def steps_of(lab: Lab) -> tuple[Step, ...]:
         )
         for step in chosen
     )
+
+
+def wrong_sections(edition: Edition) -> list[str]:
+    """The sections that labctl cannot do, each as `key: what is allowed`.
+
+    A section needs a step that labctl has. Only DNS comes before the packages of chapter 6.
+    """
+    known = {step.name: step for step in STEPS}
+    names = [section.step for section in edition.sections]
+    wrong = []
+    for number, name in enumerate(names):
+        key = f"sections.{number}.step"
+        if name not in known:
+            text = _("there is no step {name}", name=repr(name))
+            wrong.append(f"{key}: {text}; " + _("steps: {names}", names=", ".join(known)))
+            continue
+        if known[name].requires and packages.STEP.name in names[number:]:
+            wrong.append(f"{key}: " + _("must come after {name}", name=packages.STEP.name))
+    return wrong
 
 
 def book_steps(lab: Lab) -> tuple[Step, ...]:

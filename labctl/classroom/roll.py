@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from labctl.edition import Frozen, causes
+from labctl.edition import Frozen
 from labctl.errors import WrongState, WrongUsage
 from labctl.hint import Command, Hint, commands
 from labctl.home import state_folder, write_atomically
 from labctl.i18n import _, prefer_language
 from labctl.lab import LAB_FILE
+from labctl.mistakes import mistakes
 
 if TYPE_CHECKING:
     from labctl.lab import Lab
@@ -239,7 +240,7 @@ def read_roll(name: str) -> Roll:
     except (ValueError, RecursionError) as error:
         raise WrongUsage(
             _("wrong class file {path}", path=path),
-            cause=causes(error).removeprefix("-: "),
+            cause=mistakes(error, _File),
             hint=_("keys: {names}", names=", ".join(_File.model_fields)),
         ) from error
     names = {_number(key): student for key, student in found.students.items()}

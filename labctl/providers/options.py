@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labctl.errors import WrongUsage
 from labctl.i18n import _
-from labctl.lab import Lab, one_error
+from labctl.lab import Lab
+from labctl.mistakes import one_mistake
 
 # Of one host: MiB, and a number of virtual processors.
 Memory = Annotated[int, Field(ge=256, le=65536)]
@@ -47,7 +48,9 @@ def read_options(provider: str, model: type[Options], lab: Lab) -> Options:
                 edition=lab.edition.edition,
                 name=provider,
             ),
-            cause="\n".join(f"providers.{provider}.{one_error(each)}" for each in _details(error)),
+            cause="\n".join(
+                f"providers.{provider}.{one_mistake(each, model)}" for each in _details(error)
+            ),
             hint=_("keys: {names}", names=", ".join(model.model_fields)),
         ) from error
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
+from labctl.edition import Edition
 from labctl.errors import WrongUsage
 from labctl.i18n import _
-from labctl.lab import Lab, LabFile, one_error, wrong_lab_file
-from labctl.providers.options import ProviderOptions, accepts, errors_in
+from labctl.lab import Lab, LabFile, wrong_lab_file
+from labctl.mistakes import one_mistake
+from labctl.providers.options import accepts, errors_in
 from labctl.providers.registry import provider_class, provider_names
 
 
@@ -32,6 +34,19 @@ def check_settings(lab: Lab, path: Path | None) -> None:
         wrong += _table_errors(key, value) if key in names else _key_errors(key, value)
     if wrong:
         raise wrong_lab_file(path, "\n".join(wrong), known_keys())
+
+
+def edition_mistakes(edition: Edition) -> list[str]:
+    """What the edition says wrongly to providers, each as `key: what is allowed`."""
+    names = provider_names()
+    wrong = []
+    for name, table in edition.providers.items():
+        if name not in names:
+            text = _("there is no provider {name}", name=repr(name))
+            wrong.append(f"providers.{name}: {text}")
+        else:
+            wrong += [f"providers.{each}" for each in _table_errors(name, table)]
+    return wrong
 
 
 def known_keys() -> tuple[str, ...]:
@@ -107,18 +122,11 @@ def _key_errors(key: str, value: object) -> list[str]:
     if not knowing:
         return [f"{key}: " + _("no such key")]
     each = [errors_in(model, {key: value}) for model in knowing]
-    return [one_error(detail) for detail in each[0]] if all(each) else []
+    return [one_mistake(detail) for detail in each[0]] if all(each) else []
 
 
 def _table_errors(provider: str, table: object) -> list[str]:
     if not isinstance(table, Mapping):
         return [f"{provider}: " + _("must be a table: [{name}]", name=provider)]
     model = provider_class(provider).Options
-    return [f"{provider}.{_one_error(each, model)}" for each in errors_in(model, table)]
-
-
-def _one_error(detail: Any, model: type[ProviderOptions]) -> str:
-    if detail["type"] == "extra_forbidden":
-        names = ", ".join(model.model_fields)
-        return f"{detail['loc'][0]}: " + _("no such key; there are: {names}", names=names)
-    return one_error(detail)
+    return [f"{provider}.{one_mistake(each, model)}" for each in errors_in(model, table)]

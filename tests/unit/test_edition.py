@@ -11,10 +11,11 @@ from labctl import i18n
 from labctl.edition import editions, is_path, load_edition
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_lab
+from labctl.session import open_lab
 from labctl.system import System
 from provision import dns, postfix
 from provision.step import Scene
-from provision.steps import STEPS, book_steps, steps_of
+from provision.steps import STEPS, book_steps, steps_of, wrong_sections
 
 
 def lab_of(name: str) -> Lab:
@@ -94,10 +95,10 @@ def test_another_network_keeps_the_place_of_each_address(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("network", "said"),
     [
-        ("10.20.30.0/28", "has no address number"),
+        ("10.20.30.0/28", "too small"),
         ("8.8.8.0/24", "a private network"),
         ("127.0.0.0/8", "a private network"),
-        ("10.20.30.1/24", "not a valid IPv4 network"),
+        ("10.20.30.1/24", "an address within 10.20.30.0/24"),
         ("lab", "network"),
     ],
 )
@@ -131,9 +132,13 @@ def load_path(name: str) -> Path:
 @pytest.mark.parametrize(
     ("line", "wrong", "said"),
     [
-        ("dns: parent", "dns: both", "dns: Input should be 'peers' or 'parent'"),
+        ("dns: parent", "dns: both", "dns: must be 'peers' or 'parent'"),
         ("released: 2026-07-01", "released: soon", "released: "),
-        ("  - step: dns", "  - step: packages", "two sections have the same step"),
+        (
+            "  - step: dns",
+            "  - step: packages",
+            "sections.1.step: packages is also at sections.0.step",
+        ),
         ("admin: ubuntu", "admin: ubuntu\ncolour: red", "colour: "),
         ("192.168.1.12", "10.0.0.12", "10.0.0.12 is not in 192.168.1.0/24"),
         ("  zones: named.conf.my-zones", "  zones: ../named.conf", "bind.zones: a file name"),
@@ -152,13 +157,50 @@ def test_a_wrong_edition_names_the_file_the_key_and_what_is_allowed(
     assert said in refused.value.cause
 
 
-def test_a_step_that_labctl_has_not_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "wrong", "said"),
+    [
+        (
+            "step: dovecot",
+            "step: webmail",
+            "sections.6.step: there is no step 'webmail'; steps: dns",
+        ),
+        ("    memory: 1024", "    memroy: 1024", "providers.vagrant.memroy: no such key"),
+        ("    memory: 1024", "    memory: all", "providers.vagrant.memory: must be a whole number"),
+        ("  vagrant:", "  vagrnt:", "providers.vagrnt: there is no provider 'vagrnt'"),
+    ],
+)
+def test_a_step_or_an_option_that_labctl_has_not_is_refused_when_the_lab_is_opened(
+    tmp_path: Path, line: str, wrong: str, said: str
+) -> None:
     path = tmp_path / "our.yaml"
     text = load_path("ubuntu").read_text(encoding="utf-8")
-    path.write_text(text.replace("step: dovecot", "step: webmail"), encoding="utf-8")
+    assert line in text
+    path.write_text(text.replace(line, wrong), encoding="utf-8")
+    file = tmp_path / "labctl.toml"
+    file.write_text('edition = "./our.yaml"\n')
     with pytest.raises(WrongUsage) as refused:
-        steps_of(Lab(name="lab", edition=load_edition(str(path))))
-    assert "webmail" in refused.value.cause and "dovecot" in str(refused.value.hint)
+        open_lab("other", file)
+    assert str(path) in refused.value.message
+    assert said in refused.value.cause
+
+
+def test_a_section_of_chapter_6_comes_after_its_packages() -> None:
+    edition = load_edition("ubuntu")
+    dns, packages, postfix, *rest = edition.sections
+    turned = edition.model_copy(update={"sections": (postfix, packages, dns, *rest)})
+    assert wrong_sections(turned) == ["sections.0.step: must come after packages"]
+    assert wrong_sections(edition) == []
+
+
+def test_what_looks_like_a_number_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "our.yaml"
+    text = load_path("ubuntu").read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("version: 1.0.0", "version: 1.10").replace('"24.04"', "24.10"), "utf-8"
+    )
+    edition = load_edition(str(path))
+    assert (edition.version, edition.system) == ("1.10", System("ubuntu", "24.10"))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -167,6 +209,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WrongUsage) as refused:
         load_lab("lab", file)
     assert "none.yaml" in refused.value.cause
+    assert "ubuntu-example" in str(refused.value.hint)
+
+
+def test_a_folder_is_no_edition(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="is a folder") as refused:
+        load_edition("./", tmp_path)
+    assert "ubuntu-example" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["./a.yaml", "a.yaml", "/x/y.yml", "..\\a.yaml"])

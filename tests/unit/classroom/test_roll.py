@@ -94,8 +94,8 @@ def test_a_seat_is_an_ordinary_lab_with_the_lab_file_of_the_class(
         ('version = 1\nseats = 3\n[students]\n1 = "x"\n01 = "y"', "students.1: "),
         ("version = 1\nseats = 3\n[students]\n1 = 5", "students.1: "),
         ('version = 1\nseats = 3\n[students]\n1 = "\\u0007"', "students.1: "),
-        ("version = 1\nseats = [", "(at end of document)"),
-        ("version = 1\nseats = " + "9" * 5000, "5000"),
+        ("version = 1\nseats = [", "the file ends too early"),
+        ("version = 1\nseats = " + "9" * 5000, "a number"),
     ],
 )
 def test_a_wrong_file_is_told_with_its_path_and_the_key(text: str, told: str) -> None:

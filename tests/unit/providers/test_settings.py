@@ -74,7 +74,7 @@ def test_the_table_of_another_provider_is_no_mistake() -> None:
         ({"hosts": 3}, "hosts: no such key"),
         ({"settings": {}}, "settings: no such key"),
         ({"provider": "docker"}, "provider: there is no provider 'docker'"),
-        ({"hypervisor": "bhyve"}, "hypervisor: Input should be 'virtualbox' or 'libvirt'"),
+        ({"hypervisor": "bhyve"}, "hypervisor: must be 'virtualbox' or 'libvirt'"),
         ({"mirror": "ftp://mirror"}, "mirror: an address like"),
         ({"mirror": "http://mirror:99999/"}, "mirror: "),
         ({"mirror": "http://mirror/ main [trusted=yes]"}, "mirror: printable ASCII"),
