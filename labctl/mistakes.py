@@ -143,6 +143,8 @@ _TOML_TEXTS = (
 def _toml_mistake(said: str) -> str:
     found = _TOML_PLACE.search(said)
     text = next((_(text) for start, text in _TOML_TEXTS if said.startswith(start)), "")
+    if found is None and said.startswith("Cannot overwrite"):
+        return text
     if found is None:
         return _("the file ends too early: a bracket, a quote or a value is missing")
     return _at(found[1], found[2], text or _("not valid TOML"))

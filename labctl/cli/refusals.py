@@ -45,7 +45,7 @@ def _said(error: Any) -> tuple[str, str]:
 
 def _allowed(error: Any) -> str:
     """What the value may be: the names of a choice, or what the type says."""
-    from labctl.edition import causes
+    from labctl.mistakes import mistakes
 
     cause = error.__cause__
     if cause is None:
@@ -55,7 +55,7 @@ def _allowed(error: Any) -> str:
         value = cause.errors()[0]["input"]
         names = ", ".join(str(choice.value) for choice in annotation)
         return _("{value} is none of: {names}", value=repr(value), names=names)
-    return causes(cause).removeprefix("-: ")
+    return mistakes(cause)
 
 
 def _name(error: Any) -> str:
