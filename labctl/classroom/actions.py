@@ -5,6 +5,7 @@ A seat is an ordinary lab, so each of these is what a labctl command does to a l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labctl.classroom.roll import Roll, Seat, open_seat
@@ -17,6 +18,7 @@ from labctl.progress import Progress, silent
 from labctl.providers.base import Mover
 from labctl.reset import ResetResult, go_back, newest_before_reset, target_of_reset
 from labctl.session import WHOLE, Session
+from provision.step import Target
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,33 @@ def undo(roll: Roll, seat: Seat, progress: Progress = silent) -> ResetResult:
 
 
 def start_drill(roll: Roll, seat: Seat, name: str, progress: Progress = silent) -> DrillStarted:
-    """Break one thing at the seat.
+    """Break one thing at the seat. A seat that has this very drill stays as it is.
 
     Raises:
         WrongUsage: The edition has no such drill.
-        WrongState: The lab does not run, is not correct, or has a drill already.
+        WrongState: The lab does not run, is not correct, or has another drill.
     """
     session = opened(roll, seat)
     drill = exercise.pick(name, None, session.lab)
     session.ensure_up()
     with locked(session.home), session.targets() as targets:
-        exercise.start(session, targets, drill, progress)
+        if not _has_drill(session, targets, drill.name, progress):
+            exercise.start(session, targets, drill, progress)
     return DrillStarted(drill.name, drill.told(drill.symptom, session.lab))
+
+
+def _has_drill(
+    session: Session, targets: Mapping[str, Target], name: str, progress: Progress
+) -> bool:
+    """Whether the drill is active and its fault is there.
+
+    A labctl that was killed may have recorded the drill and broken nothing.
+    """
+    try:
+        active = exercise.running(session.home).name
+    except WrongState:
+        return False
+    return active == name and not exercise.look(session, targets, progress).mended
 
 
 def set_net(roll: Roll, seat: Seat, *, is_open: bool) -> bool:

@@ -13,10 +13,12 @@ from labctl.cli.class_drill import app as drill
 from labctl.cli.class_end import end
 from labctl.cli.class_enter import enter
 from labctl.cli.class_init import init
+from labctl.cli.class_keys import keys
 from labctl.cli.class_move import move
 from labctl.cli.class_net import net
 from labctl.cli.class_reset import reset
 from labctl.cli.class_serve import serve
+from labctl.cli.class_ssh import ssh
 from labctl.cli.class_status import status
 from labctl.cli.class_undo import undo
 from labctl.cli.class_up import up
@@ -46,6 +48,10 @@ app.command("enter", help=_("Open a shell on a host of a seat."))(enter)
 app.command("cards", help=_("Write a page to print, with a card for each seat."))(cards)
 app.command("serve", help=_("Show the class on a web page, with terminals for the students."))(
     serve
+)
+app.command("ssh", help=_("Let students log in by SSH from their own machines."))(ssh)
+app.command("keys", help=_("Write what each student needs for that: a key and a configuration."))(
+    keys
 )
 app.command("down", help=_("Stop the labs of seats and keep everything."))(down)
 app.command("destroy", help=_("Remove the labs of all seats and keep the class."))(destroy)

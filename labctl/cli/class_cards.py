@@ -21,6 +21,12 @@ def cards(
     url: Annotated[
         str | None, typer.Option("--url", help=_("The address of the board, as students type it."))
     ] = None,
+    ssh_port: Annotated[
+        int | None,
+        typer.Option(
+            "--ssh-port", min=1, max=65535, help=_("Also tell the ports of labctl class ssh.")
+        ),
+    ] = None,
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,7 +39,7 @@ def cards(
     roll = open_class(class_name)
     path = output or Path(f"{roll.name}-cards.html")
     address = url or f"https://{socket.getfqdn()}:8443/"
-    page = cards_page(roll, address)
+    page = cards_page(roll, address, ssh_port)
     with written_for_person(path):
         write_secret(path, page)
     print_done(

@@ -26,10 +26,16 @@ def enter(
     from labctl.cli.ssh import ssh
     from labctl.errors import WrongUsage
     from labctl.hint import Hint
+    from labctl.run import interactive
 
     roll = open_class(class_name)
     chosen = roll.chosen([seat])
     if len(chosen) != 1:
         raise WrongUsage(_("name one seat"), hint=Hint("", (roll.command("enter", "7", "host1"),)))
-    opened(roll, chosen[0])
-    ssh(host, command, user, chosen[0].lab_name)
+    session = opened(roll, chosen[0])
+    if command:
+        ssh(host, command, user, chosen[0].lab_name)
+        return
+    # Like the board's terminals: also if the student broke sshd or the firewall.
+    login = session.provider.login(session.lab.host(host).name, user or session.lab.edition.admin)
+    raise typer.Exit(interactive(login))

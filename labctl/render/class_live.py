@@ -29,6 +29,8 @@ class ClassLive:
         self._at_work: dict[int, tuple[Seat, float, str]] = {}
         self._done = self._failed = 0
         self._lock = Lock()
+        # Not the lock above: the live display takes that one while it holds the console's.
+        self._in_order = Lock()
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -55,15 +57,16 @@ class ClassLive:
                 self._at_work[seat.number] = (seat, self._at_work[seat.number][1], told)
 
     def ended(self, result: SeatResult[Any]) -> None:
-        with self._lock:
-            self._at_work.pop(result.seat.number, None)
-            self._done += 1
-            self._failed += not result.ok
-            place = f"{self._done}/{self._total}"
-        if result.error is not None:
-            self.note(f"✗ {result.seat.label}  {result.error.message}", style="red")
-        elif self._live is None:
-            self.note(f"✓ {result.seat.label}  {result.seconds:.1f} s  {place}")
+        with self._in_order:
+            with self._lock:
+                self._at_work.pop(result.seat.number, None)
+                self._done += 1
+                self._failed += not result.ok
+                place = f"{self._done}/{self._total}"
+            if result.error is not None:
+                self.note(f"✗ {result.seat.label}  {result.error.message}  {place}", style="red")
+            elif self._live is None:
+                self.note(f"✓ {result.seat.label}  {result.seconds:.1f} s  {place}")
 
     def stopping(self) -> None:
         with self._lock:

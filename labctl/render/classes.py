@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.markup import escape
@@ -76,7 +77,7 @@ def print_seats(
     out = console()
     if any(result.ok for result in results):
         out.print(escape(said))
-    failed = _print_failures(results)
+    failed = _print_failures(results, roll)
     if failed:
         text = _("this tries it again where it failed")
         print_hint(out, _("next"), Hint(text, (again,)), "")
@@ -100,7 +101,7 @@ def print_seats_json(
             "ok": result.ok,
             "seconds": round(result.seconds, 3),
             **({} if result.value is None else plain(data(result.value))),
-            "error": _error(result),
+            "error": _error(result, roll),
         }
         for result in results
     ]
@@ -112,7 +113,7 @@ def _named(seat: Seat) -> dict[str, Any]:
     return {"seat": seat.number, "lab": seat.lab_name, "student": seat.student}
 
 
-def _error(result: SeatResult[Any]) -> dict[str, Any] | None:
+def _error(result: SeatResult[Any], roll: Roll) -> dict[str, Any] | None:
     error = result.error
     if error is None:
         return None
@@ -120,11 +121,19 @@ def _error(result: SeatResult[Any]) -> dict[str, Any] | None:
         "exit_code": int(error.exit_code),
         "message": error.message,
         "cause": error.cause,
-        **hint_data(error.hint, result.seat.lab_name),
+        **hint_data(_of_class(error.hint, roll), result.seat.lab_name),
     }
 
 
-def _print_failures(results: Results) -> int:
+def _of_class(hint: Hint, roll: Roll) -> Hint:
+    """The hint with `labctl class up`, which makes a seat like the others, for `labctl up`."""
+    up = roll.command("up")
+    return replace(
+        hint, commands=tuple(up if each[:2] == ("labctl", "up") else each for each in hint.commands)
+    )
+
+
+def _print_failures(results: Results, roll: Roll) -> int:
     """Print each seat that failed; seats with the same error together. Returns their number."""
     out = console()
     reasons: dict[tuple[str, str], list[SeatResult[Any]]] = {}
@@ -138,7 +147,8 @@ def _print_failures(results: Results) -> int:
             out.print(f"    {escape(line)}", style="dim")
         first = same[0]
         if first.error is not None:
-            print_hint(out, _("hint"), first.error.hint, first.seat.lab_name, indent="    ")
+            shown = _of_class(first.error.hint, roll)
+            print_hint(out, _("hint"), shown, first.seat.lab_name, indent="    ")
     return sum(len(same) for same in reasons.values())
 
 
@@ -164,7 +174,7 @@ def print_class_status(
         row = (found.complete, found.drill)
         table.add_row(result.seat.label, escape(result.seat.student), state, *row)
     print_table(table)
-    _print_failures(results)
+    _print_failures(results, roll)
     for result in results:
         if result.value is not None and result.value.over_budget:
             told = _("{what}, more than the lab file allows", what=result.value.disk)
@@ -195,7 +205,7 @@ def print_class_grades(roll: Roll, results: Sequence[SeatResult[Grades]], *, as_
     out.print()
     for number, (step, section) in enumerate(steps.items(), 1):
         out.print(f"[dim]{number:>3}  {escape(section)}  {step}[/]")
-    _print_failures(results)
+    _print_failures(results, roll)
     graded = [(each.seat, each.value) for each in results if each.value is not None]
     wrong = [seat for seat, grades in graded if not grades.ok]
     right = len(graded) - len(wrong)

@@ -76,6 +76,21 @@ def test_a_drill_is_started_at_a_seat(room: MemoryClass) -> None:
         actions.start_drill(room.roll, seat, "no-such-drill")
 
 
+def test_a_drill_that_a_seat_has_already_stays_and_another_one_is_refused(
+    room: MemoryClass,
+) -> None:
+    seat, host = room.roll.seat(2), room.world(2).hosts["host1"]
+    host.says("systemctl", "stop", "postfix")
+    actions.start_drill(room.roll, seat, "postfix-stopped")
+    home = open_seat(room.roll, seat).home
+    asked = home.drill_file.stat().st_mtime_ns
+    actions.start_drill(room.roll, seat, "postfix-stopped")
+    assert home.drill_file.stat().st_mtime_ns >= asked
+    assert running(home).name == "postfix-stopped"
+    with pytest.raises(WrongState, match="still active"):
+        actions.start_drill(room.roll, seat, "port-closed")
+
+
 def test_a_seat_that_was_never_made_is_told_with_the_command_of_the_class(
     room: MemoryClass,
 ) -> None:

@@ -1,0 +1,65 @@
+"""`labctl class keys`: what students need for `labctl class ssh`."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
+from labctl.cli.class_ssh import FirstPort
+from labctl.cli.options import AsJson
+from labctl.i18n import _
+
+
+def keys(
+    seat: Seats = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=_("The folder (default: NAME-keys)."), file_okay=False),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", help=_("Name or address of this machine, as students reach it.")),
+    ] = None,
+    port: FirstPort = 22000,
+    class_name: ClassName = None,
+    as_json: AsJson = False,
+) -> None:
+    from labctl.classroom.doors import doors_of
+    from labctl.classroom.keys import write_keys
+    from labctl.classroom.roll import open_class
+    from labctl.hint import Hint
+    from labctl.home import written_for_person
+    from labctl.render.classes import print_seats
+
+    roll = open_class(class_name)
+    doors = doors_of(roll, port)
+    folder = output or Path(f"{roll.name}-keys")
+    name = server or socket.getfqdn()
+    with written_for_person(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    results = work(
+        roll.chosen(seat or []),
+        lambda one, _progress: write_keys(roll, one, doors, name, folder / one.label),
+        quiet=as_json,
+    )
+    print_seats(
+        "class keys",
+        roll,
+        results,
+        _("{folder} has the keys of {count} seats", folder=folder, count=count_of(results)),
+        as_json=as_json,
+        again=roll.command("keys"),
+        data=lambda files: {"files": [str(file) for file in files]},
+        hint=Hint(
+            _(
+                "hand each student one folder; in it, ssh -F config {host} logs in",
+                host=doors[0].host,
+            ),
+            (roll.command("ssh", "--host", "0.0.0.0"),),
+        ),
+    )
+    exit_if_failed(results)
