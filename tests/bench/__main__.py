@@ -25,7 +25,7 @@ from tests.bench.labs import (
     start,
     start_labctl,
 )
-from tests.bench.timing import MEGABYTES, SECONDS, Aim, Measures, machine
+from tests.bench.timing import MEGABYTES, SECONDS, Aim, Measures, machine, put_into
 
 COLD, IMAGE = "`up`, nothing cached", "bare mmdebstrap, same packages"
 RESET, BOOT = "`reset`, to both SMTP greetings", "bare boot, to both SMTP greetings"
@@ -58,9 +58,6 @@ RATIOS = [
     *((f"{tool}, from `packages` to `ready`", CONFIGURE) for tool in others.TOOLS),
 ]
 
-# The tables are between these two lines of a page.
-_BEGIN, _END = "<!-- make bench -->", "<!-- end -->"
-
 
 def main() -> None:
     """Run the benchmark. Print Markdown tables on stdout and progress on stderr."""
@@ -82,13 +79,7 @@ def main() -> None:
         print(text)
         labctl("destroy", "--yes")
     if wanted.into is not None:
-        _put_into(wanted.into, text)
-
-
-def _put_into(page: Path, text: str) -> None:
-    before, _between, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
-    _old, end, after = rest.partition(_END)
-    page.write_text(f"{before}{_BEGIN}\n{text}\n{end}{after}", encoding="utf-8")
+        put_into(wanted.into, text)
 
 
 def _rounds(measures: Measures, cold_runs: int, runs: int, said: list[str]) -> None:

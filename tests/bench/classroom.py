@@ -25,8 +25,9 @@ from labctl.providers.nspawn.limits import LabGroup, lab_id_of
 from labctl.providers.rootfs.cgroup import Cgroup
 from labctl.session import open_session
 from tests.bench import floors, footprint
+from tests.bench.growth import picture
 from tests.bench.labs import _enter_network, _greets, hosts, nspawn_command
-from tests.bench.timing import MEGABYTES, Aim, Measures, machine
+from tests.bench.timing import MEGABYTES, Aim, Measures, machine, put_into
 
 CLASS = "bench"
 
@@ -35,7 +36,10 @@ def main() -> None:
     """Print Markdown tables on stdout and progress on stderr."""
     parser = argparse.ArgumentParser(prog="make bench-class", description=__doc__)
     parser.add_argument("--seats", type=int, nargs="+", default=[1, 5, 10, 30])
-    counts = sorted(parser.parse_args().seats)
+    parser.add_argument("--into", type=Path, help="put the tables into this page, at its marks")
+    parser.add_argument("--picture", type=Path, help="write the growth as SVG into this file")
+    wanted = parser.parse_args()
+    counts = sorted(wanted.seats)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     measures = Measures()
     said = machine()
@@ -45,14 +49,53 @@ def main() -> None:
         for count in counts:
             _measure(measures, count)
     finally:
-        pairs = [(_up(n), _bare(n)) for n in counts] + [(_reset(n), _reset(1)) for n in counts]
-        tables = [measures.figures(), measures.ratios(pairs), measures.aims(_aims(counts[-1]))]
-        print("\n\n".join(["Measured on " + said, *("\n".join(each) for each in tables)]))
+        # Print the figures even if a round failed, because the measurement takes long.
+        measured = [n for n in counts if measures.has(_up(n))]
+        pairs = [(way(n), _bare(n)) for n in measured for way in (_up, _copies)]
+        pairs += [(_reset(n), _reset(1)) for n in measured]
+        tables = [
+            measures.figures(),
+            measures.ratios(pairs),
+            _growth(measures, measured),
+            measures.aims(_aims(counts[-1])),
+        ]
+        text = "\n\n".join(["Measured on " + said, *("\n".join(each) for each in tables)])
+        print(text)
         _class("end", "--yes", check=False)
+    if wanted.into is not None:
+        put_into(wanted.into, text, mark="make bench-class")
+    if wanted.picture is not None:
+        wanted.picture.write_text(_picture(measures, counts), encoding="utf-8")
+
+
+def _growth(measures: Measures, counts: list[int]) -> list[str]:
+    """The time for each seat, by the number of seats: it grows if growth is not linear."""
+    rows = [
+        "| for each seat | " + " | ".join(str(n) for n in counts) + " |",
+        "|---" * (len(counts) + 1) + "|",
+    ]
+    for what, name in _LINES.items():
+        found = [
+            f"{measures.median(name(n)) / n:.2f} s" if measures.has(name(n)) else "" for n in counts
+        ]
+        rows.append(f"| {what} | " + " | ".join(found) + " |")
+    return rows
+
+
+def _picture(measures: Measures, counts: list[int]) -> str:
+    lines = {
+        what: {n: measures.median(name(n)) for n in counts if measures.has(name(n))}
+        for what, name in _LINES.items()
+    }
+    return picture("Seconds by the number of seats", lines)
 
 
 def _up(count: int) -> str:
     return f"`class up`, {count} seats"
+
+
+def _copies(count: int) -> str:
+    return f"the same without the model, {count} seats"
 
 
 def _bare(count: int) -> str:
@@ -63,6 +106,14 @@ def _reset(count: int) -> str:
     return f"`class reset` of one seat, {count} running"
 
 
+def _reset_all(count: int) -> str:
+    return f"`class reset` of {count} seats"
+
+
+def _destroy(count: int) -> str:
+    return f"`class destroy`, {count} seats"
+
+
 def _memory(count: int) -> str:
     return f"memory for each of {count} labs"
 
@@ -71,9 +122,20 @@ def _check(count: int) -> str:
     return f"`class check`, {count} seats"
 
 
+_LINES = {
+    "class up": _up,
+    "without the model": _copies,
+    "bare boot": _bare,
+    "class check": _check,
+    "class reset, all": _reset_all,
+    "class destroy": _destroy,
+}
+
+
 def _aims(most: int) -> list[Aim]:
     return [
         Aim("`class up` against the bare boot", _up(most), _bare(most), 1.5),
+        Aim("the same without the model", _copies(most), _bare(most), 1.5),
         Aim("memory of a lab in the class", _memory(most), bound=105e6),
         Aim("grading of the class", _check(most), bound=15.0),
         Aim("reset of one seat against the same alone", _reset(most), _reset(1), 1.5),
@@ -83,16 +145,20 @@ def _aims(most: int) -> list[Aim]:
 def _measure(measures: Measures, count: int) -> None:
     seats = f"1-{count}"
     before = footprint.available()
-    measures.time(_up(count), lambda: _class("up", seats))
-    measures.add(f"the model, in `class up` of {count}", _model_seconds)
+    begun = time.monotonic()
+    _class("up", seats)
+    seconds = time.monotonic() - begun
+    measures.add(_up(count), seconds)
+    # The model is built once for a class, however many seats it has.
+    measures.add(_copies(count), seconds - _model_seconds)
     time.sleep(5)
     measures.add(_memory(count), (before - footprint.available()) / count, MEGABYTES)
     measures.add(f"the same by processes (PSS), {count} labs", _pss(count) / count, MEGABYTES)
     measures.time(_check(count), lambda: _class("check", seats, check=False))
     measures.time(_reset(count), lambda: _class("reset", "1", "--yes"))
-    measures.time(f"`class reset` of {count} seats", lambda: _class("reset", seats, "--yes"))
+    measures.time(_reset_all(count), lambda: _class("reset", seats, "--yes"))
     measures.add(_bare(count), _bare_boot(count))
-    measures.time(f"`class destroy`, {count} seats", lambda: _class("destroy", "--yes"))
+    measures.time(_destroy(count), lambda: _class("destroy", "--yes"))
 
 
 _model_seconds = 0.0

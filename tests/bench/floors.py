@@ -11,9 +11,11 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
+from labctl.dial import inside
 from labctl.lab import load_lab
 from labctl.providers.rootfs.apt import machine_setup
 from labctl.providers.rootfs.recipe import OS_PACKAGES
+from labctl.session import open_session
 from tests.bench.labs import (
     NAME,
     await_smtp,
@@ -55,10 +57,11 @@ def bare_boot() -> float:
     """
     found = groups()
     before = init_pids()
+    netns = next(iter(open_session(NAME).provider.endpoints().values())).netns
     commands = {name: nspawn_command(group) for name, group in found.items()}
     lower = {host.name: _mount_option(root(host), "lowerdir") for host in hosts()}
-    for group in found.values():
-        group.kill()
+    # Also removes the interfaces, without which the names would be taken for a moment.
+    open_session(NAME).provider.cut_power(list(found))
     with tempfile.TemporaryDirectory(prefix="bare-", dir=home().state) as folder:
         try:
             for host in hosts():
@@ -66,7 +69,8 @@ def bare_boot() -> float:
             begun = time.monotonic()
             for name, group in found.items():
                 subprocess.Popen(
-                    group.entering(commands[name]),
+                    # nspawn adds a link to the bridge of the lab's own network.
+                    group.entering(inside(netns, commands[name])),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

@@ -58,6 +58,10 @@ class Measures:
         action()
         self.add(name, time.monotonic() - begun)
 
+    def has(self, name: str) -> bool:
+        """Whether the figure was measured."""
+        return name in self._values
+
     def median(self, name: str) -> float:
         return statistics.median(self._values[name])
 
@@ -117,3 +121,11 @@ def machine() -> str:
         f"{memory / 2**30:.0f} GiB, Linux {platform.release()}, "
         f"Python {platform.python_version()}, load {load}"
     )
+
+
+def put_into(page: Path, text: str, mark: str = "make bench") -> None:
+    """Replace what is between the line `<!-- MARK -->` of a page and the next `<!-- end -->`."""
+    begin, end = f"<!-- {mark} -->", "<!-- end -->"
+    before, _between, rest = page.read_text(encoding="utf-8").partition(begin)
+    _old, _end, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
