@@ -75,6 +75,8 @@ COMMANDS = {
                 "enter",
                 "cards",
                 "serve",
+                "ssh",
+                "keys",
                 "down",
                 "destroy",
                 "end",
