@@ -7,6 +7,7 @@ host decides who may log in. Nothing else of any lab can be reached, and no pack
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections import Counter
@@ -117,7 +118,7 @@ class Doors:
                         _("this machine does not have the address {address}", address=address)
                     ) from error
                 raise WrongState(
-                    _("port {port} cannot be used", port=door.port), cause=error.strerror or ""
+                    _("port {port} cannot be used", port=door.port), cause=os.strerror(error.errno)
                 ) from error
             self._servers.append(server)
 

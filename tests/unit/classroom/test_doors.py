@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -51,9 +53,13 @@ def _host(endpoint: Endpoint, address: str, port: int, timeout: float) -> socket
 
 
 def _free() -> int:
-    """A first port whose doors are free."""
-    with socket.create_server((HERE, 0)) as probe:
-        return min(int(probe.getsockname()[1]), 60000)
+    """A first port whose doors are free, below the ports of outgoing connections."""
+    for first in random.sample(range(20000, 32000, 100), 100):
+        with suppress(OSError), ExitStack() as held:
+            for port in range(first + 11, first + 33):
+                held.enter_context(socket.create_server((HERE, port)))
+            return first
+    raise AssertionError("no free ports")
 
 
 def through(room: MemoryClass, client: Callable[[int], object], first: int = 0) -> None:
