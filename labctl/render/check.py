@@ -154,7 +154,7 @@ def _table(
             left = max(0, left - len(details))
     hidden = _count(grades) - most if most is not None else 0
     if hidden:
-        rows.append(Text(_("{count} more: labctl check", count=hidden)))
+        rows.append(Text(_("{count} more; the check without --watch shows them", count=hidden)))
     rows.append(_summary(grades))
     return Group(*rows)
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from labctl.lab import DEFAULT_EDITION, load_edition
 from labctl.run import run
 from tests.vagrant.box import Box, ensure_box
+from tests.vagrant.double import service
 from tests.vagrant.double.guests import CONTAINER, guest
 from tests.vagrant.double.registry import Behaviour, Store, Vm
 
@@ -51,9 +51,7 @@ def vboxmanage(place: Path) -> Path:
     """The test double, as the program VBoxManage in a folder for PATH."""
     program = place / "bin" / "VBoxManage"
     program.parent.mkdir()
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m tests.vagrant.double "$@"\n'
-    )
+    program.write_text(service.program(place / "service"))
     program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     return program
 
@@ -77,7 +75,8 @@ def _environment(place: Path, vboxmanage: Path, store: Store) -> Iterator[None]:
         patch.setenv("XDG_STATE_HOME", str(place / "state"))
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         patch.setenv("LC_ALL", "C.UTF-8")
-        yield
+        with service.running(place / "service"):
+            yield
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -105,6 +104,13 @@ def crash(store: Store, vm: Vm) -> None:
     guest(vm).stop()
     with store.change() as registry:
         registry.vm(vm.uuid).crashed = True
+
+
+def stop_processor(store: Store, vm: Vm) -> None:
+    """Stops a machine's processor, as at an error in VirtualBox (a "guru meditation")."""
+    guest(vm).pause(True)
+    with store.change() as registry:
+        registry.vm(vm.uuid).failed = True
 
 
 @pytest.fixture

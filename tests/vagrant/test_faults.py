@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import paramiko
@@ -18,12 +19,12 @@ from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.home import LabHome, lab_home
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.book import Machine, read_book
+from labctl.providers.vagrant.book import Machine, Unfinished, read_book
 from labctl.providers.vagrant.folder import machines_folder, ports
 from labctl.providers.vagrant.probe import answers
 from labctl.remote import Remote
 from labctl.results import HostState
-from tests.vagrant.conftest import crash, manage
+from tests.vagrant.conftest import crash, manage, stop_processor
 from tests.vagrant.double.registry import Store, Vm
 
 EDITION = load_edition("ubuntu-example")
@@ -122,9 +123,7 @@ def test_machines_whose_first_up_was_killed_are_made_anew(fresh: LabHome, store:
     while not any(vm.pid for vm in store.read().vms.values() if "fresh" in vm.name):
         assert time.monotonic() < deadline, "no machine was started"
         time.sleep(0.2)
-    assert child.pid is not None
-    os.killpg(child.pid, signal.SIGKILL)
-    child.join()
+    _kill(child)
     assert provider(FRESH).create()
     ensure_set_up(FRESH)
 
@@ -220,10 +219,33 @@ def test_the_next_command_finishes_a_reset_that_was_killed(lab: LabHome) -> None
     child = multiprocessing.get_context("fork").Process(target=_restore_in_a_group)
     child.start()
     _until(lambda: _unfinished(lab), "the reset did not begin")
+    _kill(child)
+    assert on_host("host2", "ls /root") == ""
+    _ensure_reset(lab)
+
+
+def test_up_finishes_a_reset_that_a_power_failure_ended(lab: LabHome, store: Store) -> None:
+    """Both machines were at the snapshot; their clocks and filters were not set yet."""
+    on_host("host2", "touch /root/forgotten")
+    child = multiprocessing.get_context("fork").Process(target=_restore_in_a_group)
+    child.start()
+    _until(lambda: len(_restored(lab)) == len(NAMES), "the reset did not restore the machines")
+    _kill(child)
+    for host in NAMES:
+        crash(store, machine(store, host))
+    assert provider().start()
+    assert on_host("host2", "ls /root") == ""
+    _ensure_reset(lab)
+
+
+def _kill(child: BaseProcess) -> None:
     assert child.pid is not None
     os.killpg(child.pid, signal.SIGKILL)
     child.join()
-    assert on_host("host2", "ls /root") == ""
+
+
+def _ensure_reset(lab: LabHome) -> None:
+    """Clock and filter of every host are set, once, and nothing is left to do."""
     for host in NAMES:
         # In a container setting the clock is noted in this file.
         assert on_host(host, "wc -l </run/clock-set").strip() == "1"
@@ -236,12 +258,17 @@ def _restore_in_a_group() -> None:
     provider().restore("os")
 
 
-def _unfinished(home: LabHome) -> bool:
+def _unfinished(home: LabHome) -> Unfinished | None:
     book = read_book(home)
-    return book is not None and book.unfinished is not None
+    return book.unfinished if book is not None else None
 
 
-def _until(done: Callable[[], bool], what: str) -> None:
+def _restored(home: LabHome) -> tuple[str, ...]:
+    unfinished = _unfinished(home)
+    return unfinished.restored if unfinished is not None else ()
+
+
+def _until(done: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + 120
     while not done():
         assert time.monotonic() < deadline, what
@@ -273,10 +300,16 @@ def test_machines_that_were_saved_and_paused_and_lost_start_again(
     assert set(provider().status().values()) == {HostState.RUNNING}
 
 
-def test_a_machine_that_hangs_is_started_again(lab: LabHome, store: Store) -> None:
+def test_machines_that_hang_are_started_again(
+    lab: LabHome, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 25)
     on_host("host1", "systemctl stop ssh")
+    stop_processor(store, machine(store, "host2"))
+    assert set(provider().status().values()) == {HostState.BROKEN}
     assert provider().start()
     assert on_host("host1", "hostname") == "host1\n"
+    assert on_host("host2", "hostname") == "host2\n"
 
 
 def test_virtualbox_may_hold_a_machine_for_some_seconds(

@@ -255,7 +255,8 @@ def _if_local(
     def ask(machine: Machine) -> Diagnosis:
         if _is_local(server, machine):
             return look(machine)
-        return unknown(code, _("known on the server only: run labctl doctor there"))
+        there = commands("labctl doctor", text=_("run this on the server"))
+        return unknown(code, _("known on the server only"), mend=there)
 
     return ask
 

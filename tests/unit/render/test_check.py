@@ -68,7 +68,7 @@ def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_fo
 
     low, high = seen(7), seen(24)
     assert "SASL節" in low and "SASL節" in high
-    assert "look at postconf -n" not in low and "2 more: labctl check" in low
+    assert "look at postconf -n" not in low and "2 more; the check without --watch" in low
     assert "look at postconf -n" in high and "more to look at" not in high
 
 

@@ -164,7 +164,7 @@ def ensure_unlocked(vm: Vm) -> None:
 def state(vm: Vm) -> str:
     """VirtualBox's word for what the machine does."""
     if guest(vm).running():
-        return "paused" if vm.paused else "running"
+        return "gurumeditation" if vm.failed else "paused" if vm.paused else "running"
     died = "aborted-saved" if vm.resume_from else "aborted"
     return died if vm.crashed else "saved" if vm.resume_from else "poweroff"
 
@@ -189,7 +189,7 @@ def controlvm(store: Store, words: list[str]) -> str:
                 own.save(_SAVED_STATE)
                 vm.resume_from = _SAVED_STATE
             own.stop()
-            vm.paused = False
+            vm.paused = vm.failed = False
             vm.unlocked_at = time.time() + registry.behaviour.lock_seconds
     return "0%...100%\n"
 

@@ -52,7 +52,10 @@ class Snapshot:
 
 @dataclass
 class Vm:
-    """A machine. `crashed`: its process vanished without the machine being switched off."""
+    """A machine. `crashed`: its process vanished without the machine being switched off.
+
+    `failed`: its virtual processor stopped at an error of VirtualBox.
+    """
 
     uuid: str
     name: str
@@ -66,6 +69,7 @@ class Vm:
     pid: int = 0
     paused: bool = False
     crashed: bool = False
+    failed: bool = False
     unlocked_at: float = 0.0
 
     @property

@@ -7,6 +7,7 @@ import sys
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,97 @@ def test_the_first_layer_is_bootstrapped_from_this_machines_sources(
     # ping's capability is lost when the files get the hosts' owners.
     assert owners[-2:] == ["dpkg-reconfigure", "iputils-ping"]
     assert "--private-users-ownership=chown" in owners
+
+
+# What mmdebstrap and the container of a build are told, and why.
+BOOTSTRAP = {
+    "--variant=apt": "nothing that the chapter does not need",
+    "--mode=root": "the files get their real owners",
+    "--format=directory": "layers are folders",
+    "--skip=cleanup/apt/lists": "packages are installed on top without a new download of lists",
+    "--dpkgopt=force-unsafe-io": "a build that fails starts again, so nothing has to be synced",
+    '--aptopt=APT::Install-Recommends "false"': "a small image",
+    '--aptopt=Acquire::Languages "none"': "a small image",
+    '--aptopt=Acquire::GzipIndexes "true"': "a small image",
+    '--aptopt=Acquire::Retries "3";': "the machine's own settings hold in the image, too",
+    '--customize-hook=chroot "$1" update-ca-certificates': "a mirror with its own certificate",
+    '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap': "settings of the build only",
+}
+CONTAINER = {
+    "--quiet": "the log is apt's",
+    "--register=no": "there may be no machined",
+    "--keep-unit": "there may be no systemd",
+    "--as-pid2": "something has to reap the processes of package scripts",
+    "--console=pipe": "there is no terminal",
+    "--link-journal=no": "nothing is written on this machine",
+    "--timezone=off": "nothing is taken from this machine",
+    "--hostname=lab": "nothing is taken from this machine",
+    "--setenv=DEBIAN_FRONTEND=noninteractive": "nobody answers a question",
+    "--setenv=LC_ALL=C.UTF-8": "the errors that are shown are English",
+}
+
+
+def test_how_the_first_layer_is_bootstrapped(cache: Path, machine: Machine) -> None:
+    built(cache, 0)
+    bootstrap, owners = machine.ran
+    assert set(BOOTSTRAP) <= set(bootstrap)
+    work = cache / f".build-{RECIPE.layers(())[0].name}"
+    assert bootstrap[-2:] == [str(work / "root"), str(work / "sources.list")]
+    copy = f"--customize-hook=copy-in {work / '90lab'} /etc/apt/apt.conf.d"
+    assert copy in bootstrap
+    assert set(CONTAINER) <= set(owners)
+    assert f"--directory={work / 'root'}" in owners
+
+
+def test_how_packages_are_installed(cache: Path, machine: Machine) -> None:
+    built(cache, 1)
+    ((entered, program, *install),) = machine.ran
+    assert (entered, program) == ("entered", "systemd-nspawn")
+    options = install[: install.index("--")]
+    assert set(CONTAINER) <= set(options)
+    assert "--resolv-conf=bind-host" in options
+    ((target, _lower),) = machine.mounted
+    assert f"--directory={target}" in options
+    command = install[install.index("--") + 1 :]
+    assert command[:2] == ["sh", "-euc"]
+    assert command[3:6] == ["sh", "-o", "Dpkg::Options::=--force-unsafe-io"]
+
+
+def test_certificates_of_this_machine_go_into_the_image(
+    cache: Path, machine: Machine, tmp_path: Path
+) -> None:
+    certificates = (tmp_path / "a.crt", tmp_path / "b b.crt")
+    for path in certificates:
+        path.write_text("certificate")
+    recipe = Recipe(EDITION, replace(APT, certificates=certificates), "192.168.56.1")
+    with Builder(cache, recipe).build(recipe.layers(())[0], []):
+        pass
+    (copied,) = [word for word in machine.ran[0] if "ca-certificates" in word and "copy-in" in word]
+    assert copied == (
+        f"--customize-hook=copy-in {certificates[0]} '{certificates[1]}' "
+        "/usr/local/share/ca-certificates"
+    )
+
+
+def test_what_a_build_leaves_in_a_layer_is_not_of_this_machine(
+    cache: Path, machine: Machine
+) -> None:
+    layers = RECIPE.layers(PACKAGE_SETS[:1])
+    traces = ("etc/resolv.conf", "var/log/apt/history.log", "var/cache/apt/archives/a.deb")
+
+    def run(argv: Sequence[str], *, log: Path) -> Completed:
+        for trace in (*traces, "etc/kept"):
+            path = cache / f".build-{layers[-1].name}" / "upper" / trace
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
+        return machine.run(argv, log=log)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "run", run)
+        with Builder(cache, RECIPE).build(layers[-1], [cache / layers[0].name]) as root:
+            assert [path.name for path in root.rglob("*") if path.is_file()] == ["kept"]
+            # It becomes the / of hosts.
+            assert root.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_package_set_is_installed_on_the_layers_below(cache: Path, machine: Machine) -> None:

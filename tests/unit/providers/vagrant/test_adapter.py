@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.providers.vagrant.adapter import Vagrant, rows
 from labctl.providers.vagrant.failures import failure
+from labctl.providers.vagrant.meanings import NoBoot
 from labctl.run import Completed
 
 LOG = Path("/home/taro/vagrant.log")
@@ -60,14 +63,212 @@ def test_an_unknown_end_shows_the_command_and_what_it_said() -> None:
     assert str(LOG) in str(error.hint)
 
 
-@pytest.mark.posix
-def test_power_is_cut_by_vagrants_forced_halt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Asked:
+    """Stands for labctl.run: notes each call of Vagrant, and answers it.
+
+    `says` maps the first word of a command to what Vagrant prints. `fails` is what it prints in the
+    case of a failure.
+    """
+
+    def __init__(self) -> None:
+        self.words: list[list[str]] = []
+        self.calls: list[dict[str, Any]] = []
+        self.says: dict[str, str] = {}
+        self.fails = ""
+
+    def run(self, argv: Sequence[str], **options: Any) -> Completed:
+        assert options["check"] is False
+        self.words.append(list(argv[1:]))
+        self.calls.append(options)
+        status, said = (1, self.fails) if self.fails else (0, self.says.get(argv[1], ""))
+        if options["log"] is not None:
+            options["log"].parent.mkdir(parents=True, exist_ok=True)
+            options["log"].write_text(said, encoding="utf-8")
+            if (error := options["watch"](said)) is not None:
+                raise error
+        return Completed(tuple(argv), status, said, "warning: slow\n")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+    monkeypatch.setattr("labctl.providers.vagrant.adapter.run", asked.run)
+    monkeypatch.setattr(
+        "labctl.providers.vagrant.adapter.vagrant.get_vagrant_executable", lambda: "vagrant"
+    )
+    return asked
+
+
+@pytest.fixture
+def adapter(tmp_path: Path, asked: Asked) -> Vagrant:
+    return Vagrant(tmp_path / "machines", "virtualbox", tmp_path / "logs")
+
+
+@pytest.mark.parametrize(
+    ("ask", "line"),
+    [
+        (lambda it: it.boot(), "up --no-provision --provider=virtualbox"),
+        (lambda it: it.boot("host2"), "up host2 --no-provision --provider=virtualbox"),
+        (lambda it: it.halt("host2"), "halt host2"),
+        (lambda it: it.halt("host2", force=True), "halt host2 --force"),
+        (lambda it: it.destroy(), "destroy --force"),
+        (lambda it: it.states(), "status"),
+        (lambda it: it.state("host1"), "status host1"),
+        (lambda it: it.ssh_addresses(), "ssh-config"),
+        (lambda it: it.save_snapshot("host1", "dns"), "snapshot save host1 dns"),
+        (
+            lambda it: it.restore_snapshot("host1", "dns"),
+            "snapshot restore --no-provision host1 dns",
+        ),
+        (lambda it: it.delete_snapshot("host1", "dns"), "snapshot delete host1 dns"),
+        (lambda it: it.snapshots("host1"), "snapshot list host1"),
+    ],
+)
+def test_what_vagrant_is_asked(
+    adapter: Vagrant, asked: Asked, ask: Callable[[Vagrant], object], line: str
 ) -> None:
-    program = tmp_path / "vagrant"
-    program.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/words\n', encoding="utf-8")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    Vagrant(tmp_path, "virtualbox", tmp_path).halt("host2", force=True)
-    words = (tmp_path / "words").read_text(encoding="utf-8")
-    assert words == "halt host2 --force --machine-readable\n"
+    ask(adapter)
+    assert asked.words == [[*line.split(), "--machine-readable"]]
+
+
+def test_a_script_runs_as_root_without_the_carriage_returns_of_windows(
+    adapter: Vagrant, asked: Asked
+) -> None:
+    asked.says = {"ssh": "done\n"}
+    assert adapter.shell("host1", "hostname\n", "'a b'") == "done\n"
+    command = "tr -d '\\r' | sudo -n sh -eu -s -- 'a b'"
+    assert asked.words == [["ssh", "host1", "--no-tty", "--command", command]]
+    assert asked.calls[0]["stdin"] == "hostname\n"
+
+
+@pytest.mark.parametrize(
+    ("hypervisor", "more"),
+    [("virtualbox", {"VAGRANT_NO_PLUGINS": "1"}), ("libvirt", {})],
+)
+def test_vagrant_works_in_the_labs_folder_alone(
+    tmp_path: Path, asked: Asked, hypervisor: str, more: dict[str, str]
+) -> None:
+    folder = tmp_path / "machines"
+    Vagrant(folder, hypervisor, tmp_path).boot()
+    (call,) = asked.calls
+    assert call["cwd"] == folder
+    assert call["env"] == {
+        "VAGRANT_CWD": str(folder),
+        "VAGRANT_DOTFILE_PATH": str(folder / ".vagrant"),
+        "VAGRANT_VAGRANTFILE": "Vagrantfile",
+        "VAGRANT_DEFAULT_PROVIDER": hypervisor,
+        "VAGRANT_CHECKPOINT_DISABLE": "1",
+        "VAGRANT_NO_COLOR": "1",
+        **more,
+    }
+
+
+def test_states_by_machine(adapter: Vagrant, asked: Asked) -> None:
+    asked.says = {"status": STATUS + STATUS.replace("host1", "host2").replace("running", "saved")}
+    assert adapter.states() == {"host1": "running", "host2": "saved"}
+    assert adapter.state("host1") == "running"
+    asked.says = {"status": "1795570654,,ui,error,no such machine\n"}
+    assert adapter.states() == {}
+    assert adapter.state("host1") == "not_created"
+
+
+def test_snapshots_are_the_details_below_the_heading(adapter: Vagrant, asked: Asked) -> None:
+    asked.says = {
+        "snapshot": "17,host1,ui,output,==> host1: \n17,,ui,detail,labctl-os-1a2b3c\n"
+        "17,,ui,detail, labctl-dns-4d5e6f \n17,host1,metadata,provider,virtualbox\n"
+    }
+    assert adapter.snapshots("host1") == {"labctl-os-1a2b3c", "labctl-dns-4d5e6f"}
+    asked.says = {"snapshot": "17,host1,ui,output,==> host1: No snapshots have been taken yet!\n"}
+    assert adapter.snapshots("host1") == set()
+
+
+def test_addresses_of_all_machines_with_one_call(adapter: Vagrant, asked: Asked) -> None:
+    config = (
+        "Host {name}\\n  HostName 127.0.0.1\\n  User vagrant\\n  Port {port}\\n"
+        "  IdentityFile /home/taro/key\\n"
+    )
+    asked.says = {
+        "ssh-config": "".join(
+            f"17,{name},ssh-config,{config.format(name=name, port=port)}\n"
+            for name, port in (("host1", 20001), ("host2", 20002))
+        )
+    }
+    found = adapter.ssh_addresses()
+    assert {name: (each.address, each.port) for name, each in found.items()} == {
+        "host1": ("127.0.0.1", 20001),
+        "host2": ("127.0.0.1", 20002),
+    }
+    assert found["host1"].key == Path("/home/taro/key")
+    assert len(asked.words) == 1
+
+
+def test_the_log_has_all_that_was_asked_and_said(
+    adapter: Vagrant, asked: Asked, tmp_path: Path
+) -> None:
+    asked.says = {"up": "17,host1,ui,info,Booting VM...\n17,host1,metadata,provider,virtualbox\n"}
+    adapter.boot("host1")
+    asked.says = {"ssh": "plain words\n"}
+    adapter.shell("host1", "true")
+    log = (tmp_path / "logs" / "vagrant.log").read_text(encoding="utf-8")
+    assert log.startswith(
+        "$ vagrant up host1 --no-provision --provider=virtualbox\n"
+        "Booting VM...\nwarning: slow\nexit 0\n$ vagrant ssh host1 --no-tty"
+    )
+    assert log.endswith("plain words\nwarning: slow\nexit 0\n")
+    # What was watched during a boot is in the log, and its own file is gone.
+    assert [each.name for each in (tmp_path / "logs").iterdir()] == ["vagrant.log"]
+
+
+def test_a_call_that_fails_names_its_reason_and_the_log(
+    adapter: Vagrant, asked: Asked, tmp_path: Path
+) -> None:
+    asked.fails = "17,,error-exit,Vagrant::Errors::SomethingNew,Nobody knows%!(VAGRANT_COMMA) why\n"
+    with pytest.raises(CommandFailed) as caught:
+        adapter.save_snapshot("host1", "dns")
+    assert "vagrant snapshot save host1 dns" in caught.value.message
+    assert "SomethingNew: Nobody knows, why" in caught.value.cause
+    assert str(tmp_path / "logs" / "vagrant.log") in caught.value.hint.text
+
+
+@pytest.mark.parametrize("ask", [lambda it: it.boot(), lambda it: it.restore_snapshot("a", "b")])
+def test_a_machine_that_refuses_the_key_is_not_waited_for(
+    adapter: Vagrant, asked: Asked, ask: Callable[[Vagrant], object]
+) -> None:
+    refused = "17,host1,ui,detail,Warning: Authentication failure. Retrying...\n"
+    for often, ends in ((2, False), (3, True)):
+        asked.says = dict.fromkeys(("up", "snapshot"), refused * often)
+        if not ends:
+            ask(adapter)
+            continue
+        with pytest.raises(WrongState, match="does not accept the lab's key") as caught:
+            ask(adapter)
+        assert str(caught.value.hint) == "labctl destroy, labctl up"
+
+
+def test_with_a_limit_a_boot_ends_after_it(
+    adapter: Vagrant, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("labctl.providers.vagrant.adapter.time.monotonic", lambda: now[0])
+    adapter.boot(limit=120)
+    watch = asked.calls[0]["watch"]
+    started = "17,host1,ui,info,Waiting for domain to get an IP address...\n"
+    assert watch("downloading\n") is None
+    # The time runs from the start of the first machine.
+    now[0] = 500.0
+    assert watch(started) is None
+    now[0] = 620.0
+    assert watch(started) is None
+    now[0] = 620.5
+    assert isinstance(watch(started), NoBoot)
+
+
+def test_without_vagrant_the_doctor_is_named(
+    adapter: Vagrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "labctl.providers.vagrant.adapter.vagrant.get_vagrant_executable", lambda: None
+    )
+    with pytest.raises(MachineLacks, match="not installed") as caught:
+        adapter.states()
+    assert str(caught.value.hint) == "labctl doctor"
