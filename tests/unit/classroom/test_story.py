@@ -114,6 +114,35 @@ def test_seats_are_reset_undone_and_graded(room: MemoryClass, sh: Shell, tmp_pat
     assert files(room, 2) == whole
 
 
+def test_a_seat_that_does_not_run_is_told_with_the_command_of_the_class(
+    room: MemoryClass, sh: Shell
+) -> None:
+    sh("class up")
+    sh("class down 2")
+    out = sh("class check 2", code=1)
+    assert "labctl class up" in out and "labctl up" not in out
+    (seat,) = sh.json("class check 2", code=1)["seats"]
+    assert seat["error"]["commands"] == [["labctl", "class", "up"]]
+
+
+def test_a_shell_on_a_seat_needs_no_ssh(
+    room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sh("class up")
+    started: list[tuple[str, ...]] = []
+
+    def interactive(argv: Sequence[str]) -> int:
+        started.append(tuple(argv))
+        return 7
+
+    monkeypatch.setattr("labctl.run.interactive", interactive)
+    sh("class enter 2 host1", code=7)
+    seat = open_seat(room.roll, room.roll.seat(2))
+    assert started == [seat.provider.login("host1", "ubuntu")]
+    sh("class enter 1-2 host1", code=2)
+    sh("class enter 2 host9", code=2)
+
+
 def test_the_net_of_some_seats_is_closed(room: MemoryClass, sh: Shell) -> None:
     sh("class up")
     assert [each["open"] for each in sh.json("class net close 1 3")["seats"]] == [False, False]
@@ -148,6 +177,18 @@ def test_cards_have_every_code_and_no_other_origin(
     assert page.count("https://") == len(roll.seats) + 1
     assert "<script" not in page
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_cards_tell_the_ports_of_ssh_only_if_asked(
+    room: MemoryClass, sh: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "mail-cards.html"
+    sh("class cards --url https://board.example:8443/")
+    assert "ssh" not in path.read_text("utf-8")
+    sh("class cards --url https://board.example:8443/ --ssh-port 22000")
+    page = path.read_text("utf-8")
+    for port, user in ((22011, "user1"), (22012, "user2"), (22031, "user1")):
+        assert f"ssh -p {port} {user}@board.example<" in page
 
 
 def test_destroy_keeps_the_class_and_end_leaves_nothing(room: MemoryClass, sh: Shell) -> None:
