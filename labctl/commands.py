@@ -45,7 +45,7 @@ COMMANDS = {
         on_lab=False,
         parts={"list": True, "start": True, "hint": True, "check": True, "solve": True},
     ),
-    "reset": CommandInfo(N_("Return both hosts to a checkpoint.")),
+    "reset": CommandInfo(N_("Return all hosts to a checkpoint.")),
     "diff": CommandInfo(N_("Show manual changes on the hosts since a checkpoint.")),
     "checkpoints": CommandInfo(N_("List the states to which labctl reset can return.")),
     "status": CommandInfo(N_("Show hosts, checkpoints and folders of the lab.")),

@@ -153,14 +153,22 @@ class Host(Frozen):
 
 
 class Titles(Frozen):
-    """A title in Japanese, and in English if the book has it in English."""
+    """A title in Japanese, and in English if the book has it in English.
+
+    `gloss` is a translation that is not in the book.
+    """
 
     ja: str
     en: str | None = None
+    gloss: str | None = None
 
     def __str__(self) -> str:
-        """The title in the user's language if the book has it, else the Japanese one."""
-        return self.en if language() == "en" and self.en is not None else self.ja
+        """The book's title in the user's language, else the Japanese one with the gloss."""
+        if language() != "en":
+            return self.ja
+        if self.en is not None:
+            return self.en
+        return f"{self.ja} [{self.gloss}]" if self.gloss is not None else self.ja
 
 
 class Section(Frozen):

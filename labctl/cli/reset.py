@@ -39,7 +39,7 @@ def reset(
     with locked(session.home):
         checkpoint = newest_before_reset(session) if undo else target_of_reset(session, to)
         if not yes:
-            confirm(_("Return both hosts to {name}?", name=checkpoint))
+            confirm(_("Return all hosts to {name}?", name=checkpoint))
         with Live(session.lab, quiet=as_json) as live:
             result = go_back(session, checkpoint, live.progress)
-    print_reset(result, name, as_json=as_json)
+    print_reset(result, session.lab, as_json=as_json)

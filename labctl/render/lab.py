@@ -65,7 +65,7 @@ def print_picture(lab: Lab, result: UpResult) -> None:
         picture.add_row(f"[bold]{host.name}[/]", str(host.address), host.fqdn, mailbox)
     picture.add_row(_("this machine"), str(lab.network.machine), "", "")
     out.print()
-    out.print(f"  {lab.network.cidr}  " + _("host-only network"))
+    out.print(f"  {lab.network.cidr}  " + _("the lab's network"))
     for row, line in enumerate(lines_of(picture)):
         out.print(f"   {'└' if row == len(lab.hosts) else '├'}─ {line}")
     out.print()
@@ -91,18 +91,19 @@ def _print_next(result: UpResult) -> None:
     print_table(table)
 
 
-def print_reset(result: ResetResult, lab: str, *, as_json: bool) -> None:
+def print_reset(result: ResetResult, lab: Lab, *, as_json: bool) -> None:
     if as_json:
         print_json("reset", result)
         return
-    text = _(
-        "both hosts are back at {name} ({seconds:.1f} s)",
-        name=result.checkpoint,
-        seconds=result.seconds,
+    words = {"name": result.checkpoint, "seconds": result.seconds, "count": len(lab.hosts)}
+    text = (
+        _("both hosts are back at {name} ({seconds:.1f} s)", **words)
+        if len(lab.hosts) == len(lab.mail_hosts)
+        else _("all {count} hosts are back at {name} ({seconds:.1f} s)", **words)
     )
     console().print(text)
     undo = commands("labctl reset --undo", text=_("the previous state is saved; this restores it"))
-    print_hint(console(), _("next"), undo, lab)
+    print_hint(console(), _("next"), undo, lab.name)
 
 
 def print_net(is_open: bool, *, as_json: bool) -> None:

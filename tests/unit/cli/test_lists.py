@@ -34,7 +34,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_steps_are_listed_in_the_books_order() -> None:
     listed = labctl("steps", "--json", code=0).json["data"]["steps"]
     assert [step["name"] for step in listed] == [step.name for step in STEPS]
-    assert listed[2]["section"] == "main.cfの設定"
+    assert listed[2]["section"] == "main.cfの設定 [Setting up main.cf]"
     assert {step["checkpoint"] for step in listed} == {None, "dns", "packages", "ready"}
 
 
