@@ -57,9 +57,15 @@ class System:
 DEBIAN_12 = System("debian", "12")
 DEBIAN_13 = System("debian", "13")
 UBUNTU_24_04 = System("ubuntu", "24.04")
+UBUNTU_26_04 = System("ubuntu", "26.04")
 ALMALINUX_9 = System("almalinux", "9")
 # The releases by the names that package sources have for them.
-CODE_NAMES = {"bookworm": DEBIAN_12, "trixie": DEBIAN_13, "noble": UBUNTU_24_04}
+CODE_NAMES = {
+    "bookworm": DEBIAN_12,
+    "trixie": DEBIAN_13,
+    "noble": UBUNTU_24_04,
+    "resolute": UBUNTU_26_04,
+}
 
 
 def parse_os_release(text: str) -> System | None:

@@ -21,7 +21,10 @@ def sections_of(lab: Lab) -> tuple[Section, ...]:
         title = titles.get(step.name)
         said = {"ja": step.section, "en": step.section}
         if title is not None:
-            said = {"ja": title.ja or step.section, "en": title.en or title.gloss or title.ja or step.section}
+            said = {
+                "ja": title.ja or step.section,
+                "en": title.en or title.gloss or title.ja or step.section,
+            }
         found.append(Section(step=step.name, title=said))
     return tuple(found)
 

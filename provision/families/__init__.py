@@ -14,7 +14,14 @@ from labctl.edition import Edition
 from labctl.errors import WrongState
 from labctl.hint import Hint
 from labctl.i18n import _
-from labctl.system import ALMALINUX_9, DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
+from labctl.system import (
+    ALMALINUX_9,
+    DEBIAN_12,
+    DEBIAN_13,
+    UBUNTU_24_04,
+    UBUNTU_26_04,
+    System,
+)
 
 if TYPE_CHECKING:
     from provision.families.base import Family
@@ -24,6 +31,7 @@ _FAMILIES = {
     DEBIAN_12: "provision.families.debian:DEBIAN_12",
     DEBIAN_13: "provision.families.debian:DEBIAN_13",
     UBUNTU_24_04: "provision.families.debian:UBUNTU_24_04",
+    UBUNTU_26_04: "provision.families.debian:UBUNTU_26_04",
     ALMALINUX_9: "provision.families.rhel:RHEL_9",
 }
 

@@ -19,6 +19,7 @@ DEBIAN_12 = Family(
     ),
     postfix=_INSTANCES,
 )
+# Postfix 3.8, Dovecot 2.3, BIND 9.18
 UBUNTU_24_04 = DEBIAN_12
 # BIND 9.20 has its own empty zones, Postfix 3.10 one real unit, Dovecot 2.4 other settings.
 # sasl2-bin has a unit in place of the start script. Postfix has its folder of smtpd.conf from the
@@ -33,3 +34,5 @@ DEBIAN_13 = replace(
     ),
     dovecot=Dovecot(syntax="2.4"),
 )
+# Postfix 3.10, Dovecot 2.4, BIND 9.20. Only rendered: no host with it was run.
+UBUNTU_26_04 = DEBIAN_13

@@ -6,7 +6,14 @@ import pytest
 
 from labctl.errors import WrongState
 from labctl.lab import Lab, load_edition, load_lab
-from labctl.system import ALMALINUX_9, DEBIAN_12, DEBIAN_13, UBUNTU_24_04, System
+from labctl.system import (
+    ALMALINUX_9,
+    DEBIAN_12,
+    DEBIAN_13,
+    UBUNTU_24_04,
+    UBUNTU_26_04,
+    System,
+)
 from provision import boot_order, dns, dovecot, postfix, smtp_auth, steps
 from provision.families import family_of, systems
 from provision.step import Scene
@@ -35,6 +42,8 @@ def test_every_step_renders_for_every_system(system: System) -> None:
         # Debian's testing has no number; it is newer than any release.
         (System("debian", ""), DEBIAN_13),
         (System("ubuntu", "24.10"), UBUNTU_24_04),
+        (System("ubuntu", "26.10"), UBUNTU_26_04),
+        (UBUNTU_26_04, DEBIAN_13),
     ],
 )
 def test_a_release_is_treated_as_the_last_known_one_before_it(found: System, known: System) -> None:
@@ -46,7 +55,7 @@ def test_an_unknown_system_is_refused_with_the_known_ones(system: System) -> Non
     with pytest.raises(WrongState) as caught:
         family_of(system)
     assert str(system) in caught.value.message
-    assert "debian 12, debian 13, ubuntu 24.04, almalinux 9" in str(caught.value.hint)
+    assert "debian 12, debian 13, ubuntu 24.04, ubuntu 26.04, almalinux 9" in str(caught.value.hint)
 
 
 def test_debian_13_includes_only_files_that_its_bind_has() -> None:
