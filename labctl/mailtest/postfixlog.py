@@ -380,6 +380,8 @@ def _attempt(program: str, found: re.Match[str]) -> Event | None:
 
 _WHOLE_LINES: dict[str, Event] = {
     "removed": Removed(),
+    # cleanup(8) of Postfix 3.10, after a rule that rejects or discards.
+    "removed (discarded)": Removed(),
     "requeued": Requeued(),
     "placed on hold": Held(released=False),
     "released from hold": Held(released=True),

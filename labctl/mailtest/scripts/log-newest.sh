@@ -8,7 +8,7 @@ place=$(stat -c '%i %s' -- "$file")
 size=${place#* }
 have=$(head -c "$size" -- "$file" | wc -l)
 if [ "$have" -lt "$count" ]; then
-  old=$(find "${file%/*}" -maxdepth 1 -name "${file##*/}?*" ! -name '*.gz' -type f -printf '%T@ %p\n' |
+  old=$(find "${file%/*}" -maxdepth 1 -name "${file##*/}?*" ! -name '*.[gx]z' ! -name '*.bz2' ! -name '*.zst' -type f -printf '%T@ %p\n' |
     sort -rn | sed -n '1s/^[^ ]* //p')
   [ -z "$old" ] || tail -n "$((count - have))" -- "$old"
 fi

@@ -9,7 +9,7 @@ if [ "$(stat -c %i -- "$file" 2>/dev/null)" = "$inode" ]; then
   [ "$(stat -c %s -- "$file")" -ge "$size" ] || size=0
   tail -c "+$((size + 1))" -- "$file"
 else
-  old=$(find "${file%/*}" -maxdepth 1 -name "${file##*/}?*" ! -name '*.gz' -inum "$inode")
+  old=$(find "${file%/*}" -maxdepth 1 -name "${file##*/}?*" ! -name '*.[gx]z' ! -name '*.bz2' ! -name '*.zst' -inum "$inode")
   [ -z "$old" ] || tail -c "+$((size + 1))" -- "$old"
   [ ! -f "$file" ] || cat -- "$file"
 fi

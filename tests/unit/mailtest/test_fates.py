@@ -2,7 +2,9 @@
 
 `postfix-3.7-fates.log` was written by a lab's host1 (Debian 12, Postfix 3.7.11) with header
 checks, transport maps, a milter, soft_bounce, another syslog_name, a second instance, and
-rsyslog's $RepeatedMsgReduction.
+rsyslog's $RepeatedMsgReduction. `postfix-3.10-fates.log` was written by host1 of a lab with
+Debian 13 (Postfix 3.10.13) with several recipients, a submission port, long queue ids and a peer
+that was down for a while. Of equal failed attempts the first is kept.
 """
 
 import pytest
@@ -10,7 +12,14 @@ import pytest
 from labctl.mailtest.explain import Cause, explain
 from labctl.mailtest.journey import Journey, Visit, follow_file, visits_of
 from labctl.mailtest.letters import id_from_logs
-from labctl.mailtest.postfixlog import Attempt, Inspected, Notified, PickedUp, Record
+from labctl.mailtest.postfixlog import (
+    Accepted,
+    Attempt,
+    Inspected,
+    Notified,
+    PickedUp,
+    Record,
+)
 from labctl.mailtest.trace import Stage, StageKind, trace_records
 from tests.unit.mailtest.recorded import LOCAL_ANSWER, lines, parsed, records
 
@@ -265,3 +274,65 @@ def test_a_notice_that_takes_over_a_queue_id_is_another_message() -> None:
     notice = [r for r in FATES if r.queue_id == "62F3B212077"]
     again = [Record(r.time, r.host, r.program, r.pid, r.queue_id, r.text, r.event) for r in notice]
     assert len(visits_of([*notice, *again])) == 2
+
+
+NEWER = records("postfix-3.10-fates.log")
+NEWER_VISITS = {visit.queue_id: visit for visit in visits_of(NEWER)}
+
+
+def newer(queue_id: str) -> list[str]:
+    """What became of each recipient, in the order of the log, by Postfix 3.10."""
+    return [hop.status for hop in NEWER_VISITS[queue_id].hops()]
+
+
+@pytest.mark.parametrize(
+    ("queue_id", "told"),
+    [
+        ("147562C2596", ["bounced", "bounced", "sent"]),  # three recipients of this host
+        ("25B842C2594", ["bounced", "bounced", "sent"]),  # three of the other
+        ("6786C2C259D", ["sent"]),  # LMTP over TCP
+        ("98A4D2C259F", ["bounced"]),  # the transport error
+        ("E1B012C25A6", ["bounced"]),  # a header check rejects
+        ("294292C259D", ["sent"]),  # a header check warns
+        ("59E2A2C25B8", ["force-expired"]),
+        ("4jbW7j5Qk7zPnXg", ["expired"]),
+        ("2B23D2C259D", ["sent"]),  # on hold, then released
+        ("4jbW805JXczPnYy", ["SOFTBOUNCE"]),
+        ("4jbW8M4njpzPmqN", ["sent"]),  # deferred many times before
+        ("4jbW9J5XBSzPmtZ", ["bounced"]),  # the reply has the words status=sent and queued as
+    ],
+)
+def test_the_same_fates_in_the_words_of_postfix_3_10(queue_id: str, told: list[str]) -> None:
+    assert sorted(newer(queue_id)) == sorted(told)
+
+
+def test_a_message_that_was_deferred_and_then_sent_has_not_failed() -> None:
+    late = follow_file("4jbW8M4njpzPmqN", NEWER)
+    assert {a.status for a in late.visits[0].attempts} == {"deferred", "sent"}
+    assert late.visits[0].ended and not late.failed
+
+
+def test_a_refused_message_of_postfix_3_10_is_removed_by_cleanup() -> None:
+    assert any(r.text == "removed (discarded)" for r in NEWER)
+    assert NEWER_VISITS["E1B012C25A6"].removed
+
+
+def test_a_message_that_bounces_for_one_recipient_is_followed_for_the_others() -> None:
+    way = follow_file("25B842C2594", NEWER)
+    sent = [a for a in way.visits[0].attempts if a.status == "sent"]
+    assert [a.recipient for a in sent] == ["user2@example2.jp"] and sent[0].next_queue_id
+    assert trace_records(NEWER, "25B842C2594").stages
+
+
+@pytest.mark.parametrize("queue_id", ["B5F772C2683", "F38472C2694"])
+def test_other_ports_of_smtpd_are_smtpd(queue_id: str) -> None:
+    """`postfix/submission/smtpd` and `postfix/smtps/smtpd`."""
+    first = NEWER_VISITS[queue_id].records[0]
+    assert isinstance(first.event, Accepted) and first.program == "smtpd"
+    assert newer(queue_id) == ["sent"]
+
+
+def test_words_of_a_reply_are_not_a_status_for_postfix_3_10() -> None:
+    (attempt,) = NEWER_VISITS["4jbW9J5XBSzPmtZ"].attempts
+    assert "status=sent (250 2.0.0 Ok: queued as 0D33C22840E)" in attempt.detail
+    assert (attempt.status, attempt.next_queue_id) == ("bounced", "")

@@ -122,6 +122,13 @@ def test_the_newest_lines_reach_back_over_a_rotation(host: Host, log: Path) -> N
     assert lines[:-1] == ["two", "three"]
 
 
+@pytest.mark.parametrize("name", ["mail.log.2.gz", "mail.log-20261120.xz", "mail.log-20261120.bz2"])
+def test_a_compressed_log_is_not_read(host: Host, log: Path, name: str) -> None:
+    log.with_name("mail.log-20261126").write_text("old\n")
+    log.with_name(name).write_bytes(b"\x1f\x8b")
+    assert host.run(NEWEST, str(log), "3").splitlines()[:-1] == ["old", "one", "two"]
+
+
 def queue(host: Host, name: str, message_id: str, *, whole: bool = True) -> None:
     folder = host.path(f"/var/spool/postfix/{name}")
     folder.mkdir(exist_ok=True)
