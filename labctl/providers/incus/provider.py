@@ -262,6 +262,7 @@ class IncusProvider:
         layer = self._library.ensure_volume(packages, book.layers, book.pool, book.member, progress)
         if layer is None:
             return False
+        self._ensure_there(self._states())
         progress("", _("adding the packages of {name}", name=packages))
         booted = self._running()
         self._instances.start([name for name in self._names if name not in booted])
@@ -327,6 +328,7 @@ class IncusProvider:
 
     def set_net(self, is_open: bool) -> None:
         book = self._settled().model_copy(update={"net_open": is_open})
+        self._ensure_there(self._states())
         self._write(book)
         self._instances.put_in_shape(self._shape(book))
         self._instances.net_changed(self._running())
@@ -466,6 +468,7 @@ class IncusProvider:
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
         book = self._settled()
+        self._ensure_there(self._states())
         saved = self._saved(checkpoint, origin, book)
         with self._held_still():
             self._instances.snapshot(saved.snapshot)
@@ -548,6 +551,7 @@ class IncusProvider:
         member = choose_member(self._incus, to)
         if member == book.member:
             return False
+        self._ensure_there(self._states())
         running = self._running()
         self.halt(progress)
         progress("", _("moving to {member}", member=member))
