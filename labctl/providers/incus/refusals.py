@@ -51,12 +51,19 @@ def error_from(said: str, command: str, server: Server) -> LabError:
     """
     for pattern, make in _KINDS:
         if pattern.search(said):
-            return make(server, said)
+            return make(server, _shortened(said))
+    said = _shortened(said)
     if "is busy running" in said:
         return Busy(_("Incus is still busy with an earlier request"), cause=said)
     kind = NotThere if _NOT_THERE.search(said) else LabError
     cause = f"{command}\n{said}"
     return kind(_("Incus refused a request"), cause=cause, hint=commands("labctl doctor"))
+
+
+def _shortened(said: str, keep: int = 3) -> str:
+    """The first and the last lines of what may be thousands."""
+    lines = said.splitlines()
+    return said if len(lines) <= 2 * keep else "\n".join([*lines[:keep], "…", *lines[-keep:]])
 
 
 def silent(server: Server, cause: str) -> MachineLacks:
@@ -166,12 +173,14 @@ _NOT_THERE = re.compile(r"not found|doesn't exist|No such object", re.IGNORECASE
 _KINDS: tuple[tuple[re.Pattern[str], Callable[[Server, str], LabError]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), make)
     for pattern, make in (
+        # First: the client then prints the name of each file that was not written.
+        (r"no space left on device|disk quota exceeded", _pool_full),
         # What a member says whose cluster has no majority, or that is not ready yet.
         (r"cowsql|Failed to begin transaction|Server isn't ready", silent),
         (r"^The remote .* doesn't exist", _no_remote),
         (r"daemon doesn't appear to be started", _no_daemon),
         (r"needed permissions to talk|dial unix .*permission denied", _no_rights),
-        (r"x509|failed to verify certificate", _other_certificate),
+        (r"x509: |failed to verify certificate", _other_certificate),
         (r"Certificate is restricted|not have permission for project", _restricted),
         (r"not authorized|Forbidden", _untrusted),
         (
@@ -180,7 +189,6 @@ _KINDS: tuple[tuple[re.Pattern[str], Callable[[Server, str], LabError]], ...] = 
             r"|The (local )?(remote|Incus daemon) .*(reachable|running)",
             _unreachable,
         ),
-        (r"no space left on device|disk quota exceeded", _pool_full),
         (r"Reached maximum|project limit|exceeds? .*limit", _limited),
     )
 )

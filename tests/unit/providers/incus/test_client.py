@@ -128,6 +128,18 @@ def test_an_error_is_what_it_means(
     assert mend in str(failed.value.hint)
 
 
+def test_a_full_pool_is_told_without_the_names_of_all_files(program: Path) -> None:
+    files = "".join(
+        f"tar: rootfs/usr/share/x509: {n}: Cannot write: No space left on device\n"
+        for n in range(500)
+    )
+    says(program, f"echo {shlex.quote('Error: Image unpack failed: ' + files)} >&2; exit 1")
+    with pytest.raises(LabError) as failed:
+        Incus("far").send("POST", "instances", data={})
+    assert failed.value.message == "the storage pool of Incus is full (far)"
+    assert len(failed.value.cause.splitlines()) == 7
+
+
 def test_an_instance_that_is_busy_is_waited_for(program: Path) -> None:
     """As the request of a killed labctl leaves it for a moment."""
     busy = 'Error: Failed to create instance delete operation: Instance is busy running a "create"'
