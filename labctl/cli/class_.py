@@ -50,9 +50,7 @@ app.command("serve", help=_("Show the class on a web page, with terminals for th
     serve
 )
 app.command("ssh", help=_("Let students log in by SSH from their own machines."))(ssh)
-app.command("keys", help=_("Write what each student needs for that: a key and a configuration."))(
-    keys
-)
+app.command("keys", help=_("Write the keys and settings that students need for that."))(keys)
 app.command("down", help=_("Stop the labs of seats and keep everything."))(down)
 app.command("destroy", help=_("Remove the labs of all seats and keep the class."))(destroy)
 app.command("end", help=_("End the course: remove labs, names, codes and history."))(end)

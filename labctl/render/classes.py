@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from labctl.classroom.grades import outcome_of, steps_in
 from labctl.classroom.look import SeatState, SeatStatus
 from labctl.classroom.roll import Roll, Seat
 from labctl.classroom.work import SeatResult
+from labctl.errors import WrongUsage
 from labctl.grading import Grades
 from labctl.hint import Command, Hint
 from labctl.i18n import _
@@ -78,10 +79,12 @@ def print_seats(
     if any(result.ok for result in results):
         out.print(escape(said))
     failed = _print_failures(results, roll)
-    if failed:
+    # A wrong request stays wrong.
+    is_wrong = any(isinstance(result.error, WrongUsage) for result in results)
+    if failed and not is_wrong:
         text = _("this tries it again where it failed")
         print_hint(out, _("next"), Hint(text, (again,)), "")
-    elif hint is not None:
+    elif hint is not None and not failed:
         print_hint(out, _("next"), hint, "")
 
 
@@ -191,6 +194,20 @@ def print_class_grades(roll: Roll, results: Sequence[SeatResult[Grades]], *, as_
         print_seats_json("class check", roll, results, _grades_data, {"steps": steps}, ok=fine)
         return
     out = console()
+    if steps:
+        _print_grade_table(steps, results)
+    _print_failures(results, roll)
+    graded = [(each.seat, each.value) for each in results if each.value is not None]
+    wrong = [seat for seat, grades in graded if not grades.ok]
+    right = len(graded) - len(wrong)
+    out.print(_("{right} of {count} seats are right", right=right, count=len(results)))
+    if wrong:
+        text = _("this shows what is wrong at one seat")
+        line = ("labctl", "check", "--name", wrong[0].lab_name)
+        print_hint(out, _("next"), Hint(text, (line,)), "")
+
+
+def _print_grade_table(steps: Mapping[str, str], results: Sequence[SeatResult[Grades]]) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     for title in (_("seat"), _("student"), *(str(each) for each in range(1, len(steps) + 1))):
         table.add_column(title)
@@ -202,18 +219,10 @@ def print_class_grades(roll: Roll, results: Sequence[SeatResult[Grades]], *, as_
             cells = [_MARKS[mark] for mark in marks]
             table.add_row(result.seat.label, escape(result.seat.student), *cells, score)
     print_table(table)
+    out = console()
     out.print()
     for number, (step, section) in enumerate(steps.items(), 1):
         out.print(f"[dim]{number:>3}  {escape(section)}  {step}[/]")
-    _print_failures(results, roll)
-    graded = [(each.seat, each.value) for each in results if each.value is not None]
-    wrong = [seat for seat, grades in graded if not grades.ok]
-    right = len(graded) - len(wrong)
-    out.print(_("{right} of {count} seats are right", right=right, count=len(results)))
-    if wrong:
-        text = _("this shows what is wrong at one seat")
-        line = ("labctl", "check", "--name", wrong[0].lab_name)
-        print_hint(out, _("next"), Hint(text, (line,)), "")
 
 
 def _grades_data(grades: Grades) -> dict[str, Any]:

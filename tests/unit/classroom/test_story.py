@@ -121,6 +121,8 @@ def test_a_seat_that_does_not_run_is_told_with_the_command_of_the_class(
     sh("class down 2")
     out = sh("class check 2", code=1)
     assert "labctl class up" in out and "labctl up" not in out
+    # No table without a column.
+    assert "student" not in out
     (seat,) = sh.json("class check 2", code=1)["seats"]
     assert seat["error"]["commands"] == [["labctl", "class", "up"]]
 
@@ -141,6 +143,12 @@ def test_a_shell_on_a_seat_needs_no_ssh(
     assert started == [seat.provider.login("host1", "ubuntu")]
     sh("class enter 1-2 host1", code=2)
     sh("class enter 2 host9", code=2)
+
+
+def test_a_wrong_request_is_not_tried_again(room: MemoryClass, sh: Shell) -> None:
+    sh("class up 1")
+    out = sh("class move 1 --to m2", code=1)
+    assert "cannot be moved" in out and "next" not in out
 
 
 def test_the_net_of_some_seats_is_closed(room: MemoryClass, sh: Shell) -> None:
