@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import re
 import signal
+import sqlite3
+import ssl
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +31,7 @@ from tests.lab.program import labctl, wait_until
 
 NAME = "board-test"
 PORT = 18443
+SSH_PORT = 18450
 ORIGIN = f"http://127.0.0.1:{PORT}"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 # Milliseconds. A loaded machine grades a seat in ten seconds.
@@ -39,30 +46,38 @@ class Server:
         self.log = log
         self.start()
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         argv = [sys.executable, "-m", "labctl", "class", "serve", "--class", NAME]
         with self.log.open("wb") as sink:
             self.process = subprocess.Popen(
-                [*argv, "--port", str(PORT)],
+                [*argv, "--port", str(PORT), *options],
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "LABCTL_LANG": "ja"},
                 start_new_session=True,
             )
-        wait_until(lambda: ORIGIN in self.said, f"the board did not start: {self.said}")
+        wait_until(lambda: f"127.0.0.1:{PORT}/" in self.said, f"no board: {self.said}", 60)
 
     @property
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    def children(self) -> list[int]:
+        """The web process, the graders and the logins of the terminals."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [int(pid) for each in threads for pid in (each / "children").read_text().split()]
+
+    @property
+    def web_pid(self) -> int:
+        for pid in self.children():
+            if b"labctl.board" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+        raise AssertionError("there is no web process")
+
     def web_process(self) -> dict[str, str]:
         """What proc(5) says of the web process."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        for pid in children.read_text().split():
-            if b"labctl.board" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                return {key: value.strip() for key, _, value in (x.partition(":") for x in lines)}
-        raise AssertionError("there is no web process")
+        lines = Path(f"/proc/{self.web_pid}/status").read_text().splitlines()
+        return {key: value.strip() for key, _, value in (x.partition(":") for x in lines)}
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
@@ -75,7 +90,7 @@ def codes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Codes]:
     labctl("class", "destroy", "--class", NAME, "--yes", code=None)
     labctl("class", "end", "--class", NAME, "--yes", code=None)
     students = tmp_path_factory.mktemp("class") / "students.csv"
-    students.write_text("1,山田 花子\n2,Sato Taro\n", encoding="utf-8")
+    students.write_text("1,山田 花子\n2,Sato <u>Taro</u>\n", encoding="utf-8")
     labctl("class", "init", NAME, "--seats", "2", "--students", str(students))
     labctl("class", "up", "--class", NAME)
     yield load_codes(read_roll(NAME))
@@ -298,15 +313,159 @@ def test_the_web_process_has_no_rights(server: Server) -> None:
     assert (told["CapPrm"], told["CapEff"], told["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
 
 
+@pytest.mark.parametrize("killed", ["web", "helper", "both"])
 def test_a_killed_board_comes_back_with_the_truth(
-    open_page: Open, codes: Codes, server: Server
+    open_page: Open, codes: Codes, server: Server, killed: str
 ) -> None:
-    page = open_page(codes.instructor)
-    expect(page.locator("#seat-1 .cell.right").first).to_be_visible()
-    server.process.kill()
-    server.process.wait()
-    assert on_host(1, "hostname").strip() == "host1"
+    """Killed while somebody types in a terminal and a seat is graded."""
+    teacher, student = open_page(codes.instructor), open_page(codes.of_seat(1))
+    expect(teacher.locator("#seat-1 .cell.right").first).to_be_visible()
+    shows(student, r"ubuntu@host1")
+    type_in(student, "yes typing")
+    booted = on_host(1, "stat -c %Z /proc/1")
+    before, changes = on_host(1, "postconf -h mydestination").strip(), history()
+    children, web = server.children(), server.web_pid
+    on_host(1, "postconf -e 'mydestination = killed.example'")
+    # In the midst of the grading.
+    teacher.wait_for_timeout(1000)
+    if killed in ("web", "both"):
+        os.kill(web, signal.SIGKILL)
+    if killed in ("helper", "both"):
+        server.process.kill()
+    assert server.process.wait(30) != 0
+    wait_until(lambda: not any(alive(pid) for pid in children), "processes are left")
+    assert on_host(1, "stat -c %Z /proc/1") == booted
+    assert history()[: len(changes)] == changes
     server.start()
-    page.goto(f"{ORIGIN}/board")
-    # The login is still good, and the seat is graded anew.
-    expect(page.locator("#seat-1 .cell.right").first).to_be_visible()
+    # The logins are still good, the pages come back by themselves and show what is there now.
+    expect(teacher.locator("#seat-1 .cell.wrong").first).to_be_visible()
+    expect(student.locator(".cell.wrong").first).to_be_visible()
+    wait_until(lambda: "ubuntu@host1" in screen_of(student)[-200:], "no new login", 60)
+    on_host(1, f"postconf -e 'mydestination = {before}'; systemctl reload postfix")
+    expect(teacher.locator("#seat-1 .cell.wrong")).to_have_count(0)
+    found = history()
+    assert found[: len(changes)] == changes
+    assert [row[1] for row in found] == sorted(row[1] for row in found)
+
+
+def history() -> list[tuple[object, ...]]:
+    """The changes in the file, which must be sound."""
+    with closing(sqlite3.connect(read_roll(NAME).folder / "history.sqlite")) as file:
+        assert file.execute("pragma integrity_check").fetchall() == [("ok",)]
+        return file.execute("select * from changes order by id").fetchall()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def test_what_a_host_says_and_a_name_are_never_markup(open_page: Open, codes: Codes) -> None:
+    page = open_page(codes.instructor)
+    before = on_host(2, "postconf -h mydestination").strip()
+    on_host(2, "postconf -e 'mydestination = <img src=x onerror=alert(1)>'")
+    expect(page.locator("#seat-2 .cell.wrong").first).to_be_visible()
+    page.goto(f"{ORIGIN}/seats/2")
+    expect(page.locator("main")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert "<u>Taro</u>" in page.inner_text("main")
+    assert page.locator("main img, main u").count() == 0
+    on_host(2, f"postconf -e 'mydestination = {before}'; systemctl reload postfix")
+
+
+def test_the_projector_has_no_name_in_any_byte(open_page: Open, codes: Codes) -> None:
+    page = open_page(codes.instructor)
+    cookie = "; ".join(f"{each['name']}={each['value']}" for each in page.context.cookies())
+    page.goto(f"{ORIGIN}/seats/1")
+    page.fill("#note-text", "often late")
+    page.click("form[action$='/note'] button")
+    expect(page.locator("[data-answer]")).to_contain_text("saved")
+    seen = page.request.get(f"{ORIGIN}/projector").body()
+    asked = urllib.request.Request(f"{ORIGIN}/projector/events", headers={"Cookie": cookie})
+    with urllib.request.urlopen(asked, timeout=60) as stream:
+        while seen.count(b"event: row") < 2:
+            seen += stream.readline()
+        on_host(2, "systemctl stop postfix")
+        while seen.count(b"event: row") < 3:
+            seen += stream.readline()
+            # The rest of the row.
+            seen += stream.readline()
+    on_host(2, "systemctl start postfix")
+    for word in ("山田", "花子", "Taro", "Sato", "late"):
+        assert word.encode() not in seen
+
+
+def test_only_the_web_process_and_root_reach_the_helper(server: Server) -> None:
+    (place,) = (each for each in Path("/tmp").glob("labctl-board-*") if (each / "helper").exists())
+    assert place.stat().st_mode & 0o777 == 0o700
+    script = f"import socket; socket.socket(socket.AF_UNIX).connect('{place / 'helper'}')"
+    argv = ["setpriv", "--reuid", "33", "--clear-groups", "/usr/bin/python3", "-c", script]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert "PermissionError" in done.stderr
+
+
+def test_with_a_certificate_everything_is_encrypted(
+    codes: Codes, server: Server, tmp_path: Path
+) -> None:
+    """And a student reaches the own host by SSH, with a key of the own."""
+    cert, key = certificate(tmp_path)
+    server.stop()
+    server.start("--cert", str(cert), "--key", str(key), "--ssh-ports", str(SSH_PORT))
+    try:
+        assert f"https://127.0.0.1:{PORT}/" in server.said
+        trust = ssl.create_default_context(cafile=str(cert))
+        connection = http.client.HTTPSConnection("127.0.0.1", PORT, context=trust, timeout=60)
+        origin = f"https://127.0.0.1:{PORT}"
+        form = urllib.parse.urlencode({"code": codes.of_seat(1)})
+        connection.request("POST", "/login", form, {"Origin": origin})
+        answer = connection.getresponse()
+        answer.read()
+        cookie = answer.headers["Set-Cookie"]
+        assert answer.status == 303 and "; Secure" in cookie and "HttpOnly" in cookie
+        assert answer.headers["Strict-Transport-Security"]
+        address = f"wss://127.0.0.1:{PORT}/seats/1/terminals/host1/stream"
+        headers = {"Cookie": cookie.split(";")[0]}
+        with connect(address, ssl=trust, origin=Origin(origin), additional_headers=headers) as wire:
+            seen = b""
+            while b"ubuntu@host1" not in seen:
+                part = wire.recv(timeout=60)
+                seen += part if isinstance(part, bytes) else b""
+        with pytest.raises((OSError, http.client.HTTPException)):
+            plain = http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
+            plain.request("GET", "/login")
+            plain.getresponse()
+        assert by_ssh(tmp_path, SSH_PORT + 1, "hostname") == "host2"
+    finally:
+        server.stop()
+        server.start()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    argv += ["-nodes", "-days", "1", "-subj", "/CN=board", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    return cert, key
+
+
+def by_ssh(folder: Path, port: int, command: str) -> str:
+    """What a command prints that a student of seat 1 runs on host2 with OpenSSH."""
+    key = folder / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = key.with_suffix(".pub").read_text().strip()
+    where = "/home/ubuntu/.ssh"
+    on_host(
+        1,
+        f"install -d -m 700 -o ubuntu {where}; echo '{public}' >>{where}/authorized_keys; "
+        f"chown ubuntu {where}/authorized_keys",
+        "host2",
+    )
+    argv = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), "-o", "BatchMode=yes"]
+    argv += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={folder / 'known'}"]
+    done = subprocess.run(
+        [*argv, "ubuntu@127.0.0.1", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
