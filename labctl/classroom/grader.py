@@ -9,8 +9,8 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
@@ -23,11 +23,18 @@ from labctl.classroom.verdicts import Sections, verdict
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
 from labctl.i18n import choose_language, in_every_language, language, remember_translations
+from labctl.mailtest.probes import BEGINS, ENDS, TAG
+from labctl.parallel import on_each
 from provision.step import Target
 
 # Seconds after which a process that grades one seat is given up: the seat does not answer.
 _PATIENCE = 90.0
 
+
+# Seconds that a line in the log of a host may take.
+_SAY_SECONDS = 10.0
+# In English, like all lines there.
+_BEGINS_LINE = f"{BEGINS}: labctl connects to the servers until '{ENDS}'"
 
 # Called with an early verdict, from any thread.
 Early = Callable[[Verdict], None]
@@ -130,7 +137,8 @@ class Grader:
             try:
                 found = self._opened(number)
                 found.sections.begin()
-                grades = grade_hosts(found.targets, sends=False, told=found.sections.add)
+                with _marked(found.targets):
+                    grades = grade_hosts(found.targets, sends=False, told=found.sections.add)
             except LabError as error:
                 self.forget(number)
                 problem = in_every_language(error.message)
@@ -157,6 +165,21 @@ class Grader:
                 sections = Sections(len(targets), tell)
                 self._open[number] = _Open(targets, opening.pop_all(), sections)
         return self._open[number]
+
+
+@contextmanager
+def _marked(targets: Mapping[str, Target]) -> Iterator[None]:
+    """Say in the mail logs of the hosts that what follows is not the student's doing."""
+
+    def say(target: Target, what: str) -> None:
+        argv = ["logger", "--tag", TAG, "--priority", "mail.info", "--", what]
+        target.remote.run(argv, check=False, timeout=_SAY_SECONDS)
+
+    on_each(targets.values(), lambda target: say(target, _BEGINS_LINE))
+    try:
+        yield
+    finally:
+        on_each(targets.values(), lambda target: say(target, ENDS))
 
 
 def grade_seats(connection: Connection, class_name: str, language: str) -> None:

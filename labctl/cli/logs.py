@@ -18,10 +18,14 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=1, help=_("Number of last lines for each host."))
     ] = 200,
+    no_probes: Annotated[
+        bool, typer.Option("--no-probes", help=_("Leave out what the board's gradings cause."))
+    ] = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
     from labctl.mailtest.logs import follow_lines, newest_lines
+    from labctl.mailtest.probes import told_apart
     from labctl.render.host_text import print_log_lines
     from labctl.session import open_session
 
@@ -30,4 +34,7 @@ def logs(
     session.ensure_up()
     with session.targets(hosts) as targets, until_interrupted():
         found = follow_lines(targets, lines) if follow else newest_lines(targets, lines)
-        print_log_lines(found, as_json=as_json)
+        addresses = frozenset(str(each.address) for each in session.lab.hosts)
+        marked = told_apart(found, addresses)
+        shown = (line for line in marked if not (no_probes and line.probe))
+        print_log_lines(shown, as_json=as_json)

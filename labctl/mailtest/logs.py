@@ -65,11 +65,15 @@ class LogMark:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a host's mail log. `time` is by the clock of labctl's machine."""
+    """A line of a host's mail log. `time` is by the clock of labctl's machine.
+
+    `probe` is set if it comes from a grading of the board, see labctl.mailtest.probes.
+    """
 
     host: str
     time: datetime
     text: str
+    probe: bool = False
 
 
 def mark_log(target: Target) -> LogMark:

@@ -41,4 +41,7 @@ def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
             continue
         colour = colours.setdefault(line.host, _COLOURS[len(colours) % len(_COLOURS)])
         stamp = line.time.strftime("%H:%M:%S.%f")[:-3]
-        console().print(f"{stamp} [{colour}]{line.host}[/] {escape(line.text)}")
+        text = escape(line.text)
+        # A sign and not only a colour, for a file or a colour-blind reader.
+        told = f"[dim]· {text}[/]" if line.probe else text
+        console().print(f"{stamp} [{colour}]{line.host}[/] {told}")

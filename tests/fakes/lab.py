@@ -111,6 +111,7 @@ STEPS_IN_MEMORY: tuple[Step, ...] = tuple(
 
 def _answer_manifest(host: FakeHost) -> None:
     host.says("manifest-dpkg.sh")
+    host.says("logger")
     host.when(str(manifest._TAKE), answer=lambda _ran: Reply(_manifest(host)))
 
 

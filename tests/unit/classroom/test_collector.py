@@ -15,6 +15,7 @@ from labctl.classroom.history import History
 from labctl.classroom.roll import open_seat
 from labctl.classroom.rows import Cell, CellState, Row, Verdict
 from labctl.engine import bring_up
+from labctl.mailtest.probes import BEGINS, ENDS
 from labctl.progress import silent
 from tests.fakes.board import InThread
 from tests.fakes.classroom import MemoryClass, memory_class
@@ -219,3 +220,10 @@ def test_seats_at_which_nobody_works_are_graded_one_after_the_other(
     wait_for(lambda: all(row.looked > old for row, old in zip(made.rows(), looked, strict=True)))
     made.stop()
     assert most[0] == 1
+
+
+def test_a_grading_says_in_the_logs_when_it_begins_and_ends(room: MemoryClass) -> None:
+    Grader(room.roll.name, lambda _found: None).grade(1)
+    for host in room.world(1).hosts.values():
+        said = [line.rpartition(" -- ")[2] for line in host.commands() if "logger" in line]
+        assert said[0].startswith(f"'{BEGINS}") and said[1] == f"'{ENDS}'"
