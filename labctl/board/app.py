@@ -26,7 +26,7 @@ from labctl.classroom import protocol
 from labctl.classroom.board import WebSettings
 from labctl.classroom.protocol import Curve, Done, Refused, Rows, Welcome
 from labctl.classroom.rows import Row
-from labctl.i18n import LANGUAGES
+from labctl.i18n import LANGUAGES, _, in_every_language
 
 # Seconds for which a login is not asked for again, and between two signs of life to a browser.
 _REMEMBERED = 30.0
@@ -56,7 +56,9 @@ class Board:
         self._pages = Pages(self._static.version)
         self._wrong = WrongCodes()
         self._known: dict[str, tuple[float, Welcome]] = {}
-        self.app = Starlette(routes=self._routes())
+        self.app = Starlette(
+            routes=self._routes(), exception_handlers={404: self._no_page, 405: self._no_page}
+        )
 
     def _routes(self) -> list[Route | WebSocketRoute]:
         page, teach = self._page, self._teaching
@@ -130,6 +132,10 @@ class Board:
                 request, "said", said_text=refused.said, hint=refused.hint, status=status
             )
         return self._html(request, "refused", status, who=None, refused=refused)
+
+    async def _no_page(self, request: Request, _error: Exception) -> Response:
+        refused = protocol.refusal("request", in_every_language(_("there is no such page")))
+        return self._refused(request, refused, 404)
 
     def _html(
         self, request: HTTPConnection, template: str, status: int = 200, **values: object

@@ -260,6 +260,14 @@ def test_the_reset_button_brings_the_seat_back(open_page: Open, codes: Codes) ->
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("lang", ["ja", "en"])
 def test_axe_finds_nothing(open_page: Open, codes: Codes, scheme: str, lang: str) -> None:
+    # Something to show.
+    before = on_host(2, "postconf -h mydestination").strip()
+    on_host(2, "postconf -e 'mydestination = broken.example'")
+    audit_pages(open_page, codes, scheme, lang)
+    on_host(2, f"postconf -e 'mydestination = {before}'; systemctl reload postfix")
+
+
+def audit_pages(open_page: Open, codes: Codes, scheme: str, lang: str) -> None:
     # 640 pixels are a window of 1280 at a zoom of 200 %.
     for width in (1280, 640):
         size = {"width": width, "height": 800}
@@ -267,20 +275,30 @@ def test_axe_finds_nothing(open_page: Open, codes: Codes, scheme: str, lang: str
         student = open_page(codes.of_seat(1), lang=lang, color_scheme=scheme, viewport=size)
         shows(student, r"ubuntu@host1")
         findings = [audited(student)]
-        for path in ("/board", "/projector", "/seats/1"):
+        for path in ("/board", "/projector", "/seats/1", "/no-such-page"):
             teacher.goto(ORIGIN + path)
             findings.append(audited(teacher))
         teacher.goto(f"{ORIGIN}/board")
-        teacher.click("#seat-1 th a")
-        teacher.wait_for_selector("dialog[open]")
-        findings.append(audited(teacher))
+        for opened in ("#seat-1 th a", "#seat-2 td.cell a >> nth=0"):
+            teacher.click(opened)
+            teacher.wait_for_selector("dialog[open]")
+            findings.append(audited(teacher))
+            teacher.keyboard.press("Escape")
         teacher.locator("header form[action='/logout'] button").evaluate("each => each.click()")
         teacher.wait_for_selector("#code")
+        findings.append(audited(teacher))
+        teacher.fill("#code", "kqhtm-bxwzn-rdcfg")
+        teacher.click(".main-button")
+        teacher.wait_for_selector("#code-wrong")
         findings.append(audited(teacher))
         assert findings == [[]] * len(findings)
 
 
 def audited(page: Page) -> list[str]:
+    """What axe finds. With LABCTL_TEST_PICTURES, a picture of the page is kept in that folder."""
+    if folder := os.environ.get("LABCTL_TEST_PICTURES"):
+        count = len(list(Path(folder).glob("*.png")))
+        page.screenshot(path=Path(folder) / f"{count:03}.png")
     page.evaluate(AXE)
     found = page.evaluate("axe.run()")
     assert len(found["passes"]) > 10

@@ -130,3 +130,11 @@ def test_times_are_in_words() -> None:
 def test_an_origin_is_compared_with_the_host(origin: bytes, host: bytes, same: bool) -> None:
     scope = {"headers": [(b"origin", origin), (b"host", host)]}
     assert is_same_origin(scope) is same
+
+
+def test_a_page_that_there_is_not_says_so_in_words(nobody: Browser, teacher: Browser) -> None:
+    for browser in (nobody, teacher):
+        for path in ("/nothing", "/board/x", "/seats/x"):
+            status, text, headers = browser.get(path)
+            assert (status, "no such page" in text) == (404, True)
+            assert headers["Content-Security-Policy"]
