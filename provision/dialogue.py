@@ -36,6 +36,8 @@ _CONNECT_SECONDS = 1.5
 _AGAIN_SECONDS = 0.5
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
 _PATIENT_SECONDS = 4.0
+# poplib's own words, not the server's, for a connection that ended.
+_POP3_ENDED = "-ERR EOF"
 # How many of the newest messages are searched for one of our own.
 _LAST = 20
 
@@ -318,7 +320,8 @@ def _spoken(target: Target, port: int, speak: Callable[[], str]) -> Answer:
     except (EOFError, imaplib.IMAP4.abort) as error:
         return Answer(False, _ended(error))
     except (imaplib.IMAP4.error, poplib.error_proto) as error:
-        return Answer(False, _reply(_text(error.args[0] if error.args else "")))
+        words = _text(error.args[0] if error.args else "")
+        return Answer(False, _ended(error) if words == _POP3_ENDED else _reply(words))
     except (OSError, WrongState) as error:
         if isinstance(error, TimeoutError):
             did_not_answer(target, port)

@@ -1,0 +1,101 @@
+"""What the doctor of a class says of the machine that its labs share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labctl.diagnosis import Diagnosis, Verdict
+from labctl.machine import Machine
+from labctl.providers.nspawn.many import checks_of_many, disk, limits, memory
+from tests.unit.doctor.other_machine import GIB, OtherMachine
+
+STATE = Path("/var/lib/labctl/a-s01")
+MIB = 1024**2
+ROOMY = {
+    "/proc/sys/fs/inotify/max_user_instances": "8192\n",
+    "/proc/sys/fs/inotify/max_user_watches": "1000000\n",
+    "/proc/sys/kernel/pid_max": "4194304\n",
+    "/proc/sys/kernel/threads-max": "100000\n",
+    "/proc/sys/net/ipv4/neigh/default/gc_thresh3": "1024\n",
+}
+
+
+def machine(**files: str) -> OtherMachine:
+    named = {f"/proc/sys/{name.replace('__', '/')}": text for name, text in files.items()}
+    return OtherMachine(files={**ROOMY, **named})
+
+
+def test_limits_that_suffice_are_shown_with_what_is_needed() -> None:
+    said = limits(60, machine())
+    assert said.verdict is Verdict.OK
+    assert "60 hosts" in said.what
+    assert "fs.inotify.max_user_instances = 8192 ≥ 760" in said.what
+    assert "net.ipv4.neigh.default.gc_thresh3 = 1024 ≥ 736" in said.what
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [("760\n", Verdict.OK), ("759\n", Verdict.LACKING)])
+def test_a_limit_may_be_just_what_is_needed(limit: str, verdict: Verdict) -> None:
+    assert limits(60, machine(fs__inotify__max_user_instances=limit)).verdict is verdict
+
+
+def test_limits_that_are_too_low_are_named_with_the_file_that_raises_them() -> None:
+    low = machine(
+        fs__inotify__max_user_instances="128\n", net__ipv4__neigh__default__gc_thresh3="512\n"
+    )
+    said = limits(60, low)
+    assert said.verdict is Verdict.LACKING
+    assert said.why == (
+        "fs.inotify.max_user_instances = 128 < 760, net.ipv4.neigh.default.gc_thresh3 = 512 < 736"
+    )
+    heading, *lines = said.mend.text.splitlines()
+    assert "/etc/sysctl.d/90-labctl.conf" in heading
+    # The kernel begins to drop neighbours at the second threshold.
+    assert lines == [
+        "fs.inotify.max_user_instances = 1024",
+        "net.ipv4.neigh.default.gc_thresh2 = 512",
+        "net.ipv4.neigh.default.gc_thresh3 = 1024",
+    ]
+    assert said.mend.commands == (("sudo", "sysctl", "--system"),)
+
+
+def test_a_limit_that_the_kernel_does_not_have_is_not_needed() -> None:
+    files = {path: text for path, text in ROOMY.items() if "inotify" not in path}
+    said = limits(60, OtherMachine(files=files))
+    assert said.verdict is Verdict.OK
+    assert "inotify" not in said.what
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(560 * MIB, Verdict.OK), (560 * MIB - 1, Verdict.WARNING)]
+)
+def test_memory_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
+    said = memory(10, replace(machine(), memory=free))
+    assert said.verdict is verdict
+    assert f"10 more hosts: 560 MiB, free: {free // MIB} MiB" in said.what
+    assert bool(said.mend) is (verdict is Verdict.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(600 * MIB, Verdict.OK), (600 * MIB - 1, Verdict.LACKING)]
+)
+def test_disk_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
+    said = disk(STATE, 10, replace(machine(), disk=free))
+    assert said.verdict is verdict
+    assert f"10 more hosts: 600 MiB, free: {free // MIB} MiB" in said.what
+    if verdict is Verdict.LACKING:
+        assert said.why == str(STATE)
+        assert "XDG_STATE_HOME" in said.mend.text
+
+
+def test_all_hosts_count_for_limits_and_only_new_ones_for_memory_and_disk() -> None:
+    asked: dict[str, Diagnosis] = {}
+    every: Machine = replace(machine(), memory=GIB, disk=GIB)
+    for check in checks_of_many(STATE, 60, 10):
+        if check.code in ("kernel-limits", "memory", "disk"):
+            asked[check.code] = check.look(every)
+    assert "60 hosts" in asked["kernel-limits"].what
+    assert "10 more hosts" in asked["memory"].what
+    assert "10 more hosts" in asked["disk"].what
