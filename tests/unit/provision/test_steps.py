@@ -8,7 +8,7 @@ from labctl.errors import WrongUsage
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.managed import ManagedFile
 from provision.step import Scene, Step
-from provision.steps import STEPS, book_steps, find_step
+from provision.steps import STEPS, book_steps, find_step, steps_of
 from tests.books import LAB
 
 ORDER = [
@@ -63,7 +63,9 @@ def test_no_step_requires_itself_by_a_detour() -> None:
 
 
 def test_a_step_is_found_by_name() -> None:
-    assert find_step("smtp-auth", LAB) == STEPS[5]
+    found = find_step("smtp-auth", LAB)
+    assert found == steps_of(LAB)[5]
+    assert found.name == "smtp-auth"
 
 
 def test_an_unknown_step_is_answered_with_those_there_are() -> None:
