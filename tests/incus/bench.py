@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -83,18 +82,32 @@ class Runner:
         if self.provider == "incus":
             space = self._daemon.query(f"/1.0/storage-pools/{POOL}/resources")["space"]
             return int(space["used"])
-        return shutil.disk_usage(self._disk).used
+        # Of this file system only: the hosts' own roots are mounted below the folder.
+        told = subprocess.run(
+            ["du", "--summarize", "--one-file-system", "--block-size=1", str(self._disk)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return int(told.stdout.split()[0])
+
+    def measure_one(self) -> dict[str, float]:
+        """Make the prepared lab, and measure what does not depend on the number of labs."""
+        found = {}
+        self.up(_MODEL)
+        # The first copy makes the stock from which the others are copied.
+        found["the first copy of a prepared lab"] = self.like_model("bench-first")
+        self.labctl("destroy", "--yes", name="bench-first")
+        found["create (`up --until os`)"] = self.up("bench-os", "--until", "os")
+        self.labctl("destroy", "--yes", name="bench-os")
+        found["`up` by the steps"] = self.up("bench-steps")
+        self.labctl("destroy", "--yes", name="bench-steps")
+        return found
 
     def measure(self, labs: int) -> Figures:
+        """Copy the prepared lab so many times, and measure one of the copies beside the others."""
         names = [f"bench-{number}" for number in range(labs)]
         found = Figures(self.provider, labs)
-        self.up(_MODEL)
-        self.like_model("bench-first")
-        self.labctl("destroy", "--yes", name="bench-first")
-        found.seconds["create (`up --until os`), one"] = self.up("bench-os", "--until", "os")
-        self.labctl("destroy", "--yes", name="bench-os")
-        found.seconds["`up` by the steps, one"] = self.up("bench-steps")
-        self.labctl("destroy", "--yes", name="bench-steps")
         memory, disk = available_memory(), self.used_disk()
         begun = time.monotonic()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -106,9 +119,11 @@ class Runner:
         for title, words in _COMMANDS.items():
             found.seconds[title] = sorted(self.labctl(*words, name=names[0]) for _n in range(3))[1]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            doomed = [*names, _MODEL]
-            list(pool.map(lambda name: self.labctl("destroy", "--yes", name=name), doomed))
+            list(pool.map(self.destroy, names))
         return found
+
+    def destroy(self, name: str) -> None:
+        self.labctl("destroy", "--yes", name=name)
 
     def up(self, name: str, *more: str) -> float:
         return self.labctl("up", "--provider", self.provider, *more, name=name)
@@ -122,6 +137,14 @@ def available_memory() -> int:
     text = Path("/proc/meminfo").read_text(encoding="utf-8")
     line = next(line for line in text.splitlines() if line.startswith("MemAvailable:"))
     return int(line.split()[1]) * 1024
+
+
+def table_of_one(ones: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [f"| one lab | {' | '.join(ones)} |", "|---" * (len(ones) + 1) + "|"]
+    for title in next(iter(ones.values())):
+        cells = [f"{each[title]:.1f} s" for each in ones.values()]
+        rows.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
 
 
 def table(figures: list[Figures]) -> str:
@@ -200,15 +223,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lb-") as text, incus_daemon(Path(text)) as daemon:
         state = {"XDG_STATE_HOME": str(daemon.folder / "state"), "LC_ALL": "C.UTF-8"}
         runners = [
-            Runner("nspawn", state, daemon.folder, daemon),
-            Runner("incus", {**state, **daemon.env}, daemon.folder, daemon),
+            Runner("nspawn", state, daemon.folder / "state", daemon),
+            Runner("incus", {**state, **daemon.env}, daemon.folder / "state", daemon),
         ]
-        figures = [runner.measure(size) for size in sizes for runner in runners]
+        load = ", ".join(f"{number:.1f}" for number in os.getloadavg())
+        print(f"{os.cpu_count()} cores, load before {load}\n", flush=True)
+        ones = {runner.provider: runner.measure_one() for runner in runners}
+        print(table_of_one(ones), flush=True)
+        figures: list[Figures] = []
+        for size in sizes:
+            figures += [runner.measure(size) for runner in runners]
+            # As far as the time went.
+            print(table(figures), flush=True)
+            if options.into:
+                write(options.into, figures)
+        for runner in runners:
+            runner.destroy(_MODEL)
     load = ", ".join(f"{number:.1f}" for number in os.getloadavg())
-    written = f"{os.cpu_count()} cores, load {load}\n\n{table(figures)}"
-    print(written)
-    if options.into:
-        write(options.into, figures)
+    print(f"load after {load}")
 
 
 if __name__ == "__main__":
