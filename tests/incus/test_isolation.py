@@ -50,7 +50,9 @@ def test_frames_of_root_reach_the_own_lab_and_no_other(daemon: Daemon) -> None:
     # Other hosts keep a hardware address for half a minute, so the own one comes back at once.
     restore = (
         "ip link set host0 down; ip link set host0 address {mac}; ip link set host0 up; "
-        "ip address del 192.168.56.77/24 dev host0; ping -c 1 -W 5 192.168.56.101"
+        "ip address del 192.168.56.77/24 dev host0; "
+        # The route is back a moment after the link.
+        "for n in $(seq 50); do ping -c 1 -W 1 192.168.56.101 && exit; sleep 0.2; done; exit 1"
     )
     mac = run_in(daemon, LAB, "host2", "cat /sys/class/net/host0/address").strip()
     before = {name: received(daemon, name) for name in (LAB, OTHER)}

@@ -62,9 +62,13 @@ class Shape:
         }
 
     def devices(self, name: str) -> dict[str, dict[str, str]]:
-        size = f"{self.options.disk}GiB"
+        root = {"type": "disk", "path": "/", "pool": self.pool}
+        if self.options.disk is not None:
+            # On btrfs Incus turns on quotas for the whole pool, whose accounting makes each
+            # snapshot of a class take seconds. So there is no limit unless it is asked for.
+            root["size"] = f"{self.options.disk}GiB"
         found = {
-            "root": {"type": "disk", "path": "/", "pool": self.pool, "size": size},
+            "root": root,
             "lab": {
                 "type": "nic",
                 "network": self.bridge,

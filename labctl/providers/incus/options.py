@@ -26,8 +26,9 @@ class IncusOptions(ProviderOptions):
 
     `remote` is a server as `incus remote list` names it; None for the client's own default.
     `target` is a cluster member or @GROUP; None for the member with the most free memory.
-    `memory` is in MiB, `disk` in GiB, each of one host. A change of these two and of `processes`
-    makes no other lab: the next `up` sets them. `mirror` is for building the image.
+    `memory` is in MiB, `disk` in GiB, each of one host; `disk` is None for no limit. A change of
+    these two and of `processes` makes no other lab: the next `up` sets them. `mirror` is for
+    building the image.
     """
 
     remote: _Name | None = None
@@ -40,4 +41,4 @@ class IncusOptions(ProviderOptions):
     mirror: Mirror | None = None
     memory: Annotated[Memory, Field(exclude=True)] = 1024
     processes: Annotated[int, Field(ge=100, le=100_000, exclude=True)] = 1000
-    disk: Annotated[int, Field(ge=2, le=1024, exclude=True)] = 10
+    disk: Annotated[int | None, Field(ge=2, le=1024, exclude=True)] = None

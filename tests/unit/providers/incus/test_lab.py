@@ -46,6 +46,8 @@ def test_a_shape_has_limits_and_a_way_out_that_can_be_taken_away() -> None:
     assert shape.config("host1")["limits.memory"] == "512MiB"
     assert shape.devices("host1")["root"]["size"] == "4GiB"
     assert shape.devices("host1")["out"]["security.port_isolation"] == "true"
+    # A limit of the disk turns on btrfs quotas, so there is none by default.
+    assert "size" not in Shape(IncusOptions(), "labctl", "lab-1", True).devices("host1")["root"]
     closed = Shape(options, "labctl", "lab-1", net_open=False)
     assert set(closed.devices("host1")) == {"root", "lab"}
 
