@@ -44,7 +44,7 @@ def apply(target: Target) -> list[Change]:
 
 STEP = Step(
     name="autoconfig",
-    section="Thunderbirdの自動設定",
+    section=N_("Automatic set-up of Thunderbird"),
     summary=N_("answers Thunderbird's automatic set-up over HTTP"),
     apply=apply,
     check=check,

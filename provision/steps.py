@@ -58,7 +58,7 @@ def steps_of(lab: Lab) -> tuple[Step, ...]:
     return tuple(
         replace(
             step,
-            section=titles.get(step.name, step.section),
+            section=titles.get(step.name, _(step.section) if step.extra else step.section),
             requires=tuple(name for name in step.requires if name in names),
         )
         for step in chosen

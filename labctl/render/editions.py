@@ -18,7 +18,7 @@ _RUN = {
     "ubuntu-example": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
     "ubuntu": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
     "almalinux": N_(
-        "run on hosts with Debian 12; only its files for AlmaLinux are tested, without a host"
+        "run on hosts with Debian 12 and 13; only its files for AlmaLinux are tested, without a host"
     ),
 }
 
