@@ -17,9 +17,7 @@ from labctl.render.screen import console
 _RUN = {
     "ubuntu-example": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
     "ubuntu": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
-    "almalinux": N_(
-        "run on hosts with Debian 12 and 13; only its files for AlmaLinux are tested, without a host"
-    ),
+    "almalinux": N_("run on hosts with Debian 12 and 13; for AlmaLinux only its files are tested"),
 }
 
 

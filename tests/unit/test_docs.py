@@ -217,8 +217,9 @@ def test_every_step_and_checkpoint_is_documented(ending: str) -> None:
     rows = re.findall(r"^\| `([\w-]+)` \|", page.text, re.MULTILINE)
     assert rows[: len(step_names(LAB))] == step_names(LAB)
     assert set(page.inline) >= CHECKPOINTS
+    # The title of a step of labctl's own is translated.
     for step in STEPS:
-        assert step.section in page.text
+        assert step.extra or step.section in page.text
 
 
 def glossary(ending: str) -> list[list[str]]:
