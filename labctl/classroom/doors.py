@@ -19,6 +19,7 @@ from functools import partial
 
 from labctl import dial
 from labctl.classroom import actions
+from labctl.classroom.board import allow_many_files
 from labctl.classroom.roll import Roll, Seat, lab_of
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
@@ -74,6 +75,8 @@ def serve_doors(roll: Roll, address: str, first: int, ready: Callable[[], None])
         WrongState: A port is in use.
         WrongUsage: This machine does not have the address.
     """
+    # Each connection needs two.
+    allow_many_files()
     asyncio.run(_serve(Doors(roll, first), address, ready))
 
 
