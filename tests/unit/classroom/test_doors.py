@@ -42,7 +42,8 @@ def _host(endpoint: Endpoint, address: str, port: int, timeout: float) -> socket
     lab = endpoint.key.parent.parent.name
 
     def serve() -> None:
-        with theirs:
+        # The client may be gone before.
+        with theirs, suppress(OSError):
             theirs.sendall(f"{lab} {address}:{port}\n".encode())
             while data := theirs.recv(65536):
                 theirs.sendall(data)
