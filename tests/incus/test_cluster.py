@@ -105,6 +105,13 @@ def test_a_member_that_is_killed_takes_only_its_own_labs_away(
         assert status_of(lost) == {"broken"}
         refused = labctl("ssh", "host1", "--", "uname", "-n", name=lost, code=3)
         assert f"member {places[lost]}" in refused.err
+        for words in (("up",), ("reset", "--yes")):
+            refused = labctl(*words, name=lost, code=3)
+            assert f"member {places[lost]}" in refused.err
+            assert "incus cluster list" in refused.err
+        new = first.folder / "labctl.toml"
+        refused = labctl("up", "--until", "os", "--lab", str(new), name="new", code=3)
+        assert f"not online: {places[lost]}" in refused.err
         for name in others:
             begun = time.monotonic()
             assert labctl("ssh", "host1", "--", "uname", "-n", name=name).out == "host1\n"
@@ -115,6 +122,7 @@ def test_a_member_that_is_killed_takes_only_its_own_labs_away(
     finally:
         member.revive()
     await_online(first, places[lost])
+    labctl("destroy", "--yes", name="new")
     assert labctl("ssh", "host1", "--", "uname", "-n", name=lost).out == "host1\n"
 
 

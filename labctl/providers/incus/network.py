@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Interface
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
@@ -17,6 +18,7 @@ from labctl.errors import LabError, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.incus.client import Incus
+from labctl.providers.incus.placement import ensure_all_online
 from labctl.providers.incus.refusals import NotThere
 
 _PROJECT = "user.labctl.project"
@@ -45,10 +47,11 @@ def remove_bridge(incus: Incus, name: str) -> None:
     """Remove a lab's bridge; idempotent."""
 
     def remove() -> None:
-        try:
-            incus.of("").send("DELETE", "networks", name)
-        except NotThere:
+        if not incus.of("").has("networks", name):
             return
+        ensure_all_online(incus)
+        with suppress(NotThere):
+            incus.of("").send("DELETE", "networks", name)
 
     _patiently(remove)
 
@@ -129,6 +132,7 @@ def _create_network(
             found = server.get("networks", name)
             if found.get("status") == "Created":
                 return
+        ensure_all_online(incus)
         for member in members:
             pending = {"name": name, "type": "bridge"}
             server.send("POST", "networks", data=pending, query={"target": member})

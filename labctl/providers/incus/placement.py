@@ -74,10 +74,28 @@ def online_members(incus: Incus) -> list[Member]:
 
 def all_members(incus: Incus) -> list[str]:
     """Every member's name, whether it answers or not; empty if there is no cluster."""
+    return [name for name, _status in _statuses(incus)]
+
+
+def ensure_all_online(incus: Incus) -> None:
+    """Raise MachineLacks if a member is down: Incus makes and removes networks on all of them."""
+    down = [name for name, status in _statuses(incus) if status != "Online"]
+    if down:
+        raise MachineLacks(
+            _("a network cannot be made or removed while a cluster member is down"),
+            cause=_("not online: {target}", target=", ".join(down)),
+            hint=commands(
+                f"incus cluster list {incus.name()}".rstrip(),
+                text=_("start the member, then run the same command again"),
+            ),
+        )
+
+
+def _statuses(incus: Incus) -> list[tuple[str, str]]:
     if not is_clustered(incus):
         return []
     found = incus.of("").get("cluster", "members", query={"recursion": "1"})
-    return [each["server_name"] for each in found]
+    return [(each["server_name"], each["status"]) for each in found]
 
 
 def _fits(member: Member, target: str | None) -> bool:

@@ -584,6 +584,23 @@ def test_a_member_that_does_not_answer_takes_no_lab(
     assert target in refused.value.cause
 
 
+def test_no_lab_is_made_or_forgotten_while_a_member_is_down(cluster: Server) -> None:
+    """Incus makes and removes networks on all members."""
+    cluster.offline = {"m3"}
+    with pytest.raises(MachineLacks) as refused:
+        open_provider().create()
+    assert "m3" in refused.value.cause and "m1" not in refused.value.cause
+    cluster.offline = set()
+    open_provider().create()
+    cluster.offline = {"m3"}
+    with pytest.raises(MachineLacks, match="member is down"):
+        open_provider().destroy()
+    assert HOME().state.exists()
+    cluster.offline = set()
+    open_provider().destroy()
+    assert (cluster.projects, set(cluster.networks)) == ({}, {"labctl-out"})
+
+
 def test_a_lab_moves_with_its_checkpoints_and_runs_again(cluster: Server) -> None:
     open_provider().create()
     open_provider().start()
