@@ -7,6 +7,7 @@ from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask
+from provision.services import by_hand
 from provision.step import Target
 
 _CHECK = Script("provision", "dns-check.sh")
@@ -31,7 +32,7 @@ def check(target: Target) -> list[Finding]:
         str(peer.address),
         peer.domain,
     )
-    running = _running(target, facts, answers=facts["active"] == "active")
+    running = _running(target, facts)
     files = _files(host, facts)
     if not files.ok:
         return [files, *(finding for finding in running if finding.ok)]
@@ -43,16 +44,18 @@ def check(target: Target) -> list[Finding]:
     return [*found, *_resolver(target, facts)] if all(each.ok for each in zone) else found
 
 
-def _running(target: Target, facts: Facts, *, answers: bool) -> list[Finding]:
+def _running(target: Target, facts: Facts) -> list[Finding]:
+    remark = by_hand(facts["active"], facts["by-hand"])
     return [
         Finding(
             code="dns.named",
-            ok=answers,
+            ok=facts["active"] == "active" or bool(remark),
             what=_("BIND runs"),
             found=facts["active"] or _("not installed"),
             expected="active",
             hint=_("systemctl status named and journalctl -u named say why it does not."),
             solution=f"named-checkconf -z; systemctl restart {target.family.bind.unit}",
+            remark=remark,
         ),
         Finding(
             code="dns.enabled",
@@ -228,7 +231,7 @@ def _check_parent(target: Target) -> list[Finding]:
     domains = [host.domain for host in hosts]
     unit = target.family.bind.unit
     facts = ask(target, _CHECK_PARENT, unit, str(target.host.address), *domains)
-    running = _running(target, facts, answers=facts["active"] == "active")
+    running = _running(target, facts)
     if not running[0].ok:
         return running
     return [*running, *(_delegation(host, facts) for host in hosts)]

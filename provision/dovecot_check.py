@@ -12,7 +12,7 @@ from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
 from provision.dovecot_logins import ALSO, logins, remarks
 from provision.facts import Facts, ask
-from provision.services import starts_at_boot
+from provision.services import by_hand, starts_at_boot
 from provision.step import Target
 
 _CHECK = Script("provision", "dovecot-check.sh")
@@ -138,14 +138,16 @@ def _shown(hint: str, name: str) -> str:
 
 def _running(facts: Facts) -> Finding:
     errors = facts.lines("error")
+    remark = by_hand(facts["active"], facts["by-hand"])
     return Finding(
         code="dovecot.running",
-        ok=facts["active"] == "active" and not errors,
+        ok=(facts["active"] == "active" or bool(remark)) and not errors,
         what=_("Dovecot runs"),
         found=errors[0] if errors else facts["active"] or "inactive",
         expected="active",
         hint=_("systemctl status dovecot says why not; doveconf -n finds a wrong line."),
         solution="systemctl restart dovecot",
+        remark=remark,
     )
 
 

@@ -14,7 +14,7 @@ from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import smtp_greeting, told_by
 from provision.facts import Facts, ask
-from provision.services import starts_at_boot
+from provision.services import by_hand, starts_at_boot
 from provision.step import Target
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
@@ -247,9 +247,10 @@ def _silent(facts: Facts) -> Finding:
 
 
 def _running(target: Target, facts: Facts) -> Finding:
+    remark = by_hand(facts["active"], facts["by-hand"])
     return Finding(
         code="postfix.running",
-        ok=facts["active"] == "active",
+        ok=facts["active"] == "active" or bool(remark),
         what=_("Postfix runs"),
         found=facts["active"] or "inactive",
         expected="active",
@@ -259,6 +260,7 @@ def _running(target: Target, facts: Facts) -> Finding:
             log=target.family.mail_log,
         ),
         solution="systemctl restart postfix",
+        remark=remark,
     )
 
 

@@ -36,6 +36,17 @@ def keep_running(
     return host_script(target, _KEEP_RUNNING, unit, marker, flag(changed), flag(reload), *files)
 
 
+def by_hand(active: str, process: str) -> str:
+    """A remark if a daemon runs although its unit does not, "" otherwise.
+
+    Args:
+        active: what `systemctl is-active` said of the unit.
+        process: the number of the daemon's process, "" if there is none.
+    """
+    is_by_hand = active != "active" and bool(process)
+    return _("it runs, but systemd did not start it") if is_by_hand else ""
+
+
 def starts_at_boot(code: str, what: str, unit: str, state: str) -> Finding:
     """Whether a unit is enabled. `state` is what `systemctl is-enabled` said of it."""
     return Finding(

@@ -8,6 +8,7 @@ unit=$1 address=$2
 times=$(patience)
 shift 2
 say active systemctl is-active "$unit"
+say by-hand pgrep -o -x named
 say enabled systemctl is-enabled "$unit"
 for domain do
   say "$domain" dig +norecurse +noall +authority +additional +time="$times" +tries=1 \

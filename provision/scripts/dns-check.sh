@@ -8,6 +8,7 @@
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6
 times=$(patience)
 say active systemctl is-active "$unit"
+say by-hand pgrep -o -x named
 say enabled systemctl is-enabled "$unit"
 { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
 # A server that does not answer one question is not asked the others.

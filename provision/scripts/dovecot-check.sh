@@ -9,6 +9,7 @@ shift 3
 { doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
 say enabled systemctl is-enabled "$unit"
 say active systemctl is-active "$unit"
+say by-hand pgrep -o -x dovecot
 say home-mailbox postconf -hx home_mailbox
 newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer

@@ -40,6 +40,7 @@ listed() {
 say listed listed "$@"
 say enabled systemctl is-enabled "$unit"
 say active systemctl is-active "$running_unit"
+say by-hand pgrep -o -x master
 say listens ss -ltnH 'sport = :25'
 say written stat -c %Y "$cf"
 qmgr=$(pgrep -o -x qmgr || :)

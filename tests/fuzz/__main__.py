@@ -24,7 +24,7 @@ from typing import Any, TextIO
 
 import platformdirs
 
-from tests.fuzz.changes import Change, Chooser, catalogue, chooser, of_forums
+from tests.fuzz.changes import Change, Chooser, catalogue, chooser, of_forums, of_lessons
 from tests.fuzz.machines import Done, Host, Machines
 from tests.fuzz.oracle import Edition, judge
 from tests.fuzz.verdict import Verdict, compare, findings_of
@@ -35,6 +35,9 @@ EDITIONS = {
     ),
     "ubuntu": Edition(frozenset({"dns", "postfix", "dovecot"}), "network"),
 }
+
+
+PARTS = {"forums": of_forums, "lessons": of_lessons}
 
 
 def labctl(name: str, *words: str, seconds: float = 300) -> Done:
@@ -157,17 +160,17 @@ class Run:
         self._given = 0
         sections = EDITIONS[options.edition].sections
         self._choose: Chooser = chooser(self._rng, sections, options.doubles)
-        self._asked = self._chosen() if options.only or options.forums else None
+        self._asked = self._chosen() if options.only or options.of else None
 
     def _chosen(self) -> list[tuple[Change, ...]]:
-        every = of_forums() if self._options.forums else catalogue(self._rng)
+        every = PARTS[self._options.of]() if self._options.of else catalogue(self._rng)
         words = self._options.only or [""]
         chosen: list[tuple[Change, ...]] = [
             (change,) for change in every if any(word in change.name for word in words)
         ]
         if not chosen:
             raise SystemExit("no change has such a name")
-        return chosen
+        return chosen[self._options.skip :]
 
     def _next(self) -> tuple[tuple[Change, ...], list[int]] | None:
         with self._lock:
@@ -212,11 +215,13 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--name", default="fuzz", help="what the labs' names begin with")
     parser.add_argument("--labs", type=int, default=3)
     parser.add_argument("--doubles", type=float, default=0.1, help="share of two changes at once")
     parser.add_argument("--edition", choices=EDITIONS, default="ubuntu-example")
     parser.add_argument("--lab", type=Path, help="lab file for the labs")
-    parser.add_argument("--forums", action="store_true", help="each change of forums.py once")
+    parser.add_argument("--of", choices=PARTS, help="each change of this part once")
+    parser.add_argument("--skip", type=int, default=0, help="leave out so many of the chosen")
     parser.add_argument("--only", action="append", default=[], help="changes whose name has this")
     parser.add_argument(
         "--no-reboot", dest="reboot", action="store_false",
@@ -225,7 +230,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/fuzz.jsonl"))
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    workers = [Worker(f"fuzz-{number}", options) for number in range(options.labs)]
+    workers = [Worker(f"{options.name}-{number}", options) for number in range(options.labs)]
     begun = time.monotonic()
     try:
         for worker in workers:

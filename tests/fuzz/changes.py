@@ -11,8 +11,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
-from tests.fuzz import forums
+from tests.fuzz import forums, lessons
 
 RESTART_POSTFIX = "touch -d '3 seconds ago' /etc/postfix/main.cf; systemctl restart postfix || :"
 RESTART_DOVECOT = "systemctl restart dovecot || :"
@@ -694,7 +695,7 @@ _ASKED = frozenset({"aliases edited, not built", "an old message is on hold"})
 
 def catalogue(rng: random.Random) -> list[Change]:
     """All changes, with random details where a change has them."""
-    return [*_of_tutorials(rng), *of_forums()]
+    return [*_of_tutorials(rng), *of_forums(), *of_lessons()]
 
 
 def _of_tutorials(rng: random.Random) -> list[Change]:
@@ -722,19 +723,31 @@ def _of_tutorials(rng: random.Random) -> list[Change]:
 
 def of_forums() -> list[Change]:
     """The changes of `tests.fuzz.forums`."""
+    return _of(forums)
+
+
+def of_lessons() -> list[Change]:
+    """The changes of `tests.fuzz.lessons`."""
+    return [
+        *_of(lessons),
+        *(Change(name, ("boot-order",), script, ("boot-order",)) for name, script in lessons.BOOT),
+    ]
+
+
+def _of(module: ModuleType) -> list[Change]:
     auth = ("smtp-auth",)
     return [
-        *(_main_cf(name, value) for name, value in forums.MAIN_CF),
+        *(_main_cf(name, value) for name, value in module.MAIN_CF),
         *(_main_cf(name, value, "postfix", "smtp-auth", needs=auth)
-          for name, value in forums.AUTH_MAIN_CF),
-        *_group("postfix", forums.POSTFIX, "mail-command", "aliases"),
-        *(Change(name, sections, script, auth) for name, sections, script in forums.AUTH),
-        *_group("accounts", forums.ACCOUNTS, "dovecot", "mail-command"),
-        *_group("aliases", forums.ALIASES, "mail-command"),
-        *_group("dns", forums.DNS),
-        *_group("dovecot", forums.DOVECOT),
-        *(Change(name, ("firewall",), script, ("firewall",)) for name, script in forums.FIREWALL),
-        *_group("mail-command", forums.MAIL_COMMAND, "postfix"),
+          for name, value in module.AUTH_MAIN_CF),
+        *_group("postfix", module.POSTFIX, "mail-command", "aliases"),
+        *(Change(name, sections, script, auth) for name, sections, script in module.AUTH),
+        *_group("accounts", module.ACCOUNTS, "dovecot", "mail-command"),
+        *_group("aliases", module.ALIASES, "mail-command"),
+        *_group("dns", module.DNS),
+        *_group("dovecot", module.DOVECOT),
+        *(Change(name, ("firewall",), script, ("firewall",)) for name, script in module.FIREWALL),
+        *_group("mail-command", module.MAIL_COMMAND, "postfix"),
     ]  # fmt: skip
 
 

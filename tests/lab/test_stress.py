@@ -17,14 +17,18 @@ PHASES = ["quiet", "postfix-killed", "network-cut", "host-stopped", "power-cut"]
 # Drop host2's answers to the end of a message. Only they contain the next queue id.
 DEAF = "-p tcp -s 192.168.56.102 --sport 25 -m string --string 'queued as' --algo bm -j DROP"
 MASTER = "pgrep -x master >/dev/null"
-# Messages for a stopped Postfix wait in the maildrop, and nothing else removes them.
+# Messages for a stopped Postfix wait in the maildrop, and nothing else removes them. A message from
+# before its death may be in the queue too: pickup removes it from the maildrop last.
 STEAL = f"""
-while {MASTER}; do sleep 0.02; done
+while {MASTER} || pgrep -x pickup >/dev/null || pgrep -x cleanup >/dev/null; do sleep 0.02; done
+dead=$(mktemp)
 /usr/sbin/iptables -D INPUT {DEAF}
-until file=$(find /var/spool/postfix/maildrop -type f -perm -100 | grep .); do sleep 0.02; done
+until file=$(find /var/spool/postfix/maildrop -type f -perm -100 -newer "$dead" | grep .); do
+  sleep 0.02
+done
 file=$(echo "$file" | head -n 1)
 grep -aom1 'labctl[^>]*' "$file"
-rm "$file"
+rm "$file" "$dead"
 ! {MASTER}
 """
 
