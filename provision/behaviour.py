@@ -36,7 +36,9 @@ _MAIL_CAME = Script("provision", "mail-came.sh")
 _ASK_PEER = Script("provision", "ask-peer.sh")
 # Seconds that the messages may take, and that the script needs beside that.
 _ARRIVAL = 4
-_REST = 1.0
+_REST = 0.5
+# Seconds that the sessions of mail clients need.
+_SESSIONS = 1.0
 # Seconds that a message may take from the sender's "status=sent" to the mailbox.
 _COMING = 2.0
 # Seconds that the facts may take. They come last, so they have a deadline of their own.
@@ -267,7 +269,8 @@ def _sent(target: Target, mark: str, *, alone: bool) -> Facts:
     """Send the messages of a host, and what became of them there."""
     host, peer, family = target.host, target.peer, target.family
     own, away, alias = tokens(mark, host.name)
-    limit = target.left(patient(_ARRIVAL) * 3)
+    # Mail clients come after the messages, and they need some of the time too.
+    limit = target.left(patient(_ARRIVAL) * 3) - patient(_SESSIONS)
     most = max(1.0, limit - patient(_REST))
     words = (
         *(str(host.account), family.mail_log, family.postfix.spool),
@@ -275,7 +278,7 @@ def _sent(target: Target, mark: str, *, alone: bool) -> Facts:
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
         *(f"postmaster@{host.domain}", alias),
     )
-    return _said(target, _TRY_MAIL, *words, limit=limit)
+    return _said(target, _TRY_MAIL, *words, limit=most + patient(_REST))
 
 
 def _mailed(target: Target, mark: str, sent: Mapping[str, Future[Facts]]) -> Evidence:

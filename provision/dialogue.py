@@ -38,6 +38,8 @@ _AGAIN_SECONDS = 0.5
 _PATIENT_SECONDS = 4.0
 # poplib's own words, not the server's, for a connection that ended.
 _POP3_ENDED = "-ERR EOF"
+# For a session that begins at the deadline.
+_LEAST = 1.0
 # How many of the newest messages are searched for one of our own.
 _LAST = 20
 
@@ -51,8 +53,11 @@ class Answer:
 
 
 def _seconds(target: Target, seconds: float = SECONDS) -> float:
-    """How long to wait for an answer of the host now."""
-    return target.left(patient(seconds))
+    """How long to wait for an answer of the host now.
+
+    A session may begin late, because it waits for the mailbox. A server that works is fast.
+    """
+    return max(target.left(patient(seconds)), patient(_LEAST))
 
 
 @contextlib.contextmanager
@@ -61,7 +66,7 @@ def _by_deadline(target: Target, plug: Any) -> Iterator[None]:
     if target.ends == math.inf:
         yield
         return
-    cut = threading.Timer(target.left(math.inf), _cut, [plug])
+    cut = threading.Timer(max(target.left(math.inf), patient(_LEAST)), _cut, [plug])
     cut.daemon = True
     cut.start()
     try:
@@ -108,6 +113,10 @@ def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answe
     try:
         with _smtp(target) as session:
             session.ehlo()
+            offered = session.esmtp_features.get("auth", "").upper().split()
+            if offered and mechanism not in offered:
+                # Postfix takes some mechanisms that it does not offer, but no mail client asks.
+                return Answer(False, _("it offers only {names}", names=" ".join(offered)))
             session.user, session.password = user, password
             way = session.auth_plain if mechanism == "PLAIN" else session.auth_login
             code, text = session.auth(mechanism, way)

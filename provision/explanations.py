@@ -254,6 +254,12 @@ def _map_missing(case: Case) -> Told | None:
     return Told(", ".join(gone), solution=f"postmap {gone[0]}") if gone else None
 
 
+def _closed_in_chroot(case: Case) -> Told | None:
+    """local reads the accounts and mailboxes of the whole host, so it cannot be in a chroot."""
+    words = case.own.services().get("local/unix", [])
+    return Told(" ".join(words)) if len(words) > 4 and words[4] == "y" else None
+
+
 _MAP = Explanation(
     "postfix.map", _map_missing, N_("the tables that main.cf names"), N_("built"),
     N_("Postfix reads the database beside a table's text. Does it exist?"),
@@ -304,6 +310,28 @@ def _wrong_maildrop(case: Case) -> Told | None:
     return None if good else Told(f"/var/spool/postfix/maildrop {mode}")
 
 
+_QUEUES = ("private", "incoming", "active", "deferred", "defer", "bounce")
+
+
+def _closed_queue(case: Case) -> Told | None:
+    """Postfix's own folders, of which `postfix check` looks at the owner only."""
+    for name in _QUEUES:
+        path = f"/var/spool/postfix/{name}"
+        mode = case.own.mode(path).split()
+        if mode and int(mode[0], 8) & 0o700 != 0o700:
+            return Told(f"{path} {' '.join(mode)}")
+    return None
+
+
+def _frozen(case: Case) -> Told | None:
+    """A process that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal."""
+    names = [name for name in case.own.facts.lines("frozen") if name in _DAEMONS]
+    return Told(", ".join(names), names[0], f"pkill -CONT -x {names[0]}") if names else None
+
+
+_DAEMONS = ("master", "qmgr", "pickup", "cleanup", "smtpd", "trivial-rewrite")
+
+
 def _no_login(case: Case) -> Told | None:
     words = case.own.mail["own-said"]
     return Told(words.partition("\n")[0]) if "not available" in words else None
@@ -329,6 +357,14 @@ def _told_by(key: str) -> Callable[[Case], Told | None]:
     return holds
 
 
+_FOLDERS = (
+    Explanation("postfix.queue", _closed_queue, N_("Postfix's folders"), "700 postfix root",
+                N_("May Postfix enter its own folders? Look at ls -l /var/spool/postfix."),
+                "chmod 700 /var/spool/postfix/private"),
+    Explanation("postfix.running", _frozen, N_("Postfix runs"), N_("it works"),
+                N_("A process may exist and yet do nothing: which letter has it in ps -e -o "
+                   "stat,comm?")),
+)  # fmt: skip
 _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 _SUBMIT = (
     Explanation("accounts.shell", _no_login, N_("a shell for the account"), "/bin/bash",
@@ -347,6 +383,7 @@ _SUBMIT = (
                 "2555 root postdrop", _FATAL, "postfix set-permissions"),
     Explanation("postfix.maildrop", _wrong_maildrop, N_("the maildrop queue takes messages"),
                 "1730 postfix postdrop", _FATAL, "postfix set-permissions"),
+    *_FOLDERS,
     Explanation("postfix.authorized_submit_users", _not_allowed, "{name}", _NOT_SET,
                 N_("Who may hand a message to Postfix on this host? mail shows what it says.")),
     _master(_missing_service("pickup/unix", "cleanup/unix", "qmgr/unix")),
@@ -386,6 +423,8 @@ _LOCAL = (
                 N_("Follow a message of your own: which server said what of it?")),
     _master(_missing_service("local/unix", "cleanup/unix", "rewrite/unix", "bounce/unix",
                              "qmgr/unix", "defer/unix", "proxymap/unix")),
+    _master(_closed_in_chroot),
+    *_FOLDERS,
     *_set(_LOCAL_HINTS),
     _MAP,
     _odd(_local_names),
@@ -482,6 +521,7 @@ def _in_names(name: str) -> bool:
 _OUTBOUND = (
     *_set(_OUT_HINTS),
     _master(_missing_service("smtp/unix", "qmgr/unix", "bounce/unix", "rewrite/unix")),
+    *_FOLDERS,
     Explanation("dns.hosts", _wrong_hosts_line, "/etc/hosts", N_("no wrong line"),
                 N_("A name in /etc/hosts is not asked of DNS. Is the other host in it?")),
     Explanation("dns.nsswitch", _no_dns, "/etc/nsswitch.conf: hosts", "files dns",

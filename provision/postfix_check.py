@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 from labctl.errors import WrongState
@@ -21,6 +22,7 @@ _LOOPBACK = IPv4Network("127.0.0.0/8")
 _CHECK = Script("provision", "postfix-check.sh")
 # It takes as long as all the rest.
 _SILENT = Script("provision", "postfix-silent.sh")
+_LOG = Script("provision", "log-tail.sh")
 
 
 def check(target: Target) -> list[Finding]:
@@ -273,15 +275,25 @@ def _in_force(target: Target, facts: Facts) -> Finding:
     """main.cf is right. Whether it is in force tell the running server, then the clock."""
     addresses = {line.split()[3].rpartition(":")[0].strip("[]") for line in facts.lines("listens")}
     everywhere = bool({"0.0.0.0", "*", "::"} & addresses)
-    told = ""
-    for address in ("127.0.0.1", str(target.host.address)):
-        if not everywhere and address not in addresses:
-            told = _("nothing listens on {address}, port 25", address=address)
-    if not told:
-        told = _greeting(target)
+    wanted = ("127.0.0.1", str(target.host.address))
+    absent = [] if everywhere else [each for each in wanted if each not in addresses]
+    is_old = facts.number("written") > facts.number("started")
+    told, remark = "", ""
+    if absent:
+        told = _("nothing listens on {address}, port 25", address=absent[0])
+    if absent == ["127.0.0.1"] and not facts["service"]:
+        # Mail of this host does not come by SMTP, so master.cf may leave the loopback out.
+        told, remark = "", told
+    told = told or _greeting(target)
     if told and (other := _odd_setting(facts)):
         return other
-    if not told and facts.number("written") > facts.number("started"):
+    if told and not is_old:
+        # A Postfix that was only told to read main.cf again keeps its old addresses.
+        if absent and not facts["service"]:
+            return _master(told)
+        if not absent and (other := _stopped(target, facts, told)):
+            return other
+    if not told and is_old:
         told = _("main.cf is newer than the running Postfix")
     return Finding(
         code="postfix.restarted",
@@ -291,6 +303,7 @@ def _in_force(target: Target, facts: Facts) -> Finding:
         expected=_("in force"),
         hint=_("When does Postfix read main.cf? Think of what you did after the last edit."),
         solution="systemctl restart postfix",
+        remark="" if told else remark,
     )
 
 
@@ -307,6 +320,68 @@ def _greeting(target: Target) -> str:
     return _("it offers no AUTH")
 
 
+# What smtpd logs of a value that it does not take (the parameter is one of its words), and the
+# master of a program that it cannot run.
+_FATAL = re.compile(r"(smtpd|master)\[[0-9]+\]: ((?:fatal|panic|warning: process|warning: bad).*)")
+
+
+def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
+    """Why the server does not answer as it should, although it runs with these settings."""
+    fatal = _logged(target)
+    if fatal and fatal[1] == "master" and "/smtpd " not in fatal[2]:
+        return _master(fatal[2])
+    extra = {**_pairs(facts, "also"), **_pairs(facts, "override")}
+    extra = {name: value for name, value in extra.items() if name not in _OWN_NAMES}
+    named = [name for name in extra if fatal and re.search(rf"\b{name}\b", fatal[2])]
+    # If the log names none, the only one beside the book's is the cause.
+    names = named or [name for name in extra if len(extra) == 1]
+    log = target.family.mail_log
+    if names:
+        return _beside(names[0], f"{extra[names[0]]}: {fatal[2] if fatal else told}", _ONLY)
+    if fatal:
+        hint = _("The log says why smtpd ends: grep fatal {log}", log=log)
+        return replace(_beside("smtpd", fatal[2], ""), hint=hint, solution=f"grep fatal {log}")
+    return None
+
+
+def _logged(target: Target) -> re.Match[str] | None:
+    """The first complaint of smtpd or of the master since Postfix was started."""
+    pattern = r"(smtpd|master)\[[0-9]+\]: "
+    lines = ask(target, _LOG, target.family.mail_log, pattern, "12").lines("log")
+    starts = [number for number, line in enumerate(lines) if "daemon started" in line]
+    found = (_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :])
+    return next((match for match in found if match), None)
+
+
+def _beside(name: str, found: str, hint: str) -> Finding:
+    """A parameter beside the book's is the cause."""
+    return Finding(
+        code=f"postfix.{name}",
+        ok=False,
+        what=name,
+        found=found,
+        expected=_("not set, or another value"),
+        hint=_(hint, name=name) if hint else "",
+        solution=f"postconf -X {name}",
+    )
+
+
+_ONLY = N_("main.cf sets {name}, and the book does not. What does it do? man 5 postconf")
+
+# What the book and the package set for smtpd.
+_OWN_NAMES = frozenset(
+    {
+        "inet_protocols",
+        "smtpd_banner",
+        "smtpd_recipient_restrictions",
+        "smtpd_relay_restrictions",
+        "smtpd_sasl_auth_enable",
+        "smtpd_tls_cert_file",
+        "smtpd_tls_key_file",
+        "smtpd_tls_session_cache_database",
+    }
+)
+
 # A parameter beside the book's, and the values with which no client finds AUTH or the server.
 _ODD: tuple[tuple[str, str, str], ...] = (
     ("inet_protocols", r"ipv6",
@@ -314,6 +389,10 @@ _ODD: tuple[tuple[str, str, str], ...] = (
     ("smtpd_tls_auth_only", r"yes",
      N_("When may a client give a password? The lab has no TLS.")),
     ("smtpd_tls_security_level", r"encrypt",
+     N_("Must a client use TLS here? The book's servers have none.")),
+    ("smtpd_enforce_tls", r"yes",
+     N_("Must a client use TLS here? The book's servers have none.")),
+    ("smtpd_tls_wrappermode", r"yes",
      N_("Must a client use TLS here? The book's servers have none.")),
     ("smtpd_sasl_security_options", r".*noplaintext.*",
      N_("PLAIN and LOGIN send the password as it is. Are they allowed?")),
@@ -328,33 +407,29 @@ _ODD: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
+def _master(found: str) -> Finding:
+    return Finding(
+        code="postfix.master-cf",
+        ok=False,
+        what=_("master.cf"),
+        found=found,
+        expected=_("as the package has it"),
+        hint=_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
+        solution="smtp inet n - y - - smtpd",
+    )
+
+
 def _odd_setting(facts: Facts, only: str = "") -> Finding | None:
     """Why the server or its AUTH is missing although main.cf has the book's lines.
 
     `only` is the one parameter to look at, if not all.
     """
     if not only and facts.lines("listens") == [] and not facts["service"]:
-        return Finding(
-            code="postfix.master-cf",
-            ok=False,
-            what=_("master.cf"),
-            found=_("no service {name}", name="smtp/inet"),
-            expected=_("as the package has it"),
-            hint=_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
-            solution="smtp inet n - y - - smtpd",
-        )
+        return _master(_("no service {name}", name="smtp/inet"))
     values = {**_pairs(facts, "also"), **_pairs(facts, "override")}
     for name, odd, hint in _ODD:
         if only in ("", name) and name in values and re.fullmatch(odd, values[name], re.IGNORECASE):
-            return Finding(
-                code=f"postfix.{name}",
-                ok=False,
-                what=name,
-                found=values[name],
-                expected=_("not set, or another value"),
-                hint=_(hint),
-                solution=f"postconf -X {name}",
-            )
+            return _beside(name, values[name], hint)
     return None
 
 

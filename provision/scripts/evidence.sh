@@ -32,7 +32,8 @@ say service postconf -M
 said() { { runuser -u "$user" -- postconf -h mydomain >/dev/null; } 2>&1; }
 say unreadable said
 say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
-  /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" /var/mail \
+  /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" "$spool/private" "$spool/incoming" \
+  "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
   /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
 queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
@@ -64,6 +65,9 @@ elsewhere() {
 say elsewhere elsewhere
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
+# Processes that a signal has stopped.
+frozen() { ps -eo stat=,comm= | sed -n 's/^T[^ ]* *//p'; }
+say frozen frozen
 say listens ss -ltnH 'sport = :25'
 maps() {
   postconf -n | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
