@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -77,7 +78,7 @@ def serve(
     uid, gid = ids_of(user)
     allow_many_files()
     remember_translations()
-    with _only_one(roll), _private_folder(uid) as folder:
+    with _only_one(roll), _private_folder(roll, uid) as folder:
         history = History(roll.folder / "history.sqlite")
         collector = Collector(roll, history)
         collector.start()
@@ -211,9 +212,13 @@ def _only_one(roll: Roll) -> Iterator[None]:
 
 
 @contextmanager
-def _private_folder(uid: int) -> Iterator[Path]:
+def _private_folder(roll: Roll, uid: int) -> Iterator[Path]:
     """A folder for the socket that only the web process and root may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="labctl-board-"))
+    prefix = f"labctl-board-{sha256(os.fsencode(roll.folder)).hexdigest()[:12]}-"
+    # What a killed board of this class left; there is no other one while this has the lock.
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         os.chown(folder, uid, -1)
         yield folder

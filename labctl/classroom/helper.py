@@ -72,6 +72,8 @@ class Helper:
         self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
         self._wrong: deque[float] = deque()
         self._pages: Counter[int] = Counter()
+        # The last curve, and of how many changes it is: a history of months takes a while.
+        self._drawn: tuple[int, Curve | None] = (0, None)
 
     async def serve(self, path: Path, user: int) -> None:
         """Listen on a socket at `path` that only root and `user` may use, for ever."""
@@ -272,8 +274,13 @@ class Helper:
         return answer
 
     def _curve(self) -> Curve:
-        sections, seats = len(self._collector.sections), len(self._roll.seats)
-        return curve(self._history.changes(), sections, seats)
+        count = self._history.count()
+        known, found = self._drawn
+        if found is None or known != count:
+            sections, seats = len(self._collector.sections), len(self._roll.seats)
+            found = curve(self._history.changes(), sections, seats)
+            self._drawn = (count, found)
+        return found
 
     async def _note(self, request: protocol.Note) -> BaseModel:
         try:

@@ -121,6 +121,11 @@ class History:
             for at, seat, step, state in rows
         ]
 
+    def count(self) -> int:
+        """How many changes there are."""
+        ((found,),) = self._read("select coalesce(max(id), 0) from changes")
+        return int(str(found))
+
     def newest(self) -> dict[tuple[int, str], Change]:
         """The last change of each section at each seat."""
         return {(each.seat, each.step): each for each in self.changes()}

@@ -416,12 +416,14 @@ def test_the_projector_has_no_name_in_any_byte(open_page: Open, codes: Codes) ->
 
 
 def test_only_the_web_process_and_root_reach_the_helper(server: Server) -> None:
-    (place,) = (each for each in Path("/tmp").glob("labctl-board-*") if (each / "helper").exists())
-    assert place.stat().st_mode & 0o777 == 0o700
-    script = f"import socket; socket.socket(socket.AF_UNIX).connect('{place / 'helper'}')"
-    argv = ["setpriv", "--reuid", "33", "--clear-groups", "/usr/bin/python3", "-c", script]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert "PermissionError" in done.stderr
+    places = [each for each in Path("/tmp").glob("labctl-board-*") if (each / "helper").exists()]
+    assert places
+    for place in places:
+        assert place.stat().st_mode & 0o777 == 0o700
+        script = f"import socket; socket.socket(socket.AF_UNIX).connect('{place / 'helper'}')"
+        argv = ["setpriv", "--reuid", "33", "--clear-groups", "/usr/bin/python3", "-c", script]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert "PermissionError" in done.stderr
 
 
 def test_with_a_certificate_everything_is_encrypted(

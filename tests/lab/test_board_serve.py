@@ -10,8 +10,10 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -93,6 +95,12 @@ def command_of(pid: int) -> bytes:
         return b""
 
 
+def places() -> list[Path]:
+    """The folders of the helpers of this class."""
+    name = sha256(os.fsencode(class_folder("mail"))).hexdigest()[:12]
+    return list(Path(tempfile.gettempdir()).glob(f"labctl-board-{name}-*"))
+
+
 def is_alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -138,6 +146,7 @@ def test_whatever_is_killed_nothing_is_left_and_a_new_board_goes_on(
     with closing(sqlite3.connect(class_folder("mail") / "history.sqlite")) as file:
         assert file.execute("pragma integrity_check").fetchall() == [("ok",)]
     serve.start()
+    assert len(places()) == 1
     # The login is still good, and so is the note.
     status, text, _cookie = serve.ask("GET", "/board", cookie=cookie)
     assert status == 200 and "kept" in text
@@ -209,12 +218,8 @@ def test_no_other_user_reaches_the_helper(serve: Serve) -> None:
     serve.start()
     lines = Path(f"/proc/{serve.web()}/status").read_text()
     assert "\nUid:\t0" not in lines and "\nNoNewPrivs:\t1" in lines
-    place = next(
-        each.split()[-1]
-        for each in Path("/proc/net/unix").read_text().splitlines()
-        if "labctl-board-" in each
-    )
-    script = f"import socket; socket.socket(socket.AF_UNIX).connect({place!r})"
+    (place,) = places()
+    script = f"import socket; socket.socket(socket.AF_UNIX).connect('{place}/helper')"
     argv = ["setpriv", "--reuid", "33", "--clear-groups", "/usr/bin/python3", "-c", script]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert "PermissionError" in done.stderr

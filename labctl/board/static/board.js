@@ -313,6 +313,7 @@ find("[data-filter]")?.addEventListener("submit", (event) => event.preventDefaul
 find("[data-show-code]")?.addEventListener("change", (event) => {
   find("#code").type = event.target.checked ? "text" : "password";
 });
+for (const each of all("table.big")) each.style.setProperty("--rows", all("tbody tr", each).length);
 for (const each of all("[data-refresh]")) setInterval(() => renew(each), 20000);
 setInterval(() => { renewTimes(); filter(); }, 5000);
 renewTimes();
