@@ -143,7 +143,9 @@ def open_page(chromium: Browser, server: Server) -> Iterator[Open]:
         context.close()
     assert {re.sub(r"^ws", "http", url)[: len(ORIGIN) + 1] for url in asked} <= {f"{ORIGIN}/"}
     # A file or a style that the page's own policy refuses is an error, too.
-    assert [each for each in wrong if "Content Security Policy" in each or "Error" in each] == []
+    # A board that was killed refuses connections.
+    serious = [each for each in wrong if "net::ERR_CONNECTION" not in each]
+    assert [each for each in serious if "Content Security Policy" in each or "Error" in each] == []
 
 
 def on_host(seat: int, command: str, host: str = "host1") -> str:
@@ -387,7 +389,8 @@ def test_what_a_host_says_and_a_name_are_never_markup(open_page: Open, codes: Co
     on_host(2, "postconf -e 'mydestination = <img src=x onerror=alert(1)>'")
     expect(page.locator("#seat-2 .cell.wrong").first).to_be_visible()
     page.goto(f"{ORIGIN}/seats/2")
-    expect(page.locator("main")).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(page.locator("main")).to_contain_text("<img")
+    expect(page.locator("main")).to_contain_text("onerror=alert(1)>")
     assert "<u>Taro</u>" in page.inner_text("main")
     assert page.locator("main img, main u").count() == 0
     on_host(2, f"postconf -e 'mydestination = {before}'; systemctl reload postfix")
@@ -406,9 +409,7 @@ def test_the_projector_has_no_name_in_any_byte(open_page: Open, codes: Codes) ->
         while seen.count(b"event: row") < 2:
             seen += stream.readline()
         on_host(2, "systemctl stop postfix")
-        while seen.count(b"event: row") < 3:
-            seen += stream.readline()
-            # The rest of the row.
+        while seen.count(b"event: row") < 3 or not seen.endswith(b"\n\n"):
             seen += stream.readline()
     on_host(2, "systemctl start postfix")
     for word in ("山田", "花子", "Taro", "Sato", "late"):
