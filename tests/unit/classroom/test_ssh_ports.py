@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
 
 import pytest
 
@@ -15,8 +16,13 @@ from labctl.errors import MachineLacks, WrongState
 
 
 def free_ports() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """The first of four free ports, below those that the kernel hands out by itself."""
+    while True:
+        first = random.randrange(20_000, 32_000)
+        with ExitStack() as stack, suppress(OSError):
+            for port in range(first, first + 4):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
 
 
 def run(work: Callable[[SshPorts, AsyncExitStack], Awaitable[None]]) -> None:
