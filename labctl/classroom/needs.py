@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labctl.classroom.roll import Roll, lab_of, open_seat
+from labctl.classroom.roll import Roll, Seat, lab_of, open_seat
+from labctl.classroom.work import on_seats, processors
 from labctl.diagnosis import Health, ProviderHealth
 from labctl.home import lab_home
 from labctl.machine import Machine, ThisMachine
@@ -37,10 +38,12 @@ def _checks(roll: Roll, machine: Machine) -> tuple[str, tuple[Check, ...]]:
     if not isinstance(provider, Crowd):
         # Its hosts are on other machines, or it has no numbers.
         return choice.name, provider.checks()
-    running = sum(_runs(roll, number) for number in range(1, len(roll.seats) + 1))
+    # A server far away takes a moment to answer for each seat.
+    states = on_seats(roll.seats, lambda seat, _progress: _runs(roll, seat), at_once=processors())
+    running = sum(state.value is True for state in states)
     return choice.name, provider.checks_of_many(len(roll.seats), len(roll.seats) - running)
 
 
-def _runs(roll: Roll, number: int) -> bool:
-    states = open_seat(roll, roll.seat(number)).provider.status().values()
+def _runs(roll: Roll, seat: Seat) -> bool:
+    states = open_seat(roll, seat).provider.status().values()
     return all(state is HostState.RUNNING for state in states)
