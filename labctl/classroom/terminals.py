@@ -27,6 +27,10 @@ _KEPT = 256 * 1024
 # given up. It may come back.
 _MOST_WAITING = 512 * 1024
 _PATIENCE = 15.0
+# Bytes of output in a second, while somebody looks and while nobody does. A program that prints
+# without end must not keep this process from its other work.
+_MOST_SHOWN = 4_000_000.0
+_MOST_UNSEEN = 500_000.0
 # Bytes that were typed and not read.
 _MOST_TYPED = 4 * 1024 * 1024
 # Seconds without typing after which a terminal is closed, and between two looks.
@@ -113,6 +117,7 @@ class Terminal:
             for viewer in self._viewers:
                 viewer.write(frame(OUTPUT, content))
             await self._wait_for_viewers()
+            await asyncio.sleep(len(content) / (_MOST_SHOWN if self._viewers else _MOST_UNSEEN))
 
     async def _read(self) -> bytes:
         """The next output; b"" when the login has ended."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -110,8 +110,59 @@ def test_no_code_is_in_a_page(teacher: Browser, student: Browser, board: Running
 def test_a_student_sees_the_own_row_only(student: Browser) -> None:
     text = student.get("/me")[1]
     assert STUDENTS[1] in text and "Taro" not in text
-    for path in ("/board", "/projector", "/seats/1", "/seats/2", "/seats/2/terminals/host1"):
-        assert student.get(path)[0] == 303, path
+    for path in (
+        *("/board", "/board/events", "/board/progress", "/projector", "/projector/events"),
+        *("/seats/1", "/seats/2", "/seats/2/sections/dns", "/seats/2/terminals/host1"),
+        *("/seats/1/terminals/nohost", "/seats/1/terminals/..%2f..%2fetc"),
+    ):
+        assert student.get(path)[0] in (303, 404), path
+
+
+def test_a_students_events_are_of_the_own_seat_only(student: Browser, board: RunningBoard) -> None:
+    with raw(board) as stream:
+        stream.sendall(
+            f"GET /me/events HTTP/1.1\r\nHost: x\r\nCookie: {student.cookie}\r\n\r\n".encode()
+        )
+        seen = b""
+        while b"event: row" not in seen:
+            seen += stream.recv(65536)
+        board.collector.note(2, "secret of the instructor")
+        board.collector.note(1, "about seat 1")
+        board.collector.note(2, "")
+        board.collector.note(1, "")
+        stream.settimeout(1)
+        with suppress(TimeoutError):
+            while True:
+                seen += stream.recv(65536)
+    assert b'id="seat-1"' in seen and b'id="seat-2"' not in seen
+    assert b"secret" not in seen and b"about seat" not in seen
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "a" * 5000, "%00", "labctl-mail=;"])
+def test_a_cookie_that_nobody_was_given_leads_to_the_login(
+    board: RunningBoard, cookie: str
+) -> None:
+    browser = Browser(board, {"labctl-mail": cookie})
+    for path in ("/board", "/me", "/me/events", "/seats/1/terminals/host1"):
+        assert browser.get(path)[0] == 303, path
+    assert browser.post("/seats/1/check")[0] == 401
+    with pytest.raises(InvalidStatus), open_terminal(browser, OWN):
+        pass
+
+
+@pytest.mark.parametrize("said", ["[", "5", "{}", '{"columns": "x"}', '{"drawn": null}', "x" * 999])
+def test_a_terminal_outlives_a_browser_that_talks_nonsense(student: Browser, said: str) -> None:
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+        terminal.send(said)
+        # It is closed, or goes on; the next one works.
+        with suppress(ConnectionClosed, TimeoutError):
+            terminal.send(b"\r")
+            terminal.recv(timeout=1)
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+        terminal.send(b"echo good\r")
+        read_until(terminal, "echo good")
 
 
 @pytest.mark.parametrize("verb", ["reset", "undo", "drill", "note"])
