@@ -10,6 +10,8 @@ from pathlib import Path
 from labctl.drills.catalogue import find_drill
 from tests.lab.program import Ended, labctl
 
+_SCRIPTS = Path(__file__).parent / "scripts"
+
 
 @dataclass(frozen=True)
 class Story:
@@ -26,8 +28,14 @@ class Story:
     def labctl(self, *args: str, code: int | None = 0) -> Ended:
         return labctl(*args, name=self.name, code=code)
 
-    def up(self) -> Ended:
-        return self.labctl("up", "--lab", str(self.folder / "labctl.toml"))
+    def up(self, until: str = "ready") -> Ended:
+        return self.labctl("up", "--lab", str(self.folder / "labctl.toml"), "--until", until)
+
+    def script(self, host: str, name: str, *words: str) -> Ended:
+        """Run a script of tests/releases/scripts as root on a host."""
+        text = (_SCRIPTS / name).read_text(encoding="utf-8")
+        shell = ("sh", "-c", text, name, *words)
+        return self.labctl("ssh", host, "--user", "root", "--", *shell)
 
     def drills(self) -> list[str]:
         """The names of the drills that the edition has."""
@@ -46,14 +54,14 @@ class Story:
 
 
 @contextmanager
-def told(edition: str, release: str, folder: Path) -> Iterator[Story]:
-    """The lab, brought up, until the block ends."""
+def told(edition: str, release: str, folder: Path, until: str = "ready") -> Iterator[Story]:
+    """The lab, brought up as far as a checkpoint, until the block ends."""
     lines = (f'edition = "{edition}"', 'provider = "nspawn"', f'release = "{release}"', "")
     (folder / "labctl.toml").write_text("\n".join(lines), encoding="utf-8")
     story = Story(edition, release, folder)
     story.labctl("destroy", "--yes")
     try:
-        story.up()
+        story.up(until)
         yield story
     finally:
         story.labctl("destroy", "--yes")

@@ -7,25 +7,16 @@ the paths of RHEL are not run here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.lab.program import Ended
 from tests.releases.story import Story, lesson, told
-
-_SCRIPTS = Path(__file__).parent / "scripts"
 
 
 @pytest.fixture(scope="module")
 def story(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with told("almalinux", release, tmp_path_factory.mktemp(release)) as found:
         yield found
-
-
-def run(story: Story, host: str, script: str) -> Ended:
-    text = (_SCRIPTS / script).read_text(encoding="utf-8")
-    return story.labctl("ssh", host, "--user", "root", "--", "sh", "-c", text)
 
 
 def test_the_lesson_with_firewalld_and_s_nail(story: Story) -> None:
@@ -42,7 +33,7 @@ def test_ports_are_open_now_and_after_a_reload(story: Story) -> None:
 
 
 def test_bind_in_a_chroot_and_postfix_without_one_are_right(story: Story) -> None:
-    assert run(story, "host1", "named-in-chroot.sh").out.strip() == "/var/named/chroot"
-    run(story, "host2", "postfix-without-chroot.sh")
+    assert story.script("host1", "named-in-chroot.sh").out.strip() == "/var/named/chroot"
+    story.script("host2", "postfix-without-chroot.sh")
     assert story.wrong() == set()
     story.labctl("test-mail", "--client")

@@ -14,4 +14,5 @@ printf '[Service]\nType=simple\nExecStart=\nExecStart=/usr/sbin/named -f -u bind
   >/etc/systemd/system/named.service.d/chroot.conf
 systemctl daemon-reload
 systemctl restart named
+until rndc status >/dev/null 2>&1; do sleep 0.2; done
 readlink "/proc/$(pgrep -x named)/root"
