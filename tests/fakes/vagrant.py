@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed
+from labctl.errors import CommandFailed, LabError
 from labctl.managed import ManagedFile
 from labctl.providers.vagrant.adapter import SshAddress
 from labctl.providers.vagrant.book import Machine
@@ -26,7 +26,9 @@ class Boxes:
     """The machines and their faults.
 
     `refuses` are the calls that fail, `ports_taken` is the number of starts that fail because a
-    forwarded port is in use. Such a machine keeps its saved memory.
+    forwarded port is in use. Such a machine keeps its saved memory. `trouble` are the errors of
+    the next starts. After `left` more calls labctl
+    is killed, if it is a number.
     """
 
     hosts: dict[str, FakeHost] = field(default_factory=dict)
@@ -37,7 +39,10 @@ class Boxes:
     interrupts: set[str] = field(default_factory=set)
     unregistered: set[str] = field(default_factory=set)
     ports_taken: int = 0
+    trouble: list[LabError] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
     port: int = 2200
+    left: int | None = None
 
     def connect(self, endpoint: Endpoint) -> FakeRemote:
         """Stand in for `Remote`."""
@@ -65,7 +70,9 @@ class Boxes:
     def call(self, *words: str) -> None:
         line = " ".join(words)
         self.calls.append(line)
-        if line in self.interrupts:
+        if self.left is not None:
+            self.left -= 1
+        if line in self.interrupts or (self.left is not None and self.left < 0):
             raise KeyboardInterrupt
         if any(line.startswith(refused) for refused in self.refuses):
             raise CommandFailed(f"vagrant {line}", 1, "refused\n")
@@ -99,6 +106,8 @@ class FakeVagrant:
         if self.boxes.ports_taken:
             self.boxes.ports_taken -= 1
             raise PortTaken("a port is in use")
+        if self.boxes.trouble:
+            raise self.boxes.trouble.pop(0)
         self.boxes.hosts[name].running = True
         self.boxes.states[name] = "running"
 
@@ -171,5 +180,6 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     monkeypatch.setattr(f"{virtualbox}.machines_called", boxes.called)
     monkeypatch.setattr(f"{virtualbox}.remove_machine", boxes.unregistered.discard)
     monkeypatch.setattr(f"{virtualbox}.cut_power", boxes.cut_power)
+    monkeypatch.setattr(f"{virtualbox}.discard_state", boxes.discarded.append)
     monkeypatch.setattr(f"{virtualbox}.remove_folders", lambda _titles: None)
     return boxes

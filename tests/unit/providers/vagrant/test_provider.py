@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labctl.errors import CommandFailed, WrongState, WrongUsage
+from labctl.errors import CommandFailed, LabError, WrongState, WrongUsage
 from labctl.home import lab_home
 from labctl.lab import load_lab
+from labctl.managed import ManagedFile
 from labctl.providers.vagrant import VagrantProvider, peer
 from labctl.providers.vagrant.book import read_book
 from labctl.providers.vagrant.machines import Machines
-from labctl.providers.vagrant.meanings import NoBoot
+from labctl.providers.vagrant.meanings import Locked, NoBoot
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.vagrant import Boxes, FakeVagrant, vagrant_in_memory
@@ -322,6 +324,75 @@ def test_a_port_that_another_program_has_costs_the_saved_memory_only(up: Boxes) 
     assert up.states["host1"] == "running"
 
 
+COLD = ["halt host1 --force", "up host1"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "goes_on"),
+    [
+        (NoBoot("a machine did not boot in time"), True),
+        (CommandFailed("vagrant", 1, "the saved memory cannot be read"), True),
+        # Another program works with the machine: a cold boot would not help.
+        (Locked("VirtualBox has locked a machine"), False),
+    ],
+)
+@pytest.mark.parametrize("state", ["saved", "aborted-saved"])
+def test_what_keeps_a_machine_from_its_saved_memory(
+    up: Boxes, trouble: LabError, goes_on: bool, state: str
+) -> None:
+    ways: tuple[Callable[[], None], ...] = (
+        lambda: machines().restore("host1", snapshot_of("os")),
+        lambda: machines().boot("host1"),
+    )
+    for begin in ways:
+        open_provider().halt()
+        up.states["host1"] = state
+        up.trouble = [trouble]
+        up.calls.clear()
+        if not goes_on:
+            with pytest.raises(Locked):
+                begin()
+            assert not [call for call in up.calls if call.startswith("halt")]
+            continue
+        begin()
+        assert [call for call in up.calls if call in COLD][-2:] == COLD
+        assert up.states["host1"] == "running"
+
+
+def test_a_machine_that_is_not_at_the_snapshot_is_not_started(up: Boxes) -> None:
+    up.refuses.add("snapshot restore host1")
+    with pytest.raises(CommandFailed):
+        machines().restore("host1", snapshot_of("os"))
+    assert up.calls == [f"snapshot restore host1 {snapshot_of('os')}", "status host1"]
+
+
+def test_saved_memory_that_vagrant_would_not_discard_is_discarded(up: Boxes) -> None:
+    up.states["host1"] = "aborted-saved"
+    machines().boot("host1")
+    assert up.discarded == ["labctl-default-host1"]
+    assert up.calls[-1] == "up host1"
+
+
+def test_libvirt_is_never_asked_as_virtualbox_is(up: Boxes) -> None:
+    vagrant: Any = FakeVagrant(HOME().state, "libvirt", HOME().logs)
+    up.unregistered.add("labctl-default-host2")
+    others = Machines(load_lab("default"), HOME(), vagrant, "libvirt")
+    others.reboot("host1")
+    assert not [call for call in up.calls if call.startswith("controlvm")]
+    others.remove()
+    assert up.unregistered == {"labctl-default-host2"}
+
+
+def test_machines_that_vagrant_cannot_remove_are_removed_in_virtualbox(up: Boxes) -> None:
+    up.refuses.add("destroy")
+    up.unregistered.add("labctl-default-host2")
+    machines().remove()
+    assert up.unregistered == set()
+    up.hosts.clear()
+    with pytest.raises(CommandFailed):
+        machines().remove()
+
+
 def test_data_is_flushed_to_the_disks_before_a_snapshot(up: Boxes) -> None:
     for host in HOSTS:
         up.hosts[host].ran.clear()
@@ -406,6 +477,81 @@ def test_a_machine_in_a_state_that_vagrant_cannot_start_loses_its_power_first(
     assert open_provider().start()
     asked = [call for call in up.calls if "host2" in call and "status" not in call]
     assert asked == ["controlvm host2 poweroff", "halt host2 --force", "up host2"]
+
+
+NOTE = "/root/note"
+
+
+def write(boxes: Boxes, text: str) -> None:
+    for host in HOSTS:
+        boxes.hosts[host].files[NOTE] = ManagedFile(NOTE, text)
+
+
+def notes(boxes: Boxes) -> list[str]:
+    return [boxes.hosts[host].files[NOTE].content for host in HOSTS]
+
+
+def killed(boxes: Boxes, calls: int, action: Callable[[], object]) -> bool:
+    """Do something, and kill labctl after so many calls of Vagrant. False if it ended before."""
+    boxes.left = calls
+    try:
+        action()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        boxes.left = None
+    return False
+
+
+def test_a_reset_that_was_killed_at_any_moment_is_done_as_a_whole_or_not_at_all(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    write(up, "before")
+    open_provider().save("ready")
+    for calls in range(60):
+        write(up, "after")
+        if not killed(up, calls, lambda: open_provider().restore("ready", keep_as="kept")):
+            break
+        open_provider().start()
+        assert notes(up) in (["before", "before"], ["after", "after"]), calls
+        assert set(open_provider().endpoints()) == set(HOSTS)
+        # Whatever was saved in vain goes with the next save.
+        open_provider().save("other")
+        book = read_book(HOME())
+        assert book is not None
+        for host in HOSTS:
+            assert set(up.snapshots[host]) == {each.snapshot for each in book.checkpoints}
+    assert 8 < calls < 59
+    assert notes(up) == ["before", "before"]
+
+
+def test_a_first_up_that_was_killed_at_any_moment_is_done_again(boxes: Boxes) -> None:
+    for calls in range(60):
+        if not killed(boxes, calls, lambda: open_provider().create()):
+            break
+        # The same must be right if the machines are removed instead.
+        if calls % 2:
+            open_provider().destroy()
+            assert boxes.hosts == {}
+    assert 5 < calls < 59
+    assert [info.name for info in open_provider().checkpoints()] == ["os"]
+    assert dict(open_provider().status()) == dict.fromkeys(HOSTS, HostState.RUNNING)
+    for host in HOSTS:
+        assert set(boxes.snapshots[host]) == {snapshot_of("os")}
+
+
+def test_a_start_that_was_killed_at_any_moment_is_completed_by_the_next(
+    up: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    for calls in range(40):
+        open_provider().halt()
+        if not killed(up, calls, lambda: open_provider().start()):
+            break
+        open_provider().start()
+        assert set(open_provider().endpoints()) == set(HOSTS)
+    assert 3 < calls < 39
 
 
 def test_packages_are_left_to_apt(up: Boxes) -> None:
