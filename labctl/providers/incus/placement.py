@@ -34,10 +34,17 @@ def choose_member(incus: Incus, target: str | None) -> str:
         The member's name; "" for a server that is in no cluster.
 
     Raises:
-        MachineLacks: the member, or every member of the group, is down or does not exist.
+        MachineLacks: the member, or every member of the group, is down or does not exist, or the
+            server is in no cluster.
     """
     members = online_members(incus)
     if not members and not is_clustered(incus):
+        if target is not None:
+            raise MachineLacks(
+                _("the Incus server is in no cluster and has no member {target}", target=target),
+                cause=incus.title,
+                hint=commands("incus remote list"),
+            )
         return ""
     wanted = [each for each in members if _fits(each, target)]
     if not wanted:

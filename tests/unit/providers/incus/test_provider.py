@@ -584,6 +584,14 @@ def test_a_member_that_does_not_answer_takes_no_lab(
     assert target in refused.value.cause
 
 
+def test_a_server_in_no_cluster_has_no_members(up: Server, tmp_path: Path) -> None:
+    with pytest.raises(MachineLacks, match="m2"):
+        open_provider().move("m2")
+    assert set(open_provider().status().values()) == {HostState.RUNNING}
+    with pytest.raises(MachineLacks, match="m2"):
+        open_provider("second", lab_file(tmp_path, 'target = "m2"\n')).create()
+
+
 def test_no_lab_is_made_or_forgotten_while_a_member_is_down(cluster: Server) -> None:
     """Incus makes and removes networks on all members."""
     cluster.offline = {"m3"}
