@@ -25,6 +25,7 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._late: asyncio.TimerHandle | None = None
+        self._is_handed_over = False
         self._address = self.client[0] if self.client else ""
         self._open[self._address] += 1
         if self._open[self._address] > MOST_OF_ONE and not _is_here(self._address):
@@ -44,12 +45,14 @@ class LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        # From here on it is another protocol's connection.
+        self._is_handed_over = True
         self._forget()
         super().handle_websocket_upgrade(event)
 
     def _expect_request(self) -> None:
         """Start the clock if the browser has to send a request; stop it if it has."""
+        if self._is_handed_over:
+            return
         waits = self.cycle is None or self.cycle.response_complete
         if self._late is not None and not waits:
             self._late.cancel()

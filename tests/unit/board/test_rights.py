@@ -256,6 +256,24 @@ def test_a_connection_without_a_request_is_closed(
             pass
 
 
+def test_a_terminal_and_live_rows_last_longer_than_a_request_may_take(
+    student: Browser, board: RunningBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.2)
+    with raw(board) as stream, open_terminal(student, OWN) as terminal:
+        stream.sendall(
+            f"GET /me/events HTTP/1.1\r\nHost: x\r\nCookie: {student.cookie}\r\n\r\n".encode()
+        )
+        read_until(terminal, '"caught-up"')
+        time.sleep(1)
+        terminal.send(b"echo still there\r")
+        read_until(terminal, "echo still there")
+        stream.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            while stream.recv(65536):
+                pass
+
+
 def test_a_form_that_never_ends_is_answered(
     board: RunningBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
