@@ -91,6 +91,7 @@ class Pair:
         fake = host.fake
         fake.when("log-places.sh", answer=lambda _ran: Reply(_places(host)))
         fake.when("log-since.sh", answer=lambda ran: Reply("".join(host.log)[int(ran.words[3]) :]))
+        fake.when("log-newest.sh", answer=lambda _ran: Reply(_newest(host)))
         fake.says("mailbox-keep.sh", stdout="/var/tmp/kept\n")
         fake.when("mailbox-put-back.sh", answer=lambda ran: _put_back(host, ran))
         fake.when("mailbox-find.sh", answer=lambda ran: _find(host, ran))
@@ -219,6 +220,11 @@ def _domain(host: MailHost) -> str:
 
 def _places(host: MailHost) -> str:
     return f"{datetime.now(UTC).isoformat()}\nfile 4711 {len(''.join(host.log))} {LOG}\n"
+
+
+def _newest(host: MailHost) -> str:
+    lines = "".join(host.log)
+    return f"{lines}-- place: 4711 {len(lines)}\n"
 
 
 def _find(host: MailHost, ran: Ran) -> Reply:
