@@ -55,6 +55,18 @@ def _closed(name: str, facts: Facts) -> list[Finding]:
                 solution=f"chage -E -1 -M -1 -d today {name}",
             )
         )
+    if facts["denies"]:
+        found.append(
+            Finding(
+                code="accounts.pam",
+                ok=False,
+                what="/etc/pam.d/common-auth",
+                found=facts["denies"],
+                expected=_("no such line"),
+                hint=_("Every login asks PAM. Which line of common-auth is asked first?"),
+                solution="pam-auth-update --force",
+            )
+        )
     if facts["lock"]:
         found.append(
             Finding(
@@ -115,6 +127,9 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
     told = _("none or locked") if state in ("NP", "L") else _("another one")
     spool, box = facts["spool"], facts["box"]
     box_ok = not box or (box.split()[0] == name and int(box.split()[1], 8) & 0o600 == 0o600)
+    kind, begins = facts["box-kind"], facts["box-begins"]
+    is_mbox = kind in ("", "regular file", "regular empty file") and not begins
+    what = f"{kind}: {begins}" if begins else kind
     return [
         Finding(
             code="accounts.password",
@@ -136,9 +151,11 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
         ),
         Finding(
             code="accounts.mailbox",
-            ok=box_ok and spool in ("2775 root mail", "3775 root mail", "1777 root mail"),
+            ok=box_ok
+            and is_mbox
+            and spool in ("2775 root mail", "3775 root mail", "1777 root mail"),
             what=_("owner and mode of the mailbox"),
-            found=f"/var/mail {spool}; /var/mail/{name} {box}",
+            found=f"/var/mail {spool}; /var/mail/{name} {box}" + ("" if is_mbox else f" ({what})"),
             expected=f"/var/mail 2775 root mail; /var/mail/{name} {name} 600",
             hint=_("Dovecot and `mail` read the mailbox as its user. Look at ls -l /var/mail."),
             solution=f"chown root:mail /var/mail; chmod 2775 /var/mail; "

@@ -274,7 +274,7 @@ def _sent(target: Target, mark: str, *, alone: bool) -> Facts:
     most = max(1.0, limit - patient(_REST))
     words = (
         *(str(host.account), family.mail_log, family.postfix.spool),
-        *(str(round(min(most, patient(_ARRIVAL)))), str(round(most))),
+        *(str(max(1, round(min(most - 1, patient(_ARRIVAL))))), str(round(most))),
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
         *(f"postmaster@{host.domain}", alias),
     )

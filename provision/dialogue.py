@@ -40,6 +40,8 @@ _PATIENT_SECONDS = 4.0
 _POP3_ENDED = "-ERR EOF"
 # For a session that begins at the deadline.
 _LEAST = 1.0
+# How Python's protocol clients fail.
+_FAILURES = (EOFError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto)
 # How many of the newest messages are searched for one of our own.
 _LAST = 20
 
@@ -66,16 +68,24 @@ def _by_deadline(target: Target, plug: Any) -> Iterator[None]:
     if target.ends == math.inf:
         yield
         return
-    cut = threading.Timer(max(target.left(math.inf), patient(_LEAST)), _cut, [plug])
+    is_over = threading.Event()
+    seconds = max(target.left(math.inf), patient(_LEAST))
+    cut = threading.Timer(seconds, _cut, [plug, is_over])
     cut.daemon = True
     cut.start()
     try:
         yield
+    except (*_FAILURES, OSError) as error:
+        if is_over.is_set():
+            # It looks as if the server had closed the connection.
+            raise TimeoutError from error
+        raise
     finally:
         cut.cancel()
 
 
-def _cut(plug: Any) -> None:
+def _cut(plug: Any, is_over: threading.Event) -> None:
+    is_over.set()
     with contextlib.suppress(OSError, EOFError):
         plug.shutdown(socket.SHUT_RDWR)
 

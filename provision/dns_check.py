@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
@@ -100,10 +102,31 @@ def _zone(host: Host, facts: Facts) -> list[Finding]:
             for name in (host.name, "www", "mail")
         },
     }
-    return [
-        _record(host, key, what, _answer(facts, "own", *what.split()), expected)
-        for key, (what, expected) in wanted.items()
-    ]
+    return _together(
+        [
+            _record(host, key, what, _answer(facts, "own", *what.split()), expected)
+            for key, (what, expected) in wanted.items()
+        ]
+    )
+
+
+def _together(records: list[Finding]) -> list[Finding]:
+    """The records, of which those that are wrong in the same way are one finding.
+
+    A wrong $ORIGIN moves all names behind it, and a wrong address is often copied.
+    """
+    found: dict[str, Finding] = {}
+    for each in records:
+        first = found.get(each.found)
+        if each.ok or first is None:
+            found[each.code if each.ok else each.found] = each
+        else:
+            found[each.found] = replace(
+                first,
+                what=f"{first.what}, {each.what}",
+                solution=f"{first.solution}\n{each.solution}",
+            )
+    return list(found.values())
 
 
 def _record(host: Host, key: str, what: str, found: str, expected: str) -> Finding:

@@ -60,6 +60,18 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             "!include auth-system.conf.ext",
             _("Whom does Dovecot ask whether a password is right?"),
         )
+    if denied := [line for line in facts.lines("pam") if "pam_deny" in line]:
+        return replace(
+            _setting(
+                "pam",
+                denied[0],
+                _("no such line"),
+                _("Dovecot asks PAM, and PAM has a file for each service."),
+            ),
+            what="/etc/pam.d/dovecot",
+            hint=_("Dovecot asks PAM, and PAM has a file for each service."),
+            solution="/etc/pam.d/dovecot: @include common-auth",
+        )
     gone = [name for name in failed if name not in facts["protocols"].split()]
     if gone and facts["protocols"]:
         return _setting(

@@ -589,7 +589,7 @@ def _closed_database(case: Case) -> Told | None:
 
 def _odd_recipient(case: Case) -> Told | None:
     alias = case.own.facts["alias"]
-    unknown = re.search(r'unknown user: "[^"]*"', case.log)
+    unknown = re.search(r'unknown user: "[^"]*"|alias database loop', case.log)
     if alias.startswith(("/", "|", '"')) or unknown:
         return Told(alias)
     return None

@@ -286,7 +286,9 @@ def _in_force(target: Target, facts: Facts) -> Finding:
         told, remark = "", told
     told = told or _greeting(target)
     if told and (other := _odd_setting(facts)):
-        return other
+        is_sasl = other.what in ("smtpd_sasl_type", "smtpd_sasl_path")
+        said = _logged(target, "SASL: ") if is_sasl and not is_old else None
+        return replace(other, found=f"{other.found}: {said[2]}") if said else other
     if told and not is_old:
         # A Postfix that was only told to read main.cf again keeps its old addresses.
         if absent and not facts["service"]:
@@ -322,7 +324,7 @@ def _greeting(target: Target) -> str:
 
 # What smtpd logs of a value that it does not take (the parameter is one of its words), and the
 # master of a program that it cannot run.
-_FATAL = re.compile(r"(smtpd|master)\[[0-9]+\]: ((?:fatal|panic|warning: process|warning: bad).*)")
+_FATAL = re.compile(r"(smtpd|master)\[[0-9]+\]: ((?:fatal|panic|warning: (?:process|SASL: )).*)")
 
 
 def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
@@ -344,13 +346,16 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     return None
 
 
-def _logged(target: Target) -> re.Match[str] | None:
-    """The first complaint of smtpd or of the master since Postfix was started."""
+def _logged(target: Target, words: str = "") -> re.Match[str] | None:
+    """The first complaint of smtpd or of the master since Postfix was started.
+
+    `words` are in the complaint.
+    """
     pattern = r"(smtpd|master)\[[0-9]+\]: "
     lines = ask(target, _LOG, target.family.mail_log, pattern, "12").lines("log")
     starts = [number for number, line in enumerate(lines) if "daemon started" in line]
     found = (_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :])
-    return next((match for match in found if match), None)
+    return next((match for match in found if match and words in match[2]), None)
 
 
 def _beside(name: str, found: str, hint: str) -> Finding:

@@ -197,6 +197,19 @@ def _conf(facts: Facts) -> dict[str, str]:
 
 
 def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
+    states = facts.lines("states")
+    if states and all(state.startswith("T") for state in states):
+        return Finding(
+            code="smtp-auth.saslauthd",
+            ok=False,
+            what=_("saslauthd runs"),
+            found=f"saslauthd: {states[0]}",
+            expected=_("running"),
+            hint=_(
+                "A process may exist and yet do nothing: which letter has it in ps -e -o stat,comm?"
+            ),
+            solution="pkill -CONT saslauthd",
+        )
     if facts["running"]:
         return None
     if _start_missing(facts):

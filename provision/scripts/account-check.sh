@@ -15,6 +15,9 @@ expiry() { getent shadow "$name" | cut -d: -f3,8; }
 valid() { getent shadow "$name" | cut -d: -f5; }
 say valid valid
 say expiry expiry
+# What refuses every password before pam_unix is asked.
+denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' /etc/pam.d/common-auth; }
+say denies denies
 shell() { getent passwd "$name" | cut -d: -f7; }
 say shell shell
 if [ ! -x "$(shell)" ]; then say no-shell echo yes; fi
@@ -29,3 +32,7 @@ say spool stat -L -c '%a %U %G' /var/mail
 # A lock that is older than a delivery takes.
 say lock find "/var/mail/$name.lock" -prune ! -newermt '-3 seconds'
 say box stat -c '%U %a' "/var/mail/$name"
+say box-kind stat -c %F "/var/mail/$name"
+# Each message of an mbox begins with this word (mbox(5)).
+odd() { head -n 1 "/var/mail/$name" | grep -av '^From '; }
+say box-begins odd

@@ -17,4 +17,5 @@ passdb() { doveconf -n | grep -E '^passdb'; }
 say passdb passdb
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
+say pam cat /etc/pam.d/dovecot
 say listens ss -ltnH '( sport = :143 or sport = :110 )'

@@ -55,9 +55,12 @@ home=$(getent passwd "$user" | cut -d: -f6)
 say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils"
 say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \
   "$home/.bash_login" /etc/profile
+endless() { timeout 2 runuser -l "$user" -c true >/dev/null 2>&1 || [ "$?" != 124 ] || echo .profile; }
+say profile endless
 elsewhere() {
   {
-    cat "$home/.forward"
+    # A command that fails ends the function here, as dash has it.
+    cat "$home/.forward" || :
     # shellcheck disable=SC2046  # one word for each map
     postalias -q "$user" $(postconf -hx alias_maps)
   } | grep -vxF -e "$user" -e "\\$user"

@@ -13,6 +13,7 @@ esac
 say enabled systemctl is-enabled "$unit"
 say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
+say states ps -o stat= -C saslauthd
 case $(postconf -F -h smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux ;;
   *) socket=$chroot$mux ;;

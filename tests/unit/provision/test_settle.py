@@ -364,3 +364,17 @@ def test_what_labctls_own_main_cf_sets_is_no_cause(edition: str, system: System,
     assert len(settings) > 5
     assert cause.finding.found not in settings
     assert cause.finding.what not in [line.partition(" ")[0] for line in settings]
+
+
+# Why mail stays where it is, though Postfix runs.
+STANDSTILL = {
+    "mode\t/var/spool/postfix/private 0 postfix root": "postfix.queue",
+    "frozen\tqmgr": "postfix.running",
+    "service\tlocal      unix  -       n       y       -       -       local": "postfix.master-cf",
+}
+
+
+@pytest.mark.parametrize(("facts", "code"), STANDSTILL.items())
+def test_mail_that_stays_in_the_queue(facts: str, code: str) -> None:
+    one = evidence("host1", facts=facts + "\n", mail=without("own-from"))
+    assert found(one, evidence("host2"))[0] == [("host1", code)]
