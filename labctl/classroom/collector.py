@@ -1,8 +1,8 @@
 """Grades the seats of a class in the background, those first that changed.
 
 As many processes grade as the machine has processors, each of them several seats at once, because
-a grading mostly waits. A seat that somebody changed is graded at once; the others in turn, one
-after the other, so that what the provider cannot notice is found too. What is known is
+a grading mostly waits. A seat that somebody changed is graded at once; the others in turn, few
+at a time, so that what the provider cannot notice is found too. What is known is
 kept in memory as rows and, as changes of state, in the history; the rest is found again by
 looking.
 """
@@ -66,8 +66,12 @@ class _Seat:
 
     def turn(self, now: float) -> float:
         """Seconds after which it is graded again though nothing was noticed."""
-        at_work = now - self.changed < _AT_WORK_SECONDS and not self.row.is_done
-        return _SOONER_SECONDS if at_work or not self.revision else _TURN_SECONDS
+        soon = self.is_at_work(now) or not self.revision
+        return _SOONER_SECONDS if soon else _TURN_SECONDS
+
+    def is_at_work(self, now: float) -> bool:
+        """Whether somebody works at the seat and is not done."""
+        return now - self.changed < _AT_WORK_SECONDS and not self.row.is_done
 
 
 class Collector:
@@ -257,21 +261,26 @@ class Collector:
     def _most_wanted(self) -> int | None:
         now = time.monotonic()
         best: tuple[float, int] | None = None
-        # So a change is never graded beside more than one seat at which nobody works.
-        has_turn = any(seat.is_grading and seat.in_turn for seat in self._seats.values())
+        # A change is graded beside few seats that only have their turn.
+        turns = sum(seat.is_grading and seat.in_turn for seat in self._seats.values())
         for number, seat in self._seats.items():
             if seat.is_grading or seat.is_held:
                 continue
             if seat.asked is not None:
                 # Those that changed come first; whoever changes all the time waits for the rest.
                 rank = max(seat.asked, seat.begun) - 1e9
-            elif not seat.row.looked or (not has_turn and now - seat.begun >= seat.turn(now)):
+            elif not seat.row.looked or self._has_turn(seat, turns, now):
                 rank = seat.begun
             else:
                 continue
             if best is None or (rank, number) < best:
                 best = (rank, number)
         return best[1] if best is not None else None
+
+    def _has_turn(self, seat: _Seat, turns: int, now: float) -> bool:
+        """Whether the seat is graded now, though nothing was noticed, beside `turns` others."""
+        most = self._count if seat.is_at_work(now) else 1
+        return turns < most and now - seat.begun >= seat.turn(now)
 
     def _take_early(self, found: Verdict) -> None:
         """Show a section that changed, while the rest is still graded. The history waits."""
