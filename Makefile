@@ -3,6 +3,7 @@
 # make test-releases test-machine   both editions for Ubuntu on both Debian releases, with every drill
 # make test-class   a class of 30 labs: every command, and kills; 4 seats are part of test-lab
 # make bench-class  measure a class of 1, 5, 10 and 30 seats against the bare boot
+# make bench-board  measure the board of a class that runs: BENCH_OPTIONS="--class NAME"
 # make test-machine   README's first command and make check on a new machine with Debian 13
 # make test-corpus   only the known breakages: check must find each, and up must repair it
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
@@ -45,7 +46,7 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-releases test-class bench-class test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
+.PHONY: lab test check test-lab test-releases test-class bench-class bench-board test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -98,6 +99,9 @@ test-class: $(VENV)/.dev packages
 
 bench-class: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/python -m tests.bench.classroom $(BENCH_OPTIONS)
+
+bench-board: $(VENV)/.dev packages
+	$(SUDO) $(BIN)/python -m tests.bench.board $(BENCH_OPTIONS)
 
 # A root file system of its own with this kernel; SUITE=bookworm for Debian 12.
 SUITE ?= trixie

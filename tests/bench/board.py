@@ -1,4 +1,4 @@
-"""`python -m tests.bench.board`: measure the board of a class that runs.
+"""`make bench-board BENCH_OPTIONS="--class NAME"`: measure the board of a class that runs.
 
 Needs a class of the state folder in use whose seats are all graded right, and root. It starts the
 board itself. Measured are: the first grading of all seats; the time from a change on a host to
@@ -36,7 +36,7 @@ _BROKEN = "postconf -e 'mydestination = broken.example'; date +%s.%N"
 
 def main() -> None:
     """Print Markdown tables on stdout and progress on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.board", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make bench-board", description=__doc__)
     parser.add_argument("--class", dest="name", required=True)
     parser.add_argument("--rounds", type=int, default=5, help="changes, each at another seat")
     parser.add_argument("--browsers", type=int, default=30)
