@@ -7,6 +7,7 @@ host decides who may log in. Nothing else of any lab can be reached, and no pack
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -116,12 +117,13 @@ class Doors:
                 )
             except OSError as error:
                 await self.close()
-                if error.errno is None or isinstance(error, socket.gaierror):
+                if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                     raise WrongUsage(
                         _("this machine does not have the address {address}", address=address)
                     ) from error
                 raise WrongState(
-                    _("port {port} cannot be used", port=door.port), cause=os.strerror(error.errno)
+                    _("port {port} cannot be used", port=door.port),
+                    cause=os.strerror(error.errno or 0),
                 ) from error
             self._servers.append(server)
 

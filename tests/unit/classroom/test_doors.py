@@ -171,6 +171,15 @@ def test_a_port_in_use_is_named_and_no_door_stays_open(room: MemoryClass) -> Non
     socket.create_server((HERE, first + 11)).close()
 
 
+def test_an_address_of_another_machine_is_told(room: MemoryClass) -> None:
+    async def work() -> None:
+        opened = Doors(room.roll, _free())
+        with pytest.raises(WrongUsage, match="this machine does not have"):
+            await opened.open("192.0.2.7")
+
+    asyncio.run(work())
+
+
 def test_the_last_port_must_exist(room: MemoryClass) -> None:
     with pytest.raises(WrongUsage, match="65538"):
         doors_of(room.roll, 65506)
