@@ -11,7 +11,7 @@
 # make fuzz-check  random changes to a lab, graded by labctl check and by an independent oracle
 # make fuzz-check-short  the same with one seed for eight minutes, for CI
 # make test-vagrant  real Vagrant and its VirtualBox provider with a test double of VBoxManage
-# make test-vagrant-short  the same with containers as guests: 15 minutes, for CI
+# make test-vagrant-short  the same with containers as guests, without the longest faults, for CI
 # make test-libvirt  real Vagrant on real libvirt, with software emulation
 # make test-windows  unit tests with a Windows Python under Wine: over an hour, needs root
 # make test-incus  a real Incus started by the tests: contract, story, isolation, HTTPS client

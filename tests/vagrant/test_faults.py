@@ -1,4 +1,7 @@
-"""What brings a lab of machines into a bad state, and how labctl brings it out again."""
+"""What brings a lab of machines into a bad state, and how labctl brings it out again.
+
+The tests that take longer than half a minute are marked as long.
+"""
 
 from __future__ import annotations
 
@@ -105,6 +108,7 @@ def ensure_set_up(lab: Lab) -> None:
 # -- a first up that did not complete ---------------------------------------------------------
 
 
+@pytest.mark.long
 def test_machines_whose_first_boot_timed_out_are_made_anew(
     fresh: LabHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +120,7 @@ def test_machines_whose_first_boot_timed_out_are_made_anew(
     ensure_set_up(FRESH)
 
 
+@pytest.mark.long
 def test_machines_whose_first_up_was_killed_are_made_anew(fresh: LabHome, store: Store) -> None:
     child = multiprocessing.get_context("fork").Process(target=_create_in_a_group)
     child.start()
@@ -133,6 +138,7 @@ def _create_in_a_group() -> None:
     provider(FRESH).create()
 
 
+@pytest.mark.long
 def test_the_folder_of_a_machine_that_virtualbox_forgot_is_not_in_the_way(
     fresh: LabHome, store: Store
 ) -> None:
@@ -159,6 +165,7 @@ def test_the_ports_are_the_labs_own(lab: LabHome) -> None:
     assert not set(range(2200, 2251)) & set(ports(LAB.name))
 
 
+@pytest.mark.long
 def test_a_reset_goes_on_with_a_cold_boot_if_another_program_has_the_port(
     lab: LabHome, foreign: socket.socket
 ) -> None:
@@ -198,6 +205,7 @@ def test_what_a_killed_vagrant_claimed_does_not_cost_the_saved_memory(
 # -- keys -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_snapshot_whose_key_does_not_fit_is_noticed_and_not_waited_for(lab: LabHome) -> None:
     on_host("host2", "cp -a /home/vagrant/.ssh/authorized_keys /root/kept")
     on_host("host2", ": >/home/vagrant/.ssh/authorized_keys")
@@ -300,6 +308,7 @@ def test_machines_that_were_saved_and_paused_and_lost_start_again(
     assert set(provider().status().values()) == {HostState.RUNNING}
 
 
+@pytest.mark.long
 def test_machines_that_hang_are_started_again(
     lab: LabHome, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +321,7 @@ def test_machines_that_hang_are_started_again(
     assert on_host("host2", "hostname") == "host2\n"
 
 
+@pytest.mark.long
 def test_virtualbox_may_hold_a_machine_for_some_seconds(
     fresh: LabHome, store: Store, behaviour: Callable[..., None]
 ) -> None:
@@ -325,6 +335,7 @@ def test_virtualbox_may_hold_a_machine_for_some_seconds(
 # -- networks ---------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_on_an_internal_network_only_the_hosts_meet(lab: LabHome, fresh: LabHome) -> None:
     """The other lab has the same addresses on its host-only network."""
     inside = Lab(
@@ -345,6 +356,7 @@ def test_on_an_internal_network_only_the_hosts_meet(lab: LabHome, fresh: LabHome
         assert connection.recv(4) == b"SSH-"
 
 
+@pytest.mark.long
 def test_on_a_mac_virtualbox_7_has_host_only_networks(
     fresh: LabHome, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
