@@ -37,11 +37,6 @@ class Story:
         shell = ("sh", "-c", text, name, *words)
         return self.labctl("ssh", host, "--user", "root", "--", *shell)
 
-    def drills(self) -> list[str]:
-        """The names of the drills that the edition has."""
-        found = self.labctl("drill", "list", "--json").json["drills"]
-        return [drill["name"] for drill in found]
-
     def wrong(self) -> set[str]:
         """The codes of the failed findings of `labctl check`."""
         reports = self.labctl("check", "--json", code=None).json["reports"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from labctl.drills.catalogue import DRILLS, drills_of, find_drill
+from labctl.lab import Lab, load_edition
 from tests.lab.program import wait_until
 from tests.releases.story import Story, drilled, lesson
 
@@ -25,6 +29,9 @@ def test_a_reboot_typed_inside_a_host_brings_it_back(story: Story) -> None:
     wait_until(lambda: story.wrong() == set(), "the lab is not right after the reboot")
 
 
-def test_every_drill(story: Story) -> None:
-    for drill in story.drills():
-        drilled(story, drill)
+@pytest.mark.parametrize("drill", [drill.name for drill in DRILLS])
+def test_every_drill(story: Story, drill: str) -> None:
+    lab = Lab(name=story.name, edition=load_edition(story.edition))
+    if find_drill(drill) not in drills_of(lab):
+        pytest.skip("not a drill of this edition")
+    drilled(story, drill)
