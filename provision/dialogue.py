@@ -137,24 +137,6 @@ def smtp_auth(target: Target, user: str, password: str, mechanism: str) -> Answe
         return Answer(False, told_by(error))
 
 
-def smtp_send(target: Target, recipient: str, message: str) -> Answer:
-    """Gives the host one message (RFC 5321); never raises for a refusal.
-
-    It has no sender, so that nobody gets a notice where it cannot be delivered.
-    """
-    try:
-        with _smtp(target) as session:
-            session.sendmail("", [recipient], message)
-            return Answer(True, "250")
-    except smtplib.SMTPRecipientsRefused as error:
-        code, text = error.recipients[recipient]
-        return Answer(False, f"{code} {_text(text)}")
-    except smtplib.SMTPResponseException as error:
-        return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
-    except (OSError, smtplib.SMTPException, WrongState) as error:
-        return Answer(False, told_by(error))
-
-
 def told_by(error: Exception) -> str:
     """The server's own words in an error of a dialogue, or what a person would see."""
     # The server's greeting comes as an OSError with its words (labctl.wire).

@@ -408,11 +408,6 @@ def _forwarded(case: Case) -> Told | None:
     return Told(", ".join(places), solution=f"rm ~{case.own.host.account}/.forward")
 
 
-def _held(case: Case) -> Told | None:
-    found = re.search(r"(milter-)?hold: .*", case.log)
-    return Told(found[0]) if found else None
-
-
 def _local_names(name: str) -> bool:
     return not name.startswith(("smtp_", "smtpd_", "relay", "mynetworks"))
 
@@ -503,11 +498,6 @@ def _closed_in(case: Case) -> Told | None:
     rule = _filters(case.own, "INPUT")
     is_silent = case.peer is not None and case.peer.facts["peer-door"] == "silent"
     return Told(rule or "25/tcp") if rule or is_silent else None
-
-
-def _no_server(case: Case) -> Told | None:
-    """Turned: nothing listens for the sender."""
-    return Told("25/tcp") if case.own.facts["own-door"] == "refused" else None
 
 
 def _out_names(name: str) -> bool:
