@@ -699,7 +699,19 @@ def _closed_to_peer(case: Case) -> Told | None:
     return None
 
 
+_ROUTE = N_("Does a packet to the other host find its way? Ask ip route get with its address.")
+
+
+def _no_route(*, at_peer: bool) -> Explanation:
+    return Explanation(
+        "firewall.route", _told_by("no-route"), N_("the way to the other host"), N_("open"),
+        _ROUTE, "ip route", at_peer,
+    )  # fmt: skip
+
+
 _NAMES = (
+    _no_route(at_peer=True),
+    _no_route(at_peer=False),
     Explanation("firewall.peer", _closed_to_peer, N_("packets of the other host"), N_("open"),
                 N_("Open to some is not open to all: what is said of the other host's address?")),
     Explanation("dns.blackhole", _told_by("blackhole"), "blackhole", N_("not set"),

@@ -71,6 +71,8 @@ say alias-line lines
 # Processes that a signal has stopped.
 frozen() { ps -eo stat=,comm= | sed -n 's/^T[^ ]* *//p'; }
 say frozen frozen
+routes() { ip route get "$peer_address" 2>&1 | grep -iE 'unreachable|invalid|prohibited|denied'; }
+say no-route routes
 say listens ss -ltnH 'sport = :25'
 maps() {
   postconf -n | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
