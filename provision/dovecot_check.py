@@ -137,13 +137,13 @@ def _shown(hint: str, name: str) -> str:
 
 
 def _running(facts: Facts) -> Finding:
-    errors = facts.lines("error")
+    errors, state = facts.lines("error"), facts["active"] or "inactive"
     remark = by_hand(facts["active"], facts["by-hand"])
     return Finding(
         code="dovecot.running",
         ok=(facts["active"] == "active" or bool(remark)) and not errors,
         what=_("Dovecot runs"),
-        found=errors[0] if errors else facts["active"] or "inactive",
+        found=errors[0] if errors else ": ".join([state, *facts.lines("why")]),
         expected="active",
         hint=_("systemctl status dovecot says why not; doveconf -n finds a wrong line."),
         solution="systemctl restart dovecot",

@@ -386,7 +386,7 @@ _SUBMIT = (
     *_FOLDERS,
     Explanation("postfix.authorized_submit_users", _not_allowed, "{name}", _NOT_SET,
                 N_("Who may hand a message to Postfix on this host? mail shows what it says.")),
-    _master(_missing_service("pickup/unix", "cleanup/unix", "qmgr/unix")),
+    _master(_missing_service("pickup/unix", "cleanup/unix", "qmgr/unix", "rewrite/unix")),
     Explanation("mail-command.tmp", _tmp_closed, "/tmp", "1777 root root",
                 N_("mail writes a message to /tmp first. May the account write there?"),
                 "chmod 1777 /tmp"),
@@ -689,6 +689,16 @@ def _limited(key: str) -> Callable[[Case], Told | None]:
     return holds
 
 
+def _closed_from_here(case: Case) -> Told | None:
+    """Turned: a rule of this host against all that it sends to the one that nobody can ask."""
+    for line in case.own.facts.lines("input"):
+        if case.peer and re.search(
+            rf"^-A OUTPUT -d {re.escape(str(case.peer.host.address))}(/32)? -j (DROP|REJECT)", line
+        ):
+            return Told(line, solution=line.replace("-A ", "iptables -D ", 1))
+    return None
+
+
 def _closed_to_peer(case: Case) -> Told | None:
     """A rule of the firewall against all that comes from the other host."""
     for line in case.own.facts.lines("input"):
@@ -714,6 +724,8 @@ _NAMES = (
     _no_route(at_peer=False),
     Explanation("firewall.peer", _closed_to_peer, N_("packets of the other host"), N_("open"),
                 N_("Open to some is not open to all: what is said of the other host's address?")),
+    Explanation("firewall.peer", _closed_from_here, N_("packets to the other host"), N_("open"),
+                N_("A firewall has rules for both directions: iptables -S OUTPUT"), at_peer=True),
     Explanation("dns.blackhole", _told_by("blackhole"), "blackhole", N_("not set"),
                 N_("To whom does BIND not answer at all? named-checkconf -p shows it.")),
     Explanation("dns.match-clients", _limited("match-clients"), "match-clients", "any",

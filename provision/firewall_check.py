@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from labctl import dial
 from labctl.i18n import _
@@ -42,8 +43,24 @@ def check(target: Target) -> list[Finding]:
         _active(target.family.firewall, facts),
         *_loopback(target, facts),
         *_outgoing(facts),
-        *ports,
+        *_of_one_rule(facts, ports),
     ]
+
+
+def _of_one_rule(facts: Facts, ports: list[Finding]) -> list[Finding]:
+    """The ports, of which those that one rule closes are one finding."""
+    for line in facts.lines("policy"):
+        if not (found := re.search(r"^-A INPUT .*--dports ([\d,]+).* -j (DROP|REJECT)", line)):
+            continue
+        codes = {f"firewall.port-{port}-tcp" for port in found[1].split(",")}
+        closed = [each for each in ports if each.code in codes and not each.ok]
+        if len(closed) > 1:
+            solution = line.replace("-A ", "iptables -D ", 1)
+            first = replace(closed[0], found=line, solution=solution)
+            return [
+                first if each is closed[0] else each for each in ports if each not in closed[1:]
+            ]
+    return ports
 
 
 def _loopback(target: Target, facts: Facts) -> list[Finding]:

@@ -290,6 +290,8 @@ def _in_force(target: Target, facts: Facts) -> Finding:
         said = _logged(target, "SASL: ") if is_sasl and not is_old else None
         return replace(other, found=f"{other.found}: {said[2]}") if said else other
     if told and not is_old:
+        if facts["lacks"]:
+            return _master(_("no service {name}", name=facts.lines("lacks")[0]))
         # A Postfix that was only told to read main.cf again keeps its old addresses.
         if absent and not facts["service"]:
             return _master(told)

@@ -22,8 +22,8 @@ from provision.step import Step
 _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("firewall.loopback", ("postfix.restarted", "smtp-auth.*", "dns.*", "dovecot.*")),
     ("firewall.port-25-tcp", ("postfix.restarted", "smtp-auth.*")),
-    ("firewall.port-143-tcp", ("dovecot.imap",)),
-    ("firewall.port-110-tcp", ("dovecot.pop3",)),
+    ("firewall.port-143-tcp", ("dovecot.imap*", "dovecot.login.unknown")),
+    ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
     ("firewall.port-53-*", ("dns.*",)),
     ("firewall.outgoing", ("dns.peer", "dns.resolver")),
     ("dns.*", ("firewall.port-53-*",)),

@@ -17,5 +17,7 @@ passdb() { doveconf -n | grep -E '^passdb'; }
 say passdb passdb
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
+why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }
+systemctl is-active --quiet "$unit" || say why why
 say pam cat /etc/pam.d/dovecot
 say listens ss -ltnH '( sport = :143 or sport = :110 )'

@@ -23,6 +23,11 @@ say inet_interfaces interfaces
 # Values by which AUTH or the whole server may be missing although main.cf has the book's lines.
 { postconf -n -o inet_interfaces= 2>/dev/null || :; } |
   sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
+# The services without which smtpd does not answer.
+lacks() {
+  for name in rewrite cleanup proxymap; do postconf -M "$name/unix" | grep -q . || echo "$name/unix"; done
+}
+say lacks lacks
 if postconf -M 2>/dev/null | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
 { postconf -n -o inet_interfaces= 2>&1 || :; } |
   sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'

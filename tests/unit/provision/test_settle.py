@@ -298,12 +298,19 @@ def test_a_zone_that_the_other_host_cannot_ask(facts: str, code: str) -> None:
     assert found(one, two)[0] == [("host1", code)]
 
 
-def test_a_host_without_a_way_to_the_other_is_the_one_that_is_wrong() -> None:
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ("no-route\tRTNETLINK answers: Invalid argument", "firewall.route"),
+        ("input\t-A OUTPUT -d 192.168.56.101/32 -j DROP", "firewall.peer"),
+    ],
+)
+def test_a_host_without_a_way_to_the_other_is_the_one_that_is_wrong(facts: str, code: str) -> None:
     two = replace(
-        evidence("host2", facts="no-route\tRTNETLINK answers: Invalid argument\n"),
+        evidence("host2", facts=facts + "\n"),
         asked=parse_facts("asked\tyes\npeer-mx\tno servers could be reached\n"),
     )
-    assert found(evidence("host1"), two)[0] == [("host2", "firewall.route")]
+    assert found(evidence("host1"), two)[0] == [("host2", code)]
 
 
 # Why `mail` of host1 hands nothing to Postfix, although sendmail does.
