@@ -1,12 +1,11 @@
 #!/bin/sh
-# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN
+# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN TIMES
+# It takes five seconds at most, or TIMES as long.
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
-. ./patience.sh
 
-unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6
-times=$(patience)
+unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 times=$7
 say active systemctl is-active "$unit"
 say by-hand pgrep -o -x named
 say enabled systemctl is-enabled "$unit"
