@@ -68,6 +68,21 @@ def test_debian_13_includes_only_files_that_its_bind_has() -> None:
     assert 'include "/etc/bind/zones.rfc1918";' in content(dns.files, DEBIAN_12, "named.conf.local")
 
 
+def test_reverse_lookups_of_private_addresses_never_wait_for_an_outside_resolver() -> None:
+    """Each message would wait for one: smtpd looks up the name of its client."""
+
+    def zones(system: System, upstream: tuple[str, ...]) -> str:
+        scene = Scene(LAB, LAB.host("host1"), upstream, system)
+        files = {file.path: file.content for file in dns.files(scene)}
+        return files["/etc/bind/named.conf.local"]
+
+    for zone in ("10", "16.172", "31.172", "168.192"):
+        line = f'zone "{zone}.in-addr.arpa" {{ type forward; forwarders {{ }}; }};'
+        assert line in zones(DEBIAN_13, ("10.0.0.53",))
+        assert line not in zones(DEBIAN_13, ())
+        assert line not in zones(DEBIAN_12, ("10.0.0.53",))
+
+
 def test_the_boot_order_is_for_the_unit_that_starts_postfix() -> None:
     def units(system: System) -> list[str]:
         scene = Scene(LAB, LAB.host("host1"), (), system)
