@@ -225,8 +225,7 @@ class Board:
         if who.is_instructor:
             return RedirectResponse("/board", 303)
         rows = await self._rows(request)
-        server = request.url.hostname or ""
-        return self._html(request, "me", who=who, row=rows.rows[0], server=server)
+        return self._html(request, "me", who=who, row=rows.rows[0])
 
     async def _seat(self, request: Request, who: Welcome) -> Response:
         number, step = request.path_params["seat"], request.path_params.get("step", "")

@@ -9,9 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -22,8 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from labctl.classroom.collector import Collector
 from labctl.classroom.helper import Helper
 from labctl.classroom.history import History
-from labctl.classroom.roll import Roll, lab_of
-from labctl.classroom.ssh_ports import SshPorts, dial_seat
+from labctl.classroom.roll import Roll
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.i18n import _, remember_translations
@@ -58,8 +55,6 @@ def serve(
     tls: tuple[Path, Path] | None,
     user: str,
     ready: Callable[[], None],
-    *,
-    ssh_ports: int | None = None,
 ) -> int:
     """Run the board of a class until Ctrl-C or SIGTERM. Returns the exit status of its web part.
 
@@ -68,10 +63,8 @@ def serve(
         tls: Certificate and key, in PEM.
         user: Who the web process becomes, if this one is root.
         ready: Called once the web page answers.
-        ssh_ports: The first of the ports that lead to sshd on the hosts, or None for no ports.
 
     Raises:
-        MachineLacks: The address or a port cannot be used.
         WrongState: A board of this class runs already.
         WrongUsage: There is no such user.
     """
@@ -93,7 +86,7 @@ def serve(
                 uid=uid,
                 gid=gid,
             )
-            return asyncio.run(_serve(_Parts(roll, history, collector), settings, ready, ssh_ports))
+            return asyncio.run(_run(Helper(roll, history, collector), settings, ready))
         finally:
             collector.stop()
             history.close()
@@ -110,29 +103,6 @@ def allow_many_files() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(hard, _MOST_FILES) if hard != resource.RLIM_INFINITY else _MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What the helper of a class works with."""
-
-    roll: Roll
-    history: History
-    collector: Collector
-
-
-async def _serve(
-    parts: _Parts, settings: WebSettings, ready: Callable[[], None], first_port: int | None
-) -> int:
-    async with AsyncExitStack() as stack:
-        ports = None
-        if first_port is not None:
-            numbers = [seat.number for seat in parts.roll.seats]
-            hosts = [host.name for host in lab_of(parts.roll).hosts]
-            ports = SshPorts(first_port, numbers, hosts, partial(dial_seat, parts.roll))
-            await ports.open(settings.host, stack)
-        helper = Helper(parts.roll, parts.history, parts.collector, ports)
-        return await _run(helper, settings, ready)
 
 
 async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None]) -> int:

@@ -38,7 +38,6 @@ from labctl.classroom.protocol import (
 )
 from labctl.classroom.roll import Roll, lab_of
 from labctl.classroom.rows import Row
-from labctl.classroom.ssh_ports import SshPorts
 from labctl.classroom.terminals import Place, Terminals
 from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError
@@ -59,11 +58,8 @@ _INSTRUCTORS = (protocol.Reset, protocol.Undo, protocol.Drill, protocol.Note, pr
 class Helper:
     """The helper of one class."""
 
-    def __init__(
-        self, roll: Roll, history: History, collector: Collector, ports: SshPorts | None = None
-    ) -> None:
+    def __init__(self, roll: Roll, history: History, collector: Collector) -> None:
         self._roll = roll
-        self._ports = ports
         self._history = history
         self._collector = collector
         self._codes = load_codes(roll)
@@ -181,11 +177,9 @@ class Helper:
             class_name=self._roll.name,
             hosts=tuple(host.name for host in self._lab.hosts),
             sections=self._collector.sections,
-            admin=self._lab.edition.admin,
         )
         if owner != INSTRUCTOR:
-            ports = self._ports.of_seat(owner) if self._ports else ()
-            return found.model_copy(update={"ssh_ports": ports})
+            return found
         drills = tuple(drill.name for drill in drills_of(self._lab))
         saved = await asyncio.to_thread(self._checkpoints)
         return found.model_copy(update={"drills": drills, "checkpoints": saved})

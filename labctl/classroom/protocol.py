@@ -136,8 +136,7 @@ REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 class Welcome(_Message):
     """Who logged in, and what the class is. `seat` is 0 for the instructor.
 
-    `admin` is the user of the terminals. `ssh_ports` lead to sshd on the hosts of the seat, in
-    their order; there may be none. `drills` are names, `checkpoints` what a reset can go to.
+    `drills` are names, `checkpoints` what a reset can go to.
     """
 
     token: str
@@ -145,8 +144,6 @@ class Welcome(_Message):
     class_name: str
     hosts: tuple[str, ...]
     sections: tuple[Section, ...]
-    admin: str
-    ssh_ports: tuple[int, ...] = ()
     drills: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()
 

@@ -35,19 +35,9 @@ def serve(
     user: Annotated[
         str, typer.Option("--user", help=_("User as whom the web page runs."))
     ] = "nobody",
-    ssh_ports: Annotated[
-        int | None,
-        typer.Option(
-            "--ssh-ports",
-            metavar="FIRST",
-            min=1,
-            max=65535,
-            help=_("Open a port for SSH to each host of each seat, from this one on."),
-        ),
-    ] = None,
 ) -> None:
     from labctl.classroom.board import serve as run_board
-    from labctl.classroom.roll import lab_of, open_class
+    from labctl.classroom.roll import open_class
     from labctl.errors import LabError
 
     ensure_installed()
@@ -64,12 +54,9 @@ def serve(
                 _("warning: without HTTPS anybody on the network can read codes and terminals"),
                 err=True,
             )
-        if ssh_ports is not None:
-            last = ssh_ports + len(roll.seats) * len(lab_of(roll).hosts) - 1
-            typer.echo(_("SSH to the hosts: ports {first} to {last}", first=ssh_ports, last=last))
         typer.echo(_("Ctrl-C ends it; the labs go on"))
 
-    if run_board(roll, (host, port), tls, user, ready, ssh_ports=ssh_ports) != 0:
+    if run_board(roll, (host, port), tls, user, ready) != 0:
         raise LabError(_("the web page ended unexpectedly"))
 
 

@@ -31,7 +31,6 @@ from tests.lab.program import labctl, wait_until
 
 NAME = "board-test"
 PORT = 18443
-SSH_PORT = 18450
 ORIGIN = f"http://127.0.0.1:{PORT}"
 AXE = (Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 # Milliseconds. A loaded machine grades a seat in ten seconds.
@@ -430,10 +429,9 @@ def test_only_the_web_process_and_root_reach_the_helper(server: Server) -> None:
 def test_with_a_certificate_everything_is_encrypted(
     codes: Codes, server: Server, tmp_path: Path
 ) -> None:
-    """And a student reaches the own host by SSH, with a key of the own."""
     cert, key = certificate(tmp_path)
     server.stop()
-    server.start("--cert", str(cert), "--key", str(key), "--ssh-ports", str(SSH_PORT))
+    server.start("--cert", str(cert), "--key", str(key))
     try:
         assert f"https://127.0.0.1:{PORT}/" in server.said
         trust = ssl.create_default_context(cafile=str(cert))
@@ -457,7 +455,6 @@ def test_with_a_certificate_everything_is_encrypted(
             plain = http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
             plain.request("GET", "/login")
             plain.getresponse()
-        assert by_ssh(tmp_path, SSH_PORT + 1, "hostname") == "host2"
     finally:
         server.stop()
         server.start()
@@ -470,24 +467,3 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     argv += ["-nodes", "-days", "1", "-subj", "/CN=board", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
     return cert, key
-
-
-def by_ssh(folder: Path, port: int, command: str) -> str:
-    """What a command prints that a student of seat 1 runs on host2 with OpenSSH."""
-    key = folder / "id"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    public = key.with_suffix(".pub").read_text().strip()
-    where = "/home/ubuntu/.ssh"
-    on_host(
-        1,
-        f"install -d -m 700 -o ubuntu {where}; echo '{public}' >>{where}/authorized_keys; "
-        f"chown ubuntu {where}/authorized_keys",
-        "host2",
-    )
-    argv = ["ssh", "-F", "none", "-p", str(port), "-i", str(key), "-o", "BatchMode=yes"]
-    argv += ["-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={folder / 'known'}"]
-    done = subprocess.run(
-        [*argv, "ubuntu@127.0.0.1", command], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
