@@ -24,7 +24,7 @@ from labctl.home import lab_home
 from labctl.results import Change, ChangeKind, HostState, StepReport
 from labctl.state import LabState, read_state, write_state
 from provision.step import Step, Target
-from provision.steps import STEPS
+from provision.steps import STEPS, steps_of
 from tests.books import LAB
 from tests.fakes.lab import HOSTS, STEPS_IN_MEMORY, MemoryLab, memory_lab, path_of
 
@@ -74,7 +74,7 @@ def test_the_result_says_what_the_lab_is_and_how_long_it_took(lab: MemoryLab) ->
     assert result.is_whole
     assert 0 < result.seconds < 60
     assert all(0 <= report.seconds < 60 for report in result.reports)
-    sections = {step.name: step.section for step in STEPS}
+    sections = {step.name: step.section for step in steps_of(LAB)}
     assert all(report.section == sections[report.step] for report in result.reports)
 
 
@@ -111,8 +111,8 @@ def test_the_machine_is_looked_at_before_anything_is_made(lab: MemoryLab) -> Non
 
 def test_progress_names_each_step_on_its_host_and_each_checkpoint(lab: MemoryLab) -> None:
     up(lab)
-    for step in APPLIED:
-        for host in HOSTS:
+    for step in steps_of(LAB):
+        for host in HOSTS if step.name in NAMES else ():
             assert (host, f"{step.name}  {step.section}") in lab.said
     saving = [message for host, message in lab.said if host == ""]
     assert saving == [f"saving the checkpoint {name}" for name in ("dns", "packages", "ready")]
@@ -420,6 +420,6 @@ def test_the_names_of_steps_and_stops() -> None:
     assert step_names(LAB) == ["os", *(step.name for step in STEPS)]
     assert stop_names(LAB)[: len(step_names(LAB))] == step_names(LAB)
     assert "ready" in stop_names(LAB)
-    assert steps_until(None, LAB) == STEPS
+    assert steps_until(None, LAB) == steps_of(LAB)
     assert steps_until("os", LAB) == ()
-    assert steps_until("dns", LAB) == STEPS[:1]
+    assert steps_until("dns", LAB) == steps_of(LAB)[:1]

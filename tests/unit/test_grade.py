@@ -27,8 +27,9 @@ def wrong(_target: Target) -> list[Finding]:
     return [Finding("x.right", True, "right"), Finding("x.wrong", False, "wrong")]
 
 
-def never(_target: Target) -> list[Finding]:
-    raise AssertionError("a blocked section was checked")
+def follows(_target: Target) -> list[Finding]:
+    """What a section finds that fails because of another one."""
+    return [Finding("x.follows", False, "follows")]
 
 
 def step(name: str, check: Check, *requires: str) -> Step:
@@ -56,26 +57,28 @@ def graded(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
 Graded = Callable[..., dict[str, StepReport]]
 
 
-def test_what_stands_on_a_failed_section_is_blocked_and_not_looked_at(graded: Graded) -> None:
-    reports = graded(step("a", wrong), step("b", never, "a"))
+def test_what_stands_on_a_failed_section_is_blocked_and_its_findings_do_not_count(
+    graded: Graded,
+) -> None:
+    reports = graded(step("a", wrong), step("b", follows, "a"))
     assert reports["a"].outcome is Outcome.FAILED
     assert reports["b"].outcome is Outcome.BLOCKED
     assert (reports["b"].blocked_by, reports["b"].findings) == ("a", ())
 
 
 def test_the_first_cause_is_named_through_all_that_stand_between(graded: Graded) -> None:
-    reports = graded(step("a", wrong), step("b", never, "a"), step("c", never, "b"))
+    reports = graded(step("a", wrong), step("b", follows, "a"), step("c", follows, "b"))
     assert reports["c"].blocked_by == "a"
 
 
-def test_each_section_is_told_as_it_begins_and_no_blocked_one(
+def test_all_sections_begin_also_those_that_another_will_block(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = (step("a", wrong), step("b", never, "a"), step("c", right))
+    steps = (step("a", wrong), step("b", follows, "a"), step("c", right))
     monkeypatch.setattr(module, "steps_of", lambda _lab: steps)
     told: list[tuple[str, str]] = []
     grade(target, steps, lambda host, what: told.append((host, what)))
-    assert sorted(told) == [("host1", "section a"), ("host1", "section c")]
+    assert sorted(told) == [("host1", f"section {name}") for name in "abc"]
 
 
 def test_a_section_beside_the_failed_one_is_still_checked(graded: Graded) -> None:
@@ -88,13 +91,13 @@ def test_a_section_beside_the_failed_one_is_still_checked(graded: Graded) -> Non
 
 
 def test_a_precondition_may_stand_later_in_the_book(graded: Graded) -> None:
-    reports = graded(step("auth", never, "account"), step("account", wrong))
+    reports = graded(step("auth", follows, "account"), step("account", wrong))
     assert list(reports) == ["auth", "account"]
     assert reports["auth"].blocked_by == "account"
 
 
 def test_one_section_asked_for_is_blocked_by_another_that_is_not_reported(graded: Graded) -> None:
-    reports = graded(step("a", wrong), step("b", never, "a"), chosen=("b",))
+    reports = graded(step("a", wrong), step("b", follows, "a"), chosen=("b",))
     assert list(reports) == ["b"]
     assert reports["b"].blocked_by == "a"
 
