@@ -57,7 +57,7 @@ def graded(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
 Graded = Callable[..., dict[str, StepReport]]
 
 
-def test_what_stands_on_a_failed_section_is_blocked_and_its_findings_do_not_count(
+def test_what_a_blocked_section_finds_does_not_count(
     graded: Graded,
 ) -> None:
     reports = graded(step("a", wrong), step("b", follows, "a"))
