@@ -62,14 +62,18 @@ class Server:
         return self.log.read_text(encoding="utf-8")
 
     def children(self) -> list[int]:
-        """The web process, the graders and the logins of the terminals."""
+        """The web process, the graders and the logins of the terminals.
+
+        The hosts that a reset from the board started are not part of it: the labs go on.
+        """
         threads = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return [int(pid) for each in threads for pid in (each / "children").read_text().split()]
+        pids = [int(pid) for each in threads for pid in (each / "children").read_text().split()]
+        return [pid for pid in pids if b"systemd-nspawn" not in command_of(pid)]
 
     @property
     def web_pid(self) -> int:
         for pid in self.children():
-            if b"labctl.board" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"labctl.board" in command_of(pid):
                 return pid
         raise AssertionError("there is no web process")
 
@@ -373,6 +377,13 @@ def history() -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(read_roll(NAME).folder / "history.sqlite")) as file:
         assert file.execute("pragma integrity_check").fetchall() == [("ok",)]
         return file.execute("select * from changes order by id").fetchall()
+
+
+def command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def alive(pid: int) -> bool:

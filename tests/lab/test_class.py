@@ -346,7 +346,8 @@ def all_closed(room: Roll) -> None:
 def net_is_open(seat: Seat) -> bool:
     table = f"labctl_{lab_id_of(lab_home(seat.lab_name).state)}"
     outward = ["nft", "list", "chain", "inet", table, "outward"]
-    return "accept" in subprocess.run(outward, capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(outward, capture_output=True, text=True, check=True).stdout
+    return "dport { 80, 443 } accept" in found
 
 
 KILLS = {

@@ -32,7 +32,8 @@ def test_a_lesson_and_two_drills_on_a_machine_in_the_network_of_the_book(tmp_pat
 @contextmanager
 def home_network(address: str) -> Iterator[None]:
     """A network /24 of the machine itself, which has this address in it."""
-    ip("link", "add", "home0", "type", "dummy")
+    ip("link", "add", "home0", "type", "veth", "peer", "name", "home1")
+    ip("link", "set", "home1", "up")
     try:
         ip("address", "add", f"{address}/24", "dev", "home0")
         ip("link", "set", "home0", "up")
