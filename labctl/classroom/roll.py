@@ -21,7 +21,7 @@ from labctl.edition import Frozen
 from labctl.errors import WrongState, WrongUsage
 from labctl.hint import Command, Hint, commands
 from labctl.home import state_folder, write_atomically
-from labctl.i18n import _, prefer_language
+from labctl.i18n import _
 from labctl.lab import LAB_FILE
 from labctl.mistakes import mistakes
 
@@ -287,15 +287,12 @@ def lab_of(roll: Roll) -> Lab:
     """The lab that every seat has, under the class's name; takes the language of its lab file.
 
     Raises:
-        WrongUsage: The lab file or `until` is wrong.
+        WrongUsage: The lab file, its edition or `until` is wrong.
     """
     from labctl.engine import steps_until
-    from labctl.lab import load_lab
-    from labctl.providers.settings import check_settings
+    from labctl.session import checked_lab
 
-    lab = load_lab(roll.name, roll.lab_file)
-    check_settings(lab, roll.lab_file)
-    prefer_language(lab.choices.lang)
+    lab = checked_lab(roll.name, roll.lab_file)
     try:
         steps_until(roll.until, lab)
     except WrongUsage as error:

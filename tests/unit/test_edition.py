@@ -11,6 +11,7 @@ from labctl import i18n
 from labctl.edition import editions, is_path, load_edition
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_lab
+from labctl.providers.settings import edition_mistakes
 from labctl.session import open_lab
 from labctl.system import System
 from provision import dns, postfix
@@ -191,6 +192,13 @@ def test_a_step_or_an_option_that_labctl_has_not_is_refused_when_the_lab_is_open
         open_lab("other", file)
     assert str(path) in refused.value.message
     assert said in refused.value.cause
+
+
+@pytest.mark.parametrize("name", editions())
+def test_the_editions_that_labctl_carries_name_only_what_it_has(name: str) -> None:
+    # They are not checked again when a lab is opened.
+    assert wrong_sections(load_edition(name)) == []
+    assert edition_mistakes(load_edition(name)) == []
 
 
 def test_a_section_of_chapter_6_comes_after_its_packages() -> None:

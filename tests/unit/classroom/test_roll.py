@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl import i18n
+from labctl import i18n, resources
 from labctl.classroom.roll import (
     Roll,
     Seat,
@@ -114,6 +114,18 @@ def test_a_file_that_is_no_text_is_told(content: bytes) -> None:
     roll.file.write_bytes(content)
     with pytest.raises(WrongUsage, match=r"class\.toml"):
         open_class("mail")
+
+
+def test_a_wrong_edition_of_one_s_own_is_told_as_for_a_lab() -> None:
+    roll = made()
+    text = (resources.editions() / "ubuntu.yaml").read_text(encoding="utf-8")
+    own = roll.folder / "our.yaml"
+    own.write_text(text.replace("step: dovecot", "step: webmail"), encoding="utf-8")
+    roll.lab_file.write_text('edition = "./our.yaml"\n', encoding="utf-8")
+    with pytest.raises(WrongUsage) as refused:
+        open_class("mail")
+    assert str(own) in refused.value.message
+    assert "there is no step 'webmail'" in refused.value.cause
 
 
 def test_a_missing_lab_file_is_told() -> None:

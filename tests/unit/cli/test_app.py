@@ -49,6 +49,21 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
     assert seen - set(sys.stdlib_module_names) - typers - {"labctl", "__mp_main__"} == set()
 
 
+def test_a_lab_of_one_provider_loads_no_other() -> None:
+    write_state(lab_home("default"), LabState(provider="nspawn", fingerprint="x"))
+    script = (
+        "import sys; sys.argv = ['labctl', 'status']\n"
+        "from labctl.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print('\\n'.join(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = {name for name in done.stderr.split() if name.endswith(".provider")}
+    assert loaded == {"labctl.providers.nspawn.provider"}
+
+
 @pytest.mark.parametrize(
     "words",
     [
