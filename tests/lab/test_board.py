@@ -27,6 +27,7 @@ from websockets.typing import Origin
 
 from labctl.classroom.codes import Codes, load_codes
 from labctl.classroom.roll import read_roll
+from tests.lab.boards import certificate, command_of, is_alive
 from tests.lab.program import labctl, wait_until
 
 NAME = "board-test"
@@ -356,7 +357,7 @@ def test_a_killed_board_comes_back_with_the_truth(
     if killed in ("helper", "both"):
         server.process.kill()
     assert server.process.wait(30) != 0
-    wait_until(lambda: not any(alive(pid) for pid in children), "processes are left")
+    wait_until(lambda: not any(is_alive(pid) for pid in children), "processes are left")
     assert on_host(1, "stat -c %Z /proc/1") == booted
     assert history()[: len(changes)] == changes
     server.start()
@@ -377,20 +378,6 @@ def history() -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(read_roll(NAME).folder / "history.sqlite")) as file:
         assert file.execute("pragma integrity_check").fetchall() == [("ok",)]
         return file.execute("select * from changes order by id").fetchall()
-
-
-def command_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
 
 
 def test_what_a_host_says_and_a_name_are_never_markup(open_page: Open, codes: Codes) -> None:
@@ -469,12 +456,3 @@ def test_with_a_certificate_everything_is_encrypted(
     finally:
         server.stop()
         server.start()
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    argv += ["-nodes", "-days", "1", "-subj", "/CN=board", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return cert, key

@@ -22,6 +22,7 @@ import pytest
 from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, Seat, class_folder, read_roll, write_roll
 from labctl.home import STATE_VARIABLE
+from tests.lab.boards import certificate, command_of, is_alive
 from tests.lab.program import wait_until
 
 
@@ -88,24 +89,10 @@ def answered(
     return answer.status, text, answer.headers["Set-Cookie"] or ""
 
 
-def command_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
 def places() -> list[Path]:
     """The folders of the helpers of this class."""
     name = sha256(os.fsencode(class_folder("mail"))).hexdigest()[:12]
     return list(Path(tempfile.gettempdir()).glob(f"labctl-board-{name}-*"))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -203,15 +190,6 @@ def test_a_certificate_without_its_key_is_refused(serve: Serve) -> None:
     assert serve.start("--cert", str(cert), "--key", str(key), waits=False).wait(20) != 0
     assert "the certificate or its key cannot be used" in serve.said
     assert "Traceback" not in serve.said
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    argv += ["-nodes", "-days", "1", "-subj", "/CN=board", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*argv, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return cert, key
 
 
 def test_no_other_user_reaches_the_helper(serve: Serve) -> None:
