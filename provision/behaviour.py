@@ -314,13 +314,15 @@ def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Ev
     return Evidence(target.scene, mail=mail, clients=clients)
 
 
+def pairs(evidence: Mapping[str, Evidence]) -> Iterator[tuple[Evidence, Evidence | None]]:
+    """The evidence of each host with that of the other one, None if there is only one."""
+    for own in evidence.values():
+        yield own, next((peer for peer in evidence.values() if peer is not own), None)
+
+
 def all_seen(evidence: Mapping[str, Evidence]) -> list[Seen]:
     """The behaviours of all hosts."""
-    return [
-        each
-        for own in evidence.values()
-        for each in seen(own, next((peer for peer in evidence.values() if peer is not own), None))
-    ]
+    return [each for own, peer in pairs(evidence) for each in seen(own, peer)]
 
 
 def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:

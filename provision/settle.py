@@ -154,11 +154,11 @@ def settle(
 
 def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:
     """All behaviours of all hosts, those first on which others depend."""
-    cases = []
-    for own in evidence.values():
-        others = [each for each in evidence.values() if each is not own]
-        peer = others[0] if others else None
-        cases += [Case(each, own, peer) for each in behaviour.seen(own, peer)]
+    cases = [
+        Case(each, own, peer)
+        for own, peer in behaviour.pairs(evidence)
+        for each in behaviour.seen(own, peer)
+    ]
     order = list(EXPLANATIONS)
     return sorted(cases, key=lambda case: order.index(case.seen.name))
 
