@@ -1,6 +1,15 @@
 # shellcheck shell=sh
-# What has arrived in a mailbox. Include this file; it does nothing by itself.
+# Where a message is: in the log, or in a mailbox. Include this file; it does nothing by itself.
 . ./mbox.sh
+
+# log_of LOG: the file of the mail log. Postfix may write one of its own (MAILLOG_README).
+log_of() {
+  own_log=$(postconf -hx maillog_file 2>/dev/null || :)
+  if [ -f "$own_log" ]; then echo "$own_log"; else echo "$1"; fi
+}
+
+# queue_id TOKEN: the queue id of the message, from lines of the log on standard input.
+queue_id() { sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p" | tail -n 1; }
 
 # sender TOKEN USER HOME: the From line of the message, if it has arrived.
 sender() {

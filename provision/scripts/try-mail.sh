@@ -7,14 +7,11 @@
 . ./say.sh
 . ./arrived.sh
 
-user=$1 log=$2 spool=$3 seconds=$4 more=$5 own=$6 own_token=$7 peer=$8 peer_token=$9
+user=$1 log=$(log_of "$2") spool=$3 seconds=$4 more=$5 own=$6 own_token=$7 peer=$8 peer_token=$9
 shift 9
 alias=$1 alias_token=$2
 begun=$(date +%s%3N)
 home=$(home_of "$user")
-# Postfix may write its log itself (MAILLOG_README).
-own_log=$(postconf -hx maillog_file 2>/dev/null || :)
-[ ! -f "$own_log" ] || log=$own_log
 size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 # In memory, so that a full disk does not prevent it.
 work=$(mktemp -d -p /run)
@@ -42,10 +39,9 @@ for key in own-said peer-said alias-said; do say "$key" cat "$work/$key"; done
 aliased() { postalias -q postmaster $(postconf -hx alias_maps); }
 say alias aliased
 
-queue_of() { sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p" "$rest" | tail -n 1; }
 # decided TOKEN: whether Postfix has delivered, deferred or bounced the message.
 decided() {
-  id=$(queue_of "$1")
+  id=$(queue_id "$1" <"$rest")
   [ -n "$id" ] && grep -qF " $id: to=<" "$rest"
 }
 : >"$rest"
@@ -67,7 +63,7 @@ say own-from echo "$found_own"
 say alias-box grep -lsF -- "$alias_token" /var/mail/*
 for which in own peer alias; do
   case $which in own) token=$own_token ;; peer) token=$peer_token ;; *) token=$alias_token ;; esac
-  id=$(queue_of "$token")
+  id=$(queue_id "$token" <"$rest")
   [ -z "$id" ] || say "$which-log" grep -F " $id: " "$rest"
 done
 say waits grep -rlsF -- "$own_token" "$spool/maildrop"
