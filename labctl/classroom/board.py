@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from labctl.classroom.collector import Collector
 from labctl.classroom.helper import Helper
 from labctl.classroom.history import History
+from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
@@ -31,7 +32,6 @@ DEFAULT_USER = "nobody"
 # What the web process prints once it answers.
 READY = b"ready\n"
 _STOP_SECONDS = 5.0
-_MOST_FILES = 65536
 
 
 class WebSettings(BaseModel):
@@ -90,19 +90,6 @@ def serve(
         finally:
             collector.stop()
             history.close()
-
-
-def allow_many_files() -> None:
-    """Allow many open files, if the system does: each browser and terminal needs some.
-
-    The web process and the graders inherit it.
-    """
-    # Not available on every system, and labctl is imported on all of them.
-    import resource
-
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = min(hard, _MOST_FILES) if hard != resource.RLIM_INFINITY else _MOST_FILES
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None]) -> int:

@@ -20,8 +20,9 @@ def cards_page(roll: Roll, url: str, ssh_port: int | None = None) -> str:
     """
     server = urlsplit(url).hostname or url
     ways: dict[int, list[str]] = {seat.number: [] for seat in roll.seats}
+    lab = lab_of(roll)
     for door in doors_of(roll, ssh_port) if ssh_port is not None else ():
-        if account := lab_of(roll).host(door.host).account:
+        if account := lab.host(door.host).account:
             ways[door.seat.number].append(f"ssh -p {door.port} {account}@{server}")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

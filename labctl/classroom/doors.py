@@ -20,13 +20,12 @@ from functools import partial
 
 from labctl import dial
 from labctl.classroom import actions
-from labctl.classroom.board import allow_many_files
+from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll, Seat, lab_of
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.i18n import _
 
-DEFAULT_PORT = 22000
 _SSH = 22
 # Seat 7 has the ports from 22070 on: 22071 for its first host.
 _PORTS_PER_SEAT = 10
@@ -49,7 +48,7 @@ class Door:
     port: int
 
 
-def doors_of(roll: Roll, first: int = DEFAULT_PORT) -> tuple[Door, ...]:
+def doors_of(roll: Roll, first: int) -> tuple[Door, ...]:
     """The doors of a class: `first`, ten for each seat before, and the number of the host.
 
     Raises:
@@ -96,7 +95,7 @@ async def _serve(doors: Doors, address: str, ready: Callable[[], None]) -> None:
 class Doors:
     """The open doors of a class, as part of an event loop."""
 
-    def __init__(self, roll: Roll, first: int = DEFAULT_PORT) -> None:
+    def __init__(self, roll: Roll, first: int) -> None:
         self._roll = roll
         self._doors = doors_of(roll, first)
         self._servers: list[asyncio.Server] = []

@@ -29,8 +29,6 @@ from provision.step import Target
 
 # Seconds after which a process that grades one seat is given up: the seat does not answer.
 _PATIENCE = 90.0
-
-
 # Seconds that a line in the log of a host may take.
 _SAY_SECONDS = 10.0
 # In English, like all lines there.

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
-from labctl.cli.class_ssh import FirstPort
+from labctl.cli.class_ssh import DEFAULT_PORT, FirstPort
 from labctl.cli.options import AsJson
 from labctl.i18n import _
 
@@ -24,7 +24,7 @@ def keys(
         str | None,
         typer.Option("--server", help=_("Name or address of this machine, as students reach it.")),
     ] = None,
-    port: FirstPort = 22000,
+    port: FirstPort = DEFAULT_PORT,
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:

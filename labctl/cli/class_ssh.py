@@ -9,6 +9,7 @@ import typer
 from labctl.cli.class_options import ClassName
 from labctl.i18n import _
 
+DEFAULT_PORT = 22000
 FirstPort = Annotated[
     int,
     typer.Option(
@@ -25,7 +26,7 @@ def ssh(
     address: Annotated[
         str, typer.Option("--host", help=_("Address of this machine to listen at."))
     ] = "127.0.0.1",
-    port: FirstPort = 22000,
+    port: FirstPort = DEFAULT_PORT,
 ) -> None:
     from labctl.classroom.doors import doors_of, serve_doors
     from labctl.classroom.roll import open_class

@@ -194,7 +194,7 @@ def test_a_student_gets_the_key_and_the_host_keys_of_the_own_seat(
     home.key_file.parent.mkdir(parents=True, exist_ok=True)
     home.key_file.write_text("KEY OF 2")
     home.known_hosts.write_text("HOST KEYS OF 2")
-    write_keys(room.roll, seat, doors_of(room.roll), "server.example", tmp_path / "s02")
+    write_keys(room.roll, seat, doors_of(room.roll, 22000), "server.example", tmp_path / "s02")
     config = (tmp_path / "s02" / "config").read_text()
     assert "Host host1\n  HostName server.example\n  Port 22021\n  User ubuntu\n" in config
     assert "Port 22022" in config and "22011" not in config
@@ -202,5 +202,5 @@ def test_a_student_gets_the_key_and_the_host_keys_of_the_own_seat(
     assert (tmp_path / "s02" / "known_hosts").read_text() == "HOST KEYS OF 2"
     assert all(file.stat().st_mode & 0o077 == 0 for file in (tmp_path / "s02").iterdir())
     with pytest.raises(WrongState, match="never created"):
-        write_keys(room.roll, room.roll.seat(3), doors_of(room.roll), "x", tmp_path / "s03")
+        write_keys(room.roll, room.roll.seat(3), doors_of(room.roll, 22000), "x", tmp_path / "s03")
     assert not (tmp_path / "s03").exists()
