@@ -61,14 +61,12 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             _("Whom does Dovecot ask whether a password is right?"),
         )
     if denied := [line for line in facts.lines("pam") if "pam_deny" in line]:
-        return replace(
-            _setting(
-                "pam",
-                denied[0],
-                _("no such line"),
-                _("Dovecot asks PAM, and PAM has a file for each service."),
-            ),
+        return Finding(
+            code="dovecot.pam",
+            ok=False,
             what="/etc/pam.d/dovecot",
+            found=denied[0],
+            expected=_("no such line"),
             hint=_("Dovecot asks PAM, and PAM has a file for each service."),
             solution="/etc/pam.d/dovecot: @include common-auth",
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from labctl.errors import LabError, WrongUsage
 from labctl.hint import Hint, commands
-from labctl.i18n import _
+from labctl.i18n import N_, _
 
 _EXTRA = "Got unexpected extra argument(s)"
 
@@ -30,9 +30,9 @@ def _said(error: Any) -> tuple[str, str]:
     if kind == "NoSuchOption":
         return _("there is no option {name}", name=option), ""
     if kind == "BadOptionUsage":
-        takes = "does not take" not in error.message
-        text = _("{name} needs a value") if takes else _("{name} takes no value")
-        return text.format(name=option), ""
+        needs = "does not take" not in error.message
+        text = N_("{name} needs a value") if needs else N_("{name} takes no value")
+        return _(text, name=option), ""
     if kind == "MissingParameter":
         return _("{name} is missing", name=_name(error)), ""
     if kind == "BadParameter":

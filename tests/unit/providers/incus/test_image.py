@@ -106,7 +106,7 @@ class Bench:
         monkeypatch.setattr("labctl.providers.rootfs.users.give", lambda _path: None)
         monkeypatch.setattr(image, "run", self._run)
         incus: Any = self.server
-        self.library = Library(incus, load_lab("default"), lab_home("default"), None)
+        self.images = Library(incus, load_lab("default"), lab_home("default"), None)
 
     def _mount(self, root: Path, lower: Sequence[Path], _upper: Path, _work: Path) -> None:
         self.mounted.append([path.name for path in lower])
@@ -133,13 +133,13 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 
 def test_a_layer_that_the_server_has_is_not_built(bench: Bench) -> None:
     bench.server.aliases[alias_of(OS.name)] = "f0"
-    assert bench.library.ensure_image(silent) == OS.name
+    assert bench.images.ensure_image(silent) == OS.name
     assert bench.layers.ensured == []
     assert bench.server.commands == []
 
 
 def test_the_image_is_built_packed_and_imported_under_the_layers_name(bench: Bench) -> None:
-    assert bench.library.ensure_image(silent) == OS.name
+    assert bench.images.ensure_image(silent) == OS.name
     assert bench.layers.ensured == [("os",)]
     assert bench.mounted == [[OS.name]]
     ((word, verb, tarball, *options),) = bench.server.commands
@@ -157,19 +157,19 @@ def test_the_image_is_built_packed_and_imported_under_the_layers_name(bench: Ben
 
 def test_an_image_on_another_machine_is_imported_there(bench: Bench) -> None:
     bench.server.remote = "school"
-    bench.library.ensure_image(silent)
+    bench.images.ensure_image(silent)
     (command,) = bench.server.commands
     assert command[3] == "school:"
 
 
 def test_the_newest_image_of_an_edition_takes_the_place_of_the_one_before(bench: Bench) -> None:
     bench.server.aliases[NEWEST] = "f0"
-    bench.library.ensure_image(silent)
+    bench.images.ensure_image(silent)
     assert bench.server.sent == [("PATCH", ("images", "aliases", NEWEST), {"target": "f1"})]
 
 
 def test_how_the_files_are_packed(bench: Bench) -> None:
-    bench.library.ensure_image(silent)
+    bench.images.ensure_image(silent)
     (argv,) = bench.ran
     options = argv[1 : argv.index("--")]
     assert argv[0] == "systemd-nspawn"
@@ -193,32 +193,32 @@ def test_how_the_files_are_packed(bench: Bench) -> None:
     assert f"  labctl.layer: {OS.name}\n  labctl.release: trixie\n" in index
     assert listing == ""
     # Nothing is left of the packing.
-    assert not (bench.library.home.cache / "incus" / "export").exists()
+    assert not (bench.images.home.cache / "incus" / "export").exists()
 
 
 def test_without_a_builder_the_newest_image_of_the_edition_is_used(bench: Bench) -> None:
     bench.builds = False
     bench.server.aliases[NEWEST] = "f7"
     bench.server.images["f7"] = {"labctl.layer": "os-older"}
-    assert bench.library.ensure_image(silent) == "os-older"
+    assert bench.images.ensure_image(silent) == "os-older"
 
 
 def test_without_a_builder_and_an_image_it_says_who_can_build_it(bench: Bench) -> None:
     bench.builds = False
     with pytest.raises(MachineLacks, match="no image for the edition ubuntu-example") as caught:
-        bench.library.ensure_image(silent)
+        bench.images.ensure_image(silent)
     assert caught.value.hint.commands == (("sudo", "labctl", "up", "--provider", "incus"),)
 
 
 def test_the_release_of_an_image(bench: Bench) -> None:
     bench.server.aliases = {alias_of("os-1"): "f1", NEWEST: "f2"}
     bench.server.images = {"f1": {"labctl.release": "bookworm"}, "f2": {}}
-    assert bench.library.release_of("os-1") == "bookworm"
-    assert bench.library.newest_release() == ""
+    assert bench.images.release_of("os-1") == "bookworm"
+    assert bench.images.newest_release() == ""
     bench.server.images["f2"] = {"labctl.release": "trixie"}
-    assert bench.library.newest_release() == "trixie"
+    assert bench.images.newest_release() == "trixie"
     bench.server.silent = True
-    assert bench.library.newest_release() == ""
+    assert bench.images.newest_release() == ""
 
 
 # -- the volumes of package sets --------------------------------------------------------------
@@ -229,7 +229,7 @@ def volume(name: str, below: str) -> dict[str, Any]:
 
 
 def ensured(bench: Bench, below: Sequence[str] = (OS.name,), member: str = "") -> str | None:
-    return bench.library.ensure_volume("dns", below, "pool", member, silent)
+    return bench.images.ensure_volume("dns", below, "pool", member, silent)
 
 
 def test_a_volume_on_the_same_layers_is_used(bench: Bench) -> None:
