@@ -24,7 +24,7 @@ from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
 from provision.behaviour import observing
 from provision.mailbox import boxes_kept
-from provision.patience import patient
+from provision.patience import Deadline
 from provision.settle import Chain, settle
 from provision.step import Step, Target
 from provision.steps import book_steps, find_step, in_book_order, steps_of
@@ -150,7 +150,7 @@ def _grade_all(
         mark = new_run_id() if mailed else ""
         if mailed:
             kept.enter_context(boxes_kept(mailed, mark))
-        ends = time.monotonic() + patient(_DEADLINE)
+        ends = Deadline(_DEADLINE)
         targets = [replace(target, letter=mark if sends else "", ends=ends) for target in targets]
         tried = [target for target in targets if _is_tried(target, steps)]
         with observing(tried, mark, sends=sends and bool(mailed)) as observation:

@@ -13,7 +13,7 @@ import socket
 import tarfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -37,8 +37,10 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _CONNECT_SECONDS = 10
-# After the limit of a script, for a host that answers slowly.
-_ANSWER_SECONDS = 1.5
+# A script that nobody waits for any more is ended by the host after so many seconds.
+_FORGOTTEN_SECONDS = 40
+# How often somebody who waits is asked whether to go on, in seconds.
+_ASK_SECONDS = 0.25
 
 # A host that disappears silently is noticed after 40 s. Each system supports some of these.
 _MISSED = {
@@ -97,17 +99,23 @@ class Remote:
         stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = PATIENCE,
+        left: Callable[[], float] | None = None,
     ) -> Completed:
         """Run a command on the host as `user`, with that user's home and environment.
 
         `stdin` is for short input (a password, a message); use `install` for files. `timeout` is
-        in seconds. Raises CommandFailed on timeout, or if `check` is set and the status is not
-        0. Raises WrongState if the host does not answer.
+        in seconds. `left` tells again and again how many seconds to wait yet, if that changes.
+        Raises CommandFailed on timeout, with what the command said so far if there is `left`; or
+        if `check` is set and the status is not 0. Raises WrongState if the host does not answer.
         """
+        ends = time.monotonic() + timeout
+        said = bytearray()
         try:
-            result = self._finish(self._begin(argv, user, stdin, timeout), tuple(argv), timeout)
+            channel = self._begin(argv, user, stdin, timeout)
+            wait = left or (lambda: ends - time.monotonic())
+            result = self._finish(channel, tuple(argv), wait, said)
         except TimeoutError as error:
-            text = _("timed out after {seconds} s", seconds=timeout)
+            text = _text(said) if left else _("timed out after {seconds} s", seconds=timeout)
             raise CommandFailed(shell_line(argv), 124, text, where=self.endpoint.host) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._unreachable(error) from error
@@ -128,22 +136,20 @@ class Remote:
         stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = PATIENCE,
-        limit: float | None = None,
+        left: Callable[[], float] | None = None,
     ) -> Completed:
         """Run a POSIX shell script as root. Values come as `args`, never in its text.
 
-        `limit` is in seconds. The host itself ends the script then, with status 124, and what
-        the script said so far is kept.
+        `left` is as for `run`. The host ends a script that nobody waits for any more.
 
         Raises what `run` raises; a CommandFailed names the script and never shows its text.
         """
         text = script.text if isinstance(script, Script) else script
         words = ["sh", "-euc", text, "sh", *args]
-        if limit is not None:
-            words = ["timeout", "-k", "1", f"{limit:.1f}", *words]
-            timeout = min(timeout, limit + _ANSWER_SECONDS)
+        if left is not None:
+            words = ["timeout", "-k", "1", str(_FORGOTTEN_SECONDS), *words]
         try:
-            return self.run(words, stdin=stdin, check=check, timeout=timeout)
+            return self.run(words, stdin=stdin, check=check, timeout=timeout, left=left)
         except CommandFailed as error:
             name = shell_line(["sh", str(script) if isinstance(script, Script) else "-"])
             # Without the error of `run`, which has the text of the script.
@@ -275,20 +281,26 @@ class Remote:
         return isinstance(error, paramiko.SSHException) and self._connection.is_connected
 
     def _finish(
-        self, channel: paramiko.Channel, argv: tuple[str, ...], timeout: float
+        self,
+        channel: paramiko.Channel,
+        argv: tuple[str, ...],
+        left: Callable[[], float],
+        output: bytearray,
     ) -> Completed:
-        """Read both outputs to their end. Raises TimeoutError after `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        output, errors = bytearray(), bytearray()
+        """Read both outputs to their end. Raises TimeoutError when no seconds are left."""
+        errors = bytearray()
         with channel:
             while not _all_said(channel):
-                if not select.select([channel], [], [], max(0, deadline - time.monotonic()))[0]:
-                    raise TimeoutError
+                seconds = left()
+                if not select.select([channel], [], [], max(0, min(seconds, _ASK_SECONDS)))[0]:
+                    if seconds <= 0:
+                        raise TimeoutError
+                    continue
                 if channel.recv_ready():
                     output += channel.recv(65536)
                 if channel.recv_stderr_ready():
                     errors += channel.recv_stderr(65536)
-            if not channel.status_event.wait(max(0, deadline - time.monotonic())):
+            if not channel.status_event.wait(max(0, left())):
                 raise TimeoutError
             status = channel.recv_exit_status()
         # -1 on an open connection means that a signal ended the command.

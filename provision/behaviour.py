@@ -25,7 +25,7 @@ from provision.dialogue import (
     smtp_relay_after_auth,
 )
 from provision.facts import Facts, parse_facts
-from provision.patience import patient
+from provision.patience import Deadline
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
 from provision.turns import begin_deliveries, end_deliveries
@@ -34,13 +34,10 @@ _EVIDENCE = Script("provision", "evidence.sh")
 _TRY_MAIL = Script("provision", "try-mail.sh")
 _MAIL_CAME = Script("provision", "mail-came.sh")
 _ASK_PEER = Script("provision", "ask-peer.sh")
-# Seconds that the messages may take, and that the script needs beside that.
-_ARRIVAL = 4
-_REST = 0.5
-# Seconds that the sessions of mail clients need.
-_SESSIONS = 1.0
-# Seconds that a message may take from the sender's "status=sent" to the mailbox.
-_COMING = 2.0
+# Seconds that the messages may take. The script itself stops to wait before that.
+_ARRIVAL = 8.0
+# How many times to look for a message that the sender says is sent.
+_LOOKS = 15
 # Seconds that the facts may take. They come last, so they have a deadline of their own.
 _FACTS = 3.0
 # Seconds after which the facts are gathered although nothing is known to be wrong yet. A host
@@ -241,7 +238,7 @@ def _facts(target: Target, wait: Callable[[], bool]) -> Facts:
         return Facts({})
     host, peer, postfix = target.host, target.peer, target.family.postfix
     words = (str(host.account), postfix.spool, str(host.address), str(peer.address), peer.domain)
-    return _said(target, _EVIDENCE, *words, limit=patient(_FACTS))
+    return _said(target, _EVIDENCE, *words, left=Deadline(_FACTS).left)
 
 
 def _asked(target: Target) -> Facts:
@@ -251,14 +248,14 @@ def _asked(target: Target) -> Facts:
         _ASK_PEER,
         str(peer.address),
         peer.domain,
-        limit=target.left(patient(_FACTS)),
+        left=target.within(_FACTS),
     )
 
 
-def _said(target: Target, script: Script, *words: str, limit: float) -> Facts:
-    """The facts of a script, as far as it came before the limit in seconds."""
+def _said(target: Target, script: Script, *words: str, left: Callable[[], float]) -> Facts:
+    """The facts of a script, as far as it came while seconds were left."""
     try:
-        done = target.remote.script(script, *words, check=False, limit=limit)
+        done = target.remote.script(script, *words, check=False, left=left)
     except CommandFailed as error:
         # The host itself is too slow to end its script.
         return parse_facts(error.output)
@@ -269,16 +266,12 @@ def _sent(target: Target, mark: str, *, alone: bool) -> Facts:
     """Send the messages of a host, and what became of them there."""
     host, peer, family = target.host, target.peer, target.family
     own, away, alias = tokens(mark, host.name)
-    # Mail clients come after the messages, and they need some of the time too.
-    limit = target.left(patient(_ARRIVAL) * 3) - patient(_SESSIONS)
-    most = max(1.0, limit - patient(_REST))
     words = (
         *(str(host.account), family.mail_log, family.postfix.spool),
-        *(str(max(1, round(min(most - 1, patient(_ARRIVAL))))), str(round(most))),
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
         *(f"postmaster@{host.domain}", alias),
     )
-    return _said(target, _TRY_MAIL, *words, limit=most + patient(_REST))
+    return _said(target, _TRY_MAIL, *words, left=Deadline(_ARRIVAL).left)
 
 
 def _mailed(target: Target, mark: str, sent: Mapping[str, Future[Facts]]) -> Evidence:
@@ -300,10 +293,9 @@ def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Ev
     if there is not None:
         # The log of a sender that has none says nothing. The message may come all the same.
         may_come = "status=" not in there["peer-log"] or "status=sent" in there["peer-log"]
-        seconds = target.left(patient(_COMING)) if may_come else 0
-        words = (name, target.family.mail_log, str(round(seconds)), coming)
-        limit = target.left(seconds + patient(_REST))
-        mail = sent.with_facts(_said(target, _MAIL_CAME, *words, limit=limit))
+        words = (name, target.family.mail_log, str(_LOOKS if may_come else 1), coming)
+        said = _said(target, _MAIL_CAME, *words, left=Deadline(_ARRIVAL).left)
+        mail = sent.with_facts(said)
     end_deliveries(target)
     clients: dict[str, Answer] = {}
     if mail["own-from"]:

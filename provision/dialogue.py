@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
-import math
 import poplib
 import re
 import smtplib
@@ -22,7 +21,7 @@ from labctl import dial
 from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
-from provision.patience import patient
+from provision.patience import Deadline, patient
 from provision.step import Target
 from provision.turns import alone_with_mailbox, did_not_answer, is_silent
 
@@ -40,6 +39,8 @@ _PATIENT_SECONDS = 4.0
 _POP3_ENDED = "-ERR EOF"
 # For a session that begins at the deadline.
 _LEAST = 1.0
+# How often the deadline is looked at.
+_LOOK_SECONDS = 0.25
 # How Python's protocol clients fail.
 _FAILURES = (EOFError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto)
 # How many of the newest messages are searched for one of our own.
@@ -65,14 +66,19 @@ def _seconds(target: Target, seconds: float = SECONDS) -> float:
 @contextlib.contextmanager
 def _by_deadline(target: Target, plug: Any) -> Iterator[None]:
     """Cut the connection at the deadline of the check, however often the server answers."""
-    if target.ends == math.inf:
+    if target.ends is None:
         yield
         return
-    is_over = threading.Event()
-    seconds = max(target.left(math.inf), patient(_LEAST))
-    cut = threading.Timer(seconds, _cut, [plug, is_over])
-    cut.daemon = True
-    cut.start()
+    is_over, is_ended = threading.Event(), threading.Event()
+    left = [target.ends, Deadline(_LEAST)]
+
+    def watch() -> None:
+        while seconds := max(each.left() for each in left):
+            if is_ended.wait(min(seconds, _LOOK_SECONDS)):
+                return
+        _cut(plug, is_over)
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     except (*_FAILURES, OSError) as error:
@@ -81,7 +87,7 @@ def _by_deadline(target: Target, plug: Any) -> Iterator[None]:
             raise TimeoutError from error
         raise
     finally:
-        cut.cancel()
+        is_ended.set()
 
 
 def _cut(plug: Any, is_over: threading.Event) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labctl.scripts import PATIENCE, Script
+from labctl.scripts import Script
 from provision.step import Target
 
 
@@ -41,8 +41,8 @@ def ask(target: Target, script: Script, *args: str, stdin: str | None = None) ->
         CommandFailed: the script failed, or did not end before the deadline of the check.
         WrongState: the host does not answer.
     """
-    limit = target.left(PATIENCE)
-    return parse_facts(target.remote.script(script, *args, stdin=stdin, limit=limit).stdout)
+    left = None if target.ends is None else target.ends.left
+    return parse_facts(target.remote.script(script, *args, stdin=stdin, left=left).stdout)
 
 
 def parse_facts(output: str) -> Facts:

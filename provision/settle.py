@@ -14,7 +14,7 @@ from labctl.i18n import _
 from labctl.results import Finding, Outcome, StepReport
 from provision import behaviour
 from provision.behaviour import Evidence, Seen
-from provision.causes import Case, Cause, first_cause
+from provision.causes import UNKNOWN, Case, Cause, first_cause
 from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
 from provision.step import Step
 
@@ -148,8 +148,46 @@ def settle(
         cause = first_cause(case, EXPLANATIONS[seen.name], UNKNOWN_CODES[seen.name])
         chains.append(Chain(seen, cause))
         found = _with_cause(found, cause, steps)
+    found, chains = _known_first(found, chains)
     tried = {host for host, own in evidence.items() if own.sent}
     return _queue_explained(_mail_blocked(found, chains), chains, tried), chains
+
+
+def _known_first(
+    reports: Sequence[StepReport], chains: Sequence[Chain]
+) -> tuple[list[StepReport], list[Chain]]:
+    """Leave out what has no known cause while something else is wrong, which may be the cause.
+
+    A message that is late because another one waits for an answer is no second fault.
+    """
+    has_cause = [
+        each.step for each in reports if any(not _is_unknown(one) for one in _broken(each))
+    ]
+    if not has_cause:
+        return list(reports), list(chains)
+    known = has_cause[0]
+    left_out = {
+        each.cause.step for each in chains if each.cause and _is_unknown(each.cause.finding)
+    }
+    left_out.difference_update(has_cause)
+
+    def left(report: StepReport) -> StepReport:
+        findings = tuple(each for each in report.findings if each.ok or not _is_unknown(each))
+        if len(findings) == len(report.findings):
+            return report
+        rest = replace(report, findings=findings)
+        return rest if rest.outcome is Outcome.FAILED else replace(rest, blocked_by=known)
+
+    return [left(report) for report in reports], [
+        Chain(chain.seen, blocked_by=known)
+        if (chain.cause and _is_unknown(chain.cause.finding)) or chain.blocked_by in left_out
+        else chain
+        for chain in chains
+    ]
+
+
+def _is_unknown(finding: Finding) -> bool:
+    return finding.code.endswith(UNKNOWN)
 
 
 def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:
@@ -185,13 +223,17 @@ def _blocked_by(
 
 
 def _is_broken(report: StepReport) -> bool:
-    if report.blocked_by:
-        return True
-    return any(
-        not finding.ok
-        and (_is_masked(finding) or not any(fnmatch(finding.code, each) for each in _LATER))
+    return bool(report.blocked_by or _broken(report))
+
+
+def _broken(report: StepReport) -> list[Finding]:
+    """What is wrong and matters to mail before the next boot."""
+    return [
+        finding
         for finding in report.findings
-    )
+        if not finding.ok
+        and (_is_masked(finding) or not any(fnmatch(finding.code, each) for each in _LATER))
+    ]
 
 
 def _is_masked(finding: Finding) -> bool:

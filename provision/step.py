@@ -7,7 +7,6 @@ system and not the text of a file.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from labctl.lab import Host, Lab, Packages, PackageSet
 from labctl.managed import ManagedFile
 from labctl.results import Change, ChangeKind, Finding
 from labctl.system import DEBIAN_12, System, parse_os_release
+from provision.patience import Deadline
 
 if TYPE_CHECKING:
     # Importing SSH takes a fifth of a second, and most commands need none.
@@ -62,18 +62,23 @@ class Target:
     """A running host and everything that a step may know about it.
 
     `letter` marks the messages by which a check tries the delivery. If it is "", the check sends
-    none. `ends` is the deadline of the check, as time.monotonic() counts.
+    none. `ends` is the deadline of the check, if it has one.
     """
 
     scene: Scene
     remote: Remote
     credentials: Credentials
     letter: str = ""
-    ends: float = math.inf
+    ends: Deadline | None = None
 
-    def left(self, seconds: float) -> float:
+    def left(self, seconds: float = math.inf) -> float:
         """The seconds to wait for an answer: no more than the deadline leaves."""
-        return max(_LEAST, min(seconds, self.ends - time.monotonic()))
+        return max(_LEAST, min(seconds, math.inf if self.ends is None else self.ends.left()))
+
+    def within(self, seconds: float) -> Callable[[], float]:
+        """What is left of so many seconds from now, and of the check, for somebody who waits."""
+        ends = [Deadline(seconds)] if self.ends is None else [Deadline(seconds), self.ends]
+        return lambda: min(each.left() for each in ends)
 
     @property
     def lab(self) -> Lab:

@@ -42,10 +42,11 @@ def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
         WrongState: the host does not answer over SSH.
     """
     host = target.host
-    limit = target.left(patient(_SECONDS) + 1)
-    words = (str(host.address), host.mailbox, recipient, f"{max(0.5, limit - 0.5):.1f}")
+    seconds = patient(_SECONDS)
+    words = (str(host.address), host.mailbox, recipient, f"{target.left(seconds):.1f}")
     try:
-        done = target.remote.script(_STRANGER, *words, check=False, limit=limit)
+        left = target.within(seconds + 1)
+        done = target.remote.script(_STRANGER, *words, check=False, left=left)
     except CommandFailed:
         return StrangersAnswer("", "")
     replies = [line for line in done.stdout.splitlines() if line]

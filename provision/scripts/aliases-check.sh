@@ -2,7 +2,7 @@
 # Report every alias file of Postfix, whether its database is built, and whether that is old.
 . ./say.sh
 
-for map in $(postconf -hx alias_database 2>/dev/null || echo hash:/etc/aliases); do
+for map in $(postconf -hx -o inet_interfaces= alias_database 2>/dev/null || echo hash:/etc/aliases); do
   source=${map#*:}
   case $map in
     hash:*|btree:*) database=$source.db ;;

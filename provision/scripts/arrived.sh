@@ -4,7 +4,8 @@
 
 # log_of LOG: the file of the mail log. Postfix may write one of its own (MAILLOG_README).
 log_of() {
-  own_log=$(postconf -hx maillog_file 2>/dev/null || :)
+  # Without inet_interfaces, which makes a Postfix program sleep and fail if its value is wrong.
+  own_log=$(postconf -hx -o inet_interfaces= maillog_file 2>/dev/null || :)
   if [ -f "$own_log" ]; then echo "$own_log"; else echo "$1"; fi
 }
 

@@ -10,7 +10,7 @@ shift 3
 say enabled systemctl is-enabled "$unit"
 say active systemctl is-active "$unit"
 say by-hand pgrep -o -x dovecot
-say home-mailbox postconf -hx home_mailbox
+say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
 passdb() { doveconf -n | grep -E '^passdb'; }

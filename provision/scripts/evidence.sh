@@ -25,11 +25,16 @@ door local-door 127.0.0.1 &
   { dig +short +time="$seconds" +tries=1 ${server:+"@$server"} "$peer" MX || :; } >"$answers/chroot-mx" 2>&1
 } &
 
-parameters() { postconf -n || postconf -n -o inet_interfaces=; }
-say set parameters
-say override postconf -P
-say service postconf -M
-said() { { runuser -u "$user" -- postconf -h mydomain >/dev/null; } 2>&1; }
+# A program of Postfix sleeps for a second before it ends with a fatal error: ask once.
+settings=$(postconf -n 2>/dev/null) || settings=$(postconf -n -o inet_interfaces= 2>/dev/null) || :
+conf() { [ -z "$settings" ] || postconf -o inet_interfaces= "$@"; }
+say set echo "$settings"
+say override conf -P
+say service conf -M
+said() {
+  [ -z "$settings" ] ||
+    { runuser -u "$user" -- postconf -h -o inet_interfaces= mydomain >/dev/null; } 2>&1
+}
 say unreadable said
 say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" "$spool/private" "$spool/incoming" \
@@ -49,7 +54,7 @@ say chroot-nameserver sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.c
 say hosts-line grep -F "$peer" /etc/hosts
 say hosts-order sed -n 's/^hosts:[[:space:]]*//p' /etc/nsswitch.conf
 # shellcheck disable=SC2046  # one word for each map
-aliased() { postalias -q postmaster $(postconf -hx alias_maps); }
+aliased() { postalias -q postmaster $(conf -hx alias_maps); }
 say alias aliased
 home=$(getent passwd "$user" | cut -d: -f6)
 say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils"
@@ -62,7 +67,7 @@ elsewhere() {
     # A command that fails ends the function here, as dash has it.
     cat "$home/.forward" || :
     # shellcheck disable=SC2046  # one word for each map
-    postalias -q "$user" $(postconf -hx alias_maps)
+    postalias -q "$user" $(conf -hx alias_maps)
   } | grep -vxF -e "$user" -e "\\$user"
 }
 say elsewhere elsewhere
@@ -75,7 +80,7 @@ routes() { ip route get "$peer_address" 2>&1 | grep -iE 'unreachable|invalid|pro
 say no-route routes
 say listens ss -ltnH 'sport = :25'
 maps() {
-  postconf -n | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
+  echo "$settings" | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
     sed -n 's/^\(hash\|btree\|lmdb\|regexp\|pcre\|texthash\|cidr\):\(\/.*\)/\1 \2/p' |
     while read -r kind path; do
       case $kind in hash|btree) file=$path.db ;; lmdb) file=$path.lmdb ;; *) file=$path ;; esac

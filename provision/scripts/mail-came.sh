@@ -1,14 +1,16 @@
 #!/bin/sh
-# Usage: mail-came.sh USER LOG SECONDS TOKEN
-# Wait until the message with the token is in the user's mailbox, for SECONDS at most. Report its
-# sender, and the lines of the log that are about it.
+# Usage: mail-came.sh USER LOG LOOKS TOKEN
+# Look for the message with the token in the user's mailbox, so many times on a quiet machine.
+# Report its sender, and the lines of the log that are about it.
 . ./say.sh
 . ./arrived.sh
+. ./patience.sh
 
-user=$1 log=$(log_of "$2") seconds=$3 token=$4
+user=$1 log=$(log_of "$2") looks=$3 token=$4
 home=$(home_of "$user")
-end=$(($(date +%s%3N) + seconds * 1000))
-while found=$(sender "$token" "$user" "$home") && [ -z "$found" ] && [ "$(date +%s%3N)" -lt "$end" ]; do
+[ "$looks" -le 1 ] || looks=$((looks * $(patience)))
+while found=$(sender "$token" "$user" "$home") && [ -z "$found" ] && [ "$looks" -gt 1 ]; do
+  looks=$((looks - 1))
   sleep 0.1
 done
 say coming-from echo "$found"

@@ -22,13 +22,13 @@ END
     "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
   say from cat "$folder/seen"
 fi
-say origin postconf -hx myorigin
+say origin postconf -hx -o inet_interfaces= myorigin
 say box timeout 4 runuser -l "$name" -c 'printenv MAIL'
-say home-mailbox postconf -hx home_mailbox
+say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred
 say held queued hold
 say reason sed -n 's/.*status=\(deferred.*\)/\1/p' "$log"
 free() { df -k --output=avail,target "$spool" /var/mail; }
 say free free
-say size postconf -hx message_size_limit
+say size postconf -hx -o inet_interfaces= message_size_limit

@@ -1,39 +1,52 @@
 #!/bin/sh
 # Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT DOMAIN...
 # The DOMAINs that a file or table in mydestination has are reported as `listed`.
-# Values are not expanded, so that a wrong mydomain is one fault and not two. postconf fails if
-# inet_interfaces names an address of another host, unless it is told another value. Then it
-# counts the parameter as set, so main.cf itself is asked.
+# Values are not expanded, so that a wrong mydomain is one fault and not two. A program of Postfix
+# sleeps for a second before it ends with a fatal error. postconf does so if inet_interfaces names
+# an address of another host, unless it is told another value. Then main.cf itself is asked.
 . ./say.sh
 
 cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
+say enabled systemctl is-enabled "$unit"
+say active systemctl is-active "$running_unit"
+say by-hand pgrep -o -x master
+say listens ss -ltnH 'sport = :25'
+settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
+[ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :
+fatal() { echo "$settings" | sed -n 's/.*fatal: //p'; }
+say fatal fatal
+[ -z "$(fatal)" ] || exit 0
+conf() { postconf -o inet_interfaces= "$@"; }
 {
-  postconf -o inet_interfaces= myhostname mydomain mydestination smtpd_sasl_auth_enable \
-    smtpd_recipient_restrictions mynetworks 2>/dev/null || :
+  conf myhostname mydomain mydestination smtpd_sasl_auth_enable smtpd_recipient_restrictions \
+    mynetworks 2>/dev/null || :
 } | sed 's/ = */\t/'
 interfaces() {
-  postconf -h inet_interfaces || sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"
+  if [ -n "$is_read" ]; then postconf -h inet_interfaces; else
+    sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"
+  fi
 }
 say inet_interfaces interfaces
-{ { postconf -n -o inet_interfaces= >/dev/null; } 2>&1 || :; } | sed -n 's/.*fatal: /fatal\t/p'
 # What smtpd gets from master.cf counts more than main.cf.
-{ postconf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
+{ conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
 # Values by which AUTH or the whole server may be missing although main.cf has the book's lines.
-{ postconf -n -o inet_interfaces= 2>/dev/null || :; } |
-  sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
+echo "$settings" | sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
 # The services without which smtpd does not answer.
+services=$(conf -M 2>/dev/null) || :
 lacks() {
-  for name in rewrite cleanup proxymap; do postconf -M "$name/unix" | grep -q . || echo "$name/unix"; done
+  for name in rewrite cleanup proxymap; do
+    echo "$services" | grep -q "^$name  *unix " || echo "$name/unix"
+  done
 }
 say lacks lacks
-if postconf -M 2>/dev/null | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
-{ postconf -n -o inet_interfaces= 2>&1 || :; } |
+if echo "$services" | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
+echo "$settings" |
   sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
 listed() {
-  for word in $(postconf -hx mydestination | tr ',' ' '); do
+  for word in $(conf -hx mydestination | tr ',' ' '); do
     for domain do
       case $word in
         /*) grep -qxiF -- "$domain" "$word" && echo "$domain" ;;
@@ -43,10 +56,6 @@ listed() {
   done
 }
 say listed listed "$@"
-say enabled systemctl is-enabled "$unit"
-say active systemctl is-active "$running_unit"
-say by-hand pgrep -o -x master
-say listens ss -ltnH 'sport = :25'
 say written stat -c %Y "$cf"
 qmgr=$(pgrep -o -x qmgr || :)
 if [ -n "$qmgr" ]; then

@@ -14,7 +14,7 @@ say enabled systemctl is-enabled "$unit"
 say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
 say states ps -o stat= -C saslauthd
-case $(postconf -F -h smtp/inet/chroot 2>/dev/null || echo y) in
+case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux ;;
   *) socket=$chroot$mux ;;
 esac
@@ -32,5 +32,5 @@ instances() { grep -l '^[[:space:]]*START=.*yes' "$defaults"-*; }
 say instance instances
 say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
 say pam cat /etc/pam.d/smtp
-say type postconf -h smtpd_sasl_type
-say override postconf -h -P smtp/inet/smtpd_sasl_type
+say type postconf -h -o inet_interfaces= smtpd_sasl_type
+say override postconf -h -P -o inet_interfaces= smtp/inet/smtpd_sasl_type

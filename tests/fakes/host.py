@@ -132,8 +132,10 @@ class FakeRemote(Remote):
         stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = PATIENCE,
+        left: Callable[[], float] | None = None,
     ) -> Completed:
         ran = Ran(tuple(argv), user, _text(stdin))
+        timeout = timeout if left is None else min(timeout, left())
         return self._do(ran, shell_line(argv), check, timeout)
 
     def script(
@@ -143,10 +145,10 @@ class FakeRemote(Remote):
         stdin: str | bytes | None = None,
         check: bool = True,
         timeout: float = PATIENCE,
-        limit: float | None = None,
+        left: Callable[[], float] | None = None,
     ) -> Completed:
         ran = Ran((str(script), *args), stdin=_text(stdin))
-        timeout = timeout if limit is None else min(timeout, limit)
+        timeout = timeout if left is None else min(timeout, left())
         name = str(script) if isinstance(script, Script) else "-"
         return self._do(ran, shell_line(["sh", name]), check, timeout)
 

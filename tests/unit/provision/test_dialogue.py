@@ -16,6 +16,7 @@ from labctl import dial
 from labctl.errors import WrongState
 from provision import dialogue
 from provision.dialogue import Answer
+from provision.patience import Deadline
 from provision.step import Target
 from provision.turns import begin_check
 from tests.fakes.host import FakeHost
@@ -425,7 +426,7 @@ def test_the_deadline_of_the_check_ends_a_server_that_never_comes_to_an_end(lab:
 
     lab.inside[25] = endless
     begun = time.monotonic()
-    hurried = replace(lab.target, ends=begun + 0.5)
+    hurried = replace(lab.target, ends=Deadline(0.5))
     answer = dialogue.smtp_auth(hurried, "user1", "secret", "PLAIN")
     assert answer == Answer(False, "no answer within 3 s")
     assert time.monotonic() - begun < 3

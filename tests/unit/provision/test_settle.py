@@ -180,6 +180,40 @@ def test_one_cause_of_several_behaviours_is_one_finding() -> None:
     assert found(one, two)[0] == [("host1", "postfix.readable")]
 
 
+def test_what_has_no_known_cause_is_no_second_finding() -> None:
+    # A busy machine: host2's message to itself is late while host1 takes the mail of host2.
+    wrong_one = Finding("postfix.mydestination", False, "mydestination")
+    reports = [
+        replace(report, findings=(wrong_one,))
+        if (report.host, report.step) == ("host1", "postfix")
+        else report
+        for report in [*right("host1"), *right("host2")]
+    ]
+    late = evidence("host2", mail=without("own-from", "own-log", "coming-from"))
+    settled, chains = settle(reports, {"host1": evidence("host1"), "host2": late}, steps_of(LAB))
+    wrong = [(r.host, f.code) for r in settled for f in r.findings if not f.ok]
+    assert wrong == [("host1", "postfix.mydestination")]
+    assert {chain.blocked_by for chain in chains} == {"postfix"}
+    [mail] = [r for r in settled if (r.host, r.step) == ("host2", "mail-command")]
+    assert (mail.outcome, mail.blocked_by) == (Outcome.BLOCKED, "postfix")
+
+
+def test_a_section_without_an_answer_is_blocked_by_one_with_a_cause() -> None:
+    silent = Finding("dovecot.unknown", False, "the answers of the host")
+    cause = Finding("dns.named", False, "BIND runs")
+    findings = {"dns": (cause,), "dovecot": (silent,)}
+    reports = [
+        replace(report, findings=findings.get(report.step, report.findings))
+        for report in right("host1")
+    ]
+    settled, _chains = settle(reports, {}, steps_of(LAB))
+    outcome = {report.step: (report.outcome, report.blocked_by) for report in settled}
+    assert outcome["dns"] == (Outcome.FAILED, "")
+    assert outcome["dovecot"] == (Outcome.BLOCKED, "dns")
+    only, _chains = settle([replace(reports[0], findings=(silent,))], {}, steps_of(LAB))
+    assert only[0].outcome is Outcome.FAILED
+
+
 def test_a_failed_section_blocks_the_behaviours_that_need_it() -> None:
     reports = [*right("host1"), *right("host2")]
     broken = Finding("postfix.mydestination", False, "mydestination")

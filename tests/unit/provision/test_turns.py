@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from provision.patience import patient
+from provision.patience import Deadline, patient
 from provision.turns import (
     alone_with_mailbox,
     begin_check,
@@ -80,3 +80,32 @@ def test_on_a_busy_machine_an_answer_may_take_longer(
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
     assert patient(6) == seconds
+
+
+def test_a_deadline_moves_away_while_the_machine_is_busy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told, clock = tmp_path / "loadavg", Clock()
+    monkeypatch.setattr("provision.patience._LOAD", told)
+    monkeypatch.setattr("provision.patience.time", clock)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    told.write_text("0.1 0.1 0.1 1/900 12345\n")
+    deadline = Deadline(5)
+    clock.now += 1
+    assert deadline.left() == 4
+    told.write_text("0.1 0.1 0.1 12/900 12345\n")
+    assert deadline.left() == 12
+    clock.now += 6
+    assert deadline.left() == 6
+    told.write_text("0.1 0.1 0.1 1/900 12345\n")
+    assert deadline.left() == 2
+    clock.now += 3
+    assert deadline.left() == 0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
