@@ -148,10 +148,17 @@ def _grade_all(
     with ExitStack() as kept:
         mailed = [target for target in targets if _opens_mailbox(target, steps)]
         mark = new_run_id() if mailed else ""
-        if mailed:
-            kept.enter_context(boxes_kept(mailed, mark))
+        locked = kept.enter_context(boxes_kept(mailed, mark)) if mailed else frozenset()
         ends = Deadline(_DEADLINE)
-        targets = [replace(target, letter=mark if sends else "", ends=ends) for target in targets]
+        targets = [
+            replace(
+                target,
+                letter=mark if sends else "",
+                ends=ends,
+                is_locked=target.host.name in locked,
+            )
+            for target in targets
+        ]
         tried = [target for target in targets if _is_tried(target, steps)]
         with observing(tried, mark, sends=sends and bool(mailed)) as observation:
             each = on_each(

@@ -28,11 +28,12 @@ def check(target: Target) -> list[Finding]:
     exists = _exists(target, facts)
     if not exists.ok:
         return [exists]
-    return [exists, *_closed(name, facts), *_owned(name, facts)]
+    return [exists, *_closed(target, facts), *_owned(name, facts)]
 
 
-def _closed(name: str, facts: Facts) -> list[Finding]:
+def _closed(target: Target, facts: Facts) -> list[Finding]:
     """What keeps a person or mail out although the password is right."""
+    name = str(target.host.account)
     changed, _colon, ends = facts["expiry"].partition(":")
     today = facts.number("today")
     is_over = ends.isdigit() and int(ends) <= today
@@ -67,16 +68,17 @@ def _closed(name: str, facts: Facts) -> list[Finding]:
                 solution="pam-auth-update --force",
             )
         )
-    if facts["lock"]:
+    if facts["lock"] or target.is_locked:
+        lock = facts["lock"] or f"/var/mail/{name}.lock"
         found.append(
             Finding(
                 code="accounts.lock",
                 ok=False,
                 what=_("the mailbox is free for a delivery"),
-                found=facts["lock"],
+                found=lock,
                 expected=_("no lock file"),
                 hint=_("A .lock file beside a mailbox says that a program writes to it. Does one?"),
-                solution=f"rm {facts['lock']}",
+                solution=f"rm {lock}",
             )
         )
     if facts["shell"].endswith(("/nologin", "/false")) or facts["no-shell"]:

@@ -127,18 +127,20 @@ class Observation:
     """Behaviours that are being tried on some hosts, and the facts that explain them."""
 
     def __init__(self, targets: Sequence[Target], mark: str) -> None:
-        hosts = {target.host.name for target in targets}
+        mailed = [target for target in targets if mark and not target.is_locked]
+        hosts = {target.host.name for target in mailed}
         self._pool = ThreadPoolExecutor(7 * len(targets) or 1)
         self._wanted, self._decided = False, threading.Event()
         sent = {
             target.host.name: self._pool.submit(
                 _sent, target, mark, alone=target.peer.name not in hosts
             )
-            for target in targets
-            if mark
+            for target in mailed
         }
         self._begun = {
-            target.host.name: _Begun(self._pool, target, mark, sent, self._wait)
+            target.host.name: _Begun(
+                self._pool, target, mark if target in mailed else "", sent, self._wait
+            )
             for target in targets
         }
 
@@ -181,7 +183,7 @@ def observing(targets: Sequence[Target], mark: str, *, sends: bool) -> Iterator[
         sends: send messages. Without it only what leaves no trace is tried.
     """
     if sends:
-        begin_deliveries(targets)
+        begin_deliveries([target for target in targets if not target.is_locked])
     observation = Observation(targets, mark if sends else "")
     try:
         yield observation

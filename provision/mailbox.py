@@ -34,15 +34,20 @@ _PUT_BACK = Script("provision", "mailbox-put-back.sh")
 
 @dataclass(frozen=True)
 class KeptBoxes:
-    """The saved boxes of `user`. `folder` is on the host and readable by root alone."""
+    """The saved boxes of `user`. `folder` is on the host and readable by root alone.
+
+    If the mailbox `is_locked`, its lock file is older than a delivery takes.
+    """
 
     user: str
     folder: str
+    is_locked: bool = False
 
 
 def keep_boxes(remote: Remote, user: str) -> KeptBoxes:
     """Save the user's mailbox, ~/mbox and ~/dead.letter on the host, and note which are absent."""
-    return KeptBoxes(user, remote.script(_KEEP, user).stdout.strip())
+    folder, *locked = remote.script(_KEEP, user).stdout.splitlines()
+    return KeptBoxes(user, folder, bool(locked))
 
 
 def find_messages(
@@ -80,15 +85,21 @@ def waits_for_postfix(remote: Remote, token: str) -> bool:
 
 
 @contextmanager
-def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[None]:
+def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[frozenset[str]]:
     """Keep the boxes of all hosts during a test, and put them back in any case.
 
-    Mail to postmaster reaches root, so root's box is kept too.
+    Mail to postmaster reaches root, so root's box is kept too. Yields the hosts whose account's
+    mailbox is locked.
     """
     owners = [(target, user) for target in targets for user in (target.host.account, "root")]
     kept = on_each(owners, lambda each: keep_boxes(each[0].remote, each[1] or ""))
+    locked = (
+        target.host.name
+        for (target, user), box in zip(owners, kept, strict=True)
+        if box.is_locked and user == target.host.account
+    )
     try:
-        yield
+        yield frozenset(locked)
     finally:
         on_each(
             zip(owners, kept, strict=True),

@@ -62,7 +62,8 @@ class Target:
     """A running host and everything that a step may know about it.
 
     `letter` marks the messages by which a check tries the delivery. If it is "", the check sends
-    none. `ends` is the deadline of the check, if it has one.
+    none. `ends` is the deadline of the check, if it has one. If a mailbox `is_locked`, a lock file
+    from before the check keeps everybody out: a session or a delivery would wait for minutes.
     """
 
     scene: Scene
@@ -70,6 +71,7 @@ class Target:
     credentials: Credentials
     letter: str = ""
     ends: Deadline | None = None
+    is_locked: bool = False
 
     def left(self, seconds: float = math.inf) -> float:
         """The seconds to wait for an answer: no more than the deadline leaves."""

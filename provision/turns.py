@@ -61,7 +61,13 @@ def end_deliveries(target: Target) -> None:
 
 @contextmanager
 def alone_with_mailbox(target: Target) -> Iterator[None]:
-    """Wait for the end of deliveries and other sessions, then keep them out."""
+    """Wait for the end of deliveries and other sessions, then keep them out.
+
+    Raises:
+        TimeoutError: the mailbox is locked since before the check.
+    """
+    if target.is_locked:
+        raise TimeoutError
     lock = _MAILBOXES[id(target.remote)]
     has_it = lock.acquire(timeout=target.left(_PATIENCE))
     try:

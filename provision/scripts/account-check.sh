@@ -2,6 +2,7 @@
 # Usage: account-check.sh USER OTHER_USER <PASSWORD
 . ./say.sh
 . ./account-password.sh
+. ./mbox.sh
 
 name=$1 other=$2
 IFS= read -r password
@@ -29,8 +30,7 @@ say home-mode stat -c %a "$home"
 # Dovecot keeps its index there.
 say mail-folder stat -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail
-# A lock that is older than a delivery takes.
-say lock find "/var/mail/$name.lock" -prune ! -newermt '-3 seconds'
+say lock old_lock "$name"
 say box stat -c '%U %a' "/var/mail/$name"
 say box-kind stat -c %F "/var/mail/$name"
 # Each message of an mbox begins with this word (mbox(5)).

@@ -4,7 +4,6 @@
 # Report its sender, and the lines of the log that are about it.
 . ./say.sh
 . ./arrived.sh
-. ./patience.sh
 
 user=$1 log=$(log_of "$2") looks=$3 token=$4
 home=$(home_of "$user")

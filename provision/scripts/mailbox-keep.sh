@@ -1,9 +1,15 @@
 #!/bin/sh
 # Usage: mailbox-keep.sh USER
 # Copy the user's mailbox, ~/mbox and ~/dead.letter to a new folder, and note what is absent.
-# Print the folder.
+# Print the folder, and then the lock file of the mailbox if it is older than a delivery takes.
 . ./mbox.sh
 
+# A program at work gives the lock back.
+waits=0
+while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$waits" -lt 50 ]; do
+  waits=$((waits + 1))
+  sleep 0.1
+done
 kept=$(mktemp -d /var/tmp/labctl-mailtest.XXXXXXXX)
 home=$(home_of "$1")
 for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
@@ -21,3 +27,4 @@ for folder in mail Maildir; do
   fi
 done
 echo "$kept"
+old_lock "$1"

@@ -4,8 +4,14 @@
 # A message starts after an empty line with "From ", an address and a date. The C locale makes
 # awk and grep work on bytes, because a message may be in any encoding.
 export LC_ALL=C
+. ./patience.sh
 # shellcheck disable=SC2034  # used by the including script
 START='^From [^ ]+ +[A-Z][a-z][a-z] [A-Z][a-z][a-z] +[0-9]+ [0-9:]+ [0-9][0-9][0-9][0-9]'
+
+# old_lock USER: print the lock file of the mailbox if it is older than a delivery takes.
+old_lock() {
+  find "/var/mail/$1.lock" -prune ! -newermt "-$((3 * $(patience))) seconds" 2>/dev/null || :
+}
 
 # home_of USER: print the home folder, or nothing if there is no such account.
 home_of() {

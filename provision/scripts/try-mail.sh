@@ -5,7 +5,6 @@
 # log that belong to the messages. PEER is "" if only this host is tried.
 . ./say.sh
 . ./arrived.sh
-. ./patience.sh
 
 user=$1 log=$(log_of "$2") spool=$3 own=$4 own_token=$5 peer=$6 peer_token=$7 alias=$8
 alias_token=$9

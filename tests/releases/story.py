@@ -39,13 +39,15 @@ class Story:
 
     def wrong(self) -> set[str]:
         """The codes of the failed findings of `labctl check`."""
+        return {finding["code"] for finding in self._failed()}
+
+    def is_right(self) -> None:
+        """Fail with what `labctl check` found, if it found anything."""
+        assert not (failed := self._failed()), failed
+
+    def _failed(self) -> list[dict[str, str]]:
         reports = self.labctl("check", "--json", code=None).json["reports"]
-        return {
-            finding["code"]
-            for report in reports
-            for finding in report["findings"]
-            if not finding["ok"]
-        }
+        return [each for report in reports for each in report["findings"] if not each["ok"]]
 
 
 @contextmanager
@@ -64,11 +66,11 @@ def told(edition: str, release: str, folder: Path, until: str = "ready") -> Iter
 
 def lesson(story: Story) -> None:
     """Everything is right, mail passes, a reset brings the lab back, and `up` has nothing to do."""
-    assert story.wrong() == set()
+    story.is_right()
     story.labctl("test-mail", "--all")
     story.labctl("reset", "--to", "ready", "--yes")
     assert "nothing to change" in story.up().out
-    assert story.wrong() == set()
+    story.is_right()
 
 
 def drilled(story: Story, drill: str) -> None:
@@ -77,4 +79,4 @@ def drilled(story: Story, drill: str) -> None:
     breakage = find_drill(drill).breakage
     assert story.wrong() - {*breakage.also} == {breakage.code}
     story.labctl("drill", "solve")
-    assert story.wrong() == set()
+    story.is_right()

@@ -16,20 +16,24 @@ from labctl.results import Finding
 from provision.patience import Deadline
 from provision.step import Step, Target
 from provision.steps import find_step
+from provision.turns import alone_with_mailbox
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
 
 seen: list[str] = []
+targets: list[Target] = []
 
 
 @pytest.fixture(autouse=True)
 def _nothing_seen() -> None:
     seen.clear()
+    targets.clear()
 
 
 def note(target: Target) -> Sequence[Finding]:
     """A check that notes the mark of the message that it may send."""
     seen.append(target.letter)
+    targets.append(target)
     return [Finding("mailbox.letter", True, "the letter")]
 
 
@@ -65,6 +69,19 @@ def test_the_box_is_kept_and_put_back_without_the_checks_message() -> None:
     }
     assert seen * 2 == [ran.words[3] for ran in put_back]
     assert seen[0].startswith("labctl.")
+
+
+def test_of_a_locked_box_no_session_and_no_delivery_is_tried() -> None:
+    box = host()
+    box.says("mailbox-keep.sh", "user1", stdout="/tmp/kept\n/var/mail/user1.lock\n")
+    for script in ("stranger.sh", "ask-peer.sh", "evidence.sh"):
+        box.says(script)
+    grade(fake_target(box), [replace(OPENS, tried=True)])
+    asked = {ran.words[0] for ran in box.ran}
+    assert "stranger.sh" in asked
+    assert not asked & {"try-mail.sh", "mail-came.sh"}
+    with pytest.raises(TimeoutError), alone_with_mailbox(targets[-1]):
+        pytest.fail("the mailbox is locked")
 
 
 def test_by_default_a_message_is_sent_and_without_leave_none_is() -> None:

@@ -69,6 +69,17 @@ def through_a_test(host: Host, box: Path, between: bytes) -> str:
     return said
 
 
+def test_a_lock_that_nobody_gives_back_is_told(host: Host, box: Path) -> None:
+    lock = box.with_name("user1.lock")
+    lock.touch()
+    os.utime(lock, ns=(10**18, 10**18))
+    folder, *locked = host.run(KEEP, "user1").splitlines()
+    assert Path(folder).is_dir()
+    assert locked == [str(lock)]
+    lock.unlink()
+    assert len(host.run(KEEP, "user1").splitlines()) == 1
+
+
 def test_a_box_that_mail_renumbered_comes_back_byte_for_byte(host: Host, box: Path) -> None:
     box.write_bytes(OWN)
     os.utime(box, ns=(10**18, 10**18))
