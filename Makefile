@@ -15,7 +15,7 @@
 # make test-libvirt  real Vagrant on real libvirt, with software emulation
 # make test-windows  unit tests with a Windows Python under Wine: over an hour, needs root
 # make test-incus  a real Incus started by the tests: contract, story, isolation, HTTPS client
-# make test-incus-short  only the contract and the isolation of two labs, for CI
+# make test-incus-short  only the contract and the isolation of two labs: 3 minutes, for CI
 # make test-incus-cluster  a cluster of three members on this machine
 # make check  fast checks: ruff, mypy, import contracts, shellcheck, licences, unit tests
 # make mutants-known   wrong programs in tests/mutants/known.toml; the unit tests must find each
