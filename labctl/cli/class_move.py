@@ -12,9 +12,7 @@ from labctl.i18n import _
 
 
 def move(
-    seat: Annotated[
-        list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT...")
-    ],
+    seat: Annotated[list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT")],
     to: Annotated[str, typer.Option("--to", help=_("The cluster member."), metavar="MEMBER")],
     class_name: ClassName = None,
     as_json: AsJson = False,

@@ -52,7 +52,7 @@ Seats = Annotated[
     typer.Argument(
         help=_("Seats like 7, s07 or 3-5 (default: all)."),
         autocompletion=_seats,
-        metavar="[SEAT]...",
+        metavar="SEAT",
     ),
 ]
 SeatArgument = Annotated[

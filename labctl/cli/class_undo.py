@@ -13,9 +13,7 @@ from labctl.i18n import _
 
 
 def undo(
-    seat: Annotated[
-        list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT...")
-    ],
+    seat: Annotated[list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT")],
     yes: Yes = False,
     class_name: ClassName = None,
     as_json: AsJson = False,

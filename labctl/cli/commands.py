@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from labctl.cli.help_page import Context, in_the_users_language
 from labctl.cli.refusals import unknown_command
 from labctl.commands import COMMANDS
 from labctl.i18n import _
@@ -32,6 +33,8 @@ class Group(TyperGroup):
 
 class Commands(Group):
     """labctl's commands by name. Each is a module of labctl.cli, with a function or a group."""
+
+    context_class = Context
 
     def __init__(self, **attrs: Any) -> None:
         super().__init__(**attrs)
@@ -61,4 +64,4 @@ def _built(name: str) -> Any:
     app._add_completion = False
     command = typer.main.get_command(app)
     command.name = name
-    return command
+    return in_the_users_language(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,18 @@ def test_help_names_every_command(lang: str) -> None:
     told = labctl("--lang", lang, "--help", code=0).out
     commands = {line.split()[0] for line in told.splitlines() if line.startswith("  ")}
     assert {"up", "test-mail", "reset", "status", "ssh", "logs", "net", "destroy"} <= commands
+
+
+@pytest.mark.parametrize("words", ["", "up", "check", "class", "class up", "class move", "drill"])
+def test_the_frame_of_a_help_page_is_in_the_users_language(words: str) -> None:
+    japanese = labctl("--lang", "ja", *words.split(), "--help", code=0).out
+    assert japanese.startswith("使い方: labctl")
+    assert "この説明を表示します。" in japanese
+    # Names in capitals, options and paths are the same in both.
+    assert not re.findall(
+        r"^(?:Usage|Options|Arguments|Commands)|\[(?:env var|default|req)", japanese
+    )
+    assert labctl("--lang", "en", *words.split(), "--help", code=0).out.startswith("Usage: labctl")
 
 
 def test_version() -> None:
