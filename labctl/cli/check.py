@@ -58,6 +58,7 @@ def check(
     from labctl.junit import write_junit
     from labctl.render.check import print_checks, print_grades, watching
     from labctl.render.live import Live
+    from labctl.repeating import Repeating
     from labctl.session import open_session
     from provision.steps import steps_of
 
@@ -77,10 +78,11 @@ def check(
         if watch:
             # The table as it last was stays on the screen.
             with until_interrupted(), watching(errors_only=errors_only, solution=solution) as show:
+                repeating = Repeating(grades, show)
                 while True:
-                    show(grades)
                     time.sleep(_PAUSE_SECONDS)
-                    grades = grade_hosts(targets, steps, sends=False)
+                    grades = grade_hosts(targets, steps, sends=False, told=repeating.told)
+                    repeating.ended(grades)
     if junit is not None:
         # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", junit_cases(grades))
