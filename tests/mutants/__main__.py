@@ -52,6 +52,18 @@ def prepare() -> None:
     (COPY / "pyproject.toml").write_text(project + settings, encoding="utf-8")
 
 
+def mend() -> None:
+    """Remove what a killed run left half written, so that mutmut makes it again."""
+    for meta in (COPY / "mutants").rglob("*.py.meta"):
+        module = meta.with_suffix("")
+        try:
+            json.loads(meta.read_text(encoding="utf-8"))
+            compile(module.read_text(encoding="utf-8"), str(module), "exec")
+        except (OSError, ValueError, SyntaxError):
+            meta.unlink()
+            module.unlink(missing_ok=True)
+
+
 def results() -> dict[str, dict[str, int | None]]:
     """The exit code of each mutant, by module. None is a mutant that was not tested."""
     return {
@@ -110,6 +122,7 @@ def main(words: list[str]) -> int:
         report()
         return 0
     prepare()
+    mend()
     drawn: list[str] = []
     if words[:1] == ["--sample"]:
         drawn = sample(int(words[1]), int(words[2]))
