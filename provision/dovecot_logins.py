@@ -124,6 +124,11 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
      N_("Whom does Dovecot ask whether a password is right?")),
     (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",
      "auth", N_("Logins are checked by a process of its own, service auth. Does it run?")),
+    (r".*(Read-only file system|\(EROFS\)).*", "read-only",
+     N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat with the "
+        "service's name.")),
+    (r".*(Too many open files|[Oo]ut of memory|Cannot allocate memory|default_vsz_limit).*",
+     "limits", N_("Dovecot limits what a process of it may use. The log names the limit.")),
     (r".*Permission denied.*", "permission",
      N_("The log names the file that Dovecot may not open. Who owns it, and with which mode?")),
 )  # fmt: skip

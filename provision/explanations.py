@@ -337,6 +337,51 @@ def _no_login(case: Case) -> Told | None:
     return Told(words.partition("\n")[0]) if "not available" in words else None
 
 
+def _submission(case: Case) -> str:
+    """What `mail` and the log say of a message that the account hands over, or of its delivery."""
+    return f"{case.own.mail['own-said']}\n{case.seen.found}\n{case.log}"
+
+
+def _said(pattern: str) -> Callable[[Case], Told | None]:
+    """The program's own words, or the log's, name the cause."""
+
+    def holds(case: Case) -> Told | None:
+        found = re.search(pattern, _submission(case))
+        return Told(found[0].strip()) if found else None
+
+    return holds
+
+
+def _no_path(case: Case) -> Told | None:
+    """The shell does not find `mail`, which exists."""
+    if "command not found" not in _submission(case) or not case.own.mode("/usr/bin/mail"):
+        return None
+    lines = case.own.facts.lines("path-line")
+    return Told(lines[-1] if lines else "mail: command not found")
+
+
+def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
+    """A file that every program of the account reads, and that is closed to it."""
+
+    def holds(case: Case) -> Told | None:
+        for path in paths:
+            mode = case.own.mode(path).split()
+            if mode and not int(mode[0][-1]) & 4:
+                return Told(f"{path} {' '.join(mode)}", path, f"chmod a+r {path}")
+        return None
+
+    return holds
+
+
+def _closed_folder(case: Case) -> Told | None:
+    """A folder above Postfix's queue that only its owner may enter."""
+    for path in ("/var", "/var/spool", "/var/spool/postfix"):
+        mode = case.own.mode(path).split()
+        if mode and not int(mode[0][-1]) & 1:
+            return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}")
+    return None
+
+
 def _mail_closed(case: Case) -> Told | None:
     mode = case.own.mode("/usr/bin/mail").split()
     return Told(" ".join(mode)) if mode and int(mode[0][-1]) % 2 == 0 else None
@@ -365,11 +410,32 @@ _FOLDERS = (
                 N_("A process may exist and yet do nothing: which letter has it in ps -e -o "
                    "stat,comm?")),
 )  # fmt: skip
+# What the system refuses to a program, in its own words.
+_SYSTEM = (
+    Explanation("accounts.limits",
+                _said(r"File size limit exceeded|File too large|"
+                      r"fork: .*|Cannot fork.*|Resource temporarily unavailable"),
+                N_("what the account may use"), N_("no such limit"),
+                N_("A limit of the system stops the program: ulimit -a as the account shows it."),
+                "/etc/security/limits.conf"),
+    Explanation("mail-command.read-only", _said(r"[^\s:]*: Read-only file system"),
+                N_("a place where mail can be written"), N_("writable"),
+                N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat "
+                   "with the service's name.")),
+    Explanation("mail-command.disk", _said(r"[^\s:]*: No space left on device"),
+                N_("disk space for mail"), N_("enough"),
+                N_("df -h shows the free space, du -x the large folders.")),
+)  # fmt: skip
 _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 _SUBMIT = (
     Explanation("accounts.shell", _no_login, N_("a shell for the account"), "/bin/bash",
                 N_("Can the account log in? getent passwd shows its shell."),
                 "usermod -s /bin/bash {name}"),
+    Explanation("accounts.path", _no_path, N_("the account finds mail"), "/usr/bin/mail",
+                N_("The shell looks for a command in the folders of PATH. Who sets it?")),
+    Explanation("accounts.readable", _unreadable_file("/etc/passwd", "/dev/null"), "{name}",
+                N_("every user may read it"),
+                N_("Every program of the account reads this file. Look at ls -l {name}.")),
     Explanation("mail-command.sendmail", _no_sendmail, "/usr/sbin/sendmail",
                 "755 root root", N_("mail hands each message to sendmail. May the account run it?"),
                 "chmod 755 /usr/sbin/sendmail"),
@@ -379,6 +445,9 @@ _SUBMIT = (
     Explanation("postfix.readable", _unreadable, N_("every user may read main.cf"), "644 root root",
                 N_("sendmail runs as the account and reads main.cf. Look at ls -l /etc/postfix."),
                 "chmod 644 /etc/postfix/main.cf"),
+    Explanation("postfix.spool", _closed_folder, "{name}", "755",
+                N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
+    *_SYSTEM,
     Explanation("postfix.postdrop", _wrong_postdrop, N_("postdrop runs in the group postdrop"),
                 "2555 root postdrop", _FATAL, "postfix set-permissions"),
     Explanation("postfix.maildrop", _wrong_maildrop, N_("the maildrop queue takes messages"),
@@ -420,6 +489,7 @@ _LOCAL = (
                              "qmgr/unix", "defer/unix", "proxymap/unix")),
     _master(_closed_in_chroot),
     *_FOLDERS,
+    *_SYSTEM,
     *_set(_LOCAL_HINTS),
     _MAP,
     _odd(_local_names),

@@ -39,7 +39,8 @@ say unreadable said
 say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" "$spool/private" "$spool/incoming" \
   "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
-  /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp
+  /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp \
+  /etc/passwd /dev/null /var /var/spool "$spool"
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
 queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
 acls() { named-checkconf -p | sed -n '/^acl /,/};/p' | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
@@ -60,6 +61,7 @@ home=$(getent passwd "$user" | cut -d: -f6)
 say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils"
 say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \
   "$home/.bash_login" /etc/profile
+say path-line grep -nE '(^|[[:space:]])PATH=' /etc/profile "$home/.profile" "$home/.bash_profile"
 endless() { timeout 2 runuser -l "$user" -c true >/dev/null 2>&1 || [ "$?" != 124 ] || echo .profile; }
 say profile endless
 elsewhere() {

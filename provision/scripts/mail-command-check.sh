@@ -7,15 +7,20 @@
 
 name=$1 log=$2 spool=$3 mark=$4
 if command -v mail >/dev/null; then say mail echo yes; fi
-# On a full disk there is no folder. Not in /run, from which nothing may be run in some systems.
-folder=$(mktemp -d 2>/dev/null || :)
-if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils; then
-  trap 'rm -rf "$folder"' EXIT
-  cat >"$folder/sendmail" <<'END'
+# stand_in FILE: write a script that notes the sender in place of sendmail.
+stand_in() {
+  cat >"$1" <<'END'
 #!/bin/sh
 cat >/dev/null
 while [ $# -gt 0 ]; do [ "$1" != -f ] || echo "$2"; shift; done >"${0%/*}/seen"
 END
+}
+# On a full disk there is no folder, or an empty file in it. Not in /run, from which nothing may be
+# run in some systems.
+folder=$(mktemp -d 2>/dev/null || :)
+[ -z "$folder" ] || trap 'rm -rf "$folder"' EXIT
+if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils &&
+  stand_in "$folder/sendmail" 2>/dev/null; then
   chmod 755 "$folder/sendmail"
   chown -R "$name" "$folder" || :
   echo test | timeout 4 runuser -l "$name" -c \

@@ -53,6 +53,8 @@ begins_with() {
 # session of a mail client block each other, Postfix gives up after 20 (postconf(5),
 # deliver_lock_attempts).
 locked() {
+  # On a file system that is read-only no lock can be made.
+  [ -w "${1%/*}" ] || return 1
   tries=0
   # The lock file is empty, so that a full disk does not prevent it.
   until (set -C; : >"$1.lock") 2>/dev/null; do
@@ -77,7 +79,7 @@ restore() {
     return 0
   fi
   if ! locked "$file"; then
-    echo "$file"
+    if [ -e "$file.lock" ] || grep -qaF -- "$token" "$file"; then echo "$file"; fi
     return 0
   fi
   trap 'rm -f "$file.lock"' EXIT

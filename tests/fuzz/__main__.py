@@ -24,7 +24,15 @@ from typing import Any, TextIO
 
 import platformdirs
 
-from tests.fuzz.changes import Change, Chooser, catalogue, chooser, of_forums, of_lessons
+from tests.fuzz.changes import (
+    Change,
+    Chooser,
+    catalogue,
+    chooser,
+    of_forums,
+    of_lessons,
+    of_systems,
+)
 from tests.fuzz.machines import Done, Host, Machines
 from tests.fuzz.oracle import Edition, judge
 from tests.fuzz.verdict import Verdict, compare, findings_of
@@ -37,7 +45,7 @@ EDITIONS = {
 }
 
 
-PARTS = {"forums": of_forums, "lessons": of_lessons}
+PARTS = {"forums": of_forums, "lessons": of_lessons, "systems": of_systems}
 
 
 def labctl(name: str, *words: str, seconds: float = 300) -> Done:

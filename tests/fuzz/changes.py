@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from tests.fuzz import forums, lessons
+from tests.fuzz import forums, lessons, systems
 
 RESTART_POSTFIX = "touch -d '3 seconds ago' /etc/postfix/main.cf; systemctl restart postfix || :"
 RESTART_DOVECOT = "systemctl restart dovecot || :"
@@ -695,7 +695,7 @@ _ASKED = frozenset({"aliases edited, not built", "an old message is on hold"})
 
 def catalogue(rng: random.Random) -> list[Change]:
     """All changes, with random details where a change has them."""
-    return [*_of_tutorials(rng), *of_forums(), *of_lessons()]
+    return [*_of_tutorials(rng), *of_forums(), *of_lessons(), *of_systems()]
 
 
 def _of_tutorials(rng: random.Random) -> list[Change]:
@@ -732,6 +732,11 @@ def of_lessons() -> list[Change]:
         *_of(lessons),
         *(Change(name, ("boot-order",), script, ("boot-order",)) for name, script in lessons.BOOT),
     ]
+
+
+def of_systems() -> list[Change]:
+    """The changes of `tests.fuzz.systems`."""
+    return _of(systems)
 
 
 def _of(module: ModuleType) -> list[Change]:

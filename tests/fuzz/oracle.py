@@ -299,7 +299,12 @@ def _alias(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
 
 
 def _arrived_soon(machines: Machines, host: Host, token: str, user: str) -> bool:
-    script = 'n=20; until grep -qsF "$1" "/var/mail/$2"; do [ $((n -= 1)) -gt 0 ] || exit 1; sleep 0.2; done'
+    script = """
+        home=$(getent passwd "$2" | cut -d: -f6); n=20
+        until grep -rqsF "$1" "/var/mail/$2" "$home/Maildir/new"; do
+          [ $((n -= 1)) -gt 0 ] || exit 1; sleep 0.2
+        done
+    """
     return machines.on(host, script, token, user).ok
 
 

@@ -356,6 +356,36 @@ NOT_HANDED_OVER = {
 }
 
 
+# What `mail` says, with a fact of the host, if the account cannot even start it.
+NOT_STARTED = {
+    (
+        "-bash: line 1: mail: command not found",
+        "mode\t/usr/bin/mail 755 root root",
+    ): "accounts.path",
+    ("mail: Cannot determine my username", "mode\t/etc/passwd 600 root root"): "accounts.readable",
+    ("mail: cannot send message", "mode\t/var/spool 700 root root"): "postfix.spool",
+    ("-bash: fork: Resource temporarily unavailable", ""): "accounts.limits",
+    ("mail: /tmp/muXX: No space left on device", ""): "mail-command.disk",
+    ("mail: something else", ""): "mail-command.submit.unknown",
+}
+
+
+@pytest.mark.parametrize(("said", "code"), NOT_STARTED.items())
+def test_mail_that_the_account_cannot_start(said: tuple[str, str], code: str) -> None:
+    words, facts = said
+    mail = without("own-from", "own-log") + f"own-said\t{words}\n"
+    one = evidence("host1", facts=facts + "\n", mail=mail)
+    assert found(one, evidence("host2"))[0] == [("host1", code)]
+
+
+def test_a_mailbox_that_nobody_can_write() -> None:
+    log = (
+        "own-log\thost postfix/local[1]: A: status=deferred (/var/mail/u: Read-only file system)\n"
+    )
+    one = evidence("host1", mail=without("own-from", "own-log") + log)
+    assert found(one, evidence("host2"))[0] == [("host1", "mail-command.read-only")]
+
+
 @pytest.mark.parametrize(("facts", "code"), NOT_HANDED_OVER.items())
 def test_mail_that_hands_nothing_over(facts: str, code: str) -> None:
     one = evidence("host1", facts=facts + "\n", mail=without("own-from", "own-log"))
