@@ -38,8 +38,9 @@ _ASK_PEER = Script("provision", "ask-peer.sh")
 _ARRIVAL = 8.0
 # How many times to look for a message that the sender says is sent.
 _LOOKS = 15
-# Seconds that the facts may take. They come last, so they have a deadline of their own.
-_FACTS = 3.0
+# Seconds that the facts may take. They come last, so they have a deadline of their own. The script
+# itself does not wait for as long.
+_FACTS = 6.0
 # Seconds after which the facts are gathered although nothing is known to be wrong yet. A host
 # that is right has answered by then, and needs none.
 _SUSPICIOUS = 3.0

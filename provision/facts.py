@@ -34,14 +34,20 @@ class Facts:
         return int(text) if text.isdigit() else 0
 
 
-def ask(target: Target, script: Script, *args: str, stdin: str | None = None) -> Facts:
+def ask(
+    target: Target, script: Script, *args: str, stdin: str | None = None, seconds: float = 0
+) -> Facts:
     """Run a script of `say` lines (scripts/say.sh) on the host. It must only read.
+
+    Args:
+        seconds: how long the script itself waits for others at most. It gets them even if the
+            deadline comes before, which it does if the machine is not busy any more.
 
     Raises:
         CommandFailed: the script failed, or did not end before the deadline of the check.
         WrongState: the host does not answer.
     """
-    left = None if target.ends is None else target.ends.left
+    left = None if target.ends is None else target.at_least(seconds)
     return parse_facts(target.remote.script(script, *args, stdin=stdin, left=left).stdout)
 
 

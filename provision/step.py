@@ -7,6 +7,7 @@ system and not the text of a file.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -76,6 +77,11 @@ class Target:
     def left(self, seconds: float = math.inf) -> float:
         """The seconds to wait for an answer: no more than the deadline leaves."""
         return max(_LEAST, min(seconds, math.inf if self.ends is None else self.ends.left()))
+
+    def at_least(self, seconds: float) -> Callable[[], float]:
+        """What is left of the check, but no less than so many seconds from now."""
+        ends = time.monotonic() + seconds
+        return lambda: max(0.0, ends - time.monotonic(), self.ends.left() if self.ends else 0.0)
 
     def within(self, seconds: float) -> Callable[[], float]:
         """What is left of so many seconds from now, and of the check, for somebody who waits."""

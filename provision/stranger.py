@@ -42,10 +42,10 @@ def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
         WrongState: the host does not answer over SSH.
     """
     host = target.host
-    seconds = patient(_SECONDS)
-    words = (str(host.address), host.mailbox, recipient, f"{target.left(seconds):.1f}")
+    seconds = target.left(patient(_SECONDS))
+    words = (str(host.address), host.mailbox, recipient, f"{max(0.5, seconds - 0.5):.1f}")
     try:
-        left = target.within(seconds + 1)
+        left = target.at_least(seconds)
         done = target.remote.script(_STRANGER, *words, check=False, left=left)
     except CommandFailed:
         return StrangersAnswer("", "")
