@@ -64,9 +64,14 @@ def _of_one_rule(facts: Facts, ports: list[Finding]) -> list[Finding]:
 
 
 def _loopback(target: Target, facts: Facts) -> list[Finding]:
-    """A rule before all others that keeps the host from reaching itself."""
+    """The host cannot reach itself: lo is down, or a rule before all others closes it."""
     rules = [line for line in facts.lines("policy") if line.startswith("-A INPUT ")]
     closed = [line for line in rules if re.match(r"-A INPUT -i lo -j (DROP|REJECT)", line)]
+    if closed:
+        hint, solution = _hint(target.family.firewall), closed[0].replace("-A ", "iptables -D ", 1)
+    else:
+        closed = facts.lines("lo-down")
+        hint, solution = _("Is every interface up? ip -br link shows it."), "ip link set lo up"
     if not closed:
         return []
     return [
@@ -76,8 +81,8 @@ def _loopback(target: Target, facts: Facts) -> list[Finding]:
             what=_("the host reaches itself"),
             found=closed[0],
             expected=_("open"),
-            hint=_hint(target.family.firewall),
-            solution=closed[0].replace("-A ", "iptables -D ", 1),
+            hint=hint,
+            solution=solution,
         )
     ]
 

@@ -10,5 +10,7 @@ say boot-firewalld systemctl is-enabled firewalld
 say policy iptables -S INPUT
 say output iptables -S
 say nft nft list ruleset
+down() { ip -br link show lo | grep -v '[<,]UP[,>]'; }
+say lo-down down
 say tcp ss -ltnH
 say udp ss -lunH

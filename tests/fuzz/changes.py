@@ -736,7 +736,7 @@ def of_lessons() -> list[Change]:
 
 def of_systems() -> list[Change]:
     """The changes of `tests.fuzz.systems`."""
-    return _of(systems)
+    return [*_of(systems), *_group("packages", systems.PACKAGES, "dns", "mail-command")]
 
 
 def _of(module: ModuleType) -> list[Change]:

@@ -117,8 +117,15 @@ class Machines:
         inner, outer = "out0", f"fz{abs(hash(self.name)) % 10**8}"
         run(["ip", "netns", "add", self._stranger])
         there = ["nsenter", f"--net=/run/netns/{self._stranger}", "--"]
-        run([*lab, "ip", "link", "add", outer, "type", "veth", "peer", "name", inner,
-             "netns", f"/run/netns/{self._stranger}"])  # fmt: skip
+        pair = [*lab, "ip", "link", "add", outer, "type", "veth", "peer", "name", inner,
+                "netns", f"/run/netns/{self._stranger}"]  # fmt: skip
+        # The kernel removes the link of the stranger before this one a moment after its namespace.
+        deadline = time.monotonic() + 10
+        while not (added := run(pair)).ok:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the stranger has no network: {added.out}")
+            run([*lab, "ip", "link", "delete", outer])
+            time.sleep(0.1)
         run([*lab, "ip", "link", "set", outer, "master", bridge, "up"])
         prefix = self.network.rpartition("/")[2]
         base = host.address.rpartition(".")[0]

@@ -214,7 +214,6 @@ ALIASES: tuple[tuple[str, str], ...] = (
 
 DNS: tuple[tuple[str, str], ...] = (
     ("another program has port 53", _taken(53, "named")),
-    ("bind9 purged", "dpkg --purge --force-depends bind9 >/dev/null 2>&1"),
     ("zones in a folder of their own",
      'mkdir /etc/bind/zones; mv $zone /etc/bind/zones/; sed -i "s|$zone|/etc/bind/zones/${zone##*/}|" '
      "$zones; " + RESTART_BIND),
@@ -374,7 +373,6 @@ FIREWALL: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 MAIL_COMMAND: tuple[tuple[str, str], ...] = (
-    ("mailutils purged", "dpkg --purge --force-depends mailutils >/dev/null 2>&1"),
     (".mailrc asks a Cc", "echo 'set askcc' >/home/$user/.mailrc"),
     (".mailrc with a nail for From", "echo 'set from=\"User <$user@$domain>\"' >/home/$user/.mailrc"),
     (".mailrc of root only", "echo 'set crt' >/home/$user/.mailrc; chmod 600 /home/$user/.mailrc"),
@@ -394,3 +392,8 @@ MAIL_COMMAND: tuple[tuple[str, str], ...] = (
      "printf 'From a@b.test Mon Jan  1 00:00:00 2024\\nFrom: a@b.test\\nSubject: old\\n\\nx\\n\\n' "
      ">/var/mail/$user; chown $user:mail /var/mail/$user; chmod 600 /var/mail/$user"),
 )  # fmt: skip
+
+PACKAGES: tuple[tuple[str, str], ...] = (
+    ("mailutils purged", "dpkg --purge --force-depends mailutils >/dev/null 2>&1"),
+    ("bind9 purged", "dpkg --purge --force-depends bind9 >/dev/null 2>&1"),
+)
