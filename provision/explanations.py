@@ -413,7 +413,7 @@ _FOLDERS = (
 # What the system refuses to a program, in its own words.
 _SYSTEM = (
     Explanation("accounts.limits",
-                _said(r"File size limit exceeded|File too large|"
+                _said(r"File size limit exceeded|File too large|message file too big|"
                       r"fork: .*|Cannot fork.*|Resource temporarily unavailable"),
                 N_("what the account may use"), N_("no such limit"),
                 N_("A limit of the system stops the program: ulimit -a as the account shows it."),
@@ -447,6 +447,7 @@ _SUBMIT = (
                 "chmod 644 /etc/postfix/main.cf"),
     Explanation("postfix.spool", _closed_folder, "{name}", "755",
                 N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
+    _parameter("message_size_limit", _LOCAL_HINTS["message_size_limit"]),
     *_SYSTEM,
     Explanation("postfix.postdrop", _wrong_postdrop, N_("postdrop runs in the group postdrop"),
                 "2555 root postdrop", _FATAL, "postfix set-permissions"),

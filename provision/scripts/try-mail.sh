@@ -34,8 +34,15 @@ write own-said "$own_token" "$own" &
 send alias-said "$alias_token" "$alias" &
 wait
 for key in own-said peer-said alias-said; do say "$key" cat "$work/$key"; done
-# shellcheck disable=SC2046  # one word for each map
-aliased() { postalias -q postmaster $(postconf -hx -o inet_interfaces= alias_maps); }
+# Whom postmaster's mail reaches, an alias of an alias too, one line for each step.
+aliased() {
+  recipient=postmaster maps=$(postconf -hx -o inet_interfaces= alias_maps)
+  for _ in 1 2 3; do
+    # shellcheck disable=SC2086  # one word for each map
+    recipient=$(postalias -q "$recipient" $maps) || break
+    echo "$recipient"
+  done
+}
 say alias aliased
 
 # settled KEY TOKEN: whether Postfix has delivered, deferred or bounced the message, or has not got

@@ -365,6 +365,7 @@ NOT_STARTED = {
     ("mail: Cannot determine my username", "mode\t/etc/passwd 600 root root"): "accounts.readable",
     ("mail: cannot send message", "mode\t/var/spool 700 root root"): "postfix.spool",
     ("-bash: fork: Resource temporarily unavailable", ""): "accounts.limits",
+    ("sendmail: fatal: user1(1001): message file too big", ""): "accounts.limits",
     ("mail: /tmp/muXX: No space left on device", ""): "mail-command.disk",
     ("mail: something else", ""): "mail-command.submit.unknown",
 }
@@ -397,6 +398,15 @@ def test_mail_for_postmaster_that_nobody_can_read() -> None:
     one = evidence("host1", mail=without("alias-log") + log)
     one = replace(one, facts=parse_facts(GOOD_FACTS.replace("alias\troot", "alias\t/dev/null")))
     assert found(one, evidence("host2"))[0] == [("host1", "aliases.recipient")]
+
+
+def test_an_alias_of_an_alias_may_name_another_server() -> None:
+    log = "alias-log\thost postfix/smtp[1]: C: to=<user2@example2.jp>, status=sent (250 Ok)\n"
+    alias = "alias\troot\nalias\tuser2@example2.jp\n"
+    one = evidence("host1", mail=without("alias-log") + alias + log)
+    assert found(one, evidence("host2"))[0] == []
+    here = evidence("host1", mail=without("alias-log") + "alias\troot\n" + log)
+    assert found(here, evidence("host2"))[0] == [("host1", "aliases.delivery.unknown")]
 
 
 def test_a_masked_service_is_one_finding() -> None:
