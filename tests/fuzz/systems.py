@@ -82,8 +82,6 @@ POSTFIX: tuple[tuple[str, str], ...] = (
     ("postfix's files for root only", "chmod 600 /etc/postfix/*.cf; " + RESTART_POSTFIX),
     ("no smtp in /etc/services", "sed -i /^smtp/d /etc/services; " + RESTART_POSTFIX),
     ("/etc/services is gone", "rm /etc/services; " + RESTART_POSTFIX),
-    ("/etc/passwd for root only", "chmod 600 /etc/passwd"),
-    ("/dev/null for root only", "chmod 600 /dev/null"),
     ("mail spool is read-only", "mount --bind /var/mail /var/mail; "
                                 "mount -o remount,ro,bind /var/mail"),
     ("/tmp is full", "mount -t tmpfs -o size=4k,mode=1777 none /tmp; echo full >/tmp/x"),
@@ -195,6 +193,8 @@ ACCOUNTS: tuple[tuple[str, str], ...] = (
     ("a limit of the file size", "echo '* hard fsize 0' >>/etc/security/limits.conf"),
     ("a limit of the processes", 'echo "$user hard nproc 0" >>/etc/security/limits.conf'),
     ("hosts.deny of all", "echo 'ALL: ALL' >>/etc/hosts.deny"),
+    ("/etc/passwd for root only", "chmod 600 /etc/passwd"),
+    ("/dev/null for root only", "chmod 600 /dev/null"),
     ("rbash", "usermod -s /bin/rbash $user"),
 )  # fmt: skip
 
