@@ -123,6 +123,18 @@ def _closed_home(name: str, facts: Facts) -> str:
     return ""
 
 
+def _takes_locks(name: str, spool: str) -> bool:
+    """Whether the account, or Dovecot in the group mail, can lock a mailbox in the folder.
+
+    Postfix delivers as root or as the account (local(8)), so it needs no more.
+    """
+    mode, owner, group = (*spool.split(), "", "", "")[:3]
+    bits = int(mode or "0", 8)
+    writes = bits & 0o002 or (group == "mail" and bits & 0o020) or (owner == name and bits & 0o200)
+    enters = bits & 0o001 or (owner == name and bits & 0o100)
+    return bool(writes and enters)
+
+
 def _owned(name: str, facts: Facts) -> list[Finding]:
     has_password = facts["password"] == "yes"
     state = [*facts["state"].split(), "", ""][1]
@@ -153,9 +165,7 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
         ),
         Finding(
             code="accounts.mailbox",
-            ok=box_ok
-            and is_mbox
-            and spool in ("2775 root mail", "3775 root mail", "1777 root mail"),
+            ok=box_ok and is_mbox and _takes_locks(name, spool),
             what=_("owner and mode of the mailbox"),
             found=f"/var/mail {spool}; /var/mail/{name} {box}" + ("" if is_mbox else f" ({what})"),
             expected=f"/var/mail 2775 root mail; /var/mail/{name} {name} 600",
