@@ -1,6 +1,6 @@
 #!/bin/sh
 # Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN TIMES
-# It takes five seconds at most, or TIMES as long.
+# It takes four seconds at most, or TIMES as long.
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
@@ -10,27 +10,28 @@ say active systemctl is-active "$unit"
 say by-hand pgrep -o -x named
 say enabled systemctl is-enabled "$unit"
 { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
-# A server that does not answer one question is not asked the others.
+# answers KEY LIMIT WORD...: a server gets a second for each question, and all questions LIMIT.
 answers() {
-  key=$1 seconds=$(($2 * times))
+  key=$1 limit=$(($2 * times))
   shift 2
-  { timeout "$((seconds * 2))" dig +noall +answer +time="$seconds" +tries=1 "$@" 2>/dev/null || :; } |
+  { timeout "$limit" dig +noall +answer +time="$times" +tries=1 "$@" 2>/dev/null || :; } |
     sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
 \([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
 }
 asked=$(mktemp -d -p /run)
 trap 'rm -rf "$asked"' EXIT
-answers own 1 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
+answers own 2 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
   "$host.$domain" A "www.$domain" A "mail.$domain" A >"$asked/own" &
-answers found 2 +authority "$domain" MX "mail.$domain" A "$peer" MX "mail.$peer" A \
-  >"$asked/found" &
-answers peer 1 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A >"$asked/peer" &
+# If the first server of resolv.conf does not answer, the second one is asked each time.
+answers found 3 +authority "$domain" MX "mail.$domain" A >"$asked/found" &
+answers found 3 +authority "$peer" MX "mail.$peer" A >"$asked/found-peer" &
+answers peer 2 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A >"$asked/peer" &
 # A BIND that hangs would keep rndc for a minute.
 status=$(timeout "$((2 * times))" rndc zonestatus "$domain" 2>/dev/null || :)
 copy() { timeout "$times" rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
 say copy copy
 wait
-cat "$asked/own" "$asked/found" "$asked/peer"
+cat "$asked/own" "$asked/found" "$asked/found-peer" "$asked/peer"
 file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
 if [ -n "$loaded" ] && [ -e "$file" ]; then
