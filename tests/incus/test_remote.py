@@ -53,5 +53,5 @@ def test_a_server_that_is_not_there_is_named_with_what_to_do(
     lab_file: Path = daemon.folder / "far.toml"
     lab_file.write_text('provider = "incus"\nremote = "far"\n')
     refused = labctl("up", "--lab", str(lab_file), name=NAME, within=laptop, code=3)
-    assert "Incus does not answer (far)" in refused.err
+    assert "Incus cannot be reached (far)" in refused.err
     assert "incus remote list" in refused.err

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from labctl.run import run
 from tests.incus.conftest import LAB
 from tests.incus.daemon import Daemon
 from tests.lab.program import Ended, labctl, wait_until
@@ -37,8 +36,8 @@ def test_a_second_up_has_nothing_to_do() -> None:
 
 
 def test_every_section_is_right_without_a_route_to_the_hosts() -> None:
-    assert "dev lab-" not in run(["ip", "-4", "route", "get", "192.168.56.101"], check=False).stdout
-    labctl("check", name=LAB)
+    # Another lab of this machine may have such a route, and a new network has none at all.
+    labctl("check", name=LAB, within=("unshare", "--net"))
 
 
 def test_a_closed_door_is_seen_from_outside_of_the_host() -> None:
@@ -146,7 +145,7 @@ def test_the_way_out_is_closed_for_one_lab_and_stays_closed_over_a_reset(daemon:
     labctl("check", name=LAB)
     labctl("net", "open", name=LAB)
     # Of two configurations at once, the first one may remove the address of the second one.
-    journal = "journalctl --boot --unit systemd-networkd | grep -c 'out0: Reconfiguring'"
+    journal = "journalctl --boot --unit systemd-networkd | grep -ic 'out0: .*configuring with'"
     for host in ("host1", "host2"):
         on_host(host, "ip -4 address show dev out0 | grep -q inet")
         assert on_host(host, journal).out == "1\n"
