@@ -15,13 +15,14 @@ from labctl.parallel import on_each
 class Check:
     """One thing that a provider needs of a machine.
 
-    `code` names it and is the code of the diagnosis that `look` returns. `up` runs the `quick`
-    checks first each time. `systems` are the values of sys.platform on which the question makes
-    sense; if there are none, it makes sense everywhere.
+    `code` names it and is the code of the diagnosis that `look` returns; `look` returns None if
+    the question makes no sense on the machine. `up` runs the `quick` checks first each time.
+    `systems` are the values of sys.platform on which the question makes sense; if there are none,
+    it makes sense everywhere.
     """
 
     code: str
-    look: Callable[[Machine], Diagnosis]
+    look: Callable[[Machine], Diagnosis | None]
     quick: bool = True
     systems: tuple[str, ...] = ()
 
@@ -33,7 +34,8 @@ def run_checks(checks: Sequence[Check], machine: Machine) -> tuple[Diagnosis, ..
         The diagnoses in the order of the checks. A check that raises is told as "unknown".
     """
     asked = [check for check in checks if not check.systems or machine.system in check.systems]
-    return tuple(on_each(asked, lambda check: _diagnosis(check, machine)))
+    told = on_each(asked, lambda check: _diagnosis(check, machine))
+    return tuple(each for each in told if each is not None)
 
 
 def ensure(checks: Sequence[Check], machine: Machine) -> None:
@@ -47,7 +49,7 @@ def ensure(checks: Sequence[Check], machine: Machine) -> None:
             raise MachineLacks(each.what, cause=each.why, hint=each.mend)
 
 
-def _diagnosis(check: Check, machine: Machine) -> Diagnosis:
+def _diagnosis(check: Check, machine: Machine) -> Diagnosis | None:
     try:
         return check.look(machine)
     except LabError as error:

@@ -50,7 +50,7 @@ def checks(server: Incus, options: IncusOptions, edition: str, labs: int = 1) ->
     """
 
     def of_server(code: str, look: Callable[[Machine], Diagnosis]) -> Check:
-        return Check(code, _if_local(server, code, look), quick=False, systems=_LINUX)
+        return Check(code, _if_local(server, look), quick=False, systems=_LINUX)
 
     return (
         Check("client", client_there),
@@ -58,6 +58,7 @@ def checks(server: Incus, options: IncusOptions, edition: str, labs: int = 1) ->
         Check("pool", partial(pool_fits, server, options.pool)),
         Check("image", partial(image_there, server, edition), quick=False),
         Check("members", partial(members_online, server), quick=False),
+        Check("on-server", partial(kernel_known, server), quick=False, systems=_LINUX),
         of_server("lxcfs", lxcfs_mounted),
         of_server("subuid", partial(subuids_enough, labs)),
         of_server("controllers", controllers_there),
@@ -249,16 +250,18 @@ def forwarding_open(machine: Machine) -> Diagnosis:
     return found("forwarding", _("bridges forward"))
 
 
-def _if_local(
-    server: Incus, code: str, look: Callable[[Machine], Diagnosis]
-) -> Callable[[Machine], Diagnosis]:
-    def ask(machine: Machine) -> Diagnosis:
-        if _is_local(server, machine):
-            return look(machine)
-        there = commands("labctl doctor", text=_("run this on the server"))
-        return unknown(code, _("known on the server only"), mend=there)
+def kernel_known(server: Incus, machine: Machine) -> Diagnosis | None:
+    """Says once that the checks of the server's kernel are not possible elsewhere."""
+    if _is_local(server, machine):
+        return None
+    there = commands("labctl doctor --provider incus", text=_("run this on the server"))
+    return unknown("on-server", _("only the server knows its kernel's settings"), mend=there)
 
-    return ask
+
+def _if_local(
+    server: Incus, look: Callable[[Machine], Diagnosis]
+) -> Callable[[Machine], Diagnosis | None]:
+    return lambda machine: look(machine) if _is_local(server, machine) else None
 
 
 def _is_local(server: Incus, machine: Machine) -> bool:
