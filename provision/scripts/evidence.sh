@@ -65,7 +65,7 @@ say path-line grep -nE '(^|[[:space:]])PATH=' /etc/profile "$home/.profile" "$ho
 # A login shell that does nothing ends at once, without a failure.
 login() {
   code=0
-  timeout 2 runuser -l "$user" -c true >/dev/null 2>&1 || code=$?
+  timeout "$((2 * seconds))" runuser -l "$user" -c true >/dev/null 2>&1 || code=$?
   case $code in 0) ;; 124) echo .profile ;; *) echo ".profile: exit $code" ;; esac
 }
 say profile login

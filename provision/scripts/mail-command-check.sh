@@ -4,8 +4,9 @@
 # `mail` gives its message to a script of ours in place of sendmail. The script notes the sender,
 # and nothing is sent. A `mail` other than mailutils leaves the sender's domain to Postfix.
 . ./say.sh
+. ./patience.sh
 
-name=$1 log=$2 spool=$3 mark=$4
+name=$1 log=$2 spool=$3 mark=$4 seconds=$((4 * $(patience)))
 if command -v mail >/dev/null; then say mail echo yes; fi
 # stand_in FILE: write a script that notes the sender in place of sendmail.
 stand_in() {
@@ -23,12 +24,12 @@ if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils &&
   stand_in "$folder/sendmail" 2>/dev/null; then
   chmod 755 "$folder/sendmail"
   chown -R "$name" "$folder" || :
-  echo test | timeout 4 runuser -l "$name" -c \
+  echo test | timeout "$seconds" runuser -l "$name" -c \
     "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
   say from cat "$folder/seen"
 fi
 say origin postconf -hx -o inet_interfaces= myorigin
-say box timeout 4 runuser -l "$name" -c 'printenv MAIL'
+say box timeout "$seconds" runuser -l "$name" -c 'printenv MAIL'
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred
