@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -152,9 +153,22 @@ def refused_by_machine(error: OSError) -> int:
 
 def _of_machine(error: OSError) -> LabError:
     """What the system refused: no space, no permission, a read-only or vanished file."""
+    if isinstance(error, FileNotFoundError) and _folder_is_gone():
+        return MachineLacks(
+            _("the current folder does not exist any more"),
+            hint=commands("cd", text=_("go to another folder, then run the same command again")),
+        )
     cause = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     return MachineLacks(
         _("labctl cannot continue because of a problem on this machine"),
         cause=cause,
         hint=commands("labctl status", text=_("check the lab, then run the same command again")),
     )
+
+
+def _folder_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -367,3 +367,24 @@ def test_a_lab_that_cannot_be_read_does_not_hide_the_others() -> None:
     assert str(lab_home("class-a").state_file) in spoilt["problem"]
     assert (good["name"], len(good["hosts"]), good["problem"]) == ("class-b", 2, "")
     assert "cannot be read" in labctl("status", "--all", code=0).out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+def test_a_current_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    script = 'rmdir "$PWD"; exec "$0" -m labctl --lang "$1" status'
+    for lang, message in (
+        ("en", "error: the current folder does not exist any more\n"),
+        ("ja", "エラー: 現在のフォルダーはもう存在しません\n"),
+    ):
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["sh", "-c", script, sys.executable, lang],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 3
+        assert done.stderr.startswith(message)
