@@ -192,7 +192,7 @@ ACCOUNTS: tuple[tuple[str, str], ...] = (
     ("account in group mail", "gpasswd -a $user mail >/dev/null"),
     ("a limit of the file size", "echo '* hard fsize 0' >>/etc/security/limits.conf"),
     ("a limit of the processes", 'echo "$user hard nproc 0" >>/etc/security/limits.conf'),
-    ("hosts.deny of all", "echo 'ALL: ALL' >>/etc/hosts.deny"),
+    ("hosts.deny of mail", "echo 'smtpd master imap-login pop3-login: ALL' >>/etc/hosts.deny"),
     ("/etc/passwd for root only", "chmod 600 /etc/passwd"),
     ("/dev/null for root only", "chmod 600 /dev/null"),
     ("rbash", "usermod -s /bin/rbash $user"),

@@ -398,6 +398,27 @@ def test_old_package_lists_are_updated_once(machine: Machine) -> None:
     assert apt(machine, body).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "is_fault"),
+    [
+        ("postfix: Postfix is using backwards-compatible default settings", False),
+        ("postfix: See http://www.postfix.org/COMPATIBILITY_README.html for details", False),
+        (
+            'postfix: To disable backwards compatibility use "postconf compatibility_level=3.6"',
+            False,
+        ),
+        ("postfix/postfix-script: warning: not owned by root: /etc/postfix/main.cf", True),
+    ],
+)
+def test_defaults_of_an_older_postfix_are_no_fault(
+    machine: Machine, line: str, is_fault: bool
+) -> None:
+    machine.write("spool/pid/master.pid")
+    machine.program("script", f"echo '{line}'")
+    said = machine.run("postfix-silent.sh", machine.files / "spool").stdout
+    assert said == (f"check\t{line}\n" if is_fault else "")
+
+
 def test_a_mirror_that_is_not_there_is_not_asked_twice(machine: Machine) -> None:
     done = apt(machine, "echo Reading; echo \"E: Could not resolve 'deb.example'\"; exit 100")
     assert done.stderr.splitlines() == [
