@@ -325,7 +325,7 @@ def seen(own: Evidence, peer: Evidence | None) -> list[Seen]:
     found = []
     if peer is not None and peer.asked["asked"]:
         answer = peer.asked["peer-mx"]
-        found.append(Seen(own.host.name, NAMES, own.host.mail_name in answer, answer))
+        found.append(Seen(own.host.name, NAMES, own.host.mail_name in answer.lower(), answer))
     if own.stranger is not None:
         reply = own.stranger.reply
         found.append(Seen(own.host.name, RELAY, not own.stranger.accepted, reply))

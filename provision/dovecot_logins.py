@@ -129,6 +129,8 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
         "service's name.")),
     (r".*(Too many open files|[Oo]ut of memory|Cannot allocate memory|default_vsz_limit).*",
      "limits", N_("Dovecot limits what a process of it may use. The log names the limit.")),
+    (r".*(command startup failed|child \d+ (returned error|killed)).*", "service",
+     N_("A process of Dovecot does not start. The log names its service. What is set for it?")),
     (r".*Permission denied.*", "permission",
      N_("The log names the file that Dovecot may not open. Who owns it, and with which mode?")),
 )  # fmt: skip

@@ -10,13 +10,14 @@ say active systemctl is-active "$unit"
 say by-hand pgrep -o -x named
 say enabled systemctl is-enabled "$unit"
 { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
+# Names are in small letters, because BIND answers with the zone's own (RFC 4343).
 # answers KEY LIMIT WORD...: a server gets a second for each question, and all questions LIMIT.
 answers() {
   key=$1 limit=$(($2 * times))
   shift 2
   { timeout "$limit" dig +noall +answer +time="$times" +tries=1 "$@" 2>/dev/null || :; } |
     sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
-\([A-Z]*\)[[:space:]]*\(.*\)/$key \1 \3\t\4\n$key-ttl \1 \3\t\2/p"
+\([A-Z]*\)[[:space:]]*\(.*\)/$key \L\1\E \3\t\L\4\E\n$key-ttl \L\1\E \3\t\2/p"
 }
 asked=$(mktemp -d -p /run)
 trap 'rm -rf "$asked"' EXIT
