@@ -103,6 +103,7 @@ def _cause(sasl: Sasl, facts: Facts) -> Finding | None:
         or _wrong_daemon(sasl, facts)
         or _wrong_path(sasl, facts)
         or _wrong_way(sasl, facts)
+        or _wrong_name(facts)
         or _wrong_mechanism(sasl, facts)
     )
 
@@ -120,6 +121,22 @@ def _wrong_path(sasl: Sasl, facts: Facts) -> Finding | None:
         expected=sasl.mux,
         hint=_("A socket is a file. What is its full name, as smtpd in its chroot sees it?"),
         solution=f"saslauthd_path: {sasl.mux}",
+    )
+
+
+def _wrong_name(facts: Facts) -> Finding | None:
+    """With Cyrus SASL, smtpd_sasl_path names the file, smtpd.conf, without its end."""
+    name = facts["path"]
+    if name in ("", "smtpd") or facts["type"] not in ("", "cyrus"):
+        return None
+    return Finding(
+        code="smtp-auth.sasl-path",
+        ok=False,
+        what="smtpd_sasl_path",
+        found=name,
+        expected="smtpd",
+        hint=_("Which program does Postfix ask about passwords, and where?"),
+        solution="postconf -X smtpd_sasl_path",
     )
 
 

@@ -33,4 +33,5 @@ say instance instances
 say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
 say pam cat /etc/pam.d/smtp
 say type postconf -h -o inet_interfaces= smtpd_sasl_type
+say path postconf -h -o inet_interfaces= smtpd_sasl_path
 say override postconf -h -P -o inet_interfaces= smtp/inet/smtpd_sasl_type
