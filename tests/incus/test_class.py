@@ -219,7 +219,8 @@ def test_the_board_shows_the_class_and_its_terminals_need_no_sshd(room: Roll, bo
     with board.terminal(1, "host1") as terminal:
         shown(terminal, "ubuntu@host1")
         typed(terminal, "echo 日本''語 $((6 * 7))", "日本語 42")
-        typed(terminal, "sudo systemctl stop ssh; sudo ip link set host0 down; exit", "logout")
+        line = "sudo systemctl stop ssh; sudo ip link set host0 down; echo cut''off"
+        typed(terminal, line, "cutoff")
     with board.terminal(1, "host1") as terminal:
         shown(terminal, "ubuntu@host1")
         typed(terminal, "echo ssh is $(systemctl is-active ssh)", "ssh is inactive")
