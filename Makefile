@@ -141,7 +141,7 @@ test-incus: $(VENV)/.dev packages incus-packages
 	$(SUDO) $(BIN)/pytest tests/incus --ignore=tests/incus/test_cluster.py $(PYTEST_OPTIONS)
 
 test-incus-short: $(VENV)/.dev packages incus-packages
-	$(SUDO) $(BIN)/pytest tests/incus/test_contract.py tests/incus/test_isolation.py $(PYTEST_OPTIONS)
+	$(SUDO) $(BIN)/pytest tests/incus -k 'test_contract or test_isolation' $(PYTEST_OPTIONS)
 
 test-incus-cluster: $(VENV)/.dev packages incus-packages
 	$(SUDO) $(BIN)/pytest tests/incus/test_cluster.py $(PYTEST_OPTIONS)
