@@ -10,7 +10,7 @@ from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask
 from provision.services import by_hand
-from provision.step import Target
+from provision.step import Target, packages_of
 
 _CHECK = Script("provision", "dns-check.sh")
 _CHECK_PARENT = Script("provision", "dns-check-parent.sh")
@@ -54,15 +54,21 @@ def check(target: Target) -> list[Finding]:
 
 def _running(target: Target, facts: Facts) -> list[Finding]:
     remark = by_hand(facts["active"], facts["by-hand"])
+    is_absent = bool(facts["absent"]) or not facts["active"]
+    packages = target.family.packages
     return [
         Finding(
             code="dns.named",
             ok=facts["active"] == "active" or bool(remark),
             what=_("BIND runs"),
-            found=facts["active"] or _("not installed"),
+            found=_("not installed") if is_absent else facts["active"],
             expected="active",
-            hint=_("systemctl status named and journalctl -u named say why it does not."),
-            solution=f"named-checkconf -z; systemctl restart {target.family.bind.unit}",
+            hint=packages.hint
+            if is_absent
+            else _("systemctl status named and journalctl -u named say why it does not."),
+            solution=packages.command(" ".join(packages_of(target).dns))
+            if is_absent
+            else f"named-checkconf -z; systemctl restart {target.family.bind.unit}",
             remark=remark,
         ),
         Finding(
