@@ -55,7 +55,7 @@ def print_grades(
     console().print(table, soft_wrap=False)
     if why:
         for chain in grades.chains:
-            console().print(_chain(chain), soft_wrap=False)
+            console().print(_chain(grades, chain), soft_wrap=False)
         if not grades.chains:
             console().print(Text(_("every behaviour that was tried is right"), style="dim"))
 
@@ -77,7 +77,7 @@ def _chains(grades: Grades) -> list[dict[str, object]]:
     ]
 
 
-def _chain(chain: Chain) -> RenderableType:
+def _chain(grades: Grades, chain: Chain) -> RenderableType:
     """What was tried, what was seen, which explanations did not hold, and the one that did."""
     table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
     table.add_column(width=_LEFT - 2, justify="right", style="dim")
@@ -90,7 +90,8 @@ def _chain(chain: Chain) -> RenderableType:
         told = f"{chain.cause.host} {chain.cause.finding.code}: {chain.cause.finding.found}"
         table.add_row(_("cause"), f"[red]{escape(told)}[/]")
     else:
-        table.add_row(_("cause"), _("not checked yet: {step} comes first", step=chain.blocked_by))
+        first = _comes_first(grades, chain.seen.host, chain.blocked_by)
+        table.add_row(_("cause"), first)
     return table
 
 
@@ -118,7 +119,7 @@ def _page(grades: Grades, *, errors_only: bool, solution: bool) -> RenderableTyp
 
 def _count(grades: Grades) -> int:
     """The number of details to show."""
-    return sum(len(list(_details(report, solution=False))) for report in grades.reports)
+    return sum(len(list(_details(grades, report, solution=False))) for report in grades.reports)
 
 
 def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
@@ -149,7 +150,9 @@ def _table(
         reports = [report for report in grades.reports if report.step == section]
         shown = [r for r in reports if not (errors_only and r.outcome is Outcome.OK)]
         if shown:
-            details = [each for report in shown for each in _details(report, solution=solution)]
+            details = [
+                each for report in shown for each in _details(grades, report, solution=solution)
+            ]
             rows += [_section(shown), *details[:left]]
             left = max(0, left - len(details))
     hidden = _count(grades) - most if most is not None else 0
@@ -164,9 +167,9 @@ def _section(reports: list[StepReport]) -> RenderableType:
     return Text.from_markup(f"{marks}  {escape(reports[0].section)}  [dim]{reports[0].step}[/]")
 
 
-def _details(report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
+def _details(grades: Grades, report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
     if report.outcome is Outcome.BLOCKED:
-        cause = _("not checked yet: {step} comes first", step=report.blocked_by)
+        cause = _comes_first(grades, report.host, report.blocked_by)
         yield Text(f"    {report.host}  {cause}", style="yellow")
     for finding in wrong(report):
         yield _finding(report.host, finding, solution=solution)
@@ -174,6 +177,17 @@ def _details(report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
         if finding.ok and finding.remark:
             words = f"{finding.what} = {finding.found}: {finding.remark}"
             yield Text(f"    {report.host}  {words}", style="dim")
+
+
+def _comes_first(grades: Grades, host: str, step: str) -> str:
+    """What has to be repaired first. It may be a section of the other host."""
+    wrong_at = sorted(
+        each.host for each in grades.reports if each.step == step and each.outcome is Outcome.FAILED
+    )
+    if not wrong_at or host in wrong_at:
+        return _("not checked yet: {step} comes first", step=step)
+    hosts = ", ".join(wrong_at)
+    return _("not checked yet: {step} on {host} comes first", step=step, host=hosts)
 
 
 def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:

@@ -56,6 +56,14 @@ def test_a_line_a_section_with_its_hosts_and_a_sum(capsys: pytest.CaptureFixture
     assert lines[-1] == "3 right, 1 wrong, 1 not checked yet"
 
 
+def test_what_comes_first_names_the_other_host(capsys: pytest.CaptureFixture[str]) -> None:
+    mail = StepReport("mail-command", "mail節", "host2", 0, blocked_by="postfix")
+    print_grades(Grades((*GRADES.reports, mail)), errors_only=True, solution=False, as_json=False)
+    said = capsys.readouterr().out
+    assert "host1  not checked yet: postfix comes first" in said
+    assert "host2  not checked yet: postfix on host1 comes first" in said
+
+
 def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
