@@ -1,0 +1,83 @@
+"""The scripts of the checks alone: run by sh, with programs in place of those of a host."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from provision.facts import Facts, parse_facts
+from tests.unit.provision.test_scripts import Machine
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the hosts run Linux")
+
+# inet_interfaces has an address of another host: every program of Postfix ends, after a second of
+# sleep, unless it is told another value.
+FOREIGN_ADDRESS = r"""
+case "$*" in *"-o inet_interfaces="*) ;; *)
+  echo "postconf: fatal: parameter inet_interfaces: no local interface found" >&2; exit 1 ;;
+esac
+case "$*" in
+  *-M*) echo 'smtp       inet  n  -  y  -  -  smtpd'; echo 'rewrite    unix  -  -  y  -  -  x' ;;
+  *-P*) echo 'smtp/inet/smtpd_sasl_auth_enable = no' ;;
+  *-n*) printf 'mydomain = example1.jp\ninet_interfaces =\nsmtpd_tls_auth_only = yes\n' ;;
+  *-hx*) echo example1.jp ;;
+  *) echo 'mydomain = example1.jp' ;;
+esac
+"""
+REFUSED = r"""
+echo 'postconf: fatal: unknown inet_protocols value "foo" in "foo"' >&2; exit 1
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def postfix(machine: Machine, postconf: str) -> Facts:
+    machine.program("postconf", postconf)
+    machine.program("ss", "")
+    cf = machine.write("main.cf", "inet_interfaces = localhost, 192.168.56.102\n")
+    done = machine.run("postfix-check.sh", cf, "postfix", "postfix@-", "example1.jp")
+    assert done.returncode == 0, done.stderr
+    return parse_facts(done.stdout)
+
+
+def asked(machine: Machine) -> list[str]:
+    return [call for call in machine.calls() if call.startswith("postconf ")]
+
+
+def test_postfix_is_asked_once_for_an_address_of_another_host(machine: Machine) -> None:
+    facts = postfix(machine, FOREIGN_ADDRESS)
+    assert facts["inet_interfaces"] == "localhost, 192.168.56.102"
+    assert facts["mydomain"] == "example1.jp"
+    assert facts["override"] == "smtpd_sasl_auth_enable = no"
+    assert facts["also"] == "smtpd_tls_auth_only = yes"
+    assert facts.lines("lacks") == ["cleanup/unix", "proxymap/unix"]
+    assert {"mydomain", "inet_interfaces"} <= set(facts.lines("set"))
+    assert not facts["fatal"]
+    assert [call for call in asked(machine) if "-o inet_interfaces=" not in call] == ["postconf -n"]
+
+
+def test_a_main_cf_that_postfix_refuses_is_not_asked_about_again(machine: Machine) -> None:
+    facts = postfix(machine, REFUSED)
+    assert facts["fatal"] == 'unknown inet_protocols value "foo" in "foo"'
+    assert len(asked(machine)) == 2
+
+
+def dns(machine: Machine) -> Facts:
+    machine.program("rndc", "exit 1")
+    (machine.files / "run").mkdir()
+    words = ("named", "192.168.56.101", "example1.jp", "host1", "192.168.56.102", "example2.jp", 1)
+    done = machine.run("dns-check.sh", *words, moved=("/run",))
+    return parse_facts(done.stdout)
+
+
+def test_names_of_a_zone_may_be_in_capitals(machine: Machine) -> None:
+    machine.program("named-checkconf", "")
+    machine.program("dig", r"printf 'Example1.JP.\t60\tIN\tMX\t10 Mail.Example1.jp.\n'")
+    facts = dns(machine)
+    assert "10 mail.example1.jp." in facts.lines("own example1.jp. MX")
+    assert facts["own-ttl example1.jp. MX"] == "60"
