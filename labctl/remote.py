@@ -37,8 +37,9 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _CONNECT_SECONDS = 10
-# A script that nobody waits for any more is ended by the host after so many seconds.
-_FORGOTTEN_SECONDS = 40
+# The host ends a script after so many seconds, or so many times those that were left at its
+# beginning. Otherwise scripts that nobody waits for any more would use up the sessions of sshd.
+_FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 3
 # How often somebody who waits is asked whether to go on, in seconds.
 _ASK_SECONDS = 0.25
 
@@ -147,7 +148,8 @@ class Remote:
         text = script.text if isinstance(script, Script) else script
         words = ["sh", "-euc", text, "sh", *args]
         if left is not None:
-            words = ["timeout", "-k", "1", str(_FORGOTTEN_SECONDS), *words]
+            most = max(_FORGOTTEN_SECONDS, _FORGOTTEN_TIMES * left())
+            words = ["timeout", "-k", "1", f"{most:.0f}", *words]
         try:
             return self.run(words, stdin=stdin, check=check, timeout=timeout, left=left)
         except CommandFailed as error:
