@@ -37,10 +37,10 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _CONNECT_SECONDS = 10
-# The host ends a script after so many seconds, or so many times those that were left at its
-# beginning. Otherwise scripts that nobody waits for any more would use up the sessions of sshd.
-_FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 3
-# How often somebody who waits is asked whether to go on, in seconds.
+# The host ends a script after so many seconds, or so many times the seconds left at its start, so
+# that abandoned scripts do not use up the sessions of sshd. A deadline moves away by no more.
+_FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 6
+# How often `left` is asked, in seconds.
 _ASK_SECONDS = 0.25
 
 # A host that disappears silently is noticed after 40 s. Each system supports some of these.
@@ -105,7 +105,7 @@ class Remote:
         """Run a command on the host as `user`, with that user's home and environment.
 
         `stdin` is for short input (a password, a message); use `install` for files. `timeout` is
-        in seconds. `left` tells again and again how many seconds to wait yet, if that changes.
+        in seconds. `left` returns the seconds left and is asked again and again while labctl waits.
         Raises CommandFailed on timeout, with what the command said so far if there is `left`; or
         if `check` is set and the status is not 0. Raises WrongState if the host does not answer.
         """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Lock
 
 from labctl.grading import Grades, wrong
-from labctl.results import Finding, StepReport
+from labctl.results import Finding, Outcome, StepReport
 
 
 class Repeating:
@@ -20,13 +20,14 @@ class Repeating:
     def __init__(self, grades: Grades, show: Callable[[Grades], None]) -> None:
         """`show` is called with the grades whenever they are not as before."""
         self._grades, self._show = grades, show
-        self._before: dict[tuple[str, str], list[Finding]] = {}
+        self._before: dict[tuple[str, str], tuple[Outcome, str, list[Finding]]] = {}
         self._changing = Lock()
         show(grades)
 
     def told(self, report: StepReport) -> None:
         """Take the report of one section on one host, from any thread, during a grading."""
-        key, found = (report.step, report.host), wrong(report)
+        key = (report.step, report.host)
+        found = (report.outcome, report.blocked_by, wrong(report))
         with self._changing:
             before = self._before.get(key)
             self._before[key] = found

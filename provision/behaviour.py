@@ -25,7 +25,7 @@ from provision.dialogue import (
     smtp_relay_after_auth,
 )
 from provision.facts import Facts, parse_facts
-from provision.patience import Deadline
+from provision.patience import patiently
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
 from provision.turns import begin_deliveries, end_deliveries
@@ -41,6 +41,8 @@ _LOOKS = 15
 # Seconds that the facts may take. They come last, so they have a deadline of their own. The script
 # itself does not wait for as long.
 _FACTS = 6.0
+# Seconds for a question to the other host's name server.
+_ASKED = 3.0
 # Seconds after which the facts are gathered although nothing is known to be wrong yet. A host
 # that is right has answered by then, and needs none.
 _SUSPICIOUS = 3.0
@@ -241,7 +243,7 @@ def _facts(target: Target, wait: Callable[[], bool]) -> Facts:
         return Facts({})
     host, peer, postfix = target.host, target.peer, target.family.postfix
     words = (str(host.account), postfix.spool, str(host.address), str(peer.address), peer.domain)
-    return _said(target, _EVIDENCE, *words, left=Deadline(_FACTS).left)
+    return _said(target, _EVIDENCE, *words, left=patiently(_FACTS))
 
 
 def _asked(target: Target) -> Facts:
@@ -251,7 +253,7 @@ def _asked(target: Target) -> Facts:
         _ASK_PEER,
         str(peer.address),
         peer.domain,
-        left=target.within(_FACTS),
+        left=patiently(_ASKED),
     )
 
 
@@ -274,7 +276,7 @@ def _sent(target: Target, mark: str, *, alone: bool) -> Facts:
         *(host.mailbox, own, "" if alone else peer.mailbox, away),
         *(f"postmaster@{host.domain}", alias),
     )
-    return _said(target, _TRY_MAIL, *words, left=Deadline(_ARRIVAL).left)
+    return _said(target, _TRY_MAIL, *words, left=patiently(_ARRIVAL))
 
 
 def _mailed(target: Target, mark: str, sent: Mapping[str, Future[Facts]]) -> Evidence:
@@ -297,7 +299,7 @@ def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Ev
         # The log of a sender that has none says nothing. The message may come all the same.
         may_come = "status=" not in there["peer-log"] or "status=sent" in there["peer-log"]
         words = (name, target.family.mail_log, str(_LOOKS if may_come else 1), coming)
-        said = _said(target, _MAIL_CAME, *words, left=Deadline(_ARRIVAL).left)
+        said = _said(target, _MAIL_CAME, *words, left=patiently(_ARRIVAL))
         mail = sent.with_facts(said)
     end_deliveries(target)
     clients: dict[str, Answer] = {}

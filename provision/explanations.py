@@ -354,7 +354,8 @@ def _said(pattern: str) -> Callable[[Case], Told | None]:
 
 def _no_path(case: Case) -> Told | None:
     """The shell does not find `mail`, which exists."""
-    if "command not found" not in _submission(case) or not case.own.mode("/usr/bin/mail"):
+    is_lost = re.search(r"\bmail: (command )?not found", _submission(case))
+    if not is_lost or not case.own.mode("/usr/bin/mail"):
         return None
     lines = case.own.facts.lines("path-line")
     return Told(lines[-1] if lines else "mail: command not found")
@@ -490,6 +491,8 @@ _LOCAL = (
                              "qmgr/unix", "defer/unix", "proxymap/unix")),
     _master(_closed_in_chroot),
     *_FOLDERS,
+    # Postfix enforces it by the system's limit, which has the same words.
+    _parameter("mailbox_size_limit", _LOCAL_HINTS["mailbox_size_limit"]),
     *_SYSTEM,
     *_set(_LOCAL_HINTS),
     _MAP,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labctl.scripts import Script
+from provision.patience import patient
 from provision.step import Target
+
+# Seconds for a question that is asked at the deadline, such as what the log says of a failure.
+_MOMENT = 1.5
 
 
 class Facts:
@@ -40,14 +44,14 @@ def ask(
     """Run a script of `say` lines (scripts/say.sh) on the host. It must only read.
 
     Args:
-        seconds: how long the script itself waits for others at most. It gets them even if the
-            deadline comes before, which it does if the machine is not busy any more.
+        seconds: how long the script itself waits for others at most. It gets this time, and at
+            least a moment, even after the deadline.
 
     Raises:
         CommandFailed: the script failed, or did not end before the deadline of the check.
         WrongState: the host does not answer.
     """
-    left = None if target.ends is None else target.at_least(seconds)
+    left = None if target.ends is None else target.at_least(max(seconds, patient(_MOMENT)))
     return parse_facts(target.remote.script(script, *args, stdin=stdin, left=left).stdout)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 # On a busy machine, at most so many times as long.
 _LONGEST = 6.0
-# A check's own programs make so many processes run on each processor of a quiet machine.
+# How many processes run on each processor during a check of a quiet machine.
 _OWN = 2
 _LOAD = Path("/proc/loadavg")
 
@@ -41,18 +42,30 @@ class Deadline:
 
 def patient(seconds: float) -> float:
     """The seconds to wait for an answer, more of them if this machine is or was just busy."""
-    load = 0.0
-    # Windows has none.
-    with suppress(AttributeError, OSError):
-        load = os.getloadavg()[0]
-    return seconds * max(_times(load), _busy_now())
+    return seconds * max(_busy_lately(), _busy_now())
+
+
+def patiently(seconds: float) -> Callable[[], float]:
+    """The seconds left of so many, for a script that itself waits longer on a busy machine.
+
+    Such a script looks at the load once, at its beginning. It gets the time that it then plans.
+    """
+    deadline, planned = Deadline(seconds), time.monotonic() + patient(seconds)
+    return lambda: max(deadline.left(), planned - time.monotonic())
 
 
 def _busy_now() -> float:
     """How many times as long everything takes at this moment."""
     with suppress(OSError, ValueError, IndexError):
         return _times(float(_LOAD.read_text().split()[3].partition("/")[0]))
-    # Windows and macOS have no /proc.
+    # macOS has no /proc.
+    return _busy_lately()
+
+
+def _busy_lately() -> float:
+    """The same for the last minute. Windows does not tell it."""
+    with suppress(AttributeError, OSError):
+        return _times(os.getloadavg()[0])
     return 1.0
 
 

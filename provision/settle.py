@@ -161,25 +161,31 @@ def _known_first(
     A message that is late because another one waits for an answer is no second fault.
     """
     has_cause = [
-        each.step for each in reports if any(not _is_unknown(one) for one in _broken(each))
+        (each.host, each.step)
+        for each in reports
+        if any(not _is_unknown(one) for one in _broken(each))
     ]
     if not has_cause:
         return list(reports), list(chains)
-    known = has_cause[0]
     left_out = {
         each.cause.step for each in chains if each.cause and _is_unknown(each.cause.finding)
     }
-    left_out.difference_update(has_cause)
+    left_out.difference_update(step for _host, step in has_cause)
+
+    def known(at: str) -> str:
+        """A section with a known fault, of the same host if there is one."""
+        return next((step for host, step in has_cause if host == at), has_cause[0][1])
 
     def left(report: StepReport) -> StepReport:
         findings = tuple(each for each in report.findings if each.ok or not _is_unknown(each))
         if len(findings) == len(report.findings):
             return report
         rest = replace(report, findings=findings)
-        return rest if rest.outcome is Outcome.FAILED else replace(rest, blocked_by=known)
+        failed = rest.outcome is Outcome.FAILED
+        return rest if failed else replace(rest, blocked_by=known(report.host))
 
     return [left(report) for report in reports], [
-        Chain(chain.seen, blocked_by=known)
+        Chain(chain.seen, blocked_by=known(chain.seen.host))
         if (chain.cause and _is_unknown(chain.cause.finding)) or chain.blocked_by in left_out
         else chain
         for chain in chains
@@ -187,7 +193,9 @@ def _known_first(
 
 
 def _is_unknown(finding: Finding) -> bool:
-    return finding.code.endswith(UNKNOWN)
+    """Whether a finding has no cause. An open relay is told in any case."""
+    is_relay = finding.code == UNKNOWN_CODES[behaviour.RELAY] + UNKNOWN
+    return finding.code.endswith(UNKNOWN) and not is_relay
 
 
 def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:

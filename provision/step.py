@@ -84,7 +84,7 @@ class Target:
         return lambda: max(0.0, ends - time.monotonic(), self.ends.left() if self.ends else 0.0)
 
     def within(self, seconds: float) -> Callable[[], float]:
-        """What is left of so many seconds from now, and of the check, for somebody who waits."""
+        """What is left of so many seconds from now, and of the check."""
         ends = [Deadline(seconds)] if self.ends is None else [Deadline(seconds), self.ends]
         return lambda: min(each.left() for each in ends)
 

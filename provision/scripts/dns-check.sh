@@ -25,6 +25,8 @@ answers() {
 }
 asked=$(mktemp -d -p /run)
 trap 'rm -rf "$asked"' EXIT
+# After a signal, the shell runs the trap of EXIT only if the signal has one too.
+trap 'exit 1' HUP INT TERM
 answers own 2 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
   "$host.$domain" A "www.$domain" A "mail.$domain" A >"$asked/own" &
 # If the first server of resolv.conf does not answer, the second one is asked each time.

@@ -11,6 +11,8 @@ seconds=$(patience)
 # door KEY ADDRESS: open, refused or silent. "$answers" collects them while the rest is asked.
 answers=$(mktemp -d -p /run)
 trap 'rm -rf "$answers"' EXIT
+# After a signal, the shell runs the trap of EXIT only if the signal has one too.
+trap 'exit 1' HUP INT TERM
 door() {
   code=0
   timeout "$seconds.5" bash -c "</dev/tcp/$2/25" 2>/dev/null || code=$?
@@ -28,7 +30,7 @@ door local-door 127.0.0.1 &
 # A program of Postfix sleeps for a second before it ends with a fatal error: ask once.
 settings=$(postconf -n 2>/dev/null) || settings=$(postconf -n -o inet_interfaces= 2>/dev/null) || :
 conf() { [ -z "$settings" ] || postconf -o inet_interfaces= "$@"; }
-say set echo "$settings"
+say set printf '%s\n' "$settings"
 say override conf -P
 say service conf -M
 said() {
@@ -87,7 +89,7 @@ routes() { ip route get "$peer_address" 2>&1 | grep -iE 'unreachable|invalid|pro
 say no-route routes
 say listens ss -ltnH 'sport = :25'
 maps() {
-  echo "$settings" | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
+  printf '%s\n' "$settings" | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
     sed -n 's/^\(hash\|btree\|lmdb\|regexp\|pcre\|texthash\|cidr\):\(\/.*\)/\1 \2/p' |
     while read -r kind path; do
       case $kind in hash|btree) file=$path.db ;; lmdb) file=$path.lmdb ;; *) file=$path ;; esac

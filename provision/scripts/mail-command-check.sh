@@ -20,6 +20,8 @@ END
 # run in some systems.
 folder=$(mktemp -d 2>/dev/null || :)
 [ -z "$folder" ] || trap 'rm -rf "$folder"' EXIT
+# After a signal, the shell runs the trap of EXIT only if the signal has one too.
+trap 'exit 1' HUP INT TERM
 if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils &&
   stand_in "$folder/sendmail" 2>/dev/null; then
   chmod 755 "$folder/sendmail"

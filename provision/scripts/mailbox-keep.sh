@@ -5,8 +5,8 @@
 . ./mbox.sh
 
 # A program at work gives the lock back.
-waits=0
-while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$waits" -lt 50 ]; do
+waits=0 most=$((40 * $(patience)))
+while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$waits" -lt "$most" ]; do
   waits=$((waits + 1))
   sleep 0.1
 done

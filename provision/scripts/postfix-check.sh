@@ -15,7 +15,7 @@ say by-hand pgrep -o -x master
 say listens ss -ltnH 'sport = :25'
 settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
 [ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :
-fatal() { echo "$settings" | sed -n 's/.*fatal: //p'; }
+fatal() { printf '%s\n' "$settings" | sed -n 's/^postconf: fatal: //p'; }
 say fatal fatal
 [ -z "$(fatal)" ] || exit 0
 conf() { postconf -o inet_interfaces= "$@"; }
@@ -32,17 +32,17 @@ say inet_interfaces interfaces
 # What smtpd gets from master.cf counts more than main.cf.
 { conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
 # Values by which AUTH or the whole server may be missing although main.cf has the book's lines.
-echo "$settings" | sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
+printf '%s\n' "$settings" | sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
 # The services without which smtpd does not answer.
 services=$(conf -M 2>/dev/null) || :
 lacks() {
   for name in rewrite cleanup proxymap; do
-    echo "$services" | grep -q "^$name  *unix " || echo "$name/unix"
+    printf '%s\n' "$services" | grep -q "^$name  *unix " || echo "$name/unix"
   done
 }
 say lacks lacks
-if echo "$services" | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
-echo "$settings" |
+if printf '%s\n' "$services" | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
+printf '%s\n' "$settings" |
   sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
 listed() {

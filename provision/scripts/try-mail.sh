@@ -15,6 +15,8 @@ size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 # In memory, so that a full disk does not prevent it.
 work=$(mktemp -d -p /run)
 trap 'rm -rf "$work"' EXIT
+# After a signal, the shell runs the trap of EXIT only if the signal has one too.
+trap 'exit 1' HUP INT TERM
 rest=$work/rest
 
 # write KEY TOKEN ADDRESS: `mail` of mailutils takes a header; others get the token in the subject.

@@ -179,6 +179,36 @@ def test_a_command_without_end_is_given_up(tmp_path: Path) -> None:
         remote.run(["sleep", "60"], timeout=0.2)
 
 
+def test_a_script_that_nobody_waits_for_any_more_has_said_what_it_said(tmp_path: Path) -> None:
+    left = iter([4.0, 4.0, 0.0])
+
+    def half(channel: paramiko.Channel, _command: str) -> None:
+        channel.sendall(b"key\tvalue\n")
+
+    with host(tmp_path, half) as (endpoint, seen), Remote(endpoint) as remote:
+        with pytest.raises(CommandFailed) as failed:
+            remote.script("echo", left=lambda: next(left, 0.0))
+        assert (failed.value.returncode, failed.value.output) == (124, "key\tvalue\n")
+    # The host ends it by itself, somewhat later.
+    assert "timeout -k 1 24 sh -euc echo" in seen[0]
+
+
+def test_labctl_waits_longer_if_the_deadline_moves_away(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def left() -> float:
+        asked.append(1.0)
+        return 0.3
+
+    def late(channel: paramiko.Channel, _command: str) -> None:
+        threading.Event().wait(1)
+        says(b"late\n")(channel, "echo </dev/null")
+
+    with host(tmp_path, late) as (endpoint, _seen), Remote(endpoint) as remote:
+        assert remote.script("echo", left=left).stdout == "late\n"
+    assert len(asked) > 3
+
+
 def test_lines_that_are_no_text_are_still_streamed(tmp_path: Path) -> None:
     output = b"one\n\xff two\nthree"
     with host(tmp_path, says(output)) as (endpoint, _seen), Remote(endpoint) as remote:

@@ -37,6 +37,14 @@ def test_a_section_that_changed_is_shown_before_the_rest() -> None:
     assert page.reports[1].host == "host2"
 
 
+def test_a_section_that_is_not_blocked_any_more_is_shown() -> None:
+    pages, repeating = shown()
+    blocked = StepReport("postfix", "postfix", "host1", 0.1, blocked_by="packages")
+    repeating.told(blocked)
+    repeating.told(report(RIGHT))
+    assert [page.reports[0].blocked_by for page in pages] == ["packages", ""]
+
+
 def test_what_follows_from_something_else_does_not_flicker() -> None:
     pages, repeating = shown()
     # The result blocks smtp-auth; its own report says the same each time.
