@@ -516,6 +516,17 @@ def _chroot_resolver(case: Case) -> Told | None:
     return Told(", ".join(inside) or "-")
 
 
+def _remembered(case: Case) -> Told | None:
+    """Postfix asked for a name that the other host's zone, asked there, does not have."""
+    asked = re.search(r"Name service error for name=(\S+)", case.log)
+    if asked is None or case.peer is None:
+        return None
+    there = case.peer.host
+    is_right = asked[1] in (there.domain, there.mail_name)
+    is_known = f"{there.mail_name}." in case.own.asked["peer-mx"]
+    return None if is_right or not is_known else Told(asked[1])
+
+
 def _wrong_hosts_line(case: Case) -> Told | None:
     lines = case.own.facts.lines("hosts-line")
     wrong = [line for line in lines if case.peer and str(case.peer.host.address) not in line]
@@ -611,6 +622,10 @@ _OUTBOUND = (
     _odd(_out_names),
     _odd(_in_names, at_peer=True),
     _master(_overridden(r"smtp/unix")),
+    Explanation("dns.remembered", _remembered, N_("the other host's mail server in DNS"),
+                N_("as its zone says now"),
+                N_("The name server remembers an answer from before a change for a while. Check "
+                   "again a minute later."), "rndc flush"),
 )  # fmt: skip
 
 

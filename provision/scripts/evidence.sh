@@ -22,10 +22,6 @@ door() {
 door peer-door "$peer_address" &
 door own-door "$address" &
 door local-door 127.0.0.1 &
-{
-  server=$(sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.conf" 2>/dev/null | head -n 1)
-  { dig +short +time="$seconds" +tries=1 ${server:+"@$server"} "$peer" MX || :; } >"$answers/chroot-mx" 2>&1
-} &
 
 # A program of Postfix sleeps for a second before it ends with a fatal error: ask once.
 settings=$(postconf -n 2>/dev/null) || settings=$(postconf -n -o inet_interfaces= 2>/dev/null) || :
@@ -102,4 +98,4 @@ for protocol in imap pop3; do
   say "mail-place-$protocol" doveconf -f protocol="$protocol" -h mail_location mail_path
 done
 wait
-for key in peer-door own-door local-door chroot-mx; do say "$key" cat "$answers/$key"; done
+for key in peer-door own-door local-door; do say "$key" cat "$answers/$key"; done

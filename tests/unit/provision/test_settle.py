@@ -131,6 +131,16 @@ def test_mail_that_does_not_leave_is_explained_by_its_own_host(
         assert (mail.outcome, mail.blocked_by) == (Outcome.BLOCKED, "postfix")
 
 
+def test_an_answer_from_before_a_change_is_told_as_such() -> None:
+    asked = "mail.example2.jp.example2.jp"
+    log = LOST.replace("no route", f"Host not found. Name service error for name={asked} type=A")
+    two = evidence("host2", mail=without("coming-from"))
+    one = evidence("host1", mail=without("peer-log") + log)
+    assert found(one, two)[0] == [("host1", "dns.remembered")]
+    other = replace(one, asked=parse_facts("asked\tyes\npeer-mx\t10 other.example2.jp.\n"))
+    assert ("host1", "dns.remembered") not in found(other, two)[0]
+
+
 # What host2 has.
 INBOUND = {
     "set\tsmtpd_client_restrictions = reject": "postfix.smtpd_client_restrictions",
