@@ -11,7 +11,7 @@ from labctl.results import Finding, Outcome, StepReport
 
 
 class Repeating:
-    """The grades as they are known, while the lab is graded again and again.
+    """The `grades` as they are known, while the lab is graded again and again.
 
     A report is compared with the report of the same section before, and not with the result,
     which may leave out what follows from something else. So nothing flickers while nothing changes.
@@ -19,7 +19,7 @@ class Repeating:
 
     def __init__(self, grades: Grades, show: Callable[[Grades], None]) -> None:
         """`show` is called with the grades whenever they are not as before."""
-        self._grades, self._show = grades, show
+        self.grades, self._show = grades, show
         self._before: dict[tuple[str, str], tuple[Outcome, str, list[Finding]]] = {}
         self._changing = Lock()
         show(grades)
@@ -34,13 +34,13 @@ class Repeating:
             if before is None or before == found:
                 return
             reports = tuple(
-                report if (each.step, each.host) == key else each for each in self._grades.reports
+                report if (each.step, each.host) == key else each for each in self.grades.reports
             )
-            self._grades = replace(self._grades, reports=reports)
-            self._show(self._grades)
+            self.grades = replace(self.grades, reports=reports)
+            self._show(self.grades)
 
     def ended(self, grades: Grades) -> None:
         """Take the result of the whole grading."""
         with self._changing:
-            self._grades = grades
+            self.grades = grades
             self._show(grades)

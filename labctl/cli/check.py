@@ -77,12 +77,15 @@ def check(
             grades = grade_hosts(targets, steps, live.progress, sends=not (watch or no_mail))
         if watch:
             # The table as it last was stays on the screen.
-            with until_interrupted(), watching(errors_only=errors_only, solution=solution) as show:
+            with watching(errors_only=errors_only, solution=solution) as show:
                 repeating = Repeating(grades, show)
-                while True:
-                    time.sleep(_PAUSE_SECONDS)
-                    grades = grade_hosts(targets, steps, sends=False, told=repeating.told)
-                    repeating.ended(grades)
+                with until_interrupted():
+                    while True:
+                        time.sleep(_PAUSE_SECONDS)
+                        told = repeating.told
+                        repeating.ended(grade_hosts(targets, steps, sends=False, told=told))
+                # As the screen showed it, also in the middle of a grading.
+                grades = repeating.grades
     if junit is not None:
         # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", junit_cases(grades))

@@ -35,6 +35,7 @@ def test_a_section_that_changed_is_shown_before_the_rest() -> None:
     [page] = pages
     assert [each.findings[0].ok for each in page.reports] == [False, True, False]
     assert page.reports[1].host == "host2"
+    assert repeating.grades is page
 
 
 def test_a_section_that_is_not_blocked_any_more_is_shown() -> None:
