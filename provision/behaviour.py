@@ -129,8 +129,8 @@ def tokens(mark: str, host: str) -> tuple[str, str, str]:
 class Observation:
     """Behaviours that are being tried on some hosts, and the facts that explain them."""
 
-    def __init__(self, targets: Sequence[Target], mark: str) -> None:
-        mailed = [target for target in targets if mark and not target.is_locked]
+    def __init__(self, targets: Sequence[Target], mailed: Sequence[Target], mark: str) -> None:
+        """`mailed` are those of the targets that send and receive messages."""
         hosts = {target.host.name for target in mailed}
         self._pool = ThreadPoolExecutor(7 * len(targets) or 1)
         self._wanted, self._decided = False, threading.Event()
@@ -185,9 +185,9 @@ def observing(targets: Sequence[Target], mark: str, *, sends: bool) -> Iterator[
         mark: marks the messages, so that they can be found and removed.
         sends: send messages. Without it only what leaves no trace is tried.
     """
-    if sends:
-        begin_deliveries([target for target in targets if not target.is_locked])
-    observation = Observation(targets, mark if sends else "")
+    mailed = [target for target in targets if sends and not target.is_locked]
+    begin_deliveries(mailed)
+    observation = Observation(targets, mailed, mark)
     try:
         yield observation
     finally:

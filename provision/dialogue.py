@@ -21,7 +21,7 @@ from labctl import dial
 from labctl.errors import WrongState
 from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
-from provision.patience import Deadline, patient
+from provision.patience import patient
 from provision.step import Target
 from provision.turns import alone_with_mailbox, did_not_answer, is_silent
 
@@ -70,10 +70,10 @@ def _by_deadline(target: Target, plug: Any) -> Iterator[None]:
         yield
         return
     is_over, is_ended = threading.Event(), threading.Event()
-    left = [target.ends, Deadline(_LEAST)]
+    left = target.at_least(patient(_LEAST))
 
     def watch() -> None:
-        while seconds := max(each.left() for each in left):
+        while seconds := left():
             if is_ended.wait(min(seconds, _LOOK_SECONDS)):
                 return
         _cut(plug, is_over)

@@ -176,15 +176,14 @@ def _known_first(
         """A section with a known fault, of the same host if there is one."""
         return next((step for host, step in has_cause if host == at), has_cause[0][1])
 
-    def left(report: StepReport) -> StepReport:
-        findings = tuple(each for each in report.findings if each.ok or not _is_unknown(each))
-        if len(findings) == len(report.findings):
-            return report
-        rest = replace(report, findings=findings)
-        failed = rest.outcome is Outcome.FAILED
-        return rest if failed else replace(rest, blocked_by=known(report.host))
-
-    return [left(report) for report in reports], [
+    taken = {
+        (report.host, finding.code)
+        for report in reports
+        for finding in report.findings
+        if _is_unknown(finding)
+    }
+    by = {(report.host, report.step): known(report.host) for report in reports}
+    return [_without(report, taken, by) for report in reports], [
         Chain(chain.seen, blocked_by=known(chain.seen.host))
         if (chain.cause and _is_unknown(chain.cause.finding)) or chain.blocked_by in left_out
         else chain
@@ -193,9 +192,9 @@ def _known_first(
 
 
 def _is_unknown(finding: Finding) -> bool:
-    """Whether a finding has no cause. An open relay is told in any case."""
+    """Whether a failure has no cause. An open relay is told in any case."""
     is_relay = finding.code == UNKNOWN_CODES[behaviour.RELAY] + UNKNOWN
-    return finding.code.endswith(UNKNOWN) and not is_relay
+    return not finding.ok and finding.code.endswith(UNKNOWN) and not is_relay
 
 
 def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:

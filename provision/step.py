@@ -74,7 +74,7 @@ class Target:
     ends: Deadline | None = None
     is_locked: bool = False
 
-    def left(self, seconds: float = math.inf) -> float:
+    def left(self, seconds: float) -> float:
         """The seconds to wait for an answer: no more than the deadline leaves."""
         return max(_LEAST, min(seconds, math.inf if self.ends is None else self.ends.left()))
 
@@ -82,11 +82,6 @@ class Target:
         """What is left of the check, but no less than so many seconds from now."""
         ends = time.monotonic() + seconds
         return lambda: max(0.0, ends - time.monotonic(), self.ends.left() if self.ends else 0.0)
-
-    def within(self, seconds: float) -> Callable[[], float]:
-        """What is left of so many seconds from now, and of the check."""
-        ends = [Deadline(seconds)] if self.ends is None else [Deadline(seconds), self.ends]
-        return lambda: min(each.left() for each in ends)
 
     @property
     def lab(self) -> Lab:

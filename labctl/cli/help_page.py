@@ -21,8 +21,8 @@ _OPTIONS = frozenset(
     }
 )
 # What Typer adds to the help of an option, in brackets: [env var: NAME; default: VALUE].
-_ADDED = re.compile(r"(?<=[\[ ])(env var: |default: |required)(?=[^\[]*\]$)")
-_ADDITIONS = frozenset({N_("env var: "), N_("default: "), N_("required")})
+_ADDITIONS = (N_("env var: "), N_("default: "), N_("required"))
+_ADDED = re.compile(rf"(?<=[\[ ])({'|'.join(_ADDITIONS)})(?=[^\[]*\]$)")
 
 # How Typer shows that an argument may be given more than once, besides the dots.
 _LIST = " <list[str]>"
@@ -59,4 +59,4 @@ def in_the_users_language(command: Any) -> Any:
 def _translated(text: str) -> str:
     if text in _OPTIONS:
         return _(text)
-    return _ADDED.sub(lambda found: _(found[1]) if found[1] in _ADDITIONS else found[1], text)
+    return _ADDED.sub(lambda found: _(found[1]), text)

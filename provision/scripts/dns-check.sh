@@ -4,6 +4,7 @@
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
+. ./scratch.sh
 
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 times=$7
 say active systemctl is-active "$unit"
@@ -23,22 +24,19 @@ answers() {
     sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
 \([A-Z]*\)[[:space:]]*\(.*\)/$key \L\1\E \3\t\L\4\E\n$key-ttl \L\1\E \3\t\2/p"
 }
-asked=$(mktemp -d -p /run)
-trap 'rm -rf "$asked"' EXIT
-# After a signal, the shell runs the trap of EXIT only if the signal has one too.
-trap 'exit 1' HUP INT TERM
+make_scratch
 answers own 2 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
-  "$host.$domain" A "www.$domain" A "mail.$domain" A >"$asked/own" &
+  "$host.$domain" A "www.$domain" A "mail.$domain" A >"$scratch/own" &
 # If the first server of resolv.conf does not answer, the second one is asked each time.
-answers found 3 +authority "$domain" MX "mail.$domain" A >"$asked/found" &
-answers found 3 +authority "$peer" MX "mail.$peer" A >"$asked/found-peer" &
-answers peer 2 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A >"$asked/peer" &
+answers found 3 +authority "$domain" MX "mail.$domain" A >"$scratch/found" &
+answers found 3 +authority "$peer" MX "mail.$peer" A >"$scratch/found-peer" &
+answers peer 2 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A >"$scratch/peer" &
 # A BIND that hangs would keep rndc for a minute.
 status=$(timeout "$((2 * times))" rndc zonestatus "$domain" 2>/dev/null || :)
 copy() { timeout "$times" rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
 say copy copy
 wait
-cat "$asked/own" "$asked/found" "$asked/found-peer" "$asked/peer"
+cat "$scratch/own" "$scratch/found" "$scratch/found-peer" "$scratch/peer"
 file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
 if [ -n "$loaded" ] && [ -e "$file" ]; then

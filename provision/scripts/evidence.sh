@@ -4,20 +4,18 @@
 # sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
 . ./say.sh
 . ./patience.sh
+. ./scratch.sh
 
 user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
 seconds=$(patience)
 
-# door KEY ADDRESS: open, refused or silent. "$answers" collects them while the rest is asked.
-answers=$(mktemp -d -p /run)
-trap 'rm -rf "$answers"' EXIT
-# After a signal, the shell runs the trap of EXIT only if the signal has one too.
-trap 'exit 1' HUP INT TERM
+# door KEY ADDRESS: open, refused or silent. "$scratch" collects them while the rest is asked.
+make_scratch
 door() {
   code=0
   timeout "$seconds.5" bash -c "</dev/tcp/$2/25" 2>/dev/null || code=$?
   case $code in 0) word=open ;; 124) word=silent ;; *) word=refused ;; esac
-  echo "$word" >"$answers/$1"
+  echo "$word" >"$scratch/$1"
 }
 door peer-door "$peer_address" &
 door own-door "$address" &
@@ -98,4 +96,4 @@ for protocol in imap pop3; do
   say "mail-place-$protocol" doveconf -f protocol="$protocol" -h mail_location mail_path
 done
 wait
-for key in peer-door own-door local-door; do say "$key" cat "$answers/$key"; done
+for key in peer-door own-door local-door; do say "$key" cat "$scratch/$key"; done

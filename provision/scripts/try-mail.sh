@@ -5,6 +5,7 @@
 # log that belong to the messages. PEER is "" if only this host is tried.
 . ./say.sh
 . ./arrived.sh
+. ./scratch.sh
 
 user=$1 log=$(log_of "$2") spool=$3 own=$4 own_token=$5 peer=$6 peer_token=$7 alias=$8
 alias_token=$9
@@ -12,12 +13,8 @@ times=$(patience)
 seconds=$((3 * times))
 home=$(home_of "$user")
 size=$(stat -c %s "$log" 2>/dev/null || echo 0)
-# In memory, so that a full disk does not prevent it.
-work=$(mktemp -d -p /run)
-trap 'rm -rf "$work"' EXIT
-# After a signal, the shell runs the trap of EXIT only if the signal has one too.
-trap 'exit 1' HUP INT TERM
-rest=$work/rest
+make_scratch
+rest=$scratch/rest
 
 # write KEY TOKEN ADDRESS: `mail` of mailutils takes a header; others get the token in the subject.
 if mail --version 2>/dev/null | grep -qi mailutils; then is_mailutils=1; else is_mailutils=''; fi
@@ -25,17 +22,17 @@ write() {
   header=''
   [ -z "$is_mailutils" ] || header="-a 'Message-ID: <$2>'"
   { echo 'labctl check' | timeout "$seconds" runuser -l "$user" -c \
-      "mail -s 'labctl check $2' $header $3" >"$work/$1" 2>&1; } || echo "exit $?" >>"$work/$1"
+      "mail -s 'labctl check $2' $header $3" >"$scratch/$1" 2>&1; } || echo "exit $?" >>"$scratch/$1"
 }
 send() {
   { printf 'From: %s\nSubject: labctl check %s\nMessage-ID: <%s>\n\n\n' "$own" "$2" "$2" |
-    timeout "$seconds" sendmail -i -f "$own" "$3" >"$work/$1" 2>&1; } || echo "exit $?" >>"$work/$1"
+    timeout "$seconds" sendmail -i -f "$own" "$3" >"$scratch/$1" 2>&1; } || echo "exit $?" >>"$scratch/$1"
 }
 write own-said "$own_token" "$own" &
 [ -z "$peer" ] || write peer-said "$peer_token" "$peer" &
 send alias-said "$alias_token" "$alias" &
 wait
-for key in own-said peer-said alias-said; do say "$key" cat "$work/$key"; done
+for key in own-said peer-said alias-said; do say "$key" cat "$scratch/$key"; done
 # Whom postmaster's mail reaches, an alias of an alias too, one line for each step.
 aliased() {
   recipient=postmaster maps=$(postconf -hx -o inet_interfaces= alias_maps)
@@ -54,7 +51,7 @@ settled() {
   if [ -n "$id" ]; then
     grep -qF " $id: to=<" "$rest"
   else
-    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$work/$1" && ! grep -qx 'exit 124' "$work/$1"
+    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1" && ! grep -qx 'exit 124' "$scratch/$1"
   fi
 }
 if ! pgrep -x master >/dev/null; then is_over=1; else is_over=''; fi

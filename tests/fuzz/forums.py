@@ -321,7 +321,8 @@ DNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def _local(*lines: str) -> str:
+def in_local(*lines: str) -> str:
+    """Add lines to a file that Dovecot reads last."""
     text = "\\n".join(lines)
     return f"printf '{text}\\n' >>/etc/dovecot/local.conf; {RESTART_DOVECOT}"
 
@@ -334,38 +335,38 @@ DOVECOT: tuple[tuple[str, str], ...] = (
      + RESTART_DOVECOT),
     ("mail_location: another folder",
      "sed -i 's|mbox:~/mail|mbox:~/folders|' $mail_conf; " + RESTART_DOVECOT),
-    ("mail_privileged_group = users", _local("mail_privileged_group = users",
+    ("mail_privileged_group = users", in_local("mail_privileged_group = users",
                                              "mail_access_groups = users")),
-    ("first_valid_uid = 2000", _local("first_valid_uid = 2000")),
-    ("first_valid_uid = 500", _local("first_valid_uid = 500")),
-    ("auth_username_format in small letters", _local("auth_username_format = %%Lu")),
-    ("auth_username_format with a domain", _local("auth_username_format = %%u@example.com")),
+    ("first_valid_uid = 2000", in_local("first_valid_uid = 2000")),
+    ("first_valid_uid = 500", in_local("first_valid_uid = 500")),
+    ("auth_username_format in small letters", in_local("auth_username_format = %%Lu")),
+    ("auth_username_format with a domain", in_local("auth_username_format = %%u@example.com")),
     ("a passwd-file first",
      "sed -i 's/^!include auth-system/!include auth-passwdfile.conf.ext\\n&/' $auth_conf; "
      + RESTART_DOVECOT),
     ("imap on the loopback only",
-     _local("service imap-login {", "  inet_listener imap {", "    address = 127.0.0.1", "  }",
+     in_local("service imap-login {", "  inet_listener imap {", "    address = 127.0.0.1", "  }",
             "}")),
     ("imap listener off",
-     _local("service imap-login {", "  inet_listener imap {", "    port = 0", "  }", "}")),
-    ("protocols with lmtp", _local("protocols = imap pop3 lmtp")),
-    ("locks in Postfix's order", _local("mbox_write_locks = dotlock fcntl")),
+     in_local("service imap-login {", "  inet_listener imap {", "    port = 0", "  }", "}")),
+    ("protocols with lmtp", in_local("protocols = imap pop3 lmtp")),
+    ("locks in Postfix's order", in_local("mbox_write_locks = dotlock fcntl")),
     ("no inbox in the namespace", "sed -i 's/^  inbox = yes/  inbox = no/' $mail_conf; "
                                   + RESTART_DOVECOT),
-    ("mail_debug and an own log", _local("mail_debug = yes", "log_path = /var/log/dovecot.log")),
+    ("mail_debug and an own log", in_local("mail_debug = yes", "log_path = /var/log/dovecot.log")),
     ("conf.d is not read", "sed -i 's/^!include conf.d/#&/' /etc/dovecot/dovecot.conf; "
                            + RESTART_DOVECOT),
-    ("listen = *", _local("listen = *")),
-    ("listen = ::", _local("listen = ::")),
-    ("a plugin that is missing", _local("mail_plugins = nothing")),
+    ("listen = *", in_local("listen = *")),
+    ("listen = ::", in_local("listen = ::")),
+    ("a plugin that is missing", in_local("mail_plugins = nothing")),
     ("another mailbox for imap",
-     _local("protocol imap {", "  mail_location = maildir:~/Maildir", "}")),
+     in_local("protocol imap {", "  mail_location = maildir:~/Maildir", "}")),
     ("dovecot masked", "systemctl mask -q --now dovecot"),
-    ("login greeting", _local("login_greeting = hello")),
-    ("auth_allow_cleartext of 2.4", _local("auth_allow_cleartext = yes")),
-    ("pop3_uidl_format", _local("pop3_uidl_format = %%08Xu%%08Xv")),
-    ("users may have one connection", _local("mail_max_userip_connections = 2")),
-    ("the auth process does not answer", _local("service auth {", "  executable = /bin/false",
+    ("login greeting", in_local("login_greeting = hello")),
+    ("auth_allow_cleartext of 2.4", in_local("auth_allow_cleartext = yes")),
+    ("pop3_uidl_format", in_local("pop3_uidl_format = %%08Xu%%08Xv")),
+    ("users may have one connection", in_local("mail_max_userip_connections = 2")),
+    ("the auth process does not answer", in_local("service auth {", "  executable = /bin/false",
                                                 "}")),
 )  # fmt: skip
 

@@ -6,7 +6,13 @@ The same form as in `tests.fuzz.changes`.
 
 from __future__ import annotations
 
-from tests.fuzz.forums import RESTART_BIND, RESTART_DOVECOT, RESTART_POSTFIX, RESTART_SASL
+from tests.fuzz.forums import (
+    RESTART_BIND,
+    RESTART_DOVECOT,
+    RESTART_POSTFIX,
+    RESTART_SASL,
+    in_local,
+)
 
 MAIN_CF: tuple[tuple[str, str], ...] = (
     ("inet_interfaces", "\\$myhostname, localhost"),
@@ -242,11 +248,6 @@ DNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def _local(*lines: str) -> str:
-    text = "\\n".join(lines)
-    return f"printf '{text}\\n' >>/etc/dovecot/local.conf; {RESTART_DOVECOT}"
-
-
 DOVECOT: tuple[tuple[str, str], ...] = (
     ("dovecot started by hand", "systemctl stop dovecot; sleep 0.5; dovecot"),
     ("dovecot is stopped by a signal", "pkill -STOP -x dovecot"),
@@ -260,17 +261,17 @@ DOVECOT: tuple[tuple[str, str], ...] = (
                                   + RESTART_DOVECOT),
     ("a missing % before u", "sed -i 's|/var/mail/%u|/var/mail/u|' $mail_conf; "
                              + RESTART_DOVECOT),
-    ("lock_method = flock", _local("lock_method = flock")),
-    ("imaps off", _local("service imap-login {", "  inet_listener imaps {", "    port = 0", "  }",
+    ("lock_method = flock", in_local("lock_method = flock")),
+    ("imaps off", in_local("service imap-login {", "  inet_listener imaps {", "    port = 0", "  }",
                          "}")),
-    ("protocols with submission", _local("protocols = imap pop3 submission")),
-    ("mail_home elsewhere", _local("mail_home = /srv/mail/%%u")),
-    ("auth_failure_delay", _local("auth_failure_delay = 5 secs")),
-    ("one process for imap", _local("service imap {", "  process_limit = 1", "}")),
-    ("service count of login", _local("service imap-login {", "  service_count = 0", "}")),
-    ("only some may log in", _local("passdb {", "  driver = passwd-file",
+    ("protocols with submission", in_local("protocols = imap pop3 submission")),
+    ("mail_home elsewhere", in_local("mail_home = /srv/mail/%%u")),
+    ("auth_failure_delay", in_local("auth_failure_delay = 5 secs")),
+    ("one process for imap", in_local("service imap {", "  process_limit = 1", "}")),
+    ("service count of login", in_local("service imap-login {", "  service_count = 0", "}")),
+    ("only some may log in", in_local("passdb {", "  driver = passwd-file",
                                     "  args = /etc/dovecot/users", "  deny = yes", "}")),
-    ("mail_uid = mail", _local("mail_uid = mail", "mail_gid = mail")),
+    ("mail_uid = mail", in_local("mail_uid = mail", "mail_gid = mail")),
     ("disable_plaintext_auth with a capital", "sed -i 's/^disable_plaintext_auth.*/"
      "Disable_plaintext_auth = no/' $auth_conf; " + RESTART_DOVECOT),
     ("ssl without a value", "sed -i 's/^ssl = no/ssl =/' $ssl_conf; " + RESTART_DOVECOT),

@@ -6,7 +6,13 @@ The same form as in `tests.fuzz.changes`.
 
 from __future__ import annotations
 
-from tests.fuzz.forums import RESTART_BIND, RESTART_DOVECOT, RESTART_POSTFIX, RESTART_SASL
+from tests.fuzz.forums import (
+    RESTART_BIND,
+    RESTART_DOVECOT,
+    RESTART_POSTFIX,
+    RESTART_SASL,
+    in_local,
+)
 
 _WIDE_BLANK = "\\xe3\\x80\\x80"
 
@@ -276,15 +282,10 @@ DNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def _local(*lines: str) -> str:
-    text = "\\n".join(lines)
-    return f"printf '{text}\\n' >>/etc/dovecot/local.conf; {RESTART_DOVECOT}"
-
-
 DOVECOT: tuple[tuple[str, str], ...] = (
     ("another program has port 143", _taken(143, "dovecot")),
     ("another program has port 110", _taken(110, "dovecot")),
-    ("auth_mechanisms with a comma", _local("auth_mechanisms = plain, login")),
+    ("auth_mechanisms with a comma", in_local("auth_mechanisms = plain, login")),
     ("a comment behind a value", "sed -i 's/^ssl = no/ssl = no # off/' $ssl_conf; "
                                  + RESTART_DOVECOT),
     ("mail_location in quotes",
@@ -296,12 +297,12 @@ DOVECOT: tuple[tuple[str, str], ...] = (
      f"sed -i 's|^mail_location = |mail_location = {_WIDE_BLANK}|' $mail_conf; " + RESTART_DOVECOT),
     ("mail_location: INBOX only", "sed -i 's|^mail_location.*|mail_location = mbox:~:INBOX=/var/mail/%u|' "
                                   "$mail_conf; " + RESTART_DOVECOT),
-    ("mail_privileged_group that is none", _local("mail_privileged_group = mails")),
+    ("mail_privileged_group that is none", in_local("mail_privileged_group = mails")),
     ("no pam.d/dovecot", "rm -f /etc/pam.d/dovecot"),
     ("auth-system is gone", "rm /etc/dovecot/conf.d/auth-system.conf.ext; " + RESTART_DOVECOT),
     ("no userdb", "sed -i '/^userdb/,/^}/d' /etc/dovecot/conf.d/auth-system.conf.ext; "
                   + RESTART_DOVECOT),
-    ("a static userdb", _local("userdb {", "  driver = static",
+    ("a static userdb", in_local("userdb {", "  driver = static",
                                "  args = uid=mail gid=mail home=/srv/%%u", "}")),
     ("passdb shadow", "sed -i 's/driver = pam/driver = shadow/' "
                       "/etc/dovecot/conf.d/auth-system.conf.ext; " + RESTART_DOVECOT),
@@ -317,15 +318,15 @@ DOVECOT: tuple[tuple[str, str], ...] = (
     ("unit: dovecot in its own network", _dropin("dovecot.service", "PrivateNetwork=yes")),
     ("/run/dovecot of root only", "chmod 700 /run/dovecot"),
     ("login processes limited",
-     _local("service imap-login {", "  process_limit = 1", "  client_limit = 1", "}")),
-    ("default_vsz_limit too small", _local("default_vsz_limit = 1M")),
+     in_local("service imap-login {", "  process_limit = 1", "  client_limit = 1", "}")),
+    ("default_vsz_limit too small", in_local("default_vsz_limit = 1M")),
     ("haproxy on the listener",
-     _local("service imap-login {", "  inet_listener imap {", "    haproxy = yes", "  }", "}")),
+     in_local("service imap-login {", "  inet_listener imap {", "    haproxy = yes", "  }", "}")),
     ("mail_location of a class without a driver",
      "sed -i 's|^mail_location = mbox:|mail_location = |' $mail_conf; " + RESTART_DOVECOT),
-    ("auth_failure_delay 0", _local("auth_failure_delay = 0 secs")),
-    ("auth_cache", _local("auth_cache_size = 10M")),
-    ("verbose", _local("auth_verbose = yes", "auth_debug_passwords = yes")),
+    ("auth_failure_delay 0", in_local("auth_failure_delay = 0 secs")),
+    ("auth_cache", in_local("auth_cache_size = 10M")),
+    ("verbose", in_local("auth_verbose = yes", "auth_debug_passwords = yes")),
 )  # fmt: skip
 
 FIREWALL: tuple[tuple[str, str], ...] = (

@@ -46,9 +46,10 @@ def test_version() -> None:
     assert labctl("--version", code=0).out == f"labctl {__version__}\n"
 
 
-def test_help_imports_typer_and_the_standard_library_only() -> None:
+def modules_of(word: str) -> set[str]:
+    """The modules that a command of labctl loads, in a process of its own."""
     script = (
-        "import sys; before = set(sys.modules); sys.argv = ['labctl', '--help']\n"
+        f"import sys; before = set(sys.modules); sys.argv = ['labctl', '{word}']\n"
         "from labctl.cli import main\n"
         "try: main()\n"
         "except SystemExit: print('\\n'.join(set(sys.modules) - before), file=sys.stderr)\n"
@@ -56,7 +57,11 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    seen = {name.partition(".")[0] for name in done.stderr.splitlines()}
+    return set(done.stderr.splitlines())
+
+
+def test_help_imports_typer_and_the_standard_library_only() -> None:
+    seen = {name.partition(".")[0] for name in modules_of("--help")}
     typers = {"typer", "click", "annotated_doc", "shellingham", "typing_extensions"}
     assert "typer" in seen
     assert seen - set(sys.stdlib_module_names) - typers - {"labctl", "__mp_main__"} == set()
@@ -64,16 +69,7 @@ def test_help_imports_typer_and_the_standard_library_only() -> None:
 
 def test_a_lab_of_one_provider_loads_no_other() -> None:
     write_state(lab_home("default"), LabState(provider="nspawn", fingerprint="x"))
-    script = (
-        "import sys; sys.argv = ['labctl', 'status']\n"
-        "from labctl.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: print('\\n'.join(sys.modules), file=sys.stderr)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    loaded = {name for name in done.stderr.split() if name.endswith(".provider")}
+    loaded = {name for name in modules_of("status") if name.endswith(".provider")}
     assert loaded == {"labctl.providers.nspawn.provider"}
 
 
