@@ -38,7 +38,7 @@ from labctl.classroom.protocol import (
 )
 from labctl.classroom.roll import Roll, lab_of
 from labctl.classroom.rows import Row
-from labctl.classroom.terminals import Place, Terminals
+from labctl.classroom.terminals import Place, Terminals, View
 from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
@@ -331,25 +331,28 @@ class Helper:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        place = Place(owner, request.seat, request.host)
+        viewer = View(
+            Place(owner, request.seat, request.host),
+            writer,
+            (request.columns, request.rows),
+            lambda: self._login(request),
+        )
         try:
-            terminal = await self._terminals.at(
-                place, (request.columns, request.rows), lambda: self._login(request)
-            )
+            terminal = await self._terminals.at(viewer)
         except LabError as error:
             return await _say(writer, _failed(error))
-        await _say(writer, Done())
-        terminal.show_to(writer)
+        writer.write(answer_line(Done()))
+        terminal.show_to(viewer)
         try:
             while True:
                 kind, length = frame_header(await reader.readexactly(protocol.HEADER_SIZE))
                 content = await reader.readexactly(length)
                 if kind == INPUT:
-                    terminal.type(content)
+                    viewer.type(content)
                 elif kind == SIZE:
-                    terminal.resize(*size_from(content))
+                    viewer.resize(*size_from(content))
         finally:
-            terminal.leave(writer)
+            viewer.leave()
 
     def _login(self, request: protocol.OpenTerminal) -> tuple[str, ...]:
         session = actions.opened(self._roll, self._roll.seat(request.seat))

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from subprocess import Popen
 from typing import Any
 
@@ -36,6 +36,15 @@ _MOST_TYPED = 4 * 1024 * 1024
 # Seconds without typing after which a terminal is closed, and between two looks.
 IDLE_SECONDS = 2 * 3600.0
 _LOOK_SECONDS = 30.0
+# A page that is opened right after `exit` finds a login that is still ending, and gets a new one.
+# Seconds after typing in which a login may be about to end, and for which a browser waits then.
+_MAY_END = 2.0
+_WAIT_FOR_END = 0.5
+# Seconds after a browser came in which the end of the login is not its own doing, if it typed
+# nothing.
+_JUST_CAME = 10.0
+# Returns the browser's terminal to its first state (ECMA-48, RIS).
+_CLEAR = b"\x1bc"
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,50 @@ class Place:
     host: str
 
 
+@dataclass(eq=False)
+class View:
+    """One browser at a terminal. It gets what `writer` is given.
+
+    `size` is in columns and rows. `login` gives the command that logs in; it may take a moment.
+    `found_open` is set if the terminal was there before the browser came.
+    """
+
+    place: Place
+    writer: asyncio.StreamWriter
+    size: tuple[int, int]
+    login: Callable[[], Sequence[str]]
+    terminal: Terminal | None = None
+    came: float = field(default_factory=time.monotonic)
+    found_open: bool = False
+    has_typed: bool = False
+    is_gone: bool = False
+
+    def type(self, content: bytes) -> None:
+        self.has_typed = True
+        if self.terminal is not None:
+            self.terminal.type(content)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.size = (columns, rows)
+        if self.terminal is not None:
+            self.terminal.resize(columns, rows)
+
+    def leave(self) -> None:
+        self.is_gone = True
+        if self.terminal is not None:
+            self.terminal.leave(self)
+
+    def wants_login(self) -> bool:
+        """Whether the login that ended was ending already when the browser came."""
+        is_new = time.monotonic() - self.came < _JUST_CAME
+        return self.found_open and is_new and not self.has_typed
+
+    def tell_end(self, why: str = "") -> None:
+        with suppress(OSError):
+            self.writer.write(frame(ENDED, why.encode()))
+            self.writer.close()
+
+
 class Terminal:
     """One login on one host. Belongs to an event loop."""
 
@@ -55,10 +108,11 @@ class Terminal:
         self._master = master
         self._kept = bytearray()
         self._typed = bytearray()
-        self._viewers: set[asyncio.StreamWriter] = set()
+        self._viewers: set[View] = set()
         self._is_writing = False
         self._is_over = False
         self._readable = asyncio.Event()
+        self._ended = asyncio.Event()
         self.last_typed = time.monotonic()
         os.set_blocking(master, False)
 
@@ -66,15 +120,28 @@ class Terminal:
     def viewers(self) -> int:
         return len(self._viewers)
 
-    def show_to(self, viewer: asyncio.StreamWriter) -> None:
+    def show_to(self, viewer: View) -> None:
         """Show what was on the screen, and from now on what comes."""
         for start in range(0, len(self._kept), _KEPT // 8):
-            viewer.write(frame(OUTPUT, bytes(self._kept[start : start + _KEPT // 8])))
-        viewer.write(frame(CAUGHT_UP))
+            viewer.writer.write(frame(OUTPUT, bytes(self._kept[start : start + _KEPT // 8])))
+        viewer.writer.write(frame(CAUGHT_UP))
+        viewer.terminal = self
         self._viewers.add(viewer)
 
-    def leave(self, viewer: asyncio.StreamWriter) -> None:
+    async def wait_for_end(self) -> None:
+        """Wait a moment if somebody has just typed: that may have been the end of the login."""
+        if time.monotonic() - self.last_typed < _MAY_END:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _WAIT_FOR_END)
+
+    def leave(self, viewer: View) -> None:
         self._viewers.discard(viewer)
+
+    def leave_newcomers(self) -> list[View]:
+        """Let those go for whom the login ended too early. Returns them."""
+        found = [viewer for viewer in self._viewers if viewer.wants_login()]
+        self._viewers.difference_update(found)
+        return found
 
     def resize(self, columns: int, rows: int) -> None:
         # Not available on every system, and labctl is imported on all of them.
@@ -115,7 +182,7 @@ class Terminal:
         while content := await self._read():
             self._keep(content)
             for viewer in self._viewers:
-                viewer.write(frame(OUTPUT, content))
+                viewer.writer.write(frame(OUTPUT, content))
             await self._wait_for_viewers()
             await asyncio.sleep(len(content) / (_MOST_SHOWN if self._viewers else _MOST_UNSEEN))
 
@@ -146,14 +213,14 @@ class Terminal:
         slow = [
             viewer
             for viewer in self._viewers
-            if viewer.transport.get_write_buffer_size() > _MOST_WAITING
+            if viewer.writer.transport.get_write_buffer_size() > _MOST_WAITING
         ]
         for viewer in slow:
             try:
-                await asyncio.wait_for(viewer.drain(), _PATIENCE)
+                await asyncio.wait_for(viewer.writer.drain(), _PATIENCE)
             except (TimeoutError, OSError):
                 self.leave(viewer)
-                viewer.transport.abort()
+                viewer.writer.transport.abort()
 
     def end(self, why: str = "") -> None:
         """Hang up. The viewers are told why."""
@@ -163,10 +230,9 @@ class Terminal:
         loop.remove_reader(self._master)
         self._is_over = True
         self._readable.set()
+        self._ended.set()
         for viewer in self._viewers:
-            with suppress(OSError):
-                viewer.write(frame(ENDED, why.encode()))
-                viewer.close()
+            viewer.tell_end(why)
         self._viewers.clear()
         with suppress(OSError):
             os.close(self._master)
@@ -189,26 +255,24 @@ class Terminals:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def at(
-        self, place: Place, size: tuple[int, int], login: Callable[[], Sequence[str]]
-    ) -> Terminal:
-        """The terminal at a place; a new one if there is none.
-
-        Args:
-            size: Columns and rows.
-            login: Gives the command that logs in. It may take a moment.
+    async def at(self, viewer: View) -> Terminal:
+        """The terminal at the place of a browser; a new one if there is none.
 
         Raises:
             LabError: The host does not run, or there are too many terminals.
         """
+        place = viewer.place
+        if place in self._open:
+            await self._open[place].wait_for_end()
+        viewer.found_open = place in self._open
         if place not in self._open:
-            command = await asyncio.to_thread(login)
+            command = await asyncio.to_thread(viewer.login)
             # Another browser may have been faster.
             if place not in self._open:
-                self._open[place] = self._new(command, size)
+                self._open[place] = self._new(command, viewer.size)
                 self._keep(self._run(place))
         terminal = self._open[place]
-        terminal.resize(*size)
+        terminal.resize(*viewer.size)
         return terminal
 
     def _new(self, command: Sequence[str], size: tuple[int, int]) -> Terminal:
@@ -240,8 +304,26 @@ class Terminals:
     async def _run(self, place: Place) -> None:
         terminal = self._open[place]
         await terminal.run()
-        if self._open.get(place) is terminal:
-            self.close(place)
+        if self._open.get(place) is not terminal:
+            return
+        newcomers = terminal.leave_newcomers()
+        self.close(place)
+        for viewer in newcomers:
+            await self._log_in_again(viewer)
+
+    async def _log_in_again(self, viewer: View) -> None:
+        """Show a browser a new login in place of the one that has just ended."""
+        try:
+            terminal = await self.at(viewer)
+        except LabError:
+            # If the person asks for a login, the answer says why there is none.
+            viewer.tell_end()
+            return
+        # Only once: a login that ends by itself is not repeated without end.
+        viewer.found_open = False
+        if not viewer.is_gone:
+            viewer.writer.write(frame(OUTPUT, _CLEAR))
+            terminal.show_to(viewer)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

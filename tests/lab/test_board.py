@@ -248,6 +248,23 @@ def test_the_terminal_works_without_sshd_and_network(open_page: Open, codes: Cod
     shows(page, r"^repaired$")
 
 
+def test_a_page_that_is_opened_right_after_exit_logs_in_again(
+    open_page: Open, codes: Codes
+) -> None:
+    page = open_page(codes.of_seat(1))
+    shows(page, r"ubuntu@host1")
+    before = on_host(1, "pgrep -u ubuntu bash").split()
+    type_in(page, "exit")
+    page.reload()
+    wait_until(
+        lambda: set(on_host(1, "pgrep -u ubuntu bash || true").split()) - set(before) != set(),
+        "no new login",
+        60,
+    )
+    type_in(page, "echo new $((6 * 7))")
+    shows(page, r"^new 42$")
+
+
 def test_the_reset_button_brings_the_seat_back(open_page: Open, codes: Codes) -> None:
     on_host(2, "touch /etc/left-behind")
     page = open_page(codes.instructor)
