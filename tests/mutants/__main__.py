@@ -2,17 +2,20 @@
 
 `python -m tests.mutants` goes on where the last run ended, and tests again what changed since.
 With names (`labctl.engine*`) only those mutants are tested. `--report` only counts.
-`--sample COUNT SEED` tests so many mutants of all modules, drawn at random.
+`--sample COUNT SEED` tests that many mutants of all modules, drawn at random. With names, that
+many for each name. `--children COUNT` sets how many mutants are tested at the same time.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from random import Random
 
@@ -74,26 +77,51 @@ def results() -> dict[str, dict[str, int | None]]:
     }
 
 
-def sample(count: int, seed: int) -> list[str]:
-    """Names of mutants of all modules, drawn at random."""
-    subprocess.run([sys.executable, "-c", _MAKE], cwd=COPY, check=True)
-    names = sorted(name for codes in results().values() for name in codes)
-    return Random(seed).sample(names, min(count, len(names)))
-
-
-def report(only: Collection[str] = ()) -> None:
-    """Print survived / tested for each module, the worst last, and for all.
+def drawn(
+    mutants: Collection[str], count: int, seed: int, names: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Mutants drawn at random for each of the names.
 
     Args:
-        only: Names of mutants to count. By default all.
+        mutants: Names of all mutants.
+        count: Number of mutants for each name; all, if there are fewer.
+        seed: The same seed draws the same mutants.
+        names: Patterns as a shell has them, for example `labctl.mailtest*`. By default all mutants
+            under the name "all".
     """
-    rows = []
-    for module, codes in results().items():
-        chosen = [code for name, code in codes.items() if not only or name in only]
-        rows.append((module, _counted(chosen)))
+    draw = Random(seed)
+    found = {}
+    for name in names or ("*",):
+        those = sorted(mutant for mutant in mutants if fnmatch(mutant, name))
+        found["all" if name == "*" else name] = draw.sample(those, min(count, len(those)))
+    return found
+
+
+def make() -> list[str]:
+    """Make the mutants without a test. Returns their names."""
+    subprocess.run([sys.executable, "-c", _MAKE], cwd=COPY, check=True)
+    return [name for codes in results().values() for name in codes]
+
+
+def report(samples: dict[str, list[str]] | None = None) -> None:
+    """Print survived / tested for each module, the worst last, then for each sample and for all.
+
+    Args:
+        samples: The mutants to count, by the name of their sample. By default all mutants.
+    """
+    modules = results()
+    every = {name: code for codes in modules.values() for name, code in codes.items()}
+    only = every if samples is None else {name for names in samples.values() for name in names}
+    rows = [
+        (module, _counted(code for name, code in codes.items() if name in only))
+        for module, codes in modules.items()
+    ]
     rows.sort(key=lambda row: _share(row[1]))
-    total: Counter[str] = sum((counted for _name, counted in rows), Counter())
-    for name, counted in [*rows, ("all", total)]:
+    for sample, names in (samples or {}).items():
+        rows.append((sample, _counted(every[name] for name in names)))
+    if "all" not in (samples or {}):
+        rows.append(("all", _counted(every[name] for name in only)))
+    for name, counted in rows:
         if counted.total():
             tested = counted["survived"] + counted["killed"]
             left = f", {counted['not tested']} not tested" if counted["not tested"] else ""
@@ -118,16 +146,26 @@ def _mutmut(*words: str) -> int:
 
 
 def main(words: list[str]) -> int:
-    if "--report" in words:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--sample", nargs=2, type=int, metavar=("COUNT", "SEED"))
+    parser.add_argument("--children", default="2")
+    asked = parser.parse_args(words)
+    if asked.report:
         report()
         return 0
     prepare()
     mend()
-    drawn: list[str] = []
-    if words[:1] == ["--sample"]:
-        drawn = sample(int(words[1]), int(words[2]))
-    status = _mutmut("run", "--max-children", "2", *(drawn or words))
-    report(drawn)
+    samples = None
+    if asked.sample:
+        count, seed = asked.sample
+        samples = drawn(make(), count, seed, asked.names)
+    chosen = (
+        asked.names if samples is None else [each for names in samples.values() for each in names]
+    )
+    status = _mutmut("run", "--max-children", asked.children, *chosen)
+    report(samples)
     return status
 
 

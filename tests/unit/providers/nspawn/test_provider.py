@@ -18,12 +18,12 @@ from tests.fakes.nspawn import Kernel, nspawn_in_memory
 HOME = partial(lab_home, "default")
 
 
-def open_provider() -> NspawnProvider:
-    return NspawnProvider(load_lab("default"), HOME())
+def open_provider(name: str = "default") -> NspawnProvider:
+    return NspawnProvider(load_lab(name), lab_home(name))
 
 
-def book() -> Book:
-    found = LayerStore(HOME().state).read()
+def book(name: str = "default") -> Book:
+    found = LayerStore(lab_home(name).state).read()
     assert found is not None
     return found
 
@@ -209,6 +209,68 @@ def test_the_size_of_a_checkpoint_is_measured(up: Kernel) -> None:
     [_os, measured] = open_provider().checkpoints(measured=True)
     assert measured.size >= 100_000
     assert [info.size for info in open_provider().checkpoints()] == [0, 0]
+
+
+# -- a copy of another lab ------------------------------------------------------------------
+
+
+def prepared(kernel: Kernel) -> Bench:
+    """A model that was saved as `ready` with a note, went on from there, and is stopped."""
+    model = Bench(open_provider, kernel.connect, lambda: None)
+    model.write("from the model")
+    open_provider().save("ready")
+    model.write("later")
+    open_provider().save("before-reset", origin="reset")
+    open_provider().halt()
+    return model
+
+
+def test_a_copy_has_the_models_files_and_an_identity_of_its_own(up: Kernel) -> None:
+    prepared(up)
+    copied = Bench(partial(open_provider, "copy"), up.connect, lambda: None)
+    assert copied.open().create_like(HOME(), "ready") is True
+    assert copied.names() == ["os", "ready"]
+    copied.open().start()
+    assert copied.read() == ["from the model"] * 2
+    pinned = lab_home("copy").known_hosts.read_text().splitlines()
+    assert [line.split()[0] for line in pinned] == ["192.168.56.101", "192.168.56.102"]
+    login = lab_home("copy").key_file.with_suffix(".pub").read_text()
+    assert login != HOME().key_file.with_suffix(".pub").read_text()
+    store = LayerStore(lab_home("copy").state)
+    for stack in (book("copy").current, *(each.stack for each in book("copy").checkpoints)):
+        assert stack.image == ("os-1",)
+        for host in HOSTS:
+            assert (store.upper(stack.layers[0], host) / "login").read_text() == login
+
+
+def test_a_copy_and_its_model_do_not_share_what_they_write_later(up: Kernel) -> None:
+    model = prepared(up)
+    copied = Bench(partial(open_provider, "copy"), up.connect, lambda: None)
+    copied.open().create_like(HOME(), "ready")
+    copied.open().start()
+    copied.write("of the copy")
+    copied.open().restore("os")
+    assert copied.read() == ["", ""]
+    copied.open().destroy()
+    model.open().start()
+    assert model.read() == ["later", "later"]
+    model.open().restore("ready")
+    assert model.read() == ["from the model"] * 2
+
+
+def test_a_lab_that_is_there_is_not_made_a_copy(up: Kernel) -> None:
+    prepared(up)
+    open_provider("copy").create()
+    before = book("copy")
+    assert open_provider("copy").create_like(HOME(), "ready") is False
+    assert book("copy") == before
+
+
+@pytest.mark.parametrize("name", ["default", "never-made"])
+def test_a_copy_of_a_checkpoint_that_is_not_there_makes_no_lab(up: Kernel, name: str) -> None:
+    with pytest.raises(WrongState, match=f"the lab {name} has no checkpoint ready"):
+        open_provider("copy").create_like(lab_home(name), "ready")
+    assert not lab_home("copy").state.joinpath("nspawn.json").exists()
 
 
 # -- the network ----------------------------------------------------------------------------
