@@ -742,13 +742,13 @@ def _client(protocol: str) -> tuple[Explanation, ...]:
 def _members(line: str) -> list[str]:
     """The words of a list of addresses: allow-query { "lab"; 192.168.56.0/24; };"""
     inside = line.partition("{")[2].partition("}")[0]
-    return [word.strip().strip('"') for word in inside.split(";") if word.strip()]
+    return [word.strip() for word in inside.split(";") if word.strip()]
 
 
 def _has(members: Sequence[str], acls: Sequence[str], address: IPv4Address) -> bool:
     """Whether the list has the address. The first member that fits counts (BIND's manual)."""
     for word in members:
-        is_excluded, name = word.startswith("!"), word.lstrip("! ")
+        is_excluded, name = word.startswith("!"), word.lstrip("! ").strip('"')
         named = [line for line in acls if re.match(rf'\s*acl "{re.escape(name)}" ', line)]
         if named:
             fits = any(_has(_members(line), acls, address) for line in named)
