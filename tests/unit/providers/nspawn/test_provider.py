@@ -228,7 +228,7 @@ def prepared(kernel: Kernel) -> Bench:
 def test_a_copy_has_the_models_files_and_an_identity_of_its_own(up: Kernel) -> None:
     prepared(up)
     copied = Bench(partial(open_provider, "copy"), up.connect, lambda: None)
-    assert copied.open().create_like(HOME(), "ready") is True
+    assert open_provider("copy").create_like(HOME(), "ready") is True
     assert copied.names() == ["os", "ready"]
     copied.open().start()
     assert copied.read() == ["from the model"] * 2
@@ -246,7 +246,7 @@ def test_a_copy_has_the_models_files_and_an_identity_of_its_own(up: Kernel) -> N
 def test_a_copy_and_its_model_do_not_share_what_they_write_later(up: Kernel) -> None:
     model = prepared(up)
     copied = Bench(partial(open_provider, "copy"), up.connect, lambda: None)
-    copied.open().create_like(HOME(), "ready")
+    open_provider("copy").create_like(HOME(), "ready")
     copied.open().start()
     copied.write("of the copy")
     copied.open().restore("os")
