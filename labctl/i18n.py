@@ -10,7 +10,7 @@ import gettext
 import locale
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Lock
 
 LANGUAGES = ("ja", "en")
+# Finds a message in a catalog.
+_Find = Callable[[gettext.NullTranslations], str]
 _chosen: str | None = None
 _preferred: str | None = None
 _spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
@@ -77,10 +79,17 @@ def _catalog(lang: str) -> gettext.NullTranslations:
 
 def _(message: str, /, **values: object) -> str:
     """Translate a message and insert `values` into its `{fields}`."""
-    text = _filled(language(), message, values)
-    if _remembered is not None:
-        _remember(text, message, values)
-    return text
+    return _say(lambda catalog: catalog.gettext(message), values)
+
+
+def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
+    """Translate a message that depends on a number, and insert `count` and `values`.
+
+    Args:
+        one: The English message for 1.
+        many: The one for all other numbers.
+    """
+    return _say(lambda catalog: catalog.ngettext(one, many, count), {"count": count, **values})
 
 
 def remember_translations() -> None:
@@ -99,18 +108,25 @@ def in_every_language(text: str) -> dict[str, str]:
     return dict(found) if found is not None else dict.fromkeys(LANGUAGES, text)
 
 
-def _filled(lang: str, message: str, values: Mapping[str, object]) -> str:
-    text = _catalog(lang).gettext(message)
+def _say(find: _Find, values: Mapping[str, object]) -> str:
+    text = _filled(language(), find, values)
+    if _remembered is not None:
+        _remember(text, find, values)
+    return text
+
+
+def _filled(lang: str, find: _Find, values: Mapping[str, object]) -> str:
+    text = find(_catalog(lang))
     return text.format(**values) if values else text
 
 
-def _remember(text: str, message: str, values: Mapping[str, object]) -> None:
+def _remember(text: str, find: _Find, values: Mapping[str, object]) -> None:
     # A value may itself be a message.
     known = {name: in_every_language(str(value)) for name, value in values.items()}
     said = {
         lang: _filled(
             lang,
-            message,
+            find,
             {
                 name: known[name][lang] if isinstance(value, str) else value
                 for name, value in values.items()

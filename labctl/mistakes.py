@@ -90,8 +90,8 @@ _TEXTS = {
     "greater_than_equal": N_("must be at least {ge}"),
     "less_than_equal": N_("must be at most {le}"),
     "tuple_type": N_("must be a list"),
-    "too_short": N_("must have at least {min_length} entries"),
-    "too_long": N_("must have at most {max_length} entries"),
+    "too_short": N_("must have {min_length} or more entries"),
+    "too_long": N_("must not have more entries than {max_length}"),
     "string_too_long": N_("must have at most {max_length} characters"),
     "ip_v4_address": N_("must be an IPv4 address like 192.168.1.12"),
 }

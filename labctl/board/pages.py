@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from labctl.board.picture import picture_of
 from labctl.classroom.rows import CellState, Said
-from labctl.i18n import N_, _, language, speaking
+from labctl.i18n import N_, _, language, ngettext, speaking
 
 _FOLDER = Path(__file__).parent
 _TYPES = {
@@ -68,6 +68,7 @@ class Pages:
         )
         self._environment.globals.update(
             _=_,
+            ngettext=ngettext,
             version=version,
             signs=SIGNS,
             words=WORDS,

@@ -10,7 +10,7 @@ import typer
 
 from labctl.cli.class_options import ClassName
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def cards(
@@ -44,7 +44,12 @@ def cards(
         write_secret(path, page)
     print_done(
         "class cards",
-        _("{file} has a card for each of {count} seats", file=path, count=len(roll.seats)),
+        ngettext(
+            "{file} has a card for {count} seat",
+            "{file} has a card for each of {count} seats",
+            len(roll.seats),
+            file=path,
+        ),
         as_json=as_json,
         data={"class": roll.name, "file": path, "url": address, "seats": len(roll.seats)},
         hint=Hint(_("print it from a browser, then remove it: it contains all codes")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def down(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
@@ -23,7 +23,12 @@ def down(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = Fal
         "class down",
         roll,
         results,
-        _("{count} seats are stopped", count=count_of(results)),
+        ngettext(
+            "{count} seat is stopped",
+            "{count} seats are stopped",
+            len(results),
+            count=count_of(results),
+        ),
         as_json=as_json,
         again=roll.command("down"),
         data=lambda existed: {"existed": existed},

@@ -16,7 +16,7 @@ from labctl.cli.class_options import (
 )
 from labctl.cli.commands import Group
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 app = typer.Typer(
     cls=Group,
@@ -59,7 +59,13 @@ def start(
         "class drill start",
         roll,
         results,
-        _("the drill {name} is active at {count} seats", name=drill, count=count_of(results))
+        ngettext(
+            "the drill {name} is active at {count} seat",
+            "the drill {name} is active at {count} seats",
+            len(results),
+            count=count_of(results),
+            name=drill,
+        )
         + f"\n{symptom}",
         as_json=as_json,
         again=roll.command("drill", "start", drill, *failed_seats(results)),

@@ -11,7 +11,7 @@ import typer
 from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
 from labctl.cli.class_ssh import DEFAULT_PORT, FirstPort
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def keys(
@@ -50,7 +50,13 @@ def keys(
         "class keys",
         roll,
         results,
-        _("{folder} has the keys of {count} seats", folder=folder, count=count_of(results)),
+        ngettext(
+            "{folder} has the keys of {count} seat",
+            "{folder} has the keys of {count} seats",
+            len(results),
+            count=count_of(results),
+            folder=folder,
+        ),
         as_json=as_json,
         again=roll.command("keys"),
         data=lambda files: {"files": [str(file) for file in files]},

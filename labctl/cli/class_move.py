@@ -8,7 +8,7 @@ import typer
 
 from labctl.cli.class_options import ClassName, count_of, exit_if_failed, failed_seats, work
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def move(
@@ -30,7 +30,13 @@ def move(
         "class move",
         roll,
         results,
-        _("{count} seats are on {member}", count=count_of(results), member=to),
+        ngettext(
+            "{count} seat is on {member}",
+            "{count} seats are on {member}",
+            len(results),
+            count=count_of(results),
+            member=to,
+        ),
         as_json=as_json,
         again=roll.command("move", *failed_seats(results), "--to", to),
         data=lambda changed: {"changed": changed},

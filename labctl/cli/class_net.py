@@ -9,7 +9,7 @@ import typer
 from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
 from labctl.cli.net import Way
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def net(
@@ -34,9 +34,19 @@ def net(
         "class net",
         roll,
         results,
-        _("internet access for packages is open at {count} seats", count=count)
+        ngettext(
+            "internet access for packages is open at {count} seat",
+            "internet access for packages is open at {count} seats",
+            len(results),
+            count=count,
+        )
         if is_open
-        else _("internet access is closed at {count} seats", count=count),
+        else ngettext(
+            "internet access is closed at {count} seat",
+            "internet access is closed at {count} seats",
+            len(results),
+            count=count,
+        ),
         as_json=as_json,
         again=roll.command("net", way.value),
         data=lambda now: {"open": now},

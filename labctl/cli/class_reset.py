@@ -16,7 +16,7 @@ from labctl.cli.class_options import (
 )
 from labctl.cli.confirm import confirm
 from labctl.cli.options import AsJson, Yes, ensure_apart
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def reset(
@@ -53,7 +53,9 @@ def reset(
         confirm(
             _(
                 "Return {seats} to {name}?",
-                seats=_("all {count} seats", count=len(seats)) if every else labels,
+                seats=ngettext("{count} seat", "all {count} seats", len(seats))
+                if every
+                else labels,
                 name=to or roll.until or "ready",
             )
         )
@@ -67,8 +69,10 @@ def reset(
         "class reset",
         roll,
         results,
-        _(
+        ngettext(
+            "{count} seat is back at {name}",
             "{count} seats are back at {name}",
+            len(results),
             count=count_of(results),
             name=to or roll.until or "ready",
         ),

@@ -9,7 +9,7 @@ import typer
 from labctl.cli.class_options import ClassName, count_of, exit_if_failed, failed_seats, work
 from labctl.cli.confirm import confirm
 from labctl.cli.options import AsJson, Yes
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def undo(
@@ -32,7 +32,12 @@ def undo(
         "class undo",
         roll,
         results,
-        _("{count} seats are back in the state before their reset", count=count_of(results)),
+        ngettext(
+            "{count} seat is back in the state before its reset",
+            "{count} seats are back in the state before their reset",
+            len(results),
+            count=count_of(results),
+        ),
         as_json=as_json,
         again=roll.command("undo", *failed_seats(results)),
         data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},

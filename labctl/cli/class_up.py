@@ -6,7 +6,7 @@ import time
 
 from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
 from labctl.cli.options import AsJson
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 
 
 def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
@@ -34,8 +34,10 @@ def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False
         "class up",
         roll,
         results,
-        _(
+        ngettext(
+            "{count} seat is running ({seconds:.1f} s)",
             "{count} seats are running ({seconds:.1f} s)",
+            len(results),
             count=count_of(results),
             seconds=time.monotonic() - begun,
         ),

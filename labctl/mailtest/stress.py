@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.mailtest.faults import host_off, join_network, network_cut, postfix_killed, power_cut
 from labctl.mailtest.letters import new_run_id
 from labctl.mailtest.stream import Sent, Stream, streams
@@ -142,7 +142,12 @@ def _pass(
 ) -> _Passed:
     """Send a third of the phase's messages before the fault, a third during it, a third after."""
     begun = time.monotonic()
-    progress("", _("{what}: {count} messages", what=fault.what, count=sum(share)))
+    progress(
+        "",
+        ngettext(
+            "{what}: {count} message", "{what}: {count} messages", sum(share), what=fault.what
+        ),
+    )
     both = [(sending[name], number) for name, number in zip(watch.targets, share, strict=True)]
     running = [target.host.name for target in fault.running]
     for stream, number in both:

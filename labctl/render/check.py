@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.grading import wrong
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.render.document import print_json
 from labctl.render.screen import console, folded
 from labctl.results import Finding, Outcome, StepReport
@@ -209,7 +209,7 @@ def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:
 def _summary(grades: Grades) -> Text:
     counts = {each: sum(r.outcome is each for r in grades.reports) for each in Outcome}
     if grades.ok:
-        text = _("all {count} are right", count=counts[Outcome.OK])
+        text = ngettext("{count} is right", "all {count} are right", counts[Outcome.OK])
         return Text(text, style="bold green")
     text = _(
         "{ok} right, {failed} wrong, {blocked} not checked yet",

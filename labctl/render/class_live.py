@@ -15,7 +15,7 @@ from rich.text import Text
 
 from labctl.classroom.roll import Seat
 from labctl.classroom.work import SeatResult
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.render.screen import console_err
 
 
@@ -90,10 +90,11 @@ class ClassLive:
             done, failed = self._done, self._failed
         waiting = self._total - done - len(at_work)
         now = time.monotonic()
-        head = _(
-            "{done} of {total} seats done, {failed} failed, {waiting} waiting",
+        head = ngettext(
+            "{done} of {count} seat done, {failed} failed, {waiting} waiting",
+            "{done} of {count} seats done, {failed} failed, {waiting} waiting",
+            self._total,
             done=done - failed,
-            total=self._total,
             failed=failed,
             waiting=waiting,
         )

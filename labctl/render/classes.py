@@ -16,7 +16,7 @@ from labctl.classroom.work import SeatResult
 from labctl.errors import WrongUsage
 from labctl.grading import Grades
 from labctl.hint import Command, Hint
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.render.document import plain, print_json
 from labctl.render.hints import hint_data
 from labctl.render.screen import console, print_hint, print_table
@@ -45,7 +45,14 @@ def print_roll(roll: Roll, *, as_json: bool) -> None:
         print_json("class init", data)
         return
     out = console()
-    out.print(_("the class {name} has {count} seats", name=roll.name, count=len(roll.seats)))
+    out.print(
+        ngettext(
+            "the class {name} has {count} seat",
+            "the class {name} has {count} seats",
+            len(roll.seats),
+            name=roll.name,
+        )
+    )
     out.print(escape(f"  {roll.file}\n  {roll.lab_file}"), style="dim")
     lines = (roll.command("doctor"), roll.command("up"))
     print_hint(out, _("next"), Hint("", lines), "")
@@ -200,7 +207,14 @@ def print_class_grades(roll: Roll, results: Sequence[SeatResult[Grades]], *, as_
     graded = [(each.seat, each.value) for each in results if each.value is not None]
     wrong = [seat for seat, grades in graded if not grades.ok]
     right = len(graded) - len(wrong)
-    out.print(_("{right} of {count} seats are right", right=right, count=len(results)))
+    out.print(
+        ngettext(
+            "{right} of {count} seat is right",
+            "{right} of {count} seats are right",
+            len(results),
+            right=right,
+        )
+    )
     if wrong:
         text = _("this shows what is wrong at one seat")
         line = ("labctl", "check", "--name", wrong[0].lab_name)

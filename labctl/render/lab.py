@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labctl.hint import commands
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.lab import Lab
 from labctl.render.changes import told
 from labctl.render.document import plain, print_json
@@ -38,9 +38,10 @@ def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None
     if not result.changed:
         out.print(_("nothing to change ({seconds:.1f} s)", seconds=result.seconds))
     elif result.made:
-        text = _(
+        text = ngettext(
+            "the lab was created, with {count} change on its hosts ({seconds:.1f} s)",
             "the lab was created, with {count} changes on its hosts ({seconds:.1f} s)",
-            count=len(changes),
+            len(changes),
             seconds=result.seconds,
         )
         out.print(text)

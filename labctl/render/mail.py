@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.render.document import plain, print_json
 from labctl.render.screen import console
 from labctl.results import Delivery, MailTestResult, Trial
@@ -48,11 +48,25 @@ def _print_run(run: MailTestResult) -> None:
     wrong = sum(not trial.ok for trial in run.trials)
     count = len(run.deliveries)
     if failed:
-        text = _("{failed} of {count} messages failed", failed=failed, count=count)
+        text = ngettext(
+            "{failed} of {count} message failed",
+            "{failed} of {count} messages failed",
+            count,
+            failed=failed,
+        )
     elif wrong:
-        text = _("{wrong} of {count} checks failed", wrong=wrong, count=len(run.trials))
+        text = ngettext(
+            "{wrong} of {count} check failed",
+            "{wrong} of {count} checks failed",
+            len(run.trials),
+            wrong=wrong,
+        )
     else:
-        text = _("all {count} messages arrived and were read", count=count)
+        text = ngettext(
+            "{count} message arrived and was read",
+            "all {count} messages arrived and were read",
+            count,
+        )
     colour = "green" if run.ok else "red"
     out.print(f"[bold {colour}]{text}[/] ({run.seconds:.1f} s)")
 

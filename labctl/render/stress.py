@@ -93,7 +93,7 @@ def _verdict(result: StressResult) -> str:
     accepted, waiting = _total(result, "accepted"), _total(result, "waiting")
     if lost or twice:
         return _(
-            "of {accepted} accepted messages, {lost} were lost and {twice} arrived twice",
+            "of {accepted} accepted messages, {lost} did not arrive and {twice} arrived twice",
             accepted=accepted,
             lost=lost,
             twice=twice,
@@ -102,7 +102,7 @@ def _verdict(result: StressResult) -> str:
         return _("no message was accepted: {phases}", phases=", ".join(silent))
     if waiting:
         return _(
-            "none of {accepted} accepted messages is lost; {waiting} wait in queues",
+            "none of {accepted} accepted messages is lost; still in queues: {waiting}",
             accepted=accepted,
             waiting=waiting,
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from labctl.i18n import _, language
+from labctl.i18n import _, language, ngettext
 from labctl.mailtest.wording import explanation_of
 from labctl.report.facts import Facts
 
@@ -20,5 +20,7 @@ def page(facts: Facts) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(_=_, lang=language(), explanation_of=explanation_of)
+    environment.globals.update(
+        _=_, ngettext=ngettext, lang=language(), explanation_of=explanation_of
+    )
     return environment.get_template("page.html.j2").render(facts=facts, lab=facts.lab)

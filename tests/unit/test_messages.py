@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import gettext
+import re
 import string
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from labctl import i18n
-from labctl.i18n import N_, _
+from labctl.i18n import N_, _, ngettext
 
 ROOT = Path(__file__).parents[2]
 LOCALE = ROOT / "labctl" / "locale"
@@ -24,13 +26,24 @@ METHODS = [("**.py", "python"), ("**.html.j2", "jinja2")]
 
 @cache
 def in_sources() -> dict[str, str]:
-    """Each message of the two packages, with a file that contains it."""
-    found = {}
-    for package in ("labctl", "provision"):
-        for name, _line, message, _comments, _context in extract_from_dir(ROOT / package, METHODS):
-            assert isinstance(message, str), f"{name}: plural forms are not used"
-            found[message] = f"{package}/{name}"
-    return found
+    """Each message of the two packages (a plural is two), with a file that contains it."""
+    return {
+        form: f"{package}/{name}"
+        for package in ("labctl", "provision")
+        for name, _line, message, _comments, _context in extract_from_dir(ROOT / package, METHODS)
+        for form in forms(message)
+    }
+
+
+def forms(message: str | Sequence[str] | None) -> tuple[str, ...]:
+    """A message or its translation as a tuple, with all forms of a plural."""
+    return (message,) if isinstance(message, str) else tuple(message or ())
+
+
+@cache
+def translations() -> dict[str, Message]:
+    """The entries of the catalog by each form of their messages."""
+    return {form: entry for entry in catalog() if entry.id for form in forms(entry.id)}
 
 
 @cache
@@ -51,10 +64,14 @@ def said_by(path: Path) -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id in ("_", "N_")
+        and node.func.id in ("_", "N_", "ngettext")
     )
-    first = (call.args[0] for call in calls)
-    return {str(word.value) for word in first if isinstance(word, ast.Constant)}
+    words = (word for call in calls for word in call.args)
+    return {
+        word.value
+        for word in words
+        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+    }
 
 
 def test_no_message_hides_in_an_f_string() -> None:
@@ -70,22 +87,31 @@ def test_sources_have_messages() -> None:
 
 @pytest.mark.parametrize("message", sorted(in_sources()))
 def test_every_message_has_its_japanese(message: str) -> None:
-    entry = catalog().get(message)
-    assert entry is not None and entry.string, f"make messages, then translate: {message}"
+    entry = translations().get(message)
+    assert entry is not None, f"make messages, then translate: {message}"
     assert not entry.fuzzy
-    assert fields(message) == fields(str(entry.string))
+    for japanese in forms(entry.string):
+        assert japanese, f"make messages, then translate: {message}"
+        assert fields(message) == fields(japanese)
 
 
 def test_no_translation_is_left_of_a_message_that_is_gone() -> None:
-    translated = {str(entry.id) for entry in catalog() if entry.id}
-    assert translated - set(in_sources()) == set()
+    assert set(translations()) - set(in_sources()) == set()
     assert not catalog().obsolete
+
+
+def translated(built: gettext.NullTranslations, entry: Message) -> tuple[str, ...]:
+    one, *many = forms(entry.id)
+    return (built.ngettext(one, many[0], 2) if many else built.gettext(one),)
 
 
 def test_the_built_catalog_is_that_of_the_sources() -> None:
     built = gettext.translation("labctl", localedir=LOCALE, languages=["ja"])
-    entries = [(str(entry.id), entry.string) for entry in catalog() if entry.id]
-    stale = [message for message, japanese in entries if built.gettext(message) != japanese]
+    stale = [
+        message
+        for message, entry in translations().items()
+        if translated(built, entry) != forms(entry.string)
+    ]
     assert not stale, "make messages builds it"
 
 
@@ -94,6 +120,35 @@ def test_a_message_is_said_in_the_language_that_was_chosen(monkeypatch: pytest.M
     assert _("the lab {name} was removed", name="a") == "ラボ a を削除しました"
     monkeypatch.setenv("LABCTL_LANG", "en")
     assert _("the lab {name} was removed", name="a") == "the lab a was removed"
+
+
+@pytest.mark.parametrize(
+    ("lang", "count", "text"),
+    [
+        ("en", 1, "1 seat is on m2"),
+        ("en", 2, "2 seats are on m2"),
+        ("en", 0, "0 seats are on m2"),
+        ("ja", 1, "1 席が m2 にあります"),
+        ("ja", 2, "2 席が m2 にあります"),
+    ],
+)
+def test_a_message_depends_on_its_number(
+    monkeypatch: pytest.MonkeyPatch, lang: str, count: int, text: str
+) -> None:
+    monkeypatch.setenv("LABCTL_LANG", lang)
+    one, many = "{count} seat is on {member}", "{count} seats are on {member}"
+    assert ngettext(one, many, count, member="m2") == text
+
+
+# The number before one of these may be 1, so the message has to be a plural.
+COUNTED = "seats|hosts|labs|members|messages|checks"
+
+
+def test_no_message_has_a_plural_behind_a_number_that_may_be_one() -> None:
+    plurals = {form for entry in catalog() if len(forms(entry.id)) == 2 for form in entry.id}
+    counted = re.compile(rf"(?<!all )\{{(count|total|seats|labs)\}} (more )?({COUNTED})\b")
+    single = [message for message in in_sources() if message not in plurals]
+    assert [message for message in single if counted.search(message)] == []
 
 
 def test_a_marked_message_is_said_later(monkeypatch: pytest.MonkeyPatch) -> None:

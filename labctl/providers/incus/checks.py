@@ -15,7 +15,7 @@ from typing import Any
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError, MachineLacks
 from labctl.hint import commands
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.incus.client import Incus
@@ -153,7 +153,10 @@ def members_online(server: Incus, machine: Machine) -> Diagnosis:
     members = ask(server, machine, "/cluster/members?recursion=1") or []
     down = [each["server_name"] for each in members if each["status"] != "Online"]
     if not down:
-        return found("members", _("{count} members, all online", count=len(members)))
+        return found(
+            "members",
+            ngettext("{count} member, online", "{count} members, all online", len(members)),
+        )
     return warning(
         "members",
         _("members that do not answer: {names}", names=", ".join(down)),

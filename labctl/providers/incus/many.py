@@ -6,7 +6,7 @@ from functools import partial
 
 from labctl.diagnosis import Diagnosis, found, lacking, warning
 from labctl.hint import commands
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.incus.checks import ask, checks
@@ -39,9 +39,10 @@ def memory_enough(server: Incus, to_start: int, machine: Machine) -> Diagnosis:
     """The members together have the memory for the labs to start."""
     found_free = [_free_memory(server, member, machine) for member in _members(server, machine)]
     free, needed = sum(found_free), to_start * _LAB_BYTES
-    text = _(
-        "{labs} labs need {needed} MB of memory; free: {free} MB",
-        labs=to_start,
+    text = ngettext(
+        "{count} lab needs {needed} MB of memory; free: {free} MB",
+        "{count} labs need {needed} MB of memory; free: {free} MB",
+        to_start,
         needed=needed // 1000**2,
         free=free // 1000**2,
     )
@@ -62,9 +63,10 @@ def space_enough(server: Incus, to_start: int, machine: Machine) -> Diagnosis:
             space = _space(server, pool, member, machine)
             free += space.get("total", 0) - space.get("used", 0)
     needed = to_start * _LAB_DISK_BYTES + (len(members) * _MEMBER_DISK_BYTES if to_start else 0)
-    text = _(
-        "{labs} labs need {needed} MB of disk; free: {free} MB",
-        labs=to_start,
+    text = ngettext(
+        "{count} lab needs {needed} MB of disk; free: {free} MB",
+        "{count} labs need {needed} MB of disk; free: {free} MB",
+        to_start,
         needed=needed // 1000**2,
         free=free // 1000**2,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError
 from labctl.hint import Hint, commands
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn.limits import missing_controllers
@@ -151,7 +151,11 @@ def limits_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
     if wanted.short:
         return warning(
             "kernel-limits",
-            _("limits of the kernel are too low for {count} more hosts", count=hosts_to_start),
+            ngettext(
+                "limits of the kernel are too low for {count} more host",
+                "limits of the kernel are too low for {count} more hosts",
+                hosts_to_start,
+            ),
             ", ".join(f"{each.setting} = {each.limit} < {each.needed}" for each in wanted.short),
             Hint(
                 _("put this into {file}", file=SYSCTL_FILE)
@@ -163,11 +167,19 @@ def limits_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
     if free < wanted.memory:
         return warning(
             "kernel-limits",
-            _("there may be too little memory for {count} more hosts", count=hosts_to_start),
+            ngettext(
+                "there may be too little memory for {count} more host",
+                "there may be too little memory for {count} more hosts",
+                hosts_to_start,
+            ),
             f"{free // 1024**2} MiB < {wanted.memory // 1024**2} MiB",
             _("stop other programs or labs"),
         )
-    text = _("memory and the kernel's limits suffice for {count} more hosts", count=hosts_to_start)
+    text = ngettext(
+        "memory and the kernel's limits suffice for {count} more host",
+        "memory and the kernel's limits suffice for {count} more hosts",
+        hosts_to_start,
+    )
     return found("kernel-limits", text)
 
 
@@ -209,7 +221,7 @@ def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
         return found("inotify", text)
     return lacking(
         "inotify",
-        _("too few inotify instances for {count} more hosts", count=hosts_to_start),
+        _("too few inotify instances; hosts to start: {count}", count=hosts_to_start),
         text,
         commands("sudo sysctl fs.inotify.max_user_instances=1024"),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, warning
 from labctl.hint import Hint
-from labctl.i18n import _
+from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn import checks
@@ -49,12 +49,21 @@ def limits(hosts: int, machine: Machine) -> Diagnosis:
         told = ", ".join(f"{each.setting} = {each.limit} ≥ {each.needed}" for each in wanted.limits)
         return found(
             "kernel-limits",
-            _("the kernel's limits suffice for {count} hosts", count=hosts) + f": {told}",
+            ngettext(
+                "the kernel's limits suffice for {count} host",
+                "the kernel's limits suffice for {count} hosts",
+                hosts,
+            )
+            + f": {told}",
         )
     lines = "\n".join(sysctl_lines(wanted.short))
     return lacking(
         "kernel-limits",
-        _("limits of the kernel are too low for {count} hosts", count=hosts),
+        ngettext(
+            "limits of the kernel are too low for {count} host",
+            "limits of the kernel are too low for {count} hosts",
+            hosts,
+        ),
         ", ".join(f"{each.setting} = {each.limit} < {each.needed}" for each in wanted.short),
         Hint(
             _("put this into {file}", file=SYSCTL_FILE) + f"\n{lines}",
@@ -65,9 +74,10 @@ def limits(hosts: int, machine: Machine) -> Diagnosis:
 
 def memory(to_start: int, machine: Machine) -> Diagnosis:
     free, wanted = machine.free_memory(), needs(to_start, machine).memory
-    told = _(
+    told = ngettext(
+        "memory for {count} more host: {needed} MiB, free: {free} MiB",
         "memory for {count} more hosts: {needed} MiB, free: {free} MiB",
-        count=to_start,
+        to_start,
         needed=wanted // 1024**2,
         free=free // 1024**2,
     )
@@ -83,9 +93,10 @@ def memory(to_start: int, machine: Machine) -> Diagnosis:
 
 def disk(state: Path, to_start: int, machine: Machine) -> Diagnosis:
     free, wanted = machine.free_disk(state), needs(to_start, machine).disk
-    told = _(
+    told = ngettext(
+        "disk for {count} more host: {needed} MiB, free: {free} MiB",
         "disk for {count} more hosts: {needed} MiB, free: {free} MiB",
-        count=to_start,
+        to_start,
         needed=wanted // 1024**2,
         free=free // 1024**2,
     )

@@ -87,11 +87,11 @@ def test_a_loss_is_printed_with_its_log_lines(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert f"{LOST.token}  lost" in out
     assert "E22A755801A: removed" in out
-    assert "of 198 accepted messages, 1 were lost and 0 arrived twice" in out
+    assert "of 198 accepted messages, 1 did not arrive and 0 arrived twice" in out
 
 
 def test_what_waits_in_a_queue_is_told_and_no_loss(capsys: pytest.CaptureFixture[str]) -> None:
     waiting = result(phases=(QUIET, replace(CUT, delivered=90, waiting=9)))
     assert waiting.ok
     print_stress(waiting, as_json=False)
-    assert "none of 198 accepted messages is lost; 9 wait in queues" in capsys.readouterr().out
+    assert "none of 198 accepted messages is lost; still in queues: 9" in capsys.readouterr().out
