@@ -260,14 +260,15 @@ def test_a_terminal_and_live_rows_last_longer_than_a_request_may_take(
     student: Browser, board: RunningBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.2)
-    with raw(board) as stream, open_terminal(student, OWN) as terminal:
+    with raw(board) as stream:
         stream.sendall(
             f"GET /me/events HTTP/1.1\r\nHost: x\r\nCookie: {student.cookie}\r\n\r\n".encode()
         )
-        read_until(terminal, '"caught-up"')
-        time.sleep(1)
-        terminal.send(b"echo still there\r")
-        read_until(terminal, "echo still there")
+        with open_terminal(student, OWN) as terminal:
+            read_until(terminal, '"caught-up"')
+            time.sleep(1)
+            terminal.send(b"echo still there\r")
+            read_until(terminal, "echo still there")
         stream.settimeout(0.5)
         with pytest.raises(TimeoutError):
             while stream.recv(65536):
