@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labctl.quote import shell_line
+from labctl.quote import typed_line
 
 Command = tuple[str, ...]
 
@@ -27,7 +27,7 @@ class Hint:
 
     def __str__(self) -> str:
         """The hint on one line, as JSON and logs have it."""
-        lines = ", ".join(shell_line(command) for command in self.commands)
+        lines = ", ".join(typed_line(command) for command in self.commands)
         return ": ".join(part for part in (self.text, lines) if part)
 
 

@@ -7,6 +7,8 @@ import platform
 import re
 import shutil
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Protocol
@@ -138,9 +140,9 @@ class ThisMachine:
             return int(found[1]) * 1024 if found else 0
         if self.system == "darwin":
             # macOS gives back what it only caches: half of all is a fair guess.
-            return int(self.ask("sysctl", "-n", "hw.memsize") or 0) // 2
+            return _number(self.ask("sysctl", "-n", "hw.memsize")) // 2
         text = self.ask(*_POWERSHELL, "(Get-CimInstance Win32_OperatingSystem).FreePhysicalMemory")
-        return int(text.strip() or 0) * 1024
+        return _number(text) * 1024
 
     def addresses(self) -> list[tuple[str, IPv4Interface]]:
         if self.system == "linux":
@@ -154,10 +156,15 @@ class ThisMachine:
         return windows_addresses(self.ask(*_POWERSHELL, command))
 
 
+def _number(output: str) -> int:
+    """The last line of an output as a number; 0 if it is none."""
+    last = output.strip().rpartition("\n")[2].strip()
+    return int(last) if re.fullmatch(r"[0-9]+", last) else 0
+
+
 def linux_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
     """From `ip -o -4 address show` (ip-address(8))."""
-    found = _ADDRESS.finditer(output)
-    return [(match["name"], IPv4Interface(match["address"])) for match in found]
+    return _interfaces(_ADDRESS.finditer(output))
 
 
 def mac_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
@@ -171,5 +178,13 @@ def mac_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
 
 def windows_addresses(output: str) -> list[tuple[str, IPv4Interface]]:
     """From PowerShell's Get-NetIPAddress, one `alias|address/prefix` a line."""
-    found = _WINDOWS_ADDRESS.finditer(output)
-    return [(match["name"].strip(), IPv4Interface(match["address"])) for match in found]
+    return _interfaces(_WINDOWS_ADDRESS.finditer(output))
+
+
+def _interfaces(found: Iterable[re.Match[str]]) -> list[tuple[str, IPv4Interface]]:
+    """The names and addresses of these lines, without what is no address."""
+    interfaces = []
+    for match in found:
+        with suppress(ValueError):
+            interfaces.append((match["name"].strip(), IPv4Interface(match["address"])))
+    return interfaces

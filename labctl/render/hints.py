@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from labctl.commands import for_lab, hint_for_lab
 from labctl.hint import Hint
-from labctl.quote import shell_line
+from labctl.quote import typed_line
 
 
 def command_line(command: str, lab: str) -> str:
     """A command as a person types it for the lab called `lab`."""
-    return shell_line(for_lab(command.split(), lab))
+    return typed_line(for_lab(command.split(), lab))
 
 
 def hint_lines(heading: str, hint: Hint, lab: str) -> list[str]:
@@ -17,7 +17,7 @@ def hint_lines(heading: str, hint: Hint, lab: str) -> list[str]:
     if not hint:
         return []
     first = f"{heading}: {hint.text}" if hint.text else f"{heading}:"
-    return [first, *(f"  {shell_line(command)}" for command in hint_for_lab(hint, lab).commands)]
+    return [first, *(f"  {typed_line(command)}" for command in hint_for_lab(hint, lab).commands)]
 
 
 def hint_data(hint: Hint, lab: str) -> dict[str, object]:

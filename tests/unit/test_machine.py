@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Interface
 
-from labctl.machine import linux_addresses, mac_addresses, windows_addresses
+import pytest
+
+from labctl.machine import ThisMachine, linux_addresses, mac_addresses, windows_addresses
 
 LINUX = """\
 1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
@@ -45,3 +47,28 @@ def test_windows() -> None:
         ("イーサネット", IPv4Interface("192.168.1.22/24")),
         ("Loopback Pseudo-Interface 1", IPv4Interface("127.0.0.1/8")),
     ]
+
+
+def test_what_is_no_address_is_left_out() -> None:
+    assert windows_addresses("警告: 999.1.1.1|1.2.3.400/24\nWi-Fi|10.0.0.7/8\n") == [
+        ("Wi-Fi", IPv4Interface("10.0.0.7/8"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("system", "said", "found"),
+    [
+        ("win32", "8123456\r\n", 8123456 * 1024),
+        ("win32", "", 0),
+        ("win32", "Get-CimInstance : アクセスが拒否されました\r\n", 0),
+        ("win32", "警告: 遅い\n4096\n", 4096 * 1024),
+        ("darwin", "17179869184\n", 8589934592),
+        ("darwin", "sysctl: unknown oid 'hw.memsize'\n", 0),
+    ],
+)
+def test_free_memory_is_a_number_or_not_known(
+    system: str, said: str, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.machine.sys.platform", system)
+    monkeypatch.setattr(ThisMachine, "ask", lambda *_argv: said)
+    assert ThisMachine().free_memory() == found

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed
-from labctl.quote import shell_line
+from labctl.quote import shell_line, typed_line
 from labctl.run import run
 from labctl.shell import ssh_command
 
@@ -137,3 +137,26 @@ def test_the_real_ssh_reads_the_keys_from_any_folder(tmp_path: Path, name: str) 
     told = run([words[0], "-G", *words[1:]]).stdout.splitlines()
     assert f"userknownhostsfile {tmp_path / name / 'known'}" in told
     assert f"identityfile {tmp_path / name.replace('%', '%%') / 'key'}" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["labctl", "up", "--name", "b"], "labctl up --name b"),
+        (["setx", "VAGRANT_HOME", "C:\\vagrant"], "setx VAGRANT_HOME C:\\vagrant"),
+        # PowerShell takes a line that begins with a quote for a text.
+        (["C:\\Program Files\\a.exe", "list"], "& 'C:\\Program Files\\a.exe' list"),
+        (["a", "it's $x"], "a 'it''s $x'"),
+        (["a", "x,y", "@z", "太郎"], "a 'x,y' '@z' '太郎'"),
+    ],
+)
+def test_on_windows_a_line_is_typed_in_powershell(
+    words: list[str], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.quote.sys.platform", "win32")
+    assert typed_line(words) == line
+
+
+def test_elsewhere_a_line_is_typed_in_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labctl.quote.sys.platform", "darwin")
+    assert typed_line(["a", "it's"]) == shell_line(["a", "it's"])

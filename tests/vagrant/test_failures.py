@@ -13,6 +13,7 @@ import pytest
 from labctl.errors import CommandFailed, LabError
 from labctl.providers.vagrant.failures import failure
 from labctl.providers.vagrant.meanings import MEANINGS
+from labctl.providers.vagrant.texts import CLASSES_BY_TEXT
 from labctl.run import Completed
 
 # Since Vagrant 2.4; the Vagrant of Debian 12 does not have them.
@@ -111,6 +112,14 @@ def test_a_class_decides_what_its_own_text_means(errors: dict[str, str]) -> None
         for name in meaning.classes & set(errors):
             first = next(each for each in MEANINGS if each.matches(name, errors[name]))
             assert first.error is meaning.error, name
+
+
+def test_the_texts_that_stand_for_a_class_are_vagrants(
+    errors: dict[str, str], libvirt: list[str]
+) -> None:
+    said = {name: " ".join(text.split()) for name, text in errors.items()}
+    for text, name in CLASSES_BY_TEXT.items():
+        assert name in NEWER or name in libvirt or text in said[name], name
 
 
 def _failed(name: str, text: str) -> LabError:

@@ -21,6 +21,7 @@ from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.vagrant.failures import failure
 from labctl.providers.vagrant.meanings import NoBoot
+from labctl.providers.vagrant.output import Row, readable, rows
 from labctl.run import Completed, Watch, run
 
 # What vagrant-libvirt says when it has started a machine.
@@ -40,30 +41,6 @@ class SshAddress:
     address: str
     port: int
     key: Path
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of Vagrant's machine-readable output; `target` is a machine or empty."""
-
-    target: str
-    kind: str
-    data: tuple[str, ...]
-
-
-def rows(output: str) -> list[Row]:
-    """The lines of `--machine-readable`: time, target, kind, data..., each with escapes."""
-    found = []
-    for line in output.splitlines():
-        time, *fields = line.split(",")
-        if time.isdigit() and len(fields) >= 2:
-            target, kind, *data = fields
-            found.append(Row(target, kind, tuple(_unescape(each) for each in data)))
-    return found
-
-
-def _unescape(text: str) -> str:
-    return text.replace("%!(VAGRANT_COMMA)", ",").replace("\\n", "\n").replace("\\r", "\r")
 
 
 class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
@@ -199,7 +176,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
 
     def _keep(self, words: Sequence[str], done: Completed) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
-        text = f"$ vagrant {' '.join(words)}\n{_readable(done.stdout)}{done.stderr}"
+        text = f"$ vagrant {' '.join(words)}\n{readable(done.stdout)}{done.stderr}"
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"{text}exit {done.returncode}\n")
 
@@ -234,15 +211,6 @@ def _until(limit: float) -> Watch:
 
 def _errors(output: str) -> list[Row]:
     return [row for row in rows(output) if row.kind == "error-exit"]
-
-
-def _readable(output: str) -> str:
-    """Readable text from machine-readable output. Other output is returned unchanged."""
-    found = rows(output)
-    if not found:
-        return output
-    shown = (row.data[1] for row in found if row.kind == "ui" and len(row.data) > 1)
-    return "".join(f"{text}\n" for text in shown)
 
 
 def _executable() -> str:

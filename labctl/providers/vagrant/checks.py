@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
-from labctl.hint import Command, Hint
+from labctl.hint import Command, Hint, commands
 from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.machine import Machine
@@ -20,6 +23,8 @@ from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.versions import (
     Bad,
     dotted,
+    hidden_from_vagrant,
+    lacks_module,
     read_virtualbox_version,
     vagrant_version,
     virtualbox_version,
@@ -43,11 +48,10 @@ _BAD = (
     Bad((7, 2, 0), (7, 2, 3), (), N_("SSH connections through its forwarded ports are reset")),
     Bad((7, 2, 18), (7, 2, 18), ("win32",), N_("its machines do not start on Windows")),
 )
-# How the kernel's part of VirtualBox is made anew.
-_KERNEL_MODULE = {
-    "ubuntu": Hint(commands=(("sudo", "apt", "install", "--reinstall", "virtualbox-dkms"),)),
-    "": Hint(commands=(("sudo", "/sbin/vboxconfig"),)),
-}
+# How to build VirtualBox's kernel module again: in a package of the distribution, and in Oracle's.
+_DKMS = commands("sudo apt install --reinstall virtualbox-dkms")
+_VBOXCONFIG = commands("sudo /sbin/vboxconfig")
+_PACKAGED = re.compile(r"virtualbox-dkms|_(Debian|Ubuntu)r\d")
 
 # How each system installs it; the others get the page.
 _INSTALL_VAGRANT: dict[str, Command] = {
@@ -82,8 +86,7 @@ def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, .
         Check("range-free", partial(range_free, lab), quick=False),
         Check("dhcp", partial(factory_dhcp, lab), quick=False),
     )
-    return (
-        Check("wsl", outside_wsl, systems=("linux",)),
+    on_this_system = (
         Check("virtualbox", virtualbox_there),
         Check("vagrant", vagrant_there),
         Check("fit", they_fit),
@@ -95,6 +98,23 @@ def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, .
         Check("trouble", no_known_trouble, quick=False),
         Check("home", folders_readable, quick=False),
     )
+    return (
+        Check("wsl", outside_wsl, systems=("linux",)),
+        *(replace(each, look=partial(_unless_wsl, each.look)) for each in on_this_system),
+    )
+
+
+def _unless_wsl(look: Callable[[Machine], Diagnosis | None], machine: Machine) -> Diagnosis | None:
+    """Do not look in WSL for what has to be on Windows."""
+    return None if _is_wsl(machine) else look(machine)
+
+
+def _is_wsl(machine: Machine) -> bool:
+    kernel = (machine.read("/proc/sys/kernel/osrelease") or "").lower()
+    # A user can give WSL a kernel of another name.
+    return machine.system == "linux" and bool(
+        "microsoft" in kernel or machine.environment("WSL_DISTRO_NAME")
+    )
 
 
 def _install(table: dict[str, Command], machine: Machine, page: str) -> Hint:
@@ -104,7 +124,7 @@ def _install(table: dict[str, Command], machine: Machine, page: str) -> Hint:
 
 def outside_wsl(machine: Machine) -> Diagnosis:
     """VirtualBox runs on Windows, not in WSL, and Vagrant in WSL cannot reach it well."""
-    if "microsoft" not in (machine.read("/proc/sys/kernel/osrelease") or "").lower():
+    if not _is_wsl(machine):
         return found("wsl", _("this is Linux, not WSL"))
     return lacking(
         "wsl",
@@ -125,10 +145,10 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
     said = machine.ask(program, "--version")
     version = read_virtualbox_version(said)
     # VBoxManage warns in front of its version: no module for this kernel, or no /dev/vboxdrv.
-    if "vboxdrv" in said or not version:
+    if lacks_module(said) or not version:
         mend = Hint(VIRTUALBOX_PAGE)
         if machine.system == "linux":
-            mend = _module_anew(machine)
+            mend = _module_anew(machine, said)
         return lacking("virtualbox", _("VirtualBox is installed but does not start"), why, mend)
     if version < _OLDEST_VIRTUALBOX:
         text = _("VirtualBox {version} is too old", version=dotted(version))
@@ -139,11 +159,25 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
             text = _("VirtualBox {version} does not run on Apple silicon", version=dotted(version))
         mend = _install(_INSTALL_VIRTUALBOX, machine, VIRTUALBOX_PAGE)
         return lacking("virtualbox", text, why, mend)
+    if line := hidden_from_vagrant(said):
+        return warning(
+            "virtualbox",
+            f"VirtualBox {dotted(version)}",
+            _(
+                "before its version it prints a warning, which Vagrant may take for it: {line}",
+                line=line,
+            ),
+            commands("VBoxManage --version"),
+        )
     return found("virtualbox", f"VirtualBox {dotted(version)}")
 
 
-def _module_anew(machine: Machine) -> Hint:
-    mend = _KERNEL_MODULE.get(machine.distribution, _KERNEL_MODULE[""])
+def _module_anew(machine: Machine, said: str) -> Hint:
+    if "vboxconfig" in said:
+        mend = _VBOXCONFIG
+    else:
+        packaged = machine.distribution == "ubuntu" or _PACKAGED.search(said)
+        mend = _DKMS if packaged else _VBOXCONFIG
     if "SecureBoot enabled" not in machine.ask("mokutil", "--sb-state"):
         return mend
     text = _(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
@@ -9,11 +10,13 @@ from labctl.hint import commands
 from labctl.home import STATE_VARIABLE
 from labctl.i18n import _
 from labctl.machine import Machine
-from labctl.providers.vagrant.virtualbox import machine_folder
+from labctl.providers.vagrant.virtualbox import machine_folder, vboxmanage
 
 _GIB = 1024**3
 _BOX_BYTES = 3 * _GIB
 _HOST_BYTES = 3 * _GIB // 2
+_VMS = r"C:\VirtualBoxVMs"
+_SAME = _GIB // 16
 # Each snapshot of a running machine holds its memory, compressed to about a half. There is one for
 # each of four steps and of three resets.
 _SNAPSHOTS = 7
@@ -28,8 +31,8 @@ def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     if not all(free.values()):
         return unknown("disk", _("how much room {folder} has", folder=boxes))
     need = {boxes: _BOX_BYTES, machines: hosts * _HOST_BYTES}
-    if free[boxes] == free[machines]:
-        # The same disk, as far as one can tell.
+    if abs(free[boxes] - free[machines]) < _SAME:
+        # The same disk, as far as one can tell: other programs write to it meanwhile.
         need = {machines: _BOX_BYTES + hosts * _HOST_BYTES}
     mend = _("free some space, or set VAGRANT_HOME and VirtualBox's folder to a larger disk")
     for folder, wanted in need.items():
@@ -57,9 +60,19 @@ def folders_readable(machine: Machine) -> Diagnosis:
     ways = (
         (boxes, r"setx VAGRANT_HOME C:\vagrant"),
         (state, rf"setx {STATE_VARIABLE} C:\labctl"),
-        (machines, r"VBoxManage setproperty machinefolder C:\VirtualBoxVMs"),
+        (
+            machines,
+            (vboxmanage(machine) or "VBoxManage", "setproperty", "machinefolder", _VMS),
+        ),
     )
     wrong = [(folder, way) for folder, way in ways if not folder.isascii()]
+    if not wrong and (name := _foreign_name(machine)):
+        return warning(
+            "home",
+            _("VirtualBox has a machine with the name {name}", name=name),
+            _("Vagrant on Windows cannot read names with characters outside ASCII"),
+            _("rename the machine in VirtualBox"),
+        )
     if not wrong:
         return found("home", _("Vagrant stores its boxes in {folder}", folder=boxes))
     return lacking(
@@ -68,3 +81,11 @@ def folders_readable(machine: Machine) -> Diagnosis:
         _("Vagrant on Windows cannot work there"),
         commands(*(way for _folder, way in wrong), text=_("run this, then open a new window")),
     )
+
+
+def _foreign_name(machine: Machine) -> str:
+    """The first machine of VirtualBox with characters outside ASCII in its name; "" if none."""
+    program = vboxmanage(machine)
+    said = machine.ask(program, "list", "vms") if program else ""
+    names = re.findall(r'^"(.+)" \{', said, re.MULTILINE)
+    return next((name for name in names if not name.isascii()), "")

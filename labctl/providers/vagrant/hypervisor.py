@@ -11,7 +11,8 @@ from labctl.machine import Machine
 from labctl.providers.vagrant.versions import virtualbox_version
 
 # Prints: virtualization on in the firmware, a hypervisor runs, the state of virtualization-based
-# security (2: it runs), and its services that run (2: memory integrity).
+# security (2: it runs), and its services that run (2: memory integrity). The last two are empty if
+# Windows does not tell them, as to a user who is no administrator.
 # Source: Microsoft, Win32_Processor, Win32_ComputerSystem and Win32_DeviceGuard.
 _ASK_WINDOWS = (
     "$p = Get-CimInstance Win32_Processor | Select-Object -First 1; "
@@ -19,7 +20,7 @@ _ASK_WINDOWS = (
     "$g = Get-CimInstance -Namespace root/Microsoft/Windows/DeviceGuard -ClassName "
     "Win32_DeviceGuard -ErrorAction SilentlyContinue; "
     '"$($p.VirtualizationFirmwareEnabled) $($s.HypervisorPresent) '
-    "$([int]$g.VirtualizationBasedSecurityStatus) $($g.SecurityServicesRunning -join ',')\""
+    "$($g.VirtualizationBasedSecurityStatus) $($g.SecurityServicesRunning -join ',')\""
 )
 _VBS_RUNS, _MEMORY_INTEGRITY = "2", "2"
 _FIRMWARE = "https://www.virtualbox.org/manual/ch10.html#hwvirt"
@@ -123,8 +124,10 @@ def _on_mac(machine: Machine) -> Diagnosis:
 
 def _on_windows(machine: Machine) -> Diagnosis:
     said = machine.ask("powershell", "-NoProfile", "-NonInteractive", "-Command", _ASK_WINDOWS)
-    # An empty word between two blanks is a value that Windows does not know.
-    firmware, hypervisor, vbs, services = (*said.strip("\r\n").split(" "), "", "", "", "")[:4]
+    # Warnings may come first. An empty word between two blanks is a value that Windows does not
+    # know.
+    last = said.strip("\r\n").rpartition("\n")[2].strip("\r")
+    firmware, hypervisor, vbs, services = (*last.split(" "), "", "", "", "")[:4]
     if hypervisor not in ("True", "False"):
         why = _("PowerShell did not answer")
         return unknown("virtualization", _("whether virtualization is on"), why)
@@ -146,15 +149,17 @@ def _hypervisor_of_windows(vbs: str, services: str) -> str:
         return _("Windows' Memory integrity")
     if vbs == _VBS_RUNS:
         return _("Windows' virtualization-based security")
+    if not vbs:
+        return _("Hyper-V, WSL 2 or Windows' Memory integrity")
     return _("Hyper-V or WSL 2")
 
 
 def _how_to_free_windows(vbs: str) -> Hint:
     text = _("run this as administrator, then restart Windows")
-    if vbs == _VBS_RUNS:
+    if vbs in (_VBS_RUNS, ""):
         # With it, Windows starts its hypervisor whatever bcdedit says.
         text = _(
-            "switch Memory integrity off (Windows Security, Device security, Core isolation), run "
-            "this as administrator, then restart Windows"
+            "switch Memory integrity off if it is on (Windows Security, Device security, Core"
+            " isolation), run this as administrator, then restart Windows"
         )
     return commands("bcdedit /set hypervisorlaunchtype off", text=text)

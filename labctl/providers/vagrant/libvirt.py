@@ -9,6 +9,7 @@ from labctl.machine import Machine
 
 PLUGIN = "vagrant-libvirt"
 _URI = "qemu:///system"
+_HASHICORP = "/opt/vagrant"
 _FROM_PACKAGES = {"debian", "ubuntu"}
 
 
@@ -18,7 +19,8 @@ def libvirt_plugin(machine: Machine) -> Diagnosis:
     if program is not None and PLUGIN in machine.ask(program, "plugin", "list"):
         return found("plugin", _("Vagrant has the plugin {name}", name=PLUGIN))
     mend = commands(f"vagrant plugin install {PLUGIN}")
-    if machine.distribution in _FROM_PACKAGES:
+    # HashiCorp's Vagrant does not load the plugins of Debian's packages.
+    if machine.distribution in _FROM_PACKAGES and not machine.exists(_HASHICORP):
         mend = commands(f"sudo apt install {PLUGIN}")
     return lacking(
         "plugin",

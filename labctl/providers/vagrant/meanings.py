@@ -73,8 +73,17 @@ MEANINGS: tuple[Meaning, ...] = (
         classes=_classes("HypervVirtualBoxError"),
         # VERR_NEM_NOT_AVAILABLE only says that no hypervisor of Windows runs.
         text="VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE|VERR_NEM_(?!NOT_AVAILABLE)"
-        "|being used by another hypervisor|courtesy of Hyper-V|NO_RAW_MODE_HYPER_V",
+        "|being used by another hypervisor|courtesy of Hyper-V|NO_RAW_MODE_HYPER_V"
+        "|VERR_VMX_VMXON_FAILED",
         advice=N_("the doctor names it and shows how to switch it off"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("Linux's KVM is needed, but does not hold the processor's virtualization"),
+        MachineLacks,
+        # From VirtualBox 7.2.10 on (https://github.com/VirtualBox/virtualbox/issues/711).
+        text="VERR_(SVM|VMX)_HOST_\\w+_NOT_ENABLED",
+        advice=N_("the doctor shows how to give it back to KVM"),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -95,7 +104,8 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("VirtualBox cannot use its kernel modules"),
         MachineLacks,
         classes=_classes("VirtualBoxKernelModuleNotLoaded"),
-        text="VERR_VM_DRIVER_|rc=-190[0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_VERSION_MISMATCH",
+        text="VERR_VM_DRIVER_|rc=-190[0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_VERSION_MISMATCH"
+        "|VERR_SYMBOL_NOT_FOUND|kernel modules? (is|are) not loaded",
         lines=_DOCTOR,
     ),
     Meaning(
@@ -151,6 +161,7 @@ MEANINGS: tuple[Meaning, ...] = (
         ),
         text="(?i)host-only (adapter|interface|network)|hostonly(if|net)|NetCfgInstanceId"
         "|host network(ing)? interface"
+        "|EnableStaticIPConfig|VBoxManageHostonly|dhcpserver: "
         "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD",
         advice=N_("the doctor shows what blocks the lab's address range"),
         lines=_DOCTOR,
@@ -198,11 +209,11 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_ANEW,
     ),
     Meaning(
-        N_("a folder name has characters that Vagrant cannot process"),
+        N_("a name has characters that Vagrant cannot process"),
         MachineLacks,
         text="Encoding::|incompatible (character )?encoding|invalid byte sequence"
-        "|incompatible character encodings",
-        advice=N_("the doctor names the folder and shows how to use another one"),
+        "|code converter not found|in conversion from|invalid multibyte|broken (UTF-8|Windows-)",
+        advice=N_("the doctor shows whether it is a folder or a machine of VirtualBox"),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -379,7 +390,10 @@ MEANINGS: tuple[Meaning, ...] = (
             " PluginMissingLocalError PluginSourceError PluginMissingLibrary PluginMissingRubyDev"
             " PluginNeedsDeveloperTools BundlerError BundlerDisabled SourceSpecNotFound"
         ),
-        text="failed to initialize at a very early stage|cannot load such file|Gem::|Bundler::",
+        # File.exists? went with Ruby 3.2, and with it old plugins such as vagrant-vbguest.
+        text="The plugins failed to (load|initialize)|cannot load such file|Gem::|Bundler::"
+        "|Vagrant failed to properly resolve required dependencies|undefined method .exists\\?"
+        r"|undefined method .*\.vagrant\.d[/\\]gems|\.vagrant\.d[/\\]gems.*undefined method",
         lines=("vagrant plugin repair", "labctl up"),
     ),
     Meaning(
@@ -402,10 +416,10 @@ MEANINGS: tuple[Meaning, ...] = (
         MachineLacks,
         classes=_classes("UIExpectsTTY"),
         advice=N_(
-            'with net = "bridge" in labctl.toml, bridge must be the name of a network card as '
-            "VirtualBox has it"
+            'with net = "bridge" in labctl.toml, bridge must be the name of a network card that is '
+            "up; the doctor lists them"
         ),
-        lines=("VBoxManage list bridgedifs",),
+        lines=_DOCTOR,
     ),
     Meaning(
         N_("this Vagrant cannot read the lab's Vagrantfile"),

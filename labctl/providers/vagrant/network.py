@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 
-from labctl.diagnosis import Diagnosis, found, lacking, warning
+from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.lab import Lab
@@ -95,7 +95,11 @@ def factory_dhcp(lab: Lab, machine: Machine) -> Diagnosis:
     """VirtualBox comes with a DHCP server that can lease a host's address to another machine."""
     program = vboxmanage(machine)
     said = machine.ask(program, "list", "dhcpservers") if program else ""
-    for server in _DHCP.finditer(said):
+    servers = list(_DHCP.finditer(said))
+    if said.strip() and not servers:
+        # VirtualBox 7 translates its labels.
+        return unknown("dhcp", _("whether a DHCP server of VirtualBox leases the hosts' addresses"))
+    for server in servers:
         pool = IPv4Address(server["lower"]), IPv4Address(server["upper"])
         leased = [host for host in lab.hosts if pool[0] <= host.address <= pool[1]]
         if leased and server["enabled"].lower() == "yes":

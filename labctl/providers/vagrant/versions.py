@@ -12,7 +12,9 @@ Version = tuple[int, ...]
 
 # `7.1.4r165100`, `7.0.20_Debianr163906`, `7.2.4_Ubuntur170995`: on a line of its own, after
 # warnings that may have the kernel's version in them.
-_VIRTUALBOX = re.compile(r"^(\d+)\.(\d+)\.(\d+)\S*\s*$", re.MULTILINE)
+_VIRTUALBOX = re.compile(r"^(\d+)\.(\d+)\.(\d+)(?:_\S*?)?r\d+\S*\s*$", re.MULTILINE)
+# The warnings with which Vagrant refuses to work, too.
+_NO_MODULE = re.compile(r"vboxdrv|kernel modules? (is|are) not loaded|Please (install|recompile)")
 _VAGRANT = re.compile(r"^Vagrant (\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 
 
@@ -32,6 +34,21 @@ class Bad:
 def read_virtualbox_version(said: str) -> Version:
     """From `VBoxManage --version`; () if it has no version."""
     return _numbers(_VIRTUALBOX.search(said))
+
+
+def lacks_module(said: str) -> bool:
+    """Whether `VBoxManage --version` warns that its kernel module is missing."""
+    return bool(_NO_MODULE.search(said))
+
+
+def hidden_from_vagrant(said: str) -> str:
+    """The warning that Vagrant reads in place of the version; "" if it reads the version.
+
+    Vagrant takes the first line that does not begin with `WARNING:`.
+    """
+    lines = (line for line in said.splitlines() if not line.startswith("WARNING:"))
+    first = next(lines, "")
+    return "" if _VIRTUALBOX.match(first) else first.strip()
 
 
 def virtualbox_version(machine: Machine) -> Version:

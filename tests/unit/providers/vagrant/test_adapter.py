@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
-from labctl.providers.vagrant.adapter import Vagrant, rows
+from labctl.providers.vagrant.adapter import Vagrant
 from labctl.providers.vagrant.failures import failure
 from labctl.providers.vagrant.meanings import NoBoot
+from labctl.providers.vagrant.output import readable, rows
 from labctl.run import Completed
 
 LOG = Path("/home/taro/vagrant.log")
@@ -53,6 +54,23 @@ def test_an_error_keeps_vagrants_reason_and_leads_on(name: str, kind: type[LabEr
     assert isinstance(error, kind)
     assert "the reason" in error.cause
     assert error.hint
+
+
+def test_a_windows_path_keeps_its_backslashes() -> None:
+    line = (
+        "17,,error-exit,Vagrant::Errors::VBoxManageError,Could not open 'C:\\Users\\naoko\\VMs'"
+        '%!(VAGRANT_COMMA) "D:\\renewed\\a.vmdk"\\nVBoxManage.exe: error: Details\n'
+    )
+    (row,) = rows(line)
+    first, second = row.data[1].split("\n")
+    assert first.startswith("Could not open 'C:\\Users\\naoko\\VMs', ")
+    assert second == "VBoxManage.exe: error: Details"
+
+
+def test_what_is_not_machine_readable_stays_in_the_readable_output() -> None:
+    """Ruby's traceback comes between Vagrant's rows, as both outputs go to one file."""
+    output = "17,host1,ui,info,Booting VM...\n/opt/a.rb:1:in `b': no (NoMethodError)\n17,,x,y\n"
+    assert readable(output) == "Booting VM...\n/opt/a.rb:1:in `b': no (NoMethodError)\n"
 
 
 def test_an_unknown_end_shows_the_command_and_what_it_said() -> None:

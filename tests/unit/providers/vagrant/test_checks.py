@@ -14,6 +14,7 @@ from labctl.lab import Lab, LabFile, load_edition
 from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.vagrant import VagrantProvider
+from labctl.providers.vagrant.libvirt import libvirt_plugin
 from tests.unit.doctor.other_machine import GIB, OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
@@ -384,6 +385,85 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "",
     ),
     (
+        "a user who may not ask whether Memory integrity is on",
+        replace(WINDOWS, answers={"Win32_ComputerSystem": "True True  \r\n"}),
+        "virtualization",
+        Verdict.WARNING,
+        "Core isolation",
+    ),
+    (
+        "PowerShell that warns first",
+        replace(
+            WINDOWS, answers={"Win32_ComputerSystem": "警告: 時間がかかります\r\nTrue False 0 \r\n"}
+        ),
+        "virtualization",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "PowerShell that answers with an error",
+        replace(WINDOWS, answers={"Win32_ComputerSystem": "アクセスが拒否されました\r\n"}),
+        "virtualization",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "the modules in other words",
+        OtherMachine(virtualbox="WARNING: The VirtualBox kernel modules are not loaded.\n7.0.20r1"),
+        "virtualbox",
+        Verdict.LACKING,
+        "vboxconfig",
+    ),
+    (
+        "/dev/vboxdrv does not exist, with Debian's package",
+        OtherMachine(virtualbox=_NO_DEVICE),
+        "virtualbox",
+        Verdict.LACKING,
+        "virtualbox-dkms",
+    ),
+    (
+        "Oracle's package on Ubuntu",
+        OtherMachine(distribution="ubuntu", virtualbox=_NO_MODULE),
+        "virtualbox",
+        Verdict.LACKING,
+        "sudo /sbin/vboxconfig",
+    ),
+    (
+        "a warning that Vagrant takes for the version",
+        OtherMachine(virtualbox=_UNKNOWN_MODULE),
+        "virtualbox",
+        Verdict.WARNING,
+        "VBoxManage --version",
+    ),
+    (
+        "a warning that Vagrant leaves out",
+        OtherMachine(virtualbox="WARNING: USER is not the effective user.\n7.0.20r163906\n"),
+        "virtualbox",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "a kernel's number on a line of its own",
+        OtherMachine(virtualbox="WARNING: untested kernel\n6.12.63-amd64\n7.1.12r169651\n"),
+        "fit",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "a DHCP server in the labels of another language",
+        replace(WINDOWS, answers={"dhcpservers": "ネットワーク名:    HostInterfaceNetworking\n"}),
+        "dhcp",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "a machine of VirtualBox with a Japanese name",
+        replace(WINDOWS, answers={"vms": '"練習用" {8f2a0d3c-1111-4222-8333-444455556666}\n'}),
+        "home",
+        Verdict.WARNING,
+        "rename",
+    ),
+    (
         "Memory integrity is on: bcdedit alone does not help",
         replace(WINDOWS, answers={"Win32_ComputerSystem": "True True 2 1,2\n"}),
         "virtualization",
@@ -519,6 +599,21 @@ def test_a_machine_that_users_have(
         assert said.mend
 
 
+@pytest.mark.parametrize(
+    "machine",
+    [
+        OtherMachine(programs=(), files=linux("6.6.87.2-microsoft-standard-WSL2")),
+        OtherMachine(programs=(), files=linux("4.4.0-19041-Microsoft")),
+        OtherMachine(
+            programs=(), files=linux("6.9.1-own"), variables={"WSL_DISTRO_NAME": "Ubuntu"}
+        ),
+    ],
+)
+def test_in_wsl_nothing_else_is_asked_for(machine: OtherMachine) -> None:
+    (said,) = run_checks(checks(), machine)
+    assert (said.code, said.verdict) == ("wsl", Verdict.LACKING)
+
+
 LIBVIRT = OtherMachine(
     programs=("vagrant", "virsh"),
     answers={"list": "vagrant-libvirt (0.11.2, system)\n", "version": "Using API: QEMU 7.2\n"},
@@ -553,6 +648,18 @@ def test_libvirt_needs_no_virtualbox() -> None:
 )
 def test_what_libvirt_lacks(machine: OtherMachine, code: str, verdict: Verdict) -> None:
     assert libvirt(machine)[code] is verdict
+
+
+@pytest.mark.parametrize(
+    ("files", "mend"),
+    [
+        ({}, "sudo apt install vagrant-libvirt"),
+        ({"/opt/vagrant": ""}, "vagrant plugin install vagrant-libvirt"),
+    ],
+)
+def test_the_plugin_comes_from_where_vagrant_comes_from(files: dict[str, str], mend: str) -> None:
+    said = libvirt_plugin(replace(LIBVIRT, answers={}, files=files))
+    assert str(said.mend) == mend
 
 
 def test_up_asks_for_the_plugin_of_libvirt_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,26 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         WrongState,
     ),
     (
+        "VBoxManage: error: Host API has not enabled SVME bit in EFER MSR. "
+        "(VERR_SVM_HOST_SVME_NOT_ENABLED)\nVBoxManage: error: Details: code NS_ERROR_FAILURE "
+        "(0x80004005), component ConsoleWrap, interface IConsole",
+        "KVM is needed",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Unable to locate imported symbol 'SUPR0EnableHwvirt' for module "
+        "'VMMR0.r0' (VERR_SYMBOL_NOT_FOUND).",
+        "kernel modules",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Code E_ACCESSDENIED (0x80070005) - Access denied (extended info not "
+        'available)\nVBoxManage: error: Context: "EnableStaticIPConfig(Bstr(pIp).raw(), '
+        'Bstr(pNetmask).raw())" at line 242 of file VBoxManageHostonly.cpp',
+        "network cannot be created",
+        MachineLacks,
+    ),
+    (
         "VBoxManage: error: Failed to allocate memory for the guest (VERR_NO_MEMORY)",
         "too little free memory",
         MachineLacks,
@@ -263,6 +284,115 @@ def test_what_vboxmanage_says_is_explained(reason: str, message: str, kind: type
     assert type(error) is kind
     assert error.cause == reason
     assert error.hint
+
+
+def from_vagrant(command: list[str], said: str) -> str:
+    """The text of a VBoxManageError, as Vagrant 2.3.4 to 2.4.9 print it."""
+    return (
+        "There was an error while executing `VBoxManage`, a CLI used by Vagrant\nfor controlling "
+        "VirtualBox. The command and stderr is shown below.\n\n"
+        f"Command: {json.dumps(command)}\n\nStderr: {said}\n"
+    )
+
+
+@pytest.mark.parametrize("shape", ["bare", "broken", "coloured", "crlf"])
+@pytest.mark.parametrize(("reason", "message", "kind"), VBOXMANAGE)
+def test_the_shape_of_the_text_does_not_matter(
+    reason: str, message: str, kind: type[LabError], shape: str
+) -> None:
+    said = {
+        "bare": reason,
+        # A narrow console breaks lines between words.
+        "broken": reason.replace(" ", "\n"),
+        "coloured": f"\x1b[31m{reason.replace('error', chr(27) + '[1;31merror' + chr(27) + '[0m')}",
+        "crlf": reason.replace("\n", "\r\n"),
+    }[shape]
+    error = failed("VBoxManageError", from_vagrant(["startvm", "6f2a", "--type", "headless"], said))
+    assert message in error.message
+    assert type(error) is kind
+    assert "\x1b" not in error.cause
+
+
+def test_the_arguments_of_the_command_do_not_explain_its_error() -> None:
+    """On a Mac, `modifyvm` names a host-only network; the machine is locked."""
+    command = ["modifyvm", "6f2a", "--nic2", "hostonlynet", "--host-only-net2=vagrantnet-vbox1"]
+    locked = "VBoxManage: error: The machine 'host1' is already locked for a session (or being "
+    error = failed("VBoxManageError", from_vagrant(command, locked + "unlocked)"))
+    assert isinstance(error, Locked)
+
+
+def test_a_command_about_networks_explains_an_error_that_says_nothing() -> None:
+    error = failed("VBoxManageError", from_vagrant(["dhcpserver", "add"], "VBoxManage: error: no"))
+    assert "network cannot be created" in error.message
+
+
+# What Vagrant says without a class: with `vagrant ssh`, and before it has read its settings.
+WITHOUT_CLASS: list[tuple[str, str]] = [
+    ("SSH authentication failed! This is typically caused by the\npublic/private keypair", "key"),
+    (
+        "An action 'up' was attempted on the machine 'host1',\nbut another process is already "
+        "executing an action on the machine.",
+        "another Vagrant process",
+    ),
+    (
+        "Vagrant failed to initialize at a very early stage:\n\nThe home directory you specified "
+        "is not accessible. The home\ndirectory that Vagrant uses must be both readable",
+        "one of its folders",
+    ),
+    (
+        "Vagrant failed to initialize at a very early stage:\n\nThe plugins failed to initialize "
+        "correctly. This may be due to manual\nmodifications",
+        "a plugin",
+    ),
+    (
+        "/home/taro/.vagrant.d/gems/3.3.8/gems/vagrant-vbguest-0.21.0/lib/a.rb:1:in `call': "
+        "undefined method `exists?' for File:Class (NoMethodError)",
+        "a plugin",
+    ),
+    (
+        "C:/HashiCorp/Vagrant/embedded/gems/2.2.7/gems/vagrant-2.2.7/lib/vagrant/environment.rb:193"
+        ":in `encode': U+017D to IBM437 in conversion from Windows-1252 to UTF-8 to IBM437 "
+        "(Encoding::UndefinedConversionError)",
+        "characters",
+    ),
+    (
+        "C:/HashiCorp/Vagrant/embedded/gems/gems/vagrant-2.4.9/plugins/providers/virtualbox/driver/"
+        "base.rb:408:in 'block in execute': invalid byte sequence in UTF-8 (ArgumentError)",
+        "characters",
+    ),
+    (
+        "/usr/share/ruby/a.rb:7:in `initialize': Permission denied @ rb_sysopen - /root/.vagrant.d "
+        "(Errno::EACCES)\n\tfrom /usr/bin/vagrant:1:in `<main>'",
+        "one of its folders",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "message"), WITHOUT_CLASS)
+def test_an_error_without_a_class_is_known_by_its_text(said: str, message: str) -> None:
+    error = failure(["ssh", "host1"], Completed(("vagrant", "ssh"), 255, "", said), [], LOG)
+    assert message in error.message
+    assert error.hint
+
+
+def test_an_error_of_machines_that_boot_in_parallel_is_known_by_its_text() -> None:
+    said = (
+        "An error occurred while executing multiple actions in parallel.\nAny errors that occurred "
+        "are shown below.\n\nAn error occurred while executing the action on the 'host1'\nmachine. "
+        "Please handle this error then try again:\n\n"
+    )
+    error = failed("BatchMultiError", f"{said}No IP address found.")
+    assert isinstance(error, NoBoot)
+    assert type(failed("BatchMultiError", f"{said}Who knows.")) is CommandFailed
+
+
+def test_a_traceback_between_vagrants_rows_names_its_exception() -> None:
+    output = (
+        "17,host1,ui,info,Booting VM...\n/opt/vagrant/a.rb:1:in `b': no such thing (SomeError)\n"
+        "\tfrom /opt/vagrant/c.rb:1:in `d'\n\tfrom e\n\tfrom f\n"
+    )
+    error = failure(["up"], Completed(("vagrant", "up"), 1, output, ""), [], LOG)
+    assert error.cause == "exit 1\nno such thing (SomeError)"
 
 
 @pytest.mark.parametrize(("name", "kind"), CLASSES)
