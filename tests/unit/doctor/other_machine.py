@@ -14,8 +14,8 @@ GIB = 1024**3
 class OtherMachine:
     """By default, a Debian PC with everything that a VirtualBox lab needs.
 
-    `answers` maps a part of a command's last word, or a program's name, to its output, and
-    `complaints` to what it prints when it fails.
+    `answers` maps commands to their output, and `complaints` to what they print when they fail. A
+    script for PowerShell is named by a part of it.
     """
 
     system: str = "linux"
@@ -39,15 +39,13 @@ class OtherMachine:
 
     def ask(self, *argv: str) -> str:
         """The output of the command, or the version of the program."""
-        if argv[1:] == ("--version",) and argv[0] not in self.answers:
-            return {"VBoxManage": self.virtualbox, "vagrant": self.vagrant}[argv[0]]
-        words = (argv[0], argv[-1])
-        found = (said for key, said in self.answers.items() if any(key in word for word in words))
-        return next(found, "")
+        versions = {"VBoxManage": self.virtualbox, "vagrant": self.vagrant}
+        if argv[1:] == ("--version",) and argv[0] in versions:
+            return versions[argv[0]]
+        return _said(self.answers, argv)
 
     def complaint(self, *argv: str) -> str:
-        found = (said for key, said in self.complaints.items() if key in argv[-1])
-        return next(found, "")
+        return _said(self.complaints, argv)
 
     def read(self, path: str) -> str | None:
         return self.files.get(path)
@@ -66,3 +64,9 @@ class OtherMachine:
 
     def addresses(self) -> list[tuple[str, IPv4Interface]]:
         return [(name, IPv4Interface(address)) for name, address in self.interfaces]
+
+
+def _said(by_command: Mapping[str, str], argv: tuple[str, ...]) -> str:
+    if argv[:-1] == ("powershell", "-NoProfile", "-NonInteractive", "-Command"):
+        return next((said for key, said in by_command.items() if key in argv[-1]), "")
+    return by_command.get(" ".join(argv), "")

@@ -15,7 +15,7 @@ from itertools import count
 from pydantic import SecretStr
 
 from labctl.credentials import Credentials
-from labctl.lab import Lab, load_lab
+from labctl.lab import Lab, load_edition
 from provision.step import Scene, Target
 from tests.fakes.host import FakeHost, FakeRemote, Ran, Reply
 
@@ -77,8 +77,8 @@ class MailHost:
 class Pair:
     """The lab's two mail servers. `targets` is what the mail test takes."""
 
-    def __init__(self) -> None:
-        lab = load_lab("default")
+    def __init__(self, edition: str = "ubuntu-example") -> None:
+        lab = Lab(name="default", edition=load_edition(edition))
         accounts = [host.account for host in lab.mail_hosts if host.account]
         credentials = Credentials(passwords=dict.fromkeys(accounts, SecretStr(PASSWORD)))
         self.hosts = {host.name: _host(lab, host.name, credentials) for host in lab.mail_hosts}

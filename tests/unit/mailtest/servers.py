@@ -131,7 +131,7 @@ class Pop3:
 
 
 class Dns:
-    """A UDP socket whose peer is a name server. `records` are texts by name and type."""
+    """A UDP socket whose peer is a name server. `records` are lines by name and type."""
 
     family = socket.AF_INET
 
@@ -152,7 +152,8 @@ class Dns:
         asked = query.question[0]
         name, rdtype = asked.name.to_text(omit_final_dot=True), asked.rdtype.name
         if text := self._records.get((name, rdtype)):
-            reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", rdtype, text))
+            lines = text.splitlines()
+            reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", rdtype, *lines))
         elif not any(known == name for known, _type in self._records):
             reply.set_rcode(dns.rcode.NXDOMAIN)
         self._reply, self._server = reply.to_wire(), server

@@ -136,15 +136,31 @@ def test_a_login_is_told_without_its_secret(
     assert said(spoken, "host2") == [line for speaker, line in dialogue if speaker == "S"]
 
 
-def _packets(dialogue: list[tuple[str, str]]) -> Iterator[tuple[float, bytes]]:
+def test_a_login_hides_nothing_of_a_connection_beside_it(tmp_path: Path) -> None:
+    login = [("C", "AUTH LOGIN"), ("S", "334 VXNlcm5hbWU6"), ("C", "dXNlcjE="), ("S", "235 ok")]
+    other = [
+        ("C", "EHLO mail"),
+        ("S", "250 mail"),
+        ("C", "MAIL FROM:<a@example1.jp>"),
+        ("S", "250"),
+    ]
+    beside = zip(_packets(login), _packets(other, port=40001), strict=True)
+    frames = [packet for both in beside for packet in both]
+    spoken = dialogues(rewritten(tmp_path / "x.pcap", frames), NAMES)
+    assert said(spoken, "host1") == [
+        "AUTH LOGIN", "EHLO mail", "****", "MAIL FROM:<a@example1.jp>",
+    ]  # fmt: skip
+
+
+def _packets(dialogue: list[tuple[str, str]], port: int = 40000) -> Iterator[tuple[float, bytes]]:
     """One packet per line, as host1 (C) and host2 (S) send them in one connection."""
     address = {"C": bytes([192, 168, 56, 101]), "S": bytes([192, 168, 56, 102])}
-    port, sent = {"C": 40000, "S": 25}, {"C": 1, "S": 1}
+    ports, sent = {"C": port, "S": 25}, {"C": 1, "S": 1}
     for number, (speaker, line) in enumerate(dialogue):
         listener = "S" if speaker == "C" else "C"
         data = f"{line}\r\n".encode()
         tcp = dpkt.tcp.TCP(
-            sport=port[speaker], dport=port[listener], seq=sent[speaker],
+            sport=ports[speaker], dport=ports[listener], seq=sent[speaker],
             flags=dpkt.tcp.TH_ACK, data=data,
         )  # fmt: skip
         sent[speaker] += len(data)

@@ -140,10 +140,20 @@ def test_a_message_that_pop3_does_not_have_is_not_as_sent(world: World) -> None:
     assert not any(delivery.read for delivery in world.run().deliveries)
 
 
+def test_the_messages_of_the_run_are_removed_at_its_end(world: World) -> None:
+    world.run()
+    for host in world.pair.hosts.values():
+        scripts = {ran.words[0]: ran.words for ran in host.fake.ran}
+        (token,) = {raw.partition(b"Message-ID: <")[2].split(b".plain")[0] for raw in
+                    world.inboxes[str(host.target.host.account)] if b".plain@" in raw}  # fmt: skip
+        assert token.decode() in scripts["mailbox-put-back.sh"]
+
+
 def test_the_preferred_mail_server_counts(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
-    del world.records["example1.jp", "MX"]
-    records = {**world.records, ("example1.jp", "MX"): "5 mail.example1.jp."}
-    serve(monkeypatch, {}, records)
+    world.records["example1.jp", "MX"] = (
+        "20 old.example1.jp.\n5 mail.example1.jp.\n9 b.example1.jp."
+    )
+    serve(monkeypatch, {}, world.records)
     target = world.pair.one.target
     server = find_server(target.remote.endpoint, target.host)
     assert (server.name, server.address) == ("mail.example1.jp", "192.168.56.101")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
+from labctl.credentials import Credentials
 from labctl.mailtest.negative import refusals, run_negative_test
 from labctl.results import HostState, Trial
 from tests.fakes.host import Reply
@@ -27,6 +30,12 @@ CODES = ("relay-without-auth", "wrong-password", "unknown-mailbox", "too-large")
 @pytest.fixture
 def pair() -> Pair:
     return Pair()
+
+
+@pytest.fixture
+def by_network() -> Pair:
+    """A lab in which the hosts' network may relay, and nobody logs in."""
+    return Pair("ubuntu")
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, pair: Pair, replies: Mapping[str, str]) -> list[Trial]:
@@ -92,6 +101,85 @@ def test_the_password_that_is_tried_is_not_the_accounts(
     _authorize, user, password = b64decode(login.split()[2]).split(b"\0")
     assert user == b"user1"
     assert password != b"not-a-secret"
+
+
+@pytest.mark.parametrize("ending", ["x", "y"])
+def test_whatever_the_password_ends_with_the_wrong_one_differs(
+    monkeypatch: pytest.MonkeyPatch, pair: Pair, ending: str
+) -> None:
+    server, password = Smtp(REFUSING), f"secret-{ending}"
+    serve(monkeypatch, {("192.168.56.101", 25): server})
+    credentials = Credentials(passwords={"user1": SecretStr(password)})
+    refusals(replace(pair.one.target, credentials=credentials))
+    (login,) = [line for line in server.heard if line.startswith("AUTH PLAIN")]
+    tried = b64decode(login.split()[2]).split(b"\0")[2].decode()
+    assert tried != password and len(tried) == len(password)
+
+
+def test_a_message_is_announced_that_is_just_too_large(
+    monkeypatch: pytest.MonkeyPatch, pair: Pair
+) -> None:
+    server = Smtp(REFUSING)
+    serve(monkeypatch, {("192.168.56.101", 25): server})
+    refusals(pair.one.target)
+    (announced,) = [line for line in server.heard if "SIZE=" in line.upper()]
+    assert announced.upper().endswith("SIZE=10240001")
+    assert server.taken == []
+
+
+def test_each_host_tells_what_is_tried_there(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
+    serve(monkeypatch, {})
+    said: list[tuple[str, str]] = []
+    trials = refusals(pair.one.target, lambda host, what: said.append((host, what)))
+    assert said == [("host1", trial.what) for trial in trials]
+
+
+def asked_by_network(
+    monkeypatch: pytest.MonkeyPatch, pair: Pair, near: str, strangers: str
+) -> dict[str, Trial]:
+    """The replies to a relay: to a host of the network, and all those to a stranger."""
+    own, peer = pair.one.target.host, pair.two.target.host
+    replies = {
+        f"rcpt TO:<{peer.mailbox}>": near,
+        "rcpt TO:<labctl-nobody@": "550 5.1.1 User unknown",
+        f"mail FROM:<{own.mailbox}> SIZE=": "552 5.3.4 Message size exceeds fixed limit",
+    }
+    serve(monkeypatch, {(str(own.address), 25): Smtp(replies)})
+    pair.one.fake.says("stranger.sh", stdout=strangers)
+    return {trial.code.removeprefix("negative."): trial for trial in refusals(pair.one.target)}
+
+
+def test_who_is_in_the_network_relays_and_a_stranger_does_not(
+    monkeypatch: pytest.MonkeyPatch, by_network: Pair
+) -> None:
+    strangers = "220 mail\n250 mail\n250 2.1.0 Ok\n454 4.7.1 Relay access denied\n221 2.0.0 Bye\n"
+    trials = asked_by_network(monkeypatch, by_network, "250 2.1.5 Ok", strangers)
+    assert list(trials) == [
+        "relay-from-network", "relay-from-outside", "unknown-mailbox", "too-large",
+    ]  # fmt: skip
+    assert all(trial.ok for trial in trials.values()), trials
+    assert trials["relay-from-network"].found == "250 2.1.5 Ok"
+    assert trials["relay-from-outside"].found == "454 4.7.1 Relay access denied"
+    (asked,) = [ran.words for ran in by_network.one.fake.ran if ran.words[0] == "stranger.sh"]
+    own, peer = by_network.one.target.host, by_network.two.target.host
+    assert asked[1:4] == (str(own.address), own.mailbox, peer.mailbox)
+
+
+@pytest.mark.parametrize(
+    ("strangers", "found"),
+    [
+        ("220 mail\n250 mail\n250 2.1.0 Ok\n250 2.1.5 Ok\n221 2.0.0 Bye\n", "250 2.1.5 Ok"),
+        ("421 4.7.0 too many connections\n", "421 4.7.0 too many connections"),
+        ("", "0 "),
+    ],
+)
+def test_a_network_that_may_not_relay_and_a_stranger_without_a_refusal_both_fail(
+    monkeypatch: pytest.MonkeyPatch, by_network: Pair, strangers: str, found: str
+) -> None:
+    trials = asked_by_network(monkeypatch, by_network, "454 4.7.1 denied", strangers)
+    assert not trials["relay-from-network"].ok
+    outside = trials["relay-from-outside"]
+    assert (outside.ok, outside.found) == (False, found)
 
 
 class Switch:

@@ -26,7 +26,7 @@ MAC = OtherMachine(
     home=Path("/Users/hanako"),
     virtualbox="7.1.4r165100\n",
     vagrant="Vagrant 2.4.3\n",
-    answers={"kern.hv_support": "1\n"},
+    answers={"sysctl -n kern.hv_support": "1\n"},
     files={},
 )
 WINDOWS = OtherMachine(
@@ -139,7 +139,10 @@ def test_an_interface_with_an_address_of_the_lab_is_named() -> None:
     [
         ("vboxnet0", {}),
         ("VirtualBox Host-Only Network", {}),
-        ("Ethernet 2", {"hostonlyifs": "Name: Adapter\nIPAddress:       192.168.56.1\n"}),
+        (
+            "Ethernet 2",
+            {"VBoxManage list hostonlyifs": "Name: Adapter\nIPAddress:       192.168.56.1\n"},
+        ),
     ],
 )
 def test_virtualboxs_own_interface_is_not_in_the_way(
@@ -183,7 +186,7 @@ def test_a_home_with_letters_outside_ascii_is_trouble_on_windows_only() -> None:
     assert said.verdict is Verdict.LACKING
     assert "VAGRANT_HOME" in str(said.mend)
     moved = {"VAGRANT_HOME": r"C:\vagrant", "LABCTL_STATE_DIR": r"C:\labctl"}
-    folder = {"systemproperties": "Default machine folder:          C:\\VMs\n"}
+    folder = {"VBoxManage list systemproperties": "Default machine folder:          C:\\VMs\n"}
     at_peace = OtherMachine(system="win32", home=home, variables=moved, answers=folder)
     assert diagnosed(at_peace, "home").verdict is Verdict.OK
     assert diagnosed(OtherMachine(home=Path("/home/太郎")), "home").verdict is Verdict.OK
@@ -218,7 +221,7 @@ def test_virtualbox_is_found_where_windows_installs_it() -> None:
         programs=("vagrant",),
         files={path: ""},
         variables={"PROGRAMFILES": "C:\\Program Files"},
-        answers={path: "7.1.4r165100\n"},
+        answers={f"{path} --version": "7.1.4r165100\n"},
         vagrant="Vagrant 2.4.3\n",
     )
     assert diagnosed(machine, "virtualbox").verdict is Verdict.OK
@@ -343,7 +346,7 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
             MAC,
             architecture="x86_64",
             virtualbox="7.0.20r163906\n",
-            answers={"hw.optional.arm64": "1\n"},
+            answers={"sysctl -n hw.optional.arm64": "1\n"},
         ),
         "virtualbox",
         Verdict.LACKING,
@@ -495,7 +498,7 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "Secure Boot refuses VirtualBox's kernel module",
         OtherMachine(
             virtualbox="WARNING: The vboxdrv kernel module is not loaded.\n7.0.20r1\n",
-            answers={"mokutil": "SecureBoot enabled\n"},
+            answers={"mokutil --sb-state": "SecureBoot enabled\n"},
         ),
         "virtualbox",
         Verdict.LACKING,
@@ -552,14 +555,14 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
     ),
     (
         "VirtualBox's factory DHCP server",
-        OtherMachine(answers={"dhcpservers": _DHCP}),
+        OtherMachine(answers={"VBoxManage list dhcpservers": _DHCP}),
         "dhcp",
         Verdict.WARNING,
         "dhcpserver remove --network=HostInterfaceNetworking-vboxnet0",
     ),
     (
         "the same, switched off",
-        OtherMachine(answers={"dhcpservers": _DHCP.replace("Yes", "No")}),
+        OtherMachine(answers={"VBoxManage list dhcpservers": _DHCP.replace("Yes", "No")}),
         "dhcp",
         Verdict.OK,
         "",
@@ -575,7 +578,9 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "VirtualBox makes machines in a folder that Vagrant cannot read",
         replace(
             WINDOWS,
-            answers={"systemproperties": "Default machine folder:          D:\\仮想マシン\n"},
+            answers={
+                "VBoxManage list systemproperties": "Default machine folder:      D:\\仮想マシン\n"
+            },
         ),
         "home",
         Verdict.LACKING,
@@ -616,7 +621,10 @@ def test_in_wsl_nothing_else_is_asked_for(machine: OtherMachine) -> None:
 
 LIBVIRT = OtherMachine(
     programs=("vagrant", "virsh"),
-    answers={"list": "vagrant-libvirt (0.11.2, system)\n", "version": "Using API: QEMU 7.2\n"},
+    answers={
+        "vagrant plugin list": "vagrant-libvirt (0.11.2, system)\n",
+        "virsh -c qemu:///system version": "Using API: QEMU 7.2\n",
+    },
     files={"/dev/kvm": ""},
 )
 
@@ -640,8 +648,16 @@ def test_libvirt_needs_no_virtualbox() -> None:
 @pytest.mark.parametrize(
     ("machine", "code", "verdict"),
     [
-        (replace(LIBVIRT, answers={"version": "QEMU"}), "plugin", Verdict.LACKING),
-        (replace(LIBVIRT, answers={"list": "vagrant-libvirt"}), "libvirt", Verdict.LACKING),
+        (
+            replace(LIBVIRT, answers={"virsh -c qemu:///system version": "QEMU"}),
+            "plugin",
+            Verdict.LACKING,
+        ),
+        (
+            replace(LIBVIRT, answers={"vagrant plugin list": "vagrant-libvirt"}),
+            "libvirt",
+            Verdict.LACKING,
+        ),
         (replace(LIBVIRT, programs=("vagrant",)), "libvirt", Verdict.LACKING),
         (replace(LIBVIRT, files={}), "kvm", Verdict.WARNING),
     ],

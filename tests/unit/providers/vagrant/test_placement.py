@@ -90,7 +90,7 @@ def test_a_bridge_as_in_the_book_needs_free_addresses() -> None:
 )
 def test_the_card_of_a_bridge_has_to_exist_and_to_be_up(card: str, verdict: Verdict) -> None:
     """Otherwise Vagrant takes another card, or asks for one, which nobody can answer."""
-    machine = replace(AT_HOME, answers={"bridgedifs": CARDS})
+    machine = replace(AT_HOME, answers={"VBoxManage list bridgedifs": CARDS})
     said = diagnosed("ubuntu", machine, net="bridge", bridge=card)["net"]
     assert said.verdict is verdict
     if verdict is Verdict.LACKING:

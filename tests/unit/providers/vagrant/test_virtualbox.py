@@ -145,7 +145,7 @@ def test_where_vboxmanage_is(machine: OtherMachine, path: str | None) -> None:
 
 def test_the_folder_of_machines_is_the_one_that_virtualbox_names() -> None:
     said = "API version: 7_0\nDefault machine folder:          D:\\VMs of Taro\nLog: 3\n"
-    machine = OtherMachine(answers={"systemproperties": said})
+    machine = OtherMachine(answers={"VBoxManage list systemproperties": said})
     assert virtualbox.machine_folder(machine) == "D:\\VMs of Taro"
     assert virtualbox.machine_folder(OtherMachine()) == ""
     assert virtualbox.machine_folder(OtherMachine(programs=())) == ""
@@ -154,7 +154,7 @@ def test_the_folder_of_machines_is_the_one_that_virtualbox_names() -> None:
 def test_only_folders_of_machines_that_virtualbox_forgot_are_removed(
     manage: VBoxManage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    answers: Any = {"systemproperties": f"Default machine folder: {tmp_path}\n"}
+    answers: Any = {"VBoxManage list systemproperties": f"Default machine folder: {tmp_path}\n"}
     monkeypatch.setattr(virtualbox, "ThisMachine", lambda: OtherMachine(answers=answers))
     titles = {"labctl-default-host1", "labctl-default-host2", "labctl-default-host3"}
     for name in ("labctl-default-host1", "labctl-default-host2", "my own machine"):
