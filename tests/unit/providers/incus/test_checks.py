@@ -276,8 +276,8 @@ def test_labs_that_run_already_need_no_more_memory_or_disk() -> None:
 
 def test_a_server_that_does_not_tell_its_room_has_none() -> None:
     found = of_many(FIT, 1)
-    assert found["memory"].what == "1 labs need 175 MB of memory; free: 0 MB"
-    assert found["space"].what == "1 labs need 645 MB of disk; free: 0 MB"
+    assert found["memory"].what == "1 lab needs 175 MB of memory; free: 0 MB"
+    assert found["space"].what == "1 lab needs 645 MB of disk; free: 0 MB"
 
 
 def test_the_members_of_a_cluster_that_answer_have_the_labs_together() -> None:
