@@ -141,6 +141,7 @@ class _Image:
             if not self.path(layer.name).is_dir():
                 self.path(layer.name).mkdir(parents=True)
                 self.kernel.built.append(layer.name)
+                progress("", f"building {layer.name}")
 
     def ensure_again(self, names: tuple[str, ...], progress: Progress) -> None:
         self.kernel.call("image " + " ".join(names))

@@ -34,6 +34,7 @@ _INNER_UPLINK = "uplink"
 # The labs of all users share the machine's addresses.
 _LOCK = Path("/run/labctl-network.lock")
 _NAMESPACES = Path("/run/netns")
+_SYSCTLS = Path("/proc/sys")
 _SETTINGS = Script("labctl.providers.nspawn", "namespace-settings.sh")
 _UPLINK = re.compile(UPLINKS + r"([0-9a-f]{8})")
 
@@ -232,4 +233,4 @@ def _uplinks() -> list[str]:
 
 def _write_sysctl(name: str, value: str) -> None:
     with suppress(OSError):
-        Path(f"/proc/sys/{name}").write_text(value)
+        (_SYSCTLS / name).write_text(value)

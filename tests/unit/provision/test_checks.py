@@ -1,13 +1,14 @@
 """Each check without a host: the facts that its scripts report in, findings out.
 
 `data/check/STEP.yaml` has the facts of a right host, as they were recorded, and cases that change
-one thing. A case names every finding that must be wrong; all others must be right.
+one thing. A case names every finding that must be wrong; all others must be right. `solve` has the
+solutions of some of them. `system` is the code name of the host's release, if it matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from labctl.credentials import Credentials
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.remote import Remote
 from labctl.results import Finding
+from labctl.system import CODE_NAMES
 from provision.step import Scene, Target
 from provision.steps import STEPS, find_step
 from tests.fakes.host import FakeHost, FakeRemote
@@ -48,6 +50,7 @@ class Case:
     host: Mapping[str, Any]
     wrong: Mapping[str, str | None]
     codes: tuple[str, ...] | None
+    solve: Mapping[str, str] = field(default_factory=dict)
 
 
 def cases() -> list[Case]:
@@ -55,7 +58,7 @@ def cases() -> list[Case]:
     found = []
     for path in sorted(DATA.glob("*.yaml")):
         data = yaml.safe_load(path.read_text("utf-8"))
-        step, right = data["step"], data["right"]
+        step, right = data["step"], {"system": data.get("system"), **data["right"]}
         found.append(Case(step, f"{path.stem}: a right host", right, {}, tuple(data["codes"])))
         for case in data["cases"]:
             host = {**right, **{key: case[key] for key in CHANGEABLE & case.keys()}}
@@ -63,7 +66,8 @@ def cases() -> list[Case]:
             host["says"] = changed(right["says"], case, path.name)
             name = f"{path.stem}: {case['name']}"
             codes = tuple(case["codes"]) if "codes" in case else None
-            found.append(Case(step, name, host, case.get("wrong", {}), codes))
+            solve = case.get("solve", {})
+            found.append(Case(step, name, host, case.get("wrong", {}), codes, solve))
     return found
 
 
@@ -105,6 +109,8 @@ def target_of(case: Case, monkeypatch: pytest.MonkeyPatch) -> Target:
     if "pages" in case.host:
         network.tcp[80] = Http({path: tuple(page) for path, page in case.host["pages"].items()})
     scene = Scene(lab, lab.host(host.name), ())
+    if name := case.host["system"]:
+        scene = replace(scene, system=CODE_NAMES[name])
     network.install(monkeypatch, str(scene.host.address))
     passwords = {f"user{number}": SecretStr(f"secret-{number}") for number in (1, 2)}
     remote = cast(Remote, FakeRemote(host))
@@ -119,6 +125,8 @@ def test_a_check_finds_exactly_what_is_wrong(case: Case, monkeypatch: pytest.Mon
     wrong = {finding.code: finding.found for finding in findings if not finding.ok}
     # None in a case stands for any text.
     assert wrong == {code: text or wrong.get(code) for code, text in case.wrong.items()}
+    solutions = {finding.code: finding.solution for finding in findings}
+    assert {code: solutions[code] for code in case.solve} == case.solve
     if case.codes is not None:
         assert tuple(finding.code for finding in findings) == case.codes
     for finding in findings:

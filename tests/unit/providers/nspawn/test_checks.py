@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -83,10 +84,42 @@ def test_missing_programs_are_told_with_the_command_that_installs_them() -> None
     )
 
 
-@pytest.mark.parametrize("gone", ["/proc/self/ns/user", "/proc/filesystems"])
-def test_a_kernel_without_namespaces_or_overlayfs(gone: str) -> None:
+@pytest.mark.parametrize(
+    ("gone", "what", "mend"),
+    [
+        *(
+            (f"/proc/self/ns/{kind}", f"the kernel has no {kind} namespaces", "boot a kernel")
+            for kind in ("user", "mnt", "net", "pid", "uts", "ipc")
+        ),
+        ("/proc/filesystems", "the kernel has no overlayfs", "sudo modprobe overlay"),
+    ],
+)
+def test_a_kernel_without_namespaces_or_overlayfs(gone: str, what: str, mend: str) -> None:
     files = {name: text for name, text in FILES.items() if name != gone}
-    assert diagnosed(replace(FIT, files=files), "kernel").verdict is Verdict.LACKING
+    said = diagnosed(replace(FIT, files=files), "kernel")
+    assert (said.verdict, said.what) == (Verdict.LACKING, what)
+    assert mend in str(said.mend)
+
+
+class Loading(OtherMachine):
+    """A machine whose kernel has overlayfs once `modprobe overlay` was run."""
+
+    loaded: ClassVar[bool] = False
+
+    def ask(self, *argv: str) -> str:
+        Loading.loaded |= argv == ("modprobe", "overlay")
+        return ""
+
+    def read(self, path: str) -> str | None:
+        if path == "/proc/filesystems" and not self.loaded:
+            return "nodev\tproc\n"
+        return super().read(path)
+
+
+def test_overlayfs_is_a_module_that_nobody_has_loaded_yet() -> None:
+    machine = Loading(is_root=True, programs=tuple(checks.PROGRAMS), files=FILES)
+    assert checks.kernel_fits(machine).verdict is Verdict.OK
+    assert Loading.loaded
 
 
 def test_too_little_disk() -> None:
@@ -150,3 +183,5 @@ def test_a_lab_over_its_budget_of_disk() -> None:
     every = every_check(size=2 * 1024**3)
     (said,) = run_checks([each for each in every if each.code == "disk-budget"], FIT)
     assert (said.verdict, said.what) == (Verdict.WARNING, "the lab's files are 2048 MiB")
+    assert said.why == "the lab file allows 1024 MiB"
+    assert said.mend.commands == (("labctl", "checkpoints"), ("labctl", "reset"))

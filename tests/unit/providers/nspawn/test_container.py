@@ -54,7 +54,8 @@ def runs(host: Container, tmp_path: Path, *, frozen: int = 0) -> None:
 def sshd(monkeypatch: pytest.MonkeyPatch, greeting: bytes) -> None:
     """What answers on the host's port 22; nobody for b""."""
 
-    def connect(_netns: Path, address: str, port: int, timeout: float) -> socket.socket:
+    def connect(netns: Path, address: str, port: int, timeout: float) -> socket.socket:
+        assert netns.name == "labctl-0123abcd"
         assert (address, port) == ("192.168.56.101", 22) and timeout > 0
         if not greeting:
             raise ConnectionRefusedError
@@ -174,6 +175,32 @@ def test_a_stopped_sshd_is_started_and_the_refusal_is_told(
     assert booted == [WAIT, ["systemctl", "start", "ssh.service"]]
     assert failed.value.cause == "Unit ssh.service is masked."
     assert failed.value.hint.commands == (("labctl", "reset"),)
+
+
+# -- logging in -----------------------------------------------------------------------------
+
+
+def test_a_user_logs_in_through_the_hosts_own_namespaces(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither sshd nor the network is needed. What is started counts as the lab's."""
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    words = host.login("user1")
+    command = words.index("env")
+    assert " ".join(words[command:]) == (
+        "env LANG=C.UTF-8 nsenter --target 77 --all -- "
+        "su --pty --login --whitelist-environment=LANG user1"
+    )
+    assert str(group(host, tmp_path) / "login" / "cgroup.procs") in words[:command]
+
+
+def test_nobody_logs_in_on_a_host_without_a_first_process(
+    host: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: None)
+    with pytest.raises(WrongState, match="host1 does not run") as refused:
+        host.login("root")
+    assert str(refused.value.hint) == "labctl up"
 
 
 # -- standing still and ending --------------------------------------------------------------

@@ -47,6 +47,14 @@ def test_a_host_has_its_name_address_and_resolvers(tmp_path: Path, owners: dict[
     assert "Gateway=192.168.56.1\n" in network
 
 
+def test_a_host_has_this_machines_time_zone(tmp_path: Path, owners: dict[str, int]) -> None:
+    written(tmp_path / "up")
+    zone, own = Path("/etc/localtime"), tmp_path / "up" / "etc" / "localtime"
+    assert own.is_symlink() is zone.is_symlink()
+    if own.is_symlink():
+        assert own.readlink() == zone.readlink()
+
+
 def test_no_two_hosts_share_a_key_or_a_machine_id(tmp_path: Path, owners: dict[str, int]) -> None:
     public = {written(tmp_path / name) for name in ("one", "two")}
     assert len(public) == 2

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from labctl import dial
+from labctl.errors import MachineLacks
 from labctl.lab import Network
 from labctl.providers.nspawn import forwarding, network
 from labctl.providers.nspawn.network import LabNetwork
@@ -32,6 +33,11 @@ LAB = LabNetwork(
 )
 DATA = yaml.safe_load((Path(__file__).parent / "data" / "network.yaml").read_text("utf-8"))
 _SETTINGS = Script("labctl.providers.nspawn", "namespace-settings.sh").text
+# What the kernel has to be told of the uplink.
+UPLINK_SETTINGS = (
+    f"net/ipv6/conf/{LAB.uplink}/disable_ipv6",
+    f"net/ipv4/conf/{LAB.uplink}/forwarding",
+)
 # Commands that only look.
 _LOOKS = ("-j", "-br", "show")
 
@@ -112,18 +118,25 @@ def named(words: list[str]) -> str:
 
 @dataclass
 class Outcome:
+    """What a call did. `settings` are the kernel's settings of the uplink, "0" before."""
+
     machine: IpMachine
     forwarding: str
+    settings: dict[str, str]
 
 
 def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Outcome:
     machine = IpMachine({**DATA["machine"], **case["has"]})
-    result = Outcome(machine, "left on")
+    result = Outcome(machine, "left on", {})
+    settings = {name: folder / "sys" / name for name in UPLINK_SETTINGS}
+    for path in settings.values():
+        path.parent.mkdir(parents=True)
+        path.write_text("0")
     for module in ("network", "addresses"):
         monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
     monkeypatch.setattr(network, "_LOCK", folder / "lock")
     monkeypatch.setattr(network, "_NAMESPACES", folder / "netns")
-    monkeypatch.setattr(network, "_write_sysctl", lambda _name, _value: None)
+    monkeypatch.setattr(network, "_SYSCTLS", folder / "sys")
     monkeypatch.setattr(forwarding, "allow", lambda: setattr(result, "forwarding", "on"))
     monkeypatch.setattr(forwarding, "put_back", lambda: setattr(result, "forwarding", "put back"))
     for lab_id in machine.has.get("running", []):
@@ -140,6 +153,7 @@ def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path)
             LAB.set_filter(None)
         case "remove":
             LAB.remove()
+    result.settings = {name: path.read_text() for name, path in settings.items()}
     return result
 
 
@@ -159,6 +173,50 @@ def test_the_network_is_changed_by_these_commands_only(
         assert batches == [line.format_map(ends) for line in case["batches"]]
     wanted = case.get("forwarding", "on" if case["call"] == "create" else "left on")
     assert found.forwarding == wanted
+    setting = "1" if case["call"] == "create" else "0"
+    assert found.settings == dict.fromkeys(UPLINK_SETTINGS, setting)
+
+
+def test_a_kernel_without_ipv6_has_no_setting_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(network, "_SYSCTLS", tmp_path)
+    machine = IpMachine({**DATA["machine"], "namespace": True, "bridge": True})
+    for module in ("network", "addresses"):
+        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    monkeypatch.setattr(network, "_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(forwarding, "allow", lambda: None)
+    LAB.create(None)
+    assert f"ip link set {LAB.uplink} up" in machine.runs
+
+
+def test_the_interface_of_a_host_that_was_killed_is_removed_from_the_labs_namespace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = IpMachine({})
+    monkeypatch.setattr(network, "run", machine.run)
+    LAB.drop_host_link("0123abcd-1")
+    assert machine.runs == ["ip -n labctl-0123abcd link delete vb-0123abcd-1"]
+
+
+def test_without_the_program_ip_there_is_no_interface_to_remove(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(_argv: Sequence[str], *, check: bool) -> Completed:
+        raise MachineLacks("the program ip is not installed")
+
+    monkeypatch.setattr(network, "run", missing)
+    LAB.drop_host_link("0123abcd-1")
+
+
+@pytest.mark.parametrize(("uplink", "exists"), [("198.18.0.5/30", True), (None, False)])
+def test_a_network_exists_if_its_uplink_has_an_address(
+    monkeypatch: pytest.MonkeyPatch, uplink: str | None, exists: bool
+) -> None:
+    machine = IpMachine({**DATA["machine"], "uplink": uplink})
+    for module in ("network", "addresses"):
+        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    assert LAB.exists() is exists
 
 
 @pytest.mark.parametrize(

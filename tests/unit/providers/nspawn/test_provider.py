@@ -142,13 +142,24 @@ def test_a_host_is_mounted_on_its_layers_newest_first(up: Kernel) -> None:
     )
 
 
+class Heard(list[str]):
+    """A progress callback that keeps the messages about the whole lab."""
+
+    def __call__(self, host: str, message: str) -> None:
+        if not host:
+            self.append(message)
+
+
 # -- packages -------------------------------------------------------------------------------
 
 
 def test_package_sets_come_as_image_layers_below_the_hosts_own(up: Kernel) -> None:
-    assert open_provider().preinstall("dns") is True
+    before, said = book(), Heard()
+    assert open_provider().preinstall("dns", said) is True
     assert up.running == set()
     assert book().base.image == ("os-1", "dns-1")
+    assert (book().base.layers, book().top) == (before.base.layers, before.top)
+    assert said == ["building dns-1", "adding the packages of dns"]
     open_provider().start()
     assert open_provider().preinstall("mail") is True
     assert book().base.image == ("os-1", "dns-1", "mail-1")

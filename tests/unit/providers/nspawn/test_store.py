@@ -178,6 +178,28 @@ def test_a_layer_is_enterable_and_measured(tmp_path: Path) -> None:
     assert store.size(layer) - before >= 100_000
 
 
+def test_files_that_labs_share_count_by_their_share(tmp_path: Path) -> None:
+    model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")
+    layer = model.new_layer(HOSTS)
+    empty = model.size(layer)
+    written(model, layer, {"file": "x" * 400_000})
+    alone = model.size(layer) - empty
+    copy.link_layer(model, layer)
+    assert model.size(layer) - empty == copy.size(layer) - empty == alone // 2
+    another = copy.new_layer(HOSTS)
+    assert copy.size_of_all() == copy.size(layer) + copy.size(another)
+
+
+def test_a_copied_layer_takes_the_place_of_what_a_killed_labctl_left(tmp_path: Path) -> None:
+    model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")
+    layer = model.new_layer(HOSTS)
+    written(model, layer, {"file": "whole"})
+    written(copy, layer, {"file": "half", "more": "left over"})
+    copy.link_layer(model, layer)
+    found = {path.name: path.read_text() for path in copy.upper(layer, "host1").iterdir()}
+    assert found == {"file": "whole"}
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -160,6 +160,7 @@ def test_the_layers_of_a_lab_cannot_be_built_with_another_recipe(
     with pytest.raises(WrongState) as failed:
         open_image(cache, AptSetup("trixie", APT.sources, (), (), ())).ensure_again(names, Heard())
     assert failed.value.cause == str(cache / names[1])
+    assert str(failed.value.hint) == "labctl destroy, labctl up"
     assert workshop.built == []
 
 
@@ -254,7 +255,8 @@ def test_the_first_layer_is_bootstrapped_from_this_machines_sources(
     assert bootstrap[-3] == "bookworm"
     assert '--aptopt=Acquire::http::Proxy "http://127.0.0.1:3142";' in bootstrap
     assert any(word.startswith("--include=systemd,") for word in bootstrap)
-    assert any(word.endswith(f"sh {EDITION.admin}") for word in bootstrap)
+    (account,) = [word for word in bootstrap if word.endswith(f"sh {EDITION.admin}")]
+    assert account.startswith('--customize-hook=chroot "$1" sh -euc ')
     # ping's capability is lost when the files get the hosts' owners.
     assert owners[-2:] == ["dpkg-reconfigure", "iputils-ping"]
     assert "--private-users-ownership=chown" in owners
@@ -422,4 +424,13 @@ def test_only_root_with_both_programs_builds(
     monkeypatch: pytest.MonkeyPatch, is_root: bool, programs: tuple[str, ...], can: bool
 ) -> None:
     monkeypatch.setattr(build, "ThisMachine", lambda: ThisMachine(is_root, programs))
+    monkeypatch.setattr(sys, "platform", "linux")
     assert can_build() is can
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_no_image_is_built_without_linux(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    programs = ("systemd-nspawn", "mmdebstrap")
+    monkeypatch.setattr(build, "ThisMachine", lambda: ThisMachine(True, programs))
+    monkeypatch.setattr(sys, "platform", system)
+    assert can_build() is False
