@@ -461,7 +461,10 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
     ),
     (
         "a machine of VirtualBox with a Japanese name",
-        replace(WINDOWS, answers={"vms": '"練習用" {8f2a0d3c-1111-4222-8333-444455556666}\n'}),
+        replace(
+            WINDOWS,
+            answers={"VBoxManage list vms": '"練習用" {8f2a0d3c-1111-4222-8333-444455556666}\n'},
+        ),
         "home",
         Verdict.WARNING,
         "rename",
