@@ -454,7 +454,10 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
     ),
     (
         "a DHCP server in the labels of another language",
-        replace(WINDOWS, answers={"dhcpservers": "ネットワーク名:    HostInterfaceNetworking\n"}),
+        replace(
+            WINDOWS,
+            answers={"VBoxManage list dhcpservers": "ネットワーク名:    HostInterfaceNetworking\n"},
+        ),
         "dhcp",
         Verdict.UNKNOWN,
         "",
