@@ -31,7 +31,12 @@ if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils &&
   say from cat "$folder/seen"
 fi
 say origin postconf -hx -o inet_interfaces= myorigin
-say box timeout "$seconds" runuser -l "$name" -c 'printenv MAIL'
+# The line after the mark, because a .profile may print something of its own.
+box() {
+  timeout "$seconds" runuser -l "$name" -c 'echo && echo labctl: && printenv MAIL' |
+    sed -n '/^labctl:$/ { n; p; }'
+}
+say box box
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred

@@ -81,3 +81,21 @@ def test_names_of_a_zone_may_be_in_capitals(machine: Machine) -> None:
     facts = dns(machine)
     assert "10 mail.example1.jp." in facts.lines("own example1.jp. MX")
     assert facts["own-ttl example1.jp. MX"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("profile", "box"),
+    [
+        ("echo welcome", ""),
+        ("printf 'no end of line'; MAIL=/home/user1/Maildir; export MAIL", "/home/user1/Maildir"),
+        ("exit 1", ""),
+    ],
+)
+def test_a_greeting_of_the_profile_is_not_taken_for_mail(
+    machine: Machine, profile: str, box: str
+) -> None:
+    machine.program("runuser", f'{profile}; shift 3; exec sh -c "$1"')
+    for name in ("postconf", "find", "df", "mktemp"):
+        machine.program(name, "exit 1")
+    done = machine.run("mail-command-check.sh", "user1", "/var/log/mail.log", "/nowhere", "")
+    assert parse_facts(done.stdout)["box"] == box
