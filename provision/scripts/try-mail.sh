@@ -54,6 +54,13 @@ settled() {
     [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1" && ! grep -qx 'exit 124' "$scratch/$1"
   fi
 }
+# alias_boxes: the mailboxes that have the message itself. A bounce has it in its body.
+alias_boxes() {
+  # shellcheck disable=SC2013  # names of mailboxes have no blanks
+  for box in $(grep -lsF -- "$alias_token" /var/mail/*); do
+    [ -z "$(sender "$alias_token" "${box##*/}" /none)" ] || echo "$box"
+  done
+}
 if ! pgrep -x master >/dev/null; then is_over=1; else is_over=''; fi
 : >"$rest"
 looks=0
@@ -62,7 +69,7 @@ while :; do
   looks=$((looks + 1))
   tail -c "+$((size + 1))" "$log" >"$rest" 2>/dev/null || :
   found_own=$(sender "$own_token" "$user" "$home")
-  found_alias=$(grep -lsF -- "$alias_token" /var/mail/* || :)
+  found_alias=$(alias_boxes)
   is_here=''
   if { [ -n "$found_own" ] || settled own-said "$own_token"; } &&
     { [ -n "$found_alias" ] || settled alias-said "$alias_token"; }; then is_here=1; fi
@@ -73,7 +80,7 @@ while :; do
   sleep 0.1
 done
 say own-from echo "$found_own"
-say alias-box grep -lsF -- "$alias_token" /var/mail/*
+say alias-box echo "$found_alias"
 for which in own peer alias; do
   case $which in own) token=$own_token ;; peer) token=$peer_token ;; *) token=$alias_token ;; esac
   id=$(queue_id "$token" <"$rest")
