@@ -10,6 +10,7 @@ from labctl.i18n import N_
 from provision import behaviour
 from provision.behaviour import Evidence
 from provision.causes import Case, Explanation, Told
+from provision.packets import removal, stopped_by, to_port
 
 # What the book, labctl and the packages set in main.cf. It breaks nothing by itself.
 _USUAL = frozenset(
@@ -538,32 +539,44 @@ def _no_dns(case: Case) -> Told | None:
     return Told(order) if order and "dns" not in order and "resolve" not in order else None
 
 
-def _filters(evidence: Evidence, chain: str) -> str:
-    """A rule that drops or rejects what concerns port 25 (or lo) in this direction, or ""."""
-    for line in evidence.facts.lines("input"):
-        if not line.startswith("-A"):
-            continue
-        place = line.split()[1]
-        at_gate = place == chain or (place.startswith("ufw") and chain.lower() in place)
-        named = any(f"{word} " in f"{line} " for word in ("--dport 25", "-i lo", "dports 25"))
-        if at_gate and named and re.search(r"-j (DROP|REJECT)", line):
-            return line
+def _stops_to_peer(case: Case, port: int, protocol: str) -> str:
+    """The rule of this host that stops what it asks of the other host, or the answer."""
+    if case.peer is None:
+        return ""
+    rules = case.own.facts.lines("input")
+    packet = to_port(case.own.host.address, case.peer.host.address, port, protocol)
+    return stopped_by(rules, "OUTPUT", packet) or stopped_by(rules, "INPUT", packet.answer())
+
+
+def _stops_from_peer(case: Case, port: int, protocol: str) -> str:
+    """The rule of this host that stops what the other host asks of it, or the answer."""
+    if case.peer is None:
+        return ""
+    rules = case.own.facts.lines("input")
+    packet = to_port(case.peer.host.address, case.own.host.address, port, protocol)
+    return (
+        stopped_by(rules, "INPUT", packet)
+        or stopped_by(rules, "INPUT", packet.next())
+        or stopped_by(rules, "OUTPUT", packet.answer())
+    )
+
+
+def _stopped_by_nft(evidence: Evidence) -> str:
+    """A rule of nftables itself that drops or rejects what concerns port 25, or ""."""
     for line in evidence.facts.lines("nft"):
         if re.search(r"dport (\{[^}]*\b25\b[^}]*\}|25\b).*\b(drop|reject)", line):
             return line.strip()
     return ""
 
 
+def _rule(rule: str) -> Told | None:
+    return Told(rule, solution=removal(rule) if rule.startswith("-A") else "") if rule else None
+
+
 def _closed_out(case: Case) -> Told | None:
     if case.own.facts["peer-door"] == "open":
         return None
-    answers = [
-        line
-        for line in case.own.facts.lines("input")
-        if re.search(r"^-A INPUT .*--sport 25\b.*-j (DROP|REJECT)", line)
-    ]
-    rule = _filters(case.own, "OUTPUT") or "".join(answers[:1])
-    return Told(rule) if rule else None
+    return _rule(_stops_to_peer(case, 25, "tcp") or _stopped_by_nft(case.own))
 
 
 def _recipients_refused(case: Case) -> Told | None:
@@ -579,10 +592,10 @@ _BOOK_RESTRICTIONS = (
 
 
 def _closed_in(case: Case) -> Told | None:
-    """Turned: `own` receives, and `peer` knocked in vain."""
-    rule = _filters(case.own, "INPUT")
+    """Turned: `own` receives, and `peer` knocked in vain, or its mail is stopped later."""
+    rule = _stops_from_peer(case, 25, "tcp") or _stopped_by_nft(case.own)
     is_silent = case.peer is not None and case.peer.facts["peer-door"] == "silent"
-    return Told(rule or "25/tcp") if rule or is_silent else None
+    return _rule(rule) or (Told("25/tcp") if is_silent else None)
 
 
 def _out_names(name: str) -> bool:
@@ -778,24 +791,14 @@ def _limited(key: str) -> Callable[[Case], Told | None]:
     return holds
 
 
-def _closed_from_here(case: Case) -> Told | None:
-    """Turned: a rule of this host against all that it sends to the one that nobody can ask."""
-    for line in case.own.facts.lines("input"):
-        if case.peer and re.search(
-            rf"^-A OUTPUT -d {re.escape(str(case.peer.host.address))}(/32)? -j (DROP|REJECT)", line
-        ):
-            return Told(line, solution=line.replace("-A ", "iptables -D ", 1))
-    return None
-
-
 def _closed_to_peer(case: Case) -> Told | None:
-    """A rule of the firewall against all that comes from the other host."""
-    for line in case.own.facts.lines("input"):
-        if case.peer and re.search(
-            rf"-s {re.escape(str(case.peer.host.address))}(/32)? -j (DROP|REJECT)", line
-        ):
-            return Told(line, solution=line.replace("-A ", "iptables -D ", 1))
-    return None
+    """This host's firewall stops the question of the other host, or the answer to it."""
+    return _rule(_stops_from_peer(case, 53, "udp"))
+
+
+def _closed_from_here(case: Case) -> Told | None:
+    """Turned: this host asks, and its own firewall stops the question or the answer."""
+    return _rule(_stops_to_peer(case, 53, "udp"))
 
 
 _ROUTE = N_("Does a packet to the other host find its way? Ask ip route get with its address.")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from labctl import dial
 from labctl.i18n import _
@@ -15,6 +14,7 @@ from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask
 from provision.families.base import Firewall
+from provision.packets import is_for_all, removal, stopped_by, to_port
 from provision.patience import patient
 from provision.step import Target
 
@@ -42,33 +42,29 @@ def check(target: Target) -> list[Finding]:
     return [
         _active(target.family.firewall, facts),
         *_loopback(target, facts),
-        *_outgoing(facts),
-        *_of_one_rule(facts, ports),
+        *_outgoing(target, facts),
+        *_first_of_each_rule(ports),
     ]
 
 
-def _of_one_rule(facts: Facts, ports: list[Finding]) -> list[Finding]:
+def _first_of_each_rule(ports: list[Finding]) -> list[Finding]:
     """The ports, of which those that one rule closes are one finding."""
-    for line in facts.lines("policy"):
-        if not (found := re.search(r"^-A INPUT .*--dports ([\d,]+).* -j (DROP|REJECT)", line)):
-            continue
-        codes = {f"firewall.port-{port}-tcp" for port in found[1].split(",")}
-        closed = [each for each in ports if each.code in codes and not each.ok]
-        if len(closed) > 1:
-            solution = line.replace("-A ", "iptables -D ", 1)
-            first = replace(closed[0], found=line, solution=solution)
-            return [
-                first if each is closed[0] else each for each in ports if each not in closed[1:]
-            ]
-    return ports
+    told: set[str] = set()
+    kept = []
+    for each in ports:
+        if each.ok or each.found not in told:
+            kept.append(each)
+        if each.found.startswith("-A"):
+            told.add(each.found)
+    return kept
 
 
 def _loopback(target: Target, facts: Facts) -> list[Finding]:
     """The host cannot reach itself: lo is down, or a rule before all others closes it."""
-    rules = [line for line in facts.lines("policy") if line.startswith("-A INPUT ")]
+    rules = facts.lines("rule")
     closed = [line for line in rules if re.match(r"-A INPUT -i lo -j (DROP|REJECT)", line)]
     if closed:
-        hint, solution = _hint(target.family.firewall), closed[0].replace("-A ", "iptables -D ", 1)
+        hint, solution = _hint(target.family.firewall), removal(closed[0])
     else:
         closed = facts.lines("lo-down")
         hint, solution = _("Is every interface up? ip -br link shows it."), "ip link set lo up"
@@ -93,21 +89,22 @@ def _hint(firewall: Firewall) -> str:
     )
 
 
-def _outgoing(facts: Facts) -> list[Finding]:
-    """A rule that keeps mail or questions to other servers from leaving."""
-    lines = [
-        line
-        for line in facts.lines("output")
-        if re.match(r"-A (OUTPUT|ufw-user-output|ufw-before-output) ", line)
+def _outgoing(target: Target, facts: Facts) -> list[Finding]:
+    """A rule that stops mail or questions to the other hosts, or the answers to them."""
+    own, others = target.host, [target.lab.edition.parent, *target.lab.mail_hosts]
+    asked = [
+        to_port(own.address, other.address, port, protocol)
+        for other in others
+        if other.address != own.address
+        for port, protocol in ((25, "tcp"), (53, "udp"))
     ]
     closed = [
-        line
-        for line in lines
-        if re.search(r"--d?ports? (25|53)\b", line) and re.search(r"-j (DROP|REJECT)", line)
+        rule
+        for each in asked
+        for chain, packet in (("OUTPUT", each), ("INPUT", each.answer()))
+        if (rule := stopped_by(facts.lines("rule"), chain, packet))
     ]
-    closed += [line for line in facts.lines("output") if line == "-P OUTPUT DROP"]
-    opened = {match[1] for line in lines if (match := re.search(r"--dport (25|53)\b", line))}
-    if not closed or (closed[0].startswith("-P") and opened == {"25", "53"}):
+    if not closed:
         return []
     return [
         Finding(
@@ -119,7 +116,7 @@ def _outgoing(facts: Facts) -> list[Finding]:
             hint=_("A firewall has rules for both directions: iptables -S OUTPUT"),
             solution="ufw default allow outgoing"
             if closed[0].startswith("-P")
-            else closed[0].replace("-A ", "iptables -D ", 1),
+            else removal(closed[0]),
         )
     ]
 
@@ -147,23 +144,32 @@ def _knock(target: Target, port: int, protocol: str) -> str:
 
 def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -> Finding:
     listening = _listens(facts, target, port, protocol)
+    knock = to_port(target.lab.network.machine, target.host.address, port, protocol)
+    rules = facts.lines("rule")
+    # What follows may be stopped although a connection begins.
+    rule = stopped_by(rules, "INPUT", knock.next()) if answer == "open" else ""
     # Without a server, a refusal comes from the host itself, so the filter let the packet in. For
     # UDP without a server nothing can be seen from outside.
-    ok = answer == "open" or (not listening and (answer == "refused" or protocol == "udp"))
+    is_open = answer == "open" or (not listening and (answer == "refused" or protocol == "udp"))
+    ok = is_open and not rule
+    if not ok and not rule:
+        closing = stopped_by(rules, "INPUT", knock) or stopped_by(rules, "OUTPUT", knock.answer())
+        rule = "" if is_for_all(closing) else closing
     return Finding(
         code=f"firewall.port-{port}-{protocol}",
         ok=ok,
         what=_("port {port}/{protocol} from outside", port=port, protocol=protocol),
-        found=_("open") if ok else _("closed"),
+        found=_("open") if ok else rule or _("closed"),
         expected=_("open"),
         hint=_hint(target.family.firewall),
-        solution=target.family.firewall.opening(port, protocol),
+        solution=removal(rule) if rule else target.family.firewall.opening(port, protocol),
     )
 
 
 def _listens(facts: Facts, target: Target, port: int, protocol: str) -> bool:
     places = {line.split()[3] for line in facts.lines(protocol) if len(line.split()) > 3}
-    hosts = ("0.0.0.0", "*", "[::]", str(target.host.address))
+    # A socket of IPv6 that takes IPv4 too is "*"; "[::]" is one of IPv6 alone.
+    hosts = ("0.0.0.0", "*", str(target.host.address))
     return any(f"{host}:{port}" in places for host in hosts)
 
 
@@ -186,7 +192,7 @@ def _ends_in_no(chain: list[str]) -> bool:
 def _active(firewall: Firewall, facts: Facts) -> Finding:
     filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or any(
         line.startswith(("-P INPUT DROP", "-A INPUT -j DROP", "-A INPUT -j REJECT"))
-        for line in facts.lines("policy")
+        for line in facts.lines("rule")
     )
     # Somebody may use nftables in place of the firewall that the book has.
     boots = firewall.starts_at_boot(facts) or facts["boot-nft"] == "enabled"

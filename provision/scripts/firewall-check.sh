@@ -7,8 +7,7 @@ say ufw sed -n 's/^ENABLED=//p' /etc/ufw/ufw.conf
 say boot systemctl is-enabled ufw
 say boot-nft systemctl is-enabled nftables
 say boot-firewalld systemctl is-enabled firewalld
-say policy iptables -S INPUT
-say output iptables -S
+say rule iptables -S
 say nft nft list ruleset
 down() { ip -br link show lo | grep -v '[<,]UP[,>]'; }
 say lo-down down

@@ -17,7 +17,7 @@ def chain(hook: str, *rules: str, policy: str = "accept") -> str:
 
 
 def on(nft: str = "", policy: str = "-P INPUT ACCEPT") -> bool:
-    said = {"nft": nft, "policy": policy, "ufw": "no", "boot": "disabled", "boot-nft": "enabled"}
+    said = {"nft": nft, "rule": policy, "ufw": "no", "boot": "disabled", "boot-nft": "enabled"}
     return _active(Ufw(), Facts({key: text.splitlines() for key, text in said.items()})).ok
 
 
