@@ -25,7 +25,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("firewall.port-143-tcp", ("dovecot.imap*", "dovecot.login.unknown")),
     ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
     ("firewall.port-53-*", ("dns.*",)),
-    ("firewall.outgoing", ("dns.peer", "dns.resolver")),
+    ("firewall.outgoing", ("dns.peer", "dns.resolver", "postfix.restarted")),
     ("dns.*", ("firewall.port-53-*",)),
     ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
     ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
@@ -74,8 +74,47 @@ class Chain:
     blocked_by: str = ""
 
 
+def _with_odd_mailbox(reports: Sequence[StepReport]) -> list[StepReport]:
+    """If `mail` and Dovecot both read another mailbox than Postfix fills, Postfix is the odd one."""
+    readers = ("mail-command.mailbox", "dovecot.mail_location")
+    places = {
+        (report.host, finding.code): finding.expected
+        for report in reports
+        for finding in report.findings
+        if finding.code in readers and not finding.ok
+    }
+    asked = {report.host for report in reports if report.step == "postfix"}
+    odd = {
+        host: place
+        for (host, code), place in places.items()
+        if code == readers[0] and place.startswith("~/") and (host, readers[1]) in places
+        if host in asked
+    }
+    taken = {(host, code) for host in odd for code in readers}
+    by = {(host, code.partition(".")[0]): "postfix" for host, code in taken}
+    return [
+        _added(report, _home_mailbox(odd[report.host]))
+        if report.step == "postfix" and report.host in odd
+        else _without(report, taken, by)
+        for report in reports
+    ]
+
+
+def _home_mailbox(place: str) -> Finding:
+    return Finding(
+        code="postfix.home_mailbox",
+        ok=False,
+        what="home_mailbox",
+        found=place,
+        expected=_("not set"),
+        hint=_("Into which file does Postfix deliver? Which one do mail and Dovecot read?"),
+        solution="postconf -X home_mailbox",
+    )
+
+
 def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
     """The reports without the findings that follow from others of the same host."""
+    reports = _with_odd_mailbox(reports)
     wrong = {
         (report.host, finding.code): report.step
         for report in reports

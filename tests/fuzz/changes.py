@@ -42,7 +42,7 @@ def _main_cf(parameter: str, value: str, *sections: str, needs: Sequence[str] = 
         sections or ("postfix",),
         f'postconf -e "{parameter} = {value}"; {RESTART_POSTFIX}',
         tuple(needs),
-        asked=parameter in ("myhostname", "alias_database")
+        asked=parameter in ("myhostname", "alias_database", "setgid_group")
         or (parameter, value) == ("inet_interfaces", "$address"),
     )
 

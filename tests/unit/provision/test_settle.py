@@ -428,6 +428,26 @@ def test_a_masked_service_is_one_finding() -> None:
     assert [finding.code for finding in report.findings] == ["dns.enabled"]
 
 
+def test_a_mailbox_that_nobody_reads_is_one_finding_of_postfix() -> None:
+    where = {"expected": "~/Mailbox", "found": "MAIL=/var/mail/user1"}
+    mail = Finding("mail-command.mailbox", False, "mail reads", **where)
+    imap = Finding("dovecot.mail_location", False, "mail_location", expected="mbox:~/mail")
+
+    def found(*steps: str) -> list[tuple[str, str]]:
+        findings = {"mail-command": (mail,), "dovecot": (imap,)}
+        reports = [StepReport(s, "", "host1", 0, findings=findings.get(s, ())) for s in steps]
+        return [
+            (report.step, each.code)
+            for report in without_consequences(reports)
+            for each in report.findings
+        ]
+
+    assert found("postfix", "mail-command", "dovecot") == [("postfix", "postfix.home_mailbox")]
+    # Whoever moved one of the two has to move the other.
+    assert found("postfix", "dovecot") == [("dovecot", "dovecot.mail_location")]
+    assert found("mail-command") == [("mail-command", "mail-command.mailbox")]
+
+
 def test_a_list_of_recipients_that_refuses_more_than_strangers() -> None:
     words = "permit_mynetworks, check_recipient_access hash:/etc/postfix/mine"
     log = "peer-log\thost postfix/smtp[1]: B: status=bounced (554 Recipient address rejected)\n"
