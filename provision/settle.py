@@ -75,7 +75,7 @@ class Chain:
 
 
 def _with_odd_mailbox(reports: Sequence[StepReport]) -> list[StepReport]:
-    """If `mail` and Dovecot both read another mailbox than Postfix fills, Postfix is the odd one."""
+    """If `mail` and Dovecot both read another mailbox than Postfix fills, Postfix is at fault."""
     readers = ("mail-command.mailbox", "dovecot.mail_location")
     places = {
         (report.host, finding.code): finding.expected
