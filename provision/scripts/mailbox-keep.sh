@@ -1,6 +1,7 @@
 #!/bin/sh
 # Usage: mailbox-keep.sh USER
-# Copy the user's mailbox, ~/mbox and ~/dead.letter to a new folder, and note what is absent.
+# Copy the user's mailbox, ~/mbox, ~/dead.letter and the mailbox that main.cf names to a new folder,
+# and note what is absent.
 # Print the folder, and then the lock file of the mailbox if it is older than a delivery takes.
 . ./mbox.sh
 
@@ -12,15 +13,26 @@ while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$waits" -lt 
 done
 kept=$(mktemp -d /var/tmp/labctl-mailtest.XXXXXXXX)
 home=$(home_of "$1")
-for file in "/var/mail/$1" "$home/mbox" "$home/dead.letter"; do
-  if [ -f "$file" ] && [ ! -L "$file" ]; then
-    cp -p "$file" "$kept/${file##*/}"
+
+# keep FILE NAME: copy the file to the folder under this name.
+keep() {
+  if [ -f "$1" ] && [ ! -L "$1" ]; then
+    cp -p "$1" "$kept/$2"
   else
-    : >"$kept/${file##*/}.absent"
+    : >"$kept/$2.absent"
   fi
   # A lock that nobody gives back, to tell it from one of a program at work.
-  if [ -e "$file.lock" ]; then stat -c '%i %Z' "$file.lock" >"$kept/${file##*/}.locked"; fi
-done
+  if [ -e "$1.lock" ]; then stat -c '%i %Z' "$1.lock" >"$kept/$2.locked"; fi
+}
+keep "/var/mail/$1" inbox
+keep "$home/mbox" mbox
+keep "$home/dead.letter" dead.letter
+filled=$(filled "$1" "$home")
+case $filled in
+  */) [ -e "$filled" ] || : >"$kept/filled.absent" ;;
+  ?*) keep "$filled" filled ;;
+esac
+printf '%s\n' "$filled" >"$kept/filled-place"
 for folder in mail Maildir; do
   if [ -n "$home" ] && [ ! -e "$home/$folder" ]; then
     : >"$kept/$folder.absent"

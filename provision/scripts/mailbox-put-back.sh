@@ -70,8 +70,9 @@ still_locked() {
     ! grep -qaF -- "$token" "$1"
 }
 
+# restore FILE NAME: NAME is that of mailbox-keep.sh.
 restore() {
-  file=$1 old=$kept/${1##*/}
+  file=$1 old=$kept/$2
   if [ ! -f "$file" ] || [ -L "$file" ]; then return 0; fi
   if [ -f "$old" ] && cmp -s "$old" "$file"; then return 0; fi
   if still_locked "$file"; then
@@ -114,13 +115,25 @@ queues() {
   done
 }
 
+# clear MAILDIR NAME: remove the messages with the token, and the folder if it was absent.
+clear() {
+  grep -rlsF -- "$token" "$1/new" "$1/cur" | while IFS= read -r file; do rm -f -- "$file"; done
+  if [ -f "$kept/$2.absent" ] && [ -d "$1" ]; then
+    find "$1" -type f ! -name 'dovecot*' | grep -q . || rm -rf "$1"
+  fi
+}
+
 queues | sed 's|.*/||' | postsuper -d - >/dev/null 2>&1 || :
-restore "/var/mail/$user"
+restore "/var/mail/$user" inbox
+filled=$(cat "$kept/filled-place" 2>/dev/null || :)
+case $filled in
+  */) clear "${filled%/}" filled ;;
+  ?*) restore "$filled" filled ;;
+esac
 if [ -n "$home" ]; then
-  restore "$home/mbox"
-  restore "$home/dead.letter"
-  grep -rlsF -- "$token" "$home/Maildir/new" "$home/Maildir/cur" |
-    while IFS= read -r file; do rm -f -- "$file"; done
+  restore "$home/mbox" mbox
+  restore "$home/dead.letter" dead.letter
+  clear "$home/Maildir" Maildir
   # Dovecot makes a new cache of headers when it needs one.
   grep -rlsaF --include=dovecot.index.cache -- "$token" "$home/mail" |
     while IFS= read -r file; do rm -f -- "$file"; done
@@ -128,9 +141,6 @@ if [ -n "$home" ]; then
   if [ -f "$kept/mail.absent" ] && [ -d "$home/mail" ]; then
     rm -rf "$home/mail/.imap"
     rmdir "$home/mail" 2>/dev/null || :
-  fi
-  if [ -f "$kept/Maildir.absent" ] && [ -d "$home/Maildir" ]; then
-    find "$home/Maildir" -type f ! -name 'dovecot*' | grep -q . || rm -rf "$home/Maildir"
   fi
 fi
 rm -rf "$kept"

@@ -17,3 +17,20 @@ old_lock() {
 home_of() {
   getent passwd "$1" | cut -d: -f6
 }
+
+# filled USER HOME: print the mailbox that Postfix fills if main.cf names one (home_mailbox and
+# mail_spool_directory in postconf(5)). A Maildir ends with a slash.
+filled() {
+  grep -qsE '^[[:space:]]*(home_mailbox|mail_spool_directory)[[:space:]]*=' /etc/postfix/main.cf ||
+    return 0
+  # Without inet_interfaces, which makes a Postfix program sleep and fail if its value is wrong.
+  postconf -hx -o inet_interfaces= home_mailbox mail_spool_directory 2>/dev/null | {
+    read -r in_home || :
+    read -r spool || :
+    case $in_home,$spool in
+      ,*/) echo "$spool$1/" ;;
+      ,?*) echo "$spool/$1" ;;
+      ?*) echo "$2/$in_home" ;;
+    esac
+  }
+}

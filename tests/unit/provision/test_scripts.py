@@ -456,8 +456,15 @@ class Mailbox:
         return self.machine.files / "var/mail/user1"
 
     def keep(self) -> str:
-        done = self.machine.run("mailbox-keep.sh", "user1", moved=("/var/mail", "/var/tmp"))
+        moved = ("/var/mail", "/var/tmp", "/etc/postfix")
+        done = self.machine.run("mailbox-keep.sh", "user1", moved=moved)
         return done.stdout.strip()
+
+    def filled_by_postfix(self, parameter: str, value: str) -> None:
+        """main.cf names the place of the mailbox."""
+        self.machine.write("etc/postfix/main.cf", f"{parameter} = {value}\n")
+        home, spool = (value, "/var/mail") if parameter == "home_mailbox" else ("", value)
+        self.machine.program("postconf", f"printf '%s\\n' '{home}' '{spool}'")
 
     def put_back(self, kept: str) -> str:
         moved = ("/var/mail", "/var/spool/postfix")
@@ -524,6 +531,47 @@ def test_a_maildir_loses_the_tests_messages_only(mailbox: Mailbox) -> None:
     (new / "2").write_text(OURS)
     mailbox.put_back(kept)
     assert [path.name for path in new.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize("before", [None, OLD])
+def test_the_mailbox_that_main_cf_names_is_put_back_too(
+    mailbox: Mailbox, before: str | None
+) -> None:
+    mailbox.filled_by_postfix("home_mailbox", "Mailbox")
+    box = mailbox.home / "Mailbox"
+    if before:
+        box.write_text(before)
+    kept = mailbox.keep()
+    box.write_text((before or "") + OURS)
+    mailbox.put_back(kept)
+    assert (box.read_text() if box.exists() else None) == before
+
+
+def test_the_spool_folder_that_main_cf_names_is_put_back_too(mailbox: Mailbox) -> None:
+    spool = mailbox.machine.files / "srv"
+    spool.mkdir()
+    mailbox.filled_by_postfix("mail_spool_directory", str(spool))
+    kept = mailbox.keep()
+    (spool / "user1").write_text(OURS)
+    mailbox.put_back(kept)
+    assert list(spool.iterdir()) == []
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_maildir_of_another_name_is_gone_unless_a_message_came(
+    mailbox: Mailbox, stays: bool
+) -> None:
+    mailbox.filled_by_postfix("home_mailbox", "mail.d/")
+    kept = mailbox.keep()
+    new = mailbox.home / "mail.d/new"
+    new.mkdir(parents=True)
+    (new / "1").write_text(OURS)
+    if stays:
+        (new / "2").write_text(LATER)
+    mailbox.put_back(kept)
+    assert ([path.name for path in new.iterdir()] if new.exists() else None) == (
+        ["2"] if stays else None
+    )
 
 
 def test_a_mailbox_that_somebody_locks_is_named_and_left(mailbox: Mailbox) -> None:
