@@ -36,6 +36,13 @@ class Change:
     asked: bool = False
 
 
+# The book has other words here, although these work for most.
+_ASKED_VALUES = (
+    ("inet_interfaces", "$address"),
+    ("smtpd_recipient_restrictions", "permit_sasl_authenticated, reject_unauth_destination"),
+)
+
+
 def _main_cf(parameter: str, value: str, *sections: str, needs: Sequence[str] = ()) -> Change:
     return Change(
         f"main.cf: {parameter} = {value}",
@@ -43,7 +50,7 @@ def _main_cf(parameter: str, value: str, *sections: str, needs: Sequence[str] = 
         f'postconf -e "{parameter} = {value}"; {RESTART_POSTFIX}',
         tuple(needs),
         asked=parameter in ("myhostname", "alias_database", "setgid_group")
-        or (parameter, value) == ("inet_interfaces", "$address"),
+        or (parameter, value) in _ASKED_VALUES,
     )
 
 
