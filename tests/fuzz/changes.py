@@ -698,7 +698,12 @@ def _group(section: str, rows: Sequence[tuple[str, str]], *also: str) -> list[Ch
 
 
 _ASKED = frozenset(
-    {"aliases edited, not built", "an old message is on hold", "the queue is open to all"}
+    {
+        "aliases edited, not built",
+        "an old message is on hold",
+        "the queue is open to all",
+        "main.cf of another user",
+    }
 )
 
 
