@@ -24,6 +24,7 @@ from labctl.mailtest.trace import Stage, Trace
 from labctl.managed import ManagedFile
 from labctl.providers.registry import provider_names
 from labctl.providers.settings import check_settings, known_keys
+from labctl.providers.vagrant.failures import failure
 from labctl.reset import ResetResult
 from labctl.results import (
     Astray,
@@ -38,6 +39,7 @@ from labctl.results import (
     StressResult,
     Trial,
 )
+from labctl.run import Completed
 from labctl.status import HostStatus, LabStatus
 from provision.steps import STEPS
 from tests.books import LAB
@@ -299,6 +301,23 @@ def test_messages_on_the_page_of_vagrant_are_messages_of_the_program() -> None:
     assert len(english) > 10
     assert [message for message in english if catalog.gettext(message) == message] == []
     assert japanese == [catalog.gettext(message) for message in english]
+
+
+@BOTH
+def test_the_texts_on_the_page_of_vagrant_lead_to_their_message(ending: str) -> None:
+    page = (HOW_TO / f"vagrant-troubles.{ending}").read_text("utf-8")
+    catalog = gettext.translation("labctl", ROOT / "labctl" / "locale", languages=["ja"])
+    rows = re.findall(r"^\| `(.+?)` \| (.*?) \| ", page, re.M)
+    assert len(rows) > 30
+    for message, cell in rows:
+        # A text with a backquote in it stands between two of them.
+        spans = (re.fullmatch(r"`([^`]+)`|`` (.+) ``", each) for each in cell.split("<br>"))
+        printed = [span[1] or span[2] for span in spans if span is not None]
+        assert printed, message
+        for text in printed:
+            done = Completed(("vagrant", "up"), 1, "", f"{text}\n")
+            found = failure(["up"], done, [], Path("vagrant.log")).message
+            assert message in (found, catalog.gettext(found)), text
 
 
 def _messages_of(name: str) -> list[str]:

@@ -63,10 +63,17 @@ def box_architecture(machine: LocalMachine) -> str:
         and machine.ask("sysctl", "-n", "hw.optional.arm64").strip() == "1"
     ):
         return "arm64"
+    if machine.system == "win32" and _is_arm_windows(machine):
+        return "arm64"
     # Windows tells a 32-bit program the truth here only.
     native = machine.environment("PROCESSOR_ARCHITEW6432") if machine.system == "win32" else ""
     name = native.lower() or machine.architecture
     return {"x86_64": "amd64"}.get(name, name)
+
+
+def _is_arm_windows(machine: LocalMachine) -> bool:
+    """Windows for ARM runs programs for Intel and shows them an Intel machine, except here."""
+    return machine.environment("PROCESSOR_IDENTIFIER").startswith("ARM")
 
 
 def write_folder(lab: Lab, options: VagrantOptions, home: LabHome) -> Path:

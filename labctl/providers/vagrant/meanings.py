@@ -103,7 +103,7 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         N_("VirtualBox cannot use its kernel modules"),
         MachineLacks,
-        classes=_classes("VirtualBoxKernelModuleNotLoaded"),
+        classes=_classes("VirtualBoxKernelModuleNotLoaded VirtualBoxInstallIncomplete"),
         text="VERR_VM_DRIVER_|rc=-190[0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_VERSION_MISMATCH"
         "|VERR_SYMBOL_NOT_FOUND|kernel modules? (is|are) not loaded",
         lines=_DOCTOR,
@@ -181,7 +181,7 @@ MEANINGS: tuple[Meaning, ...] = (
         MachineLacks,
         classes=_classes(
             "ProviderNotUsable NoDefaultProvider VirtualBoxNotDetected VirtualBoxInvalidVersion"
-            " VirtualBoxInstallIncomplete VirtualBoxVersionEmpty"
+            " VirtualBoxVersionEmpty"
             " VBoxManageNotFoundError VBoxManageLaunchError VirtualBoxBrokenVersion040214"
             " VirtualBoxMachineFolderNotFound ProviderNotFound ProviderNotFoundSuggestion"
             " ProviderCantInstall ProviderInstallFailed ProviderChecksumMismatch"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 
@@ -80,7 +81,35 @@ def range_free(lab: Lab, machine: Machine) -> Diagnosis:
                     network=network,
                 ),
             )
+    if name := _routed(machine, network):
+        return warning(
+            "range-free",
+            _(
+                "this machine reaches {network} through {interface}",
+                network=network,
+                interface=name,
+            ),
+            _("programs on this machine may not reach the hosts; labctl does"),
+            _("stop what uses this range (a lab in containers, a VPN)"),
+        )
     return found("range-free", _("{network} is free", network=network))
+
+
+def _routed(machine: Machine, network: IPv4Network) -> str:
+    """The interface of a route into the range that is not VirtualBox's; "" if there is none.
+
+    A route of a larger range does not matter, because VirtualBox's own is more exact.
+
+    Source: proc_net_route(5). Addresses are hexadecimal, in the byte order of the machine.
+    """
+    for line in (machine.read("/proc/net/route") or "").splitlines()[1:]:
+        fields = line.split()
+        with suppress(ValueError, IndexError):
+            target, mask = (int(fields[at], 16).to_bytes(4, sys.byteorder) for at in (1, 7))
+            route = IPv4Network((target, str(IPv4Address(mask))))
+            if route.subnet_of(network) and not fields[0].startswith("vboxnet"):
+                return fields[0]
+    return ""
 
 
 def _is_virtualbox(name: str, interface: object, hostonlyifs: str) -> bool:

@@ -55,6 +55,22 @@ CLASSES_BY_TEXT: dict[str, str] = {
     "It appears that a newer version of Vagrant was run on this machine": (
         "HomeDirectoryLaterVersion"
     ),
+    "The box you're attempting to add has no available version that matches the constraints you "
+    "requested with support for the required provider": "BoxAddNoMatchingProviderVersion",
+    "is reporting that it isn't usable on this system": "ProviderNotUsable",
+    "a version of VirtualBox installed that is not supported": "VirtualBoxInvalidVersion",
+    "VirtualBox is complaining that the kernel module is not loaded": (
+        "VirtualBoxKernelModuleNotLoaded"
+    ),
+    "VirtualBox is complaining that the installation is incomplete": "VirtualBoxInstallIncomplete",
+    "Hyper-V and VirtualBox cannot be used together": "HypervVirtualBoxError",
+    "Vagrant is unable to use the VirtualBox provider from the Windows Subsystem for Linux": (
+        "WSLVirtualBoxWindowsAccessError"
+    ),
+    "The guest operating system of the machine could not be detected": "GuestNotDetected",
+    "interface with the UI in a way that requires a TTY": "UIExpectsTTY",
+    "Cannot create snapshot(s)": "SnapshotCreationError",
+    "Cannot revert snapshot(s)": "SnapshotReversionError",
     "There was an error talking to Libvirt": "FogError",
     "Error while connecting to Libvirt": "FogLibvirtConnectionError",
     "No usable storage pool found!": "NoStoragePool",

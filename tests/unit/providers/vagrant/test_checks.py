@@ -269,6 +269,16 @@ def linux(kernel: str = "6.12.63+deb13-amd64", **files: str) -> dict[str, str]:
     return found
 
 
+def routes(*lines: str) -> str:
+    """/proc/net/route of a little-endian machine: interface, destination and mask of each line."""
+    head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+    rows = (line.split() for line in lines)
+    return head + "".join(
+        f"{name}\t{target}\t00000000\t0001\t0\t0\t0\t{mask}\t0\t0\t0\n"
+        for name, target, mask in rows
+    )
+
+
 CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
     (
         "KVM holds VT-x since Linux 6.12",
@@ -492,6 +502,43 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "virtualbox",
         Verdict.LACKING,
         "winget install",
+    ),
+    (
+        "the same with a Python for Intel, which Windows emulates",
+        replace(WINDOWS, variables={"PROCESSOR_IDENTIFIER": "ARMv8 (64-bit) Family 8, Qualcomm"}),
+        "virtualbox",
+        Verdict.LACKING,
+        "winget install",
+    ),
+    (
+        "Windows for Intel",
+        replace(WINDOWS, variables={"PROCESSOR_IDENTIFIER": "Intel64 Family 6, GenuineIntel"}),
+        "virtualbox",
+        Verdict.OK,
+        "",
+    ),
+    (
+        "a lab in containers has a route to the same range",
+        OtherMachine(
+            files={**linux(), "/proc/net/route": routes("lab-8f859ad6 0038A8C0 00FFFFFF")}
+        ),
+        "range-free",
+        Verdict.WARNING,
+        "lab in containers",
+    ),
+    (
+        "VirtualBox's own route, the default route and a larger range of a VPN",
+        OtherMachine(
+            files={
+                **linux(),
+                "/proc/net/route": routes(
+                    "vboxnet0 0038A8C0 00FFFFFF", "eth0 00000000 00000000", "tun0 0000A8C0 0000FFFF"
+                ),
+            }
+        ),
+        "range-free",
+        Verdict.OK,
+        "",
     ),
     (
         "Windows for ARM with a VirtualBox that knows it",
