@@ -343,9 +343,11 @@ class Server:
             case "PUT", []:
                 there.config, there.devices = dict(data["config"]), copy.deepcopy(data["devices"])
                 self._map_ids(there)
+                self._ensure_possible(there)
             case "PATCH", []:
                 there.config.update(data.get("config", {}))
                 there.devices.update(data.get("devices", {}))
+                self._ensure_possible(there)
             case "POST", [] if data["migration"]:
                 if there.status != "Stopped":
                     raise Refused("The instance is running")
@@ -377,7 +379,20 @@ class Server:
             self._found(self.images, source["alias"])
         made.config.setdefault("volatile.idmap.base", FIRST_ID)
         self._map_ids(made)
+        self._ensure_possible(made)
         self.instances[project, name] = made
+
+    def _ensure_possible(self, there: Instance) -> None:
+        """Refuse devices as the server does: of an unknown type, or of what is not there."""
+        for name, device in there.devices.items():
+            if device["type"] not in ("nic", "disk", "none"):
+                raise Refused(f'Failed creating device "{name}": Unsupported device type')
+            if device["type"] == "nic" and device["network"] not in self.networks:
+                raise Refused(f'Failed loading network "{device["network"]}": Network not found')
+            if device["type"] == "disk" and device["path"] != "/":
+                sources = [each["name"] for each in self.volumes]
+                if device["source"] not in sources:
+                    raise Refused(f'Storage volume "{device["source"]}" not found')
 
     @staticmethod
     def _map_ids(there: Instance) -> None:

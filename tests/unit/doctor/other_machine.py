@@ -15,7 +15,8 @@ class OtherMachine:
     """By default, a Debian PC with everything that a VirtualBox lab needs.
 
     `answers` maps commands to their output, and `complaints` to what they print when they fail. A
-    script for PowerShell is named by a part of it.
+    script for PowerShell is named by a part of it. `disk` are the bytes that are free,
+    `other_disks` those of some folders.
     """
 
     system: str = "linux"
@@ -32,6 +33,7 @@ class OtherMachine:
     variables: Mapping[str, str] = field(default_factory=dict)
     interfaces: tuple[tuple[str, str], ...] = (("eth0", "192.168.1.20/24"),)
     disk: int = 100 * GIB
+    other_disks: Mapping[str, int] = field(default_factory=dict)
     memory: int = 8 * GIB
 
     def program(self, name: str) -> str | None:
@@ -57,7 +59,10 @@ class OtherMachine:
         return self.variables.get(name, "")
 
     def free_disk(self, folder: Path) -> int:
-        return self.disk
+        return next(
+            (free for place, free in self.other_disks.items() if str(folder).startswith(place)),
+            self.disk,
+        )
 
     def free_memory(self) -> int:
         return self.memory

@@ -616,6 +616,8 @@ def test_a_lab_moves_with_its_checkpoints_and_runs_again(cluster: Server) -> Non
     open_provider().save("contract")
     assert open_provider().move("m1") is True
     assert locations(cluster) == {"m1"}
+    place = read_place(HOME())
+    assert place is not None and place.member == "m1"
     assert set(open_provider().status().values()) == {HostState.RUNNING}
     assert open_provider().move("m1") is False
     open_provider().restore("contract")

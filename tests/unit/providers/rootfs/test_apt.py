@@ -120,6 +120,28 @@ def test_third_parties_are_left_out(etc: Path) -> None:
     assert machine_setup().sources == alone
 
 
+def test_every_file_of_sources_counts_in_the_order_of_its_name(etc: Path) -> None:
+    sources(etc, one_line="deb http://a/debian bookworm main\n")
+    for name in ("c", "b"):
+        line = f"deb http://{name}/debian bookworm main\n"
+        (etc / "apt" / "sources.list.d" / f"{name}.list").write_text(line)
+    (etc / "apt" / "sources.list.d" / "d.list.save").write_text(
+        "deb http://d/debian bookworm main\n"
+    )
+    assert [line.split()[1] for line in machine_setup().sources] == [
+        "http://a/debian", "http://b/debian", "http://c/debian",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [None, "# none yet\n\n"])
+def test_a_list_without_mirrors_is_left_to_apt(etc: Path, text: str | None) -> None:
+    mirrors = etc / "apt" / "mirrors.list"
+    if text is not None:
+        mirrors.write_text(text)
+    sources(etc, one_line=f"deb mirror+file:{mirrors} bookworm main\n")
+    assert machine_setup().sources == (f"deb mirror+file:{mirrors} bookworm main",)
+
+
 def test_a_companys_mirror_with_its_own_key_is_the_distribution(etc: Path) -> None:
     line = "deb [signed-by=/etc/apt/keyrings/company.gpg] https://apt.company.example/debian bookworm main"  # noqa: E501
     sources(etc, one_line=line)
@@ -247,6 +269,19 @@ def test_a_proxy_elsewhere_is_a_port_outward() -> None:
     setup = AptSetup("bookworm", ("deb http://a/debian bookworm main",), (), proxies, ())
     assert (setup.outward_ports, setup.machine_proxy_port) == ((80, 443, 3128), None)
     assert setup.conf(machine="192.168.56.1") == setup.conf()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "seen"),
+    [
+        ("http://127.0.0.1/", "http://192.168.56.1:80/"),
+        ("https://localhost/", "https://192.168.56.1:443/"),
+        ("http://[::1]:3142/", "http://192.168.56.1:3142/"),
+    ],
+)
+def test_a_proxy_without_a_port_has_the_one_of_its_scheme(proxy: str, seen: str) -> None:
+    setup = AptSetup("bookworm", (), (), (("http", proxy),), ())
+    assert setup.conf(machine="192.168.56.1") == f'Acquire::http::Proxy "{seen}";\n'
 
 
 def test_mail_is_no_way_to_packages() -> None:

@@ -164,16 +164,22 @@ def test_the_layers_of_a_lab_cannot_be_built_with_another_recipe(
     assert workshop.built == []
 
 
-def test_leftovers_of_a_killed_build_go_unless_one_builds_now(cache: Path) -> None:
+def test_leftovers_of_a_killed_build_go_unless_one_builds_now(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweep_if_idle(cache)
     assert not cache.exists()
     leftover = cache / ".build-os-1"
     leftover.mkdir(parents=True)
+    ended: list[str] = []
+    monkeypatch.setattr(Cgroup, "kill", lambda group: ended.append(group.name))
     with FileLock(cache / ".lock"):
         sweep_if_idle(cache)
         assert leftover.exists()
+        assert ended == []
     sweep_if_idle(cache)
     assert not leftover.exists()
+    assert ended == [build.image_cgroup(cache).name]
 
 
 # -- names of layers ------------------------------------------------------------------------

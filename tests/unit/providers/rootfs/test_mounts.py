@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.providers.rootfs.mounts import _mount_points
+from labctl.providers.rootfs import mounts
+from labctl.providers.rootfs.mounts import _mount_points, mounted_below, unmount_below
+from labctl.run import Completed
 
 
 def as_the_kernel_writes(path: str) -> str:
@@ -38,6 +42,46 @@ def test_whatever_a_folder_is_called_its_mounts_are_found(names: list[str]) -> N
 def test_a_folder_with_a_japanese_name() -> None:
     line = "62 30 0:50 / /home/山田/my\\040lab/host1 rw - overlay labctl rw"
     assert _mount_points(line) == ["/home/山田/my lab/host1"]
+
+
+def test_mounts_are_listed_with_the_deepest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this order they can be unmounted."""
+    points = ["/labs", "/labs/a", "/labs/a/host1/root", "/labs/a/host1", "/labs-other", "/"]
+    lines = [f"36 35 98:0 / {point} rw - overlay labctl rw\n" for point in points]
+    monkeypatch.setattr(Path, "read_bytes", lambda _path: "".join(lines).encode())
+    assert mounted_below(Path("/labs/a")) == ["/labs/a/host1/root", "/labs/a/host1", "/labs/a"]
+    assert mounted_below(Path("/labs/b")) == []
+
+
+class Umount:
+    """A machine on which these mount points stay busy unless they are detached."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, busy: set[str]) -> None:
+        self.points = ["/labs/a/root", "/labs/a"]
+        self.detached: list[str] = []
+        self._busy = busy
+        monkeypatch.setattr(mounts, "mounted_below", lambda _folder: list(self.points))
+        monkeypatch.setattr(mounts, "run", self.run)
+        monkeypatch.setattr(mounts, "wait_until", lambda _seconds, ask, every: ask())
+
+    def run(self, argv: Sequence[str], *, check: bool) -> Completed:
+        assert not check
+        *words, point = argv
+        done = words == ["umount", "--lazy"] or point not in self._busy
+        self.detached += [point] if "--lazy" in words else []
+        if done:
+            self.points.remove(point)
+        return Completed(tuple(argv), 0 if done else 32, "", "target is busy")
+
+
+@pytest.mark.parametrize("busy", [set(), {"/labs/a"}, {"/labs/a", "/labs/a/root"}])
+def test_a_mount_that_stays_busy_is_detached(
+    monkeypatch: pytest.MonkeyPatch, busy: set[str]
+) -> None:
+    machine = Umount(monkeypatch, busy)
+    unmount_below(Path("/labs/a"))
+    assert machine.points == []
+    assert set(machine.detached) == busy
 
 
 def test_an_overlay_is_mounted_and_found_below_any_folder(tmp_path: Path) -> None:

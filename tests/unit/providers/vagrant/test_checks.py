@@ -157,6 +157,40 @@ def test_too_little_disk_and_memory() -> None:
     assert diagnosed(OtherMachine(memory=GIB), "memory").verdict is Verdict.WARNING
 
 
+def disks(boxes: float, machines: float) -> Diagnosis:
+    """A machine whose VirtualBox and Vagrant have disks of their own, with so many GiB free."""
+    machine = OtherMachine(
+        variables={"VAGRANT_HOME": "/boxes"},
+        answers={"VBoxManage list systemproperties": "Default machine folder: /vms\n"},
+        other_disks={"/boxes": int(boxes * GIB), "/vms": int(machines * GIB)},
+        disk=0,
+    )
+    return diagnosed(machine, "disk")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "machines", "verdict", "folder"),
+    [
+        # Two machines with 1.5 GiB each, and 7 snapshots of half a GiB for each of them.
+        (3, 10, Verdict.OK, "/vms"),
+        (3, 9.9, Verdict.WARNING, "/vms"),
+        (30, 2.9, Verdict.LACKING, "/vms"),
+        (2.9, 30, Verdict.LACKING, "/boxes"),
+        # One disk for both.
+        (13, 13, Verdict.OK, "/vms"),
+        (12.9, 12.9, Verdict.WARNING, "/vms"),
+        (5.9, 5.9, Verdict.LACKING, "/vms"),
+        (0, 30, Verdict.UNKNOWN, "/boxes"),
+    ],
+)
+def test_the_box_and_the_machines_may_be_on_two_disks(
+    boxes: float, machines: float, verdict: Verdict, folder: str
+) -> None:
+    said = disks(boxes, machines)
+    assert said.verdict is verdict, said
+    assert folder in said.what
+
+
 @pytest.mark.parametrize(
     ("said", "verdict"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from labctl.errors import WrongUsage
@@ -18,6 +20,28 @@ def test_a_slow_computer_is_given_its_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert machines(LAB, OPTIONS)["boot_timeout"] == 600
     monkeypatch.setenv(BOOT_TIMEOUT, "1800")
     assert machines(LAB, OPTIONS)["boot_timeout"] == 1800
+
+
+def test_every_host_has_a_port_of_the_labs_own_range() -> None:
+    made = machines(LAB, OPTIONS)
+    first, last = cast(list[int], made["ports"])
+    assert first >= 20000 and last - first == 19
+    hosts = cast(list[dict[str, object]], made["hosts"])
+    assert [host["port"] for host in hosts] == [first, first + 1]
+    other = Lab(name="another", edition=LAB.edition)
+    assert machines(other, OPTIONS)["ports"] != made["ports"]
+
+
+def test_the_vagrantfile_is_told_all_of_the_lab() -> None:
+    made = machines(LAB, OPTIONS, emulated=True)
+    assert (made["name"], made["net"], made["netmask"]) == ("default", "hostonly", "255.255.255.0")
+    assert (made["box"], made["memory"], made["cpus"]) == ("bento/ubuntu-24.04", 1024, 1)
+    assert made["emulated"] is True
+    hosts = cast(list[dict[str, object]], made["hosts"])
+    assert [(host["name"], host["address"], host["fqdn"]) for host in hosts] == [
+        ("host1", "192.168.56.101", "host1.example1.jp"),
+        ("host2", "192.168.56.102", "host2.example2.jp"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "soon", "0", "-1", "1.5", "9" * 5000])
