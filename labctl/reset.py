@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.progress import Progress
@@ -17,6 +17,10 @@ from labctl.session import Session
 # How many states before a reset are kept; older ones are removed.
 KEPT_BEFORE_RESET = 3
 _BEFORE = "before-reset-"
+
+
+class NothingToUndo(WrongState):
+    """The lab has no state before a reset."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,29 @@ def _of_step(wanted: str, names: list[str], lab: Lab) -> str:
 
 
 def newest_before_reset(session: Session) -> str:
-    """The checkpoint of the state before the last reset; WrongState if there is none."""
+    """The checkpoint of the state before the last reset; NothingToUndo if there is none."""
     kept = _kept(session)
     if not kept:
-        raise WrongState(_("there is no reset to undo"))
+        raise NothingToUndo(_("there is no reset to undo"))
     return kept[-1]
+
+
+def kept_before_reset(session: Session, name: str) -> str:
+    """The state before a reset of that name; WrongUsage if it is another checkpoint or none."""
+    kept = _kept(session)
+    if name not in kept:
+        raise WrongUsage(
+            _("{name} is not the state before a reset", name=name),
+            hint=Hint(_("there are: {names}", names=", ".join(kept)))
+            if kept
+            else Hint(_("there are none")),
+        )
+    return name
+
+
+def remove_kept(session: Session, name: str) -> None:
+    """Remove the state before a reset. It cannot be restored afterwards."""
+    _drop(session, Baselines(session.home), name)
 
 
 def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResult:

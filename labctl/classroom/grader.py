@@ -17,9 +17,11 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
+from labctl.classroom.look import disk_of
 from labctl.classroom.roll import open_seat, read_roll
-from labctl.classroom.rows import Cell, Verdict
+from labctl.classroom.rows import Cell, Said, Verdict
 from labctl.classroom.verdicts import Sections, verdict
+from labctl.diagnosis import Verdict as Warned
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
 from labctl.i18n import choose_language, in_every_language, language, remember_translations
@@ -31,6 +33,8 @@ from provision.step import Target
 _PATIENCE = 90.0
 # Seconds that a line in the log of a host may take.
 _SAY_SECONDS = 10.0
+# Seconds between two measurements of a lab's files.
+_MEASURE_SECONDS = 60.0
 # In English, like all lines there.
 _BEGINS_LINE = f"{BEGINS}: labctl connects to the servers until '{ENDS}'"
 
@@ -127,9 +131,14 @@ class Grader:
         self._roll = read_roll(class_name)
         self._early = early
         self._open: dict[int, _Open] = {}
+        # When the files of a seat were last measured, and what was said.
+        self._disks: dict[int, tuple[float, Said]] = {}
 
     def grade(self, number: int) -> Verdict:
         """Grade a seat. If it cannot be graded, the verdict says why."""
+        return self._graded(number).model_copy(update={"disk": self._disk(number)})
+
+    def _graded(self, number: int) -> Verdict:
         # Kept connections lead nowhere after a reset. New ones are tried once.
         for _attempt in range(2 if number in self._open else 1):
             try:
@@ -143,6 +152,19 @@ class Grader:
             else:
                 return verdict(number, grades)
         return Verdict(seat=number, problem=problem)
+
+    def _disk(self, number: int) -> Said:
+        """Say if the lab's files are larger than the lab file allows. Measured once a minute."""
+        at, said = self._disks.get(number, (-_MEASURE_SECONDS, {}))
+        if time.monotonic() - at >= _MEASURE_SECONDS:
+            said = {}
+            with suppress(LabError, OSError):
+                found = disk_of(open_seat(self._roll, self._roll.seat(number)))
+                if found is not None and found.verdict is Warned.WARNING:
+                    what, why = in_every_language(found.what), in_every_language(found.why)
+                    said = {lang: f"{what[lang]}; {why[lang]}" for lang in what}
+            self._disks[number] = (time.monotonic(), said)
+        return said
 
     def forget(self, number: int) -> None:
         """Close the connections to a seat."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from labctl.classroom.roll import Roll, Seat, open_seat
-from labctl.diagnosis import Verdict
+from labctl.diagnosis import Diagnosis, Verdict
 from labctl.drills.exercise import Running
 from labctl.home import LabHome
 from labctl.i18n import N_
@@ -37,15 +37,18 @@ class SeatStatus:
     """One seat.
 
     `complete` is the checkpoint at which the lab's last `up` ended. `drill` is the current one, or
-    "". `disk` says how large the lab's files are, and `over_budget` whether the lab file allows
-    less.
+    "". `disk` compares the lab's files with what the lab file allows; None if the provider limits
+    the disk itself.
     """
 
     state: SeatState
     complete: str = ""
     drill: str = ""
-    disk: str = ""
-    over_budget: bool = False
+    disk: Diagnosis | None = None
+
+    @property
+    def over_budget(self) -> bool:
+        return self.disk is not None and self.disk.verdict is Verdict.WARNING
 
 
 def look_at_seat(roll: Roll, seat: Seat) -> SeatStatus:
@@ -54,8 +57,7 @@ def look_at_seat(roll: Roll, seat: Seat) -> SeatStatus:
     state = _state(session, session.provider.status().values())
     if session.state is None:
         return SeatStatus(state)
-    disk, over = _disk(session)
-    return SeatStatus(state, session.state.complete, _drill(session.home), disk, over)
+    return SeatStatus(state, session.state.complete, _drill(session.home), disk_of(session))
 
 
 def _state(session: Session, hosts: Iterable[HostState]) -> SeatState:
@@ -69,11 +71,13 @@ def _state(session: Session, hosts: Iterable[HostState]) -> SeatState:
     return SeatState.STOPPED if states == {HostState.STOPPED} else SeatState.BROKEN
 
 
-def _disk(session: Session) -> tuple[str, bool]:
+def disk_of(session: Session) -> Diagnosis | None:
+    """How large the lab's files are, and a warning if the lab file allows less.
+
+    None if the provider limits the disk itself.
+    """
     checks = [each for each in session.provider.checks() if each.code == _DISK_CHECK]
-    for found in run_checks(checks, ThisMachine()):
-        return found.what, found.verdict is Verdict.WARNING
-    return "", False
+    return next(iter(run_checks(checks, ThisMachine())), None)
 
 
 def _drill(home: LabHome) -> str:

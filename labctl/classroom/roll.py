@@ -158,7 +158,9 @@ class Roll:
 def _no_seat(word: str, roll: Roll) -> WrongUsage:
     return WrongUsage(
         _("there is no seat {seat} in the class {name}", seat=word, name=roll.name),
-        hint=_("seats: 1 to {last}, and 3-5 for several", last=len(roll.seats)),
+        hint=_("seats: 1 to {last}; several: 1-{last}", last=len(roll.seats))
+        if len(roll.seats) > 1
+        else _("the class has only seat 1"),
     )
 
 

@@ -63,6 +63,7 @@ class Row(_Frozen):
 
     `at` is the first section that is not right, and `at_since` is when the seat came to it.
     `busy` is the verb that is being carried out. `problem` says why the seat cannot be graded.
+    `disk` says that the lab's files are larger than the lab file allows.
     `note` and `student` are for the instructor only.
     """
 
@@ -74,6 +75,7 @@ class Row(_Frozen):
     at_since: float = 0.0
     busy: str = ""
     problem: Said = {}
+    disk: Said = {}
     student: str = ""
     note: str = ""
 
@@ -93,11 +95,11 @@ class Row(_Frozen):
     def for_projector(self) -> Row:
         """What everybody in the room may see: no person, no details."""
         cells = tuple(cell.model_copy(update={"details": ()}) for cell in self.cells)
-        return self.without_person().model_copy(update={"cells": cells})
+        return self.without_person().model_copy(update={"cells": cells, "disk": {}})
 
 
 class Verdict(_Frozen):
-    """The result of grading a seat once; `problem` is set if that failed.
+    """The result of grading a seat once; `problem` is set if that failed, `disk` as in a row.
 
     An `early` one has the cells that changed, before the grading has ended.
     """
@@ -105,6 +107,7 @@ class Verdict(_Frozen):
     seat: int
     cells: tuple[Cell, ...] = ()
     problem: Said = {}
+    disk: Said = {}
     early: bool = False
 
 
@@ -117,13 +120,16 @@ def dated(row: Row, found: Verdict, last: Mapping[str, tuple[CellState, float]],
     """
     if found.problem:
         cells = tuple(Cell(step=cell.step) for cell in row.cells)
-        return row.model_copy(update={"cells": cells, "problem": found.problem, "looked": now})
+        values = {"cells": cells, "problem": found.problem, "disk": found.disk, "looked": now}
+        return row.model_copy(update=values)
     seen = {cell.step: cell for cell in found.cells}
     cells = tuple(_dated(seen.get(cell.step, cell), last, now) for cell in row.cells)
     at, at_since = place_of(cells)
     values = {"cells": cells, "at": at, "at_since": at_since}
     return row.model_copy(
-        update=values if found.early else {**values, "problem": {}, "looked": now}
+        update=values
+        if found.early
+        else {**values, "problem": {}, "disk": found.disk, "looked": now}
     )
 
 

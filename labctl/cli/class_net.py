@@ -13,7 +13,7 @@ from labctl.i18n import _, ngettext
 
 
 def net(
-    way: Annotated[Way, typer.Argument(help=_("open or close."))],
+    way: Annotated[Way, typer.Argument(help=_("open or close."), metavar="open|close")],
     seat: Seats = None,
     class_name: ClassName = None,
     as_json: AsJson = False,

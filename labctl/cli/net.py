@@ -19,7 +19,7 @@ class Way(StrEnum):
 
 
 def net(
-    way: Annotated[Way, typer.Argument(help=_("open or close."))],
+    way: Annotated[Way, typer.Argument(help=_("open or close."), metavar="open|close")],
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:

@@ -20,6 +20,7 @@ from labctl.i18n import _, ngettext
 from labctl.render.document import plain, print_json
 from labctl.render.hints import hint_data
 from labctl.render.screen import console, print_hint, print_table
+from labctl.reset import NothingToUndo
 from labctl.results import Outcome
 
 Results = Sequence[SeatResult[Any]]
@@ -86,8 +87,9 @@ def print_seats(
     if any(result.ok for result in results):
         out.print(escape(said))
     failed = _print_failures(results, roll)
+    errors = [result.error for result in results if result.error is not None]
     # A wrong request stays wrong.
-    is_wrong = any(isinstance(result.error, WrongUsage) for result in results)
+    is_wrong = all(isinstance(error, WrongUsage | NothingToUndo) for error in errors)
     if failed and not is_wrong:
         text = _("this tries it again where it failed")
         print_hint(out, _("next"), Hint(text, (again,)), "")
@@ -167,7 +169,7 @@ def print_class_status(
 ) -> None:
     """Each seat with its student, state, drill and disk."""
     if as_json:
-        print_seats_json("class status", roll, results, plain)
+        print_seats_json("class status", roll, results, _status_data)
         return
     out = console()
     until = roll.until or _("the whole lab")
@@ -187,10 +189,27 @@ def print_class_status(
     _print_failures(results, roll)
     for result in results:
         if result.value is not None and result.value.over_budget:
-            told = _("{what}, more than the lab file allows", what=result.value.disk)
-            out.print(f"[yellow]! {result.seat.label}[/]  {escape(told)}")
+            _print_over_budget(result.seat, result.value)
     if any(each.value and each.value.state is not SeatState.RUNNING for each in results):
         print_hint(out, _("next"), Hint(_("this starts all seats"), (roll.command("up"),)), "")
+
+
+def _status_data(found: SeatStatus) -> dict[str, Any]:
+    disk = found.disk.what if found.disk is not None else ""
+    return {
+        "state": found.state,
+        "complete": found.complete,
+        "drill": found.drill,
+        "disk": disk,
+        "over_budget": found.over_budget,
+    }
+
+
+def _print_over_budget(seat: Seat, status: SeatStatus) -> None:
+    if (disk := status.disk) is not None:
+        out = console()
+        out.print(f"[yellow]! {seat.label}[/]  {escape(disk.what)}; {escape(disk.why)}")
+        print_hint(out, _("hint"), disk.mend, seat.lab_name, indent="    ")
 
 
 def print_class_grades(roll: Roll, results: Sequence[SeatResult[Grades]], *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from labctl.diagnosis import Diagnosis
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.home import LabHome
@@ -37,12 +38,14 @@ class Kept:
 class World:
     """The hosts of one lab, its checkpoints, and what is to go wrong.
 
+    `disk` is what the provider says of the lab's files, if anything.
     `done` lists every call and command in order. `set_up` gives a new host its answers.
     """
 
     hosts: dict[str, FakeHost] = field(default_factory=dict)
     checkpoints: dict[str, Kept] = field(default_factory=dict)
     net_open: bool = True
+    disk: Diagnosis | None = None
     preinstalls: tuple[PackageSet, ...] = ()
     preinstalled: list[PackageSet] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -104,7 +107,8 @@ class FakeProvider:
         return "a test"
 
     def checks(self) -> tuple[Check, ...]:
-        return ()
+        disk = self._world.disk
+        return (Check("disk-budget", lambda _machine: disk),) if disk is not None else ()
 
     def ensure_usable(self) -> None:
         self._world.tick("ensure_usable")

@@ -17,7 +17,9 @@ from labctl.reset import (
     KEPT_BEFORE_RESET,
     ResetResult,
     go_back,
+    kept_before_reset,
     newest_before_reset,
+    remove_kept,
     target_of_reset,
 )
 from labctl.results import HostState
@@ -281,6 +283,24 @@ def test_the_baseline_of_a_dropped_state_is_forgotten(lab: MemoryLab) -> None:
     folder.mkdir()
     undo(lab)
     assert not folder.exists()
+
+
+def test_a_state_before_a_reset_can_be_removed(lab: MemoryLab) -> None:
+    first, second = reset(lab).kept_as, reset(lab).kept_as
+    remove_kept(lab.session(), kept_before_reset(lab.session(), first))
+    names = [info.name for info in lab.session().provider.checkpoints()]
+    assert first not in names and second in names
+    assert undo(lab).checkpoint == second
+
+
+@pytest.mark.parametrize("name", ["ready", "before-reset-never"])
+def test_nothing_else_can_be_removed(lab: MemoryLab, name: str) -> None:
+    with pytest.raises(WrongUsage, match="is not the state before a reset"):
+        kept_before_reset(lab.session(), name)
+    kept = reset(lab).kept_as
+    with pytest.raises(WrongUsage) as caught:
+        kept_before_reset(lab.session(), name)
+    assert kept in caught.value.hint.text
 
 
 def test_diff_tells_what_a_person_changed(lab: MemoryLab) -> None:

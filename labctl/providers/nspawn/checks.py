@@ -204,7 +204,11 @@ def disk_budget(measure: Callable[[], int], budget: int, _machine: Machine) -> D
         "disk-budget",
         text,
         _("the lab file allows {size} MiB", size=budget // 1024**2),
-        commands("labctl checkpoints", "labctl reset", text=_("remove files on the hosts")),
+        commands(
+            "labctl checkpoints",
+            "labctl checkpoints --remove NAME",
+            text=_("remove files on the hosts, or the states before a reset, which count too"),
+        ),
     )
 
 

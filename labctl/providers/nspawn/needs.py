@@ -12,12 +12,14 @@ SYSCTL_FILE = "/etc/sysctl.d/90-labctl.conf"
 MEMORY_A_HOST = 56 * 1024**2
 DISK_A_HOST = 60 * 1024**2
 # Twice what was counted on a host that runs, for the boot and the work of a person:
-# 6 instances with 28 watches, 29 threads, 4 entries of neighbours in three namespaces.
+# 6 instances with 28 watches, 29 threads, 1 key of a user (all hosts have the same user ids),
+# 4 entries of neighbours in three namespaces.
 _A_HOST = {
     "fs.inotify.max_user_instances": 12,
     "fs.inotify.max_user_watches": 60,
     "kernel.pid_max": 60,
     "kernel.threads-max": 60,
+    "kernel.keys.maxkeys": 2,
     "net.ipv4.neigh.default.gc_thresh3": 8,
 }
 # What the rest of a machine uses of the same limits.
@@ -26,6 +28,7 @@ _BESIDE = {
     "fs.inotify.max_user_watches": 4096,
     "kernel.pid_max": 2000,
     "kernel.threads-max": 2000,
+    "kernel.keys.maxkeys": 20,
     "net.ipv4.neigh.default.gc_thresh3": 256,
 }
 

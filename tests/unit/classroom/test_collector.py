@@ -9,11 +9,13 @@ from threading import Event, Lock
 import pytest
 
 from labctl.classroom import collector as module
+from labctl.classroom import grader
 from labctl.classroom.collector import Collector
 from labctl.classroom.grader import Early, Grader, WorkerEnded
 from labctl.classroom.history import History
 from labctl.classroom.roll import open_seat
 from labctl.classroom.rows import Cell, CellState, Row, Verdict
+from labctl.diagnosis import warning
 from labctl.engine import bring_up
 from labctl.mailtest.probes import BEGINS, ENDS
 from labctl.progress import silent
@@ -74,6 +76,22 @@ def test_a_change_on_a_host_is_noticed(room: MemoryClass, collector: Collector) 
     assert any(row.seat == 2 and row.at == "postfix" for row in heard)
     assert collector.row(1).is_done
     assert collector.row(2).at == "postfix"
+
+
+def test_a_seat_that_takes_too_much_disk_is_told_until_it_does_not(
+    room: MemoryClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grader, "_MEASURE_SECONDS", 0.0)
+    graded = Grader(room.roll.name, lambda _found: None)
+    assert graded.grade(1).disk == {}
+    room.world(1).disk = warning("disk-budget", "9 GiB", "8 GiB are allowed", "")
+    assert graded.grade(1).disk["en"] == "9 GiB; 8 GiB are allowed"
+    # A full disk may be why a seat cannot be graded.
+    room.world(1).hosts["host1"].running = False
+    found = graded.grade(1)
+    assert found.problem and found.disk
+    room.world(1).disk = None
+    assert graded.grade(1).disk == {}
 
 
 def test_what_is_known_outlives_a_restart(

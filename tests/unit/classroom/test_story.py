@@ -14,7 +14,9 @@ import pytest
 from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, class_names, open_class, open_seat
 from labctl.cli.app import run
+from labctl.diagnosis import warning
 from labctl.errors import LabError
+from labctl.hint import commands
 from labctl.home import lab_names
 from labctl.providers.base import Copier
 from tests.fakes.classroom import MemoryClass, memory_class
@@ -114,6 +116,22 @@ def test_seats_are_reset_undone_and_graded(room: MemoryClass, sh: Shell, tmp_pat
     assert files(room, 2) == whole
 
 
+MUCH = warning("disk-budget", "the files are 9 GiB", "8 GiB are allowed", commands("labctl status"))
+
+
+def test_status_tells_which_seat_takes_too_much_disk_and_what_helps(
+    room: MemoryClass, sh: Shell
+) -> None:
+    sh("class up")
+    room.world(2).disk = MUCH
+    out = sh("class status")
+    told = out[out.index("! s02") :]
+    assert "the files are 9 GiB; 8 GiB are allowed" in told
+    assert "labctl status --name mail-s02" in told
+    seats = sh.json("class status")["seats"]
+    assert [seat["over_budget"] for seat in seats] == [False, True, False]
+
+
 def test_a_seat_that_does_not_run_is_told_with_the_command_of_the_class(
     room: MemoryClass, sh: Shell
 ) -> None:
@@ -149,6 +167,18 @@ def test_a_wrong_request_is_not_tried_again(room: MemoryClass, sh: Shell) -> Non
     sh("class up 1")
     out = sh("class move 1 --to m2", code=1)
     assert "cannot be moved" in out and "next" not in out
+
+
+def test_an_undo_without_a_reset_is_not_offered_again(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    out = sh("class undo 2 --yes", 1)
+    assert "there is no reset to undo" in out and "labctl class undo" not in out
+
+
+def test_a_seat_that_is_not_there_is_told_with_those_that_are(room: MemoryClass, sh: Shell) -> None:
+    sh("class status s99", 2)
+    assert "there is no seat 99 in the class mail" in sh.err
+    assert "seats: 1 to 3; several: 1-3" in sh.err
 
 
 def test_the_net_of_some_seats_is_closed(room: MemoryClass, sh: Shell) -> None:

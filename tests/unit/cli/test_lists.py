@@ -51,6 +51,20 @@ def test_checkpoints_are_listed(kept: None) -> None:
     assert "packages" in labctl("checkpoints", code=0).out
 
 
+def test_the_state_before_a_reset_is_removed_on_wish(kept: None) -> None:
+    store = LayerStore(lab_home("default").state)
+    book = store.read()
+    assert book is not None
+    name = "before-reset-20261125-032820"
+    store.write(book.with_checkpoint(book.checkpoints[0].model_copy(update={"name": name})))
+    assert "--yes" in labctl("checkpoints", "--remove", name, code=2).err
+    assert name in labctl("checkpoints", code=0).out
+    assert name not in labctl("checkpoints", "--remove", name, "--yes", code=0).out
+    refused = labctl("checkpoints", "--remove", "ready", "--yes", code=2).err
+    assert "ready is not the state before a reset" in refused
+    assert "ready" in labctl("checkpoints", code=0).out
+
+
 def test_the_name_of_a_checkpoint_is_never_cut(kept: None) -> None:
     store = LayerStore(lab_home("default").state)
     book = store.read()

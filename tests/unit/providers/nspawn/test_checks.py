@@ -184,4 +184,5 @@ def test_a_lab_over_its_budget_of_disk() -> None:
     (said,) = run_checks([each for each in every if each.code == "disk-budget"], FIT)
     assert (said.verdict, said.what) == (Verdict.WARNING, "the lab's files are 2048 MiB")
     assert said.why == "the lab file allows 1024 MiB"
-    assert said.mend.commands == (("labctl", "checkpoints"), ("labctl", "reset"))
+    remove = ("labctl", "checkpoints", "--remove", "NAME")
+    assert said.mend.commands == (("labctl", "checkpoints"), remove)
