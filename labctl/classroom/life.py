@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from labctl.classroom.roll import (
     Seat,
     class_folder,
     class_names,
-    lab_of,
     open_seat,
     quoted,
     read_roll,
@@ -21,8 +21,8 @@ from labctl.classroom.roll import (
 from labctl.copies import bring_up_like
 from labctl.destroy import destroy_lab
 from labctl.edition import is_path
-from labctl.engine import bring_up
-from labctl.errors import WrongState
+from labctl.engine import bring_up, steps_until
+from labctl.errors import WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.home import lab_home, lab_names, remove_folder, write_atomically
 from labctl.i18n import _, language
@@ -30,7 +30,7 @@ from labctl.lab import DEFAULT_EDITION, LAB_FILE, edition_file
 from labctl.lock import locked
 from labctl.progress import Progress, silent
 from labctl.providers.settings import provider_with
-from labctl.session import WHOLE, Session, open_session
+from labctl.session import WHOLE, Session, checked_lab, open_session
 
 
 def make_class(
@@ -80,10 +80,19 @@ def make_class(
         )
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    if lab_file is None:
-        write_atomically(own, text, mode=0o600)
-    lab_of(roll)
-    write_roll(roll)
+    try:
+        if lab_file is None:
+            write_atomically(own, text, mode=0o600)
+        # Not lab_of, which would blame the class's file for what the person typed.
+        steps_until(until, checked_lab(name, roll.lab_file))
+        write_roll(roll)
+    except WrongUsage:
+        # Nothing is left of a class that was never made.
+        if lab_file is None:
+            own.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
+        raise
     return roll
 
 

@@ -45,15 +45,14 @@ def init(
     ensure_apart(("--remote", remote), ("--lab", lab))
     people = read_students(students) if students is not None else {}
     count = seats or max(people, default=0)
+    again = ("labctl", "class", "init", name, "--seats")
     if not count:
-        raise WrongUsage(
-            _("how many seats?"), hint=commands(["labctl", "class", "init", name, "--seats", "30"])
-        )
+        raise WrongUsage(_("how many seats?"), hint=commands([*again, "30"]))
     if people and max(people) > count:
         raise WrongUsage(
             _("there are more students than seats"),
             cause=_("the last student sits at {number}", number=max(people)),
-            hint=commands(["labctl", "class", "init", name, "--seats", str(max(people))]),
+            hint=commands([*again, str(max(people)), "--students", str(students)]),
         )
     roll = make_class(
         name, count, people, edition=edition, lab_file=lab, until=until, remote=remote

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from labctl.classroom.codes import load_codes
-from labctl.classroom.roll import Roll, class_names, open_class, open_seat
+from labctl.classroom.roll import Roll, class_folder, class_names, open_class, open_seat
 from labctl.cli.app import run
 from labctl.diagnosis import warning
 from labctl.errors import LabError
@@ -290,6 +290,8 @@ def test_what_cannot_be_done_is_told(
     out = sh(line, code)
     assert told in out + sh.err
     assert class_names() == ["mail"]
+    assert "wrong class file" not in sh.err
+    assert [path.name for path in class_folder("mail").parent.iterdir()] == ["mail"]
 
 
 def test_init_writes_the_class_once(room: MemoryClass, sh: Shell, tmp_path: Path) -> None:
@@ -302,7 +304,9 @@ def test_init_writes_the_class_once(room: MemoryClass, sh: Shell, tmp_path: Path
     roll = open_class("two")
     assert (roll.until, len(roll.seats)) == ("dns", 2)
     assert 'edition = "almalinux"' in roll.lab_file.read_text()
-    assert "more students" in sh(f"class init six --seats 1 --students {students}", 2) + sh.err
+    sh(f"class init six --seats 1 --students {students}", 2)
+    assert "more students" in sh.err
+    assert f"labctl class init six --seats 2 --students {students}" in sh.err
 
 
 def test_a_class_on_a_server_names_it_in_its_lab_file(room: MemoryClass, sh: Shell) -> None:
