@@ -24,7 +24,7 @@ from labctl.classroom.verdicts import Sections, verdict
 from labctl.diagnosis import Verdict as Warned
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
-from labctl.i18n import choose_language, in_every_language, language, remember_translations
+from labctl.i18n import _, choose_language, in_every_language, language, remember_translations
 from labctl.mailtest.probes import BEGINS, ENDS, TAG
 from labctl.parallel import on_each
 from provision.step import Target
@@ -161,8 +161,8 @@ class Grader:
             with suppress(LabError, OSError):
                 found = disk_of(open_seat(self._roll, self._roll.seat(number)))
                 if found is not None and found.verdict is Warned.WARNING:
-                    what, why = in_every_language(found.what), in_every_language(found.why)
-                    said = {lang: f"{what[lang]}; {why[lang]}" for lang in what}
+                    text = _("{what}; {why}", what=found.what, why=found.why)
+                    said = in_every_language(text)
             self._disks[number] = (time.monotonic(), said)
         return said
 

@@ -208,7 +208,8 @@ def _status_data(found: SeatStatus) -> dict[str, Any]:
 def _print_over_budget(seat: Seat, status: SeatStatus) -> None:
     if (disk := status.disk) is not None:
         out = console()
-        out.print(f"[yellow]! {seat.label}[/]  {escape(disk.what)}; {escape(disk.why)}")
+        told = _("{what}; {why}", what=disk.what, why=disk.why)
+        out.print(f"[yellow]! {seat.label}[/]  {escape(told)}")
         print_hint(out, _("hint"), disk.mend, seat.lab_name, indent="    ")
 
 
