@@ -91,12 +91,14 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
         )
     ]
     if closed:
-        return _setting(
+        setting = _setting(
             "listen",
             ", ".join(sorted(places)),
             ", ".join(f"*:{_PORTS[name]}" for name in closed),
             _("On which address and port does Dovecot wait? ss -ltn shows it."),
         )
+        # The setting has addresses only.
+        return replace(setting, solution="listen = *")
     return None
 
 

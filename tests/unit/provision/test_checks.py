@@ -1,8 +1,9 @@
 """Each check without a host: the facts that its scripts report in, findings out.
 
 `data/check/STEP.yaml` has the facts of a right host, as they were recorded, and cases that change
-one thing. A case names every finding that must be wrong; all others must be right. `solve` has the
-solutions of some of them. `system` is the code name of the host's release, if it matters.
+one thing. A case names every finding that must be wrong; all others must be right. `told` has what
+a person is told of a wrong finding: what labctl expects, and the solution. `solve` has the solution
+if it depends on the case. `system` is the code name of the host's release, if it matters.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Case:
     wrong: Mapping[str, str | None]
     codes: tuple[str, ...] | None
     solve: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 def cases() -> list[Case]:
@@ -66,8 +68,8 @@ def cases() -> list[Case]:
             host["says"] = changed(right["says"], case, path.name)
             name = f"{path.stem}: {case['name']}"
             codes = tuple(case["codes"]) if "codes" in case else None
-            solve = case.get("solve", {})
-            found.append(Case(step, name, host, case.get("wrong", {}), codes, solve))
+            told, solve = data.get("told", {}), case.get("solve", {})
+            found.append(Case(step, name, host, case.get("wrong", {}), codes, solve, told))
     return found
 
 
@@ -127,6 +129,8 @@ def test_a_check_finds_exactly_what_is_wrong(case: Case, monkeypatch: pytest.Mon
     assert wrong == {code: text or wrong.get(code) for code, text in case.wrong.items()}
     solutions = {finding.code: finding.solution for finding in findings}
     assert {code: solutions[code] for code in case.solve} == case.solve
+    told = {each.code: [each.expected, each.solution] for each in findings if not each.ok}
+    assert told == {**told, **{code: case.told[code] for code in case.told if code in told}}
     if case.codes is not None:
         assert tuple(finding.code for finding in findings) == case.codes
     for finding in findings:
