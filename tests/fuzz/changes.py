@@ -49,8 +49,7 @@ def _main_cf(parameter: str, value: str, *sections: str, needs: Sequence[str] = 
         sections or ("postfix",),
         f'postconf -e "{parameter} = {value}"; {RESTART_POSTFIX}',
         tuple(needs),
-        asked=parameter in ("myhostname", "alias_database", "setgid_group")
-        or (parameter, value) in _ASKED_VALUES,
+        asked=parameter in ("myhostname", "alias_database") or (parameter, value) in _ASKED_VALUES,
     )
 
 
@@ -697,14 +696,7 @@ def _group(section: str, rows: Sequence[tuple[str, str]], *also: str) -> list[Ch
     return [Change(name, (section, *also), script, asked=name in _ASKED) for name, script in rows]
 
 
-_ASKED = frozenset(
-    {
-        "aliases edited, not built",
-        "an old message is on hold",
-        "the queue is open to all",
-        "main.cf of another user",
-    }
-)
+_ASKED = frozenset({"aliases edited, not built", "an old message is on hold"})
 
 
 def catalogue(rng: random.Random) -> list[Change]:
