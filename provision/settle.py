@@ -62,6 +62,8 @@ _LATER = (
     *("mail-command.queue", "mail-command.hold"),
 )
 _QUEUE = "mail-command.queue"
+# Parameters of main.cf that say whom smtpd asks about passwords.
+_OF_SASL = ("postfix.smtpd_sasl_type", "postfix.smtpd_sasl_path")
 _DELIVERIES = (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
 
 
@@ -112,9 +114,35 @@ def _home_mailbox(place: str) -> Finding:
     )
 
 
+def _with_sasl_in_its_section(reports: Sequence[StepReport]) -> list[StepReport]:
+    """What keeps smtpd from asking about passwords belongs to the section about SMTP AUTH."""
+    asked = {report.host for report in reports if report.step == "smtp-auth"}
+    moved = {
+        report.host: wrong[0]
+        for report in reports
+        if report.step == "postfix" and report.host in asked
+        if len(wrong := [each for each in report.findings if not each.ok]) == 1
+        and (wrong[0].code in _OF_SASL or "SASL" in wrong[0].found)
+    }
+
+    def placed(report: StepReport) -> StepReport:
+        finding = moved.get(report.host)
+        if finding is None:
+            return report
+        if report.step == "postfix":
+            left = tuple(each for each in report.findings if each is not finding)
+            return replace(report, findings=left)
+        if report.step == "smtp-auth":
+            code = finding.code.replace("postfix.", "smtp-auth.", 1)
+            return replace(report, findings=(replace(finding, code=code),), blocked_by="")
+        return replace(report, blocked_by="smtp-auth") if report.blocked_by == "postfix" else report
+
+    return [placed(report) for report in reports]
+
+
 def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
     """The reports without the findings that follow from others of the same host."""
-    reports = _with_odd_mailbox(reports)
+    reports = _with_sasl_in_its_section(_with_odd_mailbox(reports))
     wrong = {
         (report.host, finding.code): report.step
         for report in reports

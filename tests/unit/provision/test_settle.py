@@ -448,6 +448,43 @@ def test_a_mailbox_that_nobody_reads_is_one_finding_of_postfix() -> None:
     assert found("mail-command") == [("mail-command", "mail-command.mailbox")]
 
 
+@pytest.mark.parametrize(
+    ("finding", "code"),
+    [
+        (Finding("postfix.smtpd_sasl_type", False, "x", "dovecot"), "smtp-auth.smtpd_sasl_type"),
+        (
+            Finding("postfix.smtpd", False, "smtpd", "fatal: no SASL authentication mechanisms"),
+            "smtp-auth.smtpd",
+        ),
+    ],
+)
+def test_what_stops_smtpd_for_sasl_is_found_in_the_section_about_auth(
+    finding: Finding, code: str
+) -> None:
+    running = Finding("postfix.running", True, "Postfix runs")
+    settled = without_consequences(
+        [
+            StepReport("postfix", "", "host1", 0, findings=(running, finding)),
+            StepReport("smtp-auth", "", "host1", 0, blocked_by="postfix"),
+            StepReport("mail-command", "", "host1", 0, blocked_by="postfix"),
+            StepReport("smtp-auth", "", "host2", 0, findings=(running,)),
+        ]
+    )
+    assert [(r.outcome, r.blocked_by) for r in settled] == [
+        (Outcome.OK, ""),
+        (Outcome.FAILED, ""),
+        (Outcome.BLOCKED, "smtp-auth"),
+        (Outcome.OK, ""),
+    ]
+    assert [each.code for each in settled[1].findings] == [code]
+
+
+def test_without_a_section_about_auth_the_finding_stays() -> None:
+    finding = Finding("postfix.smtpd_sasl_type", False, "x", "dovecot")
+    [report] = without_consequences([StepReport("postfix", "", "host1", 0, findings=(finding,))])
+    assert report.findings == (finding,)
+
+
 def test_a_list_of_recipients_that_refuses_more_than_strangers() -> None:
     words = "permit_mynetworks, check_recipient_access hash:/etc/postfix/mine"
     log = "peer-log\thost postfix/smtp[1]: B: status=bounced (554 Recipient address rejected)\n"
