@@ -349,15 +349,17 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
 
 
 def _logged(target: Target, words: str = "") -> re.Match[str] | None:
-    """The first complaint of smtpd or of the master since Postfix was started.
+    """The first complaint of smtpd since Postfix was started, or else the first of the master.
 
     `words` are in the complaint.
     """
-    pattern = r"(smtpd|master)\[[0-9]+\]: "
+    pattern = r"(smtpd|master)\[[0-9]+\]: (fatal|panic|warning: (process|SASL: )|daemon started)"
     lines = ask(target, _LOG, target.family.mail_log, pattern, "12").lines("log")
     starts = [number for number, line in enumerate(lines) if "daemon started" in line]
-    found = (_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :])
-    return next((match for match in found if match and words in match[2]), None)
+    found = [_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :]]
+    fitting = [match for match in found if match and words in match[2]]
+    # The master only says that smtpd ended, not why.
+    return next((match for match in fitting if match[1] == "smtpd"), next(iter(fitting), None))
 
 
 def _beside(name: str, found: str, hint: str) -> Finding:
