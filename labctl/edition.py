@@ -28,7 +28,7 @@ from labctl.errors import WrongUsage
 from labctl.hint import commands
 from labctl.i18n import _, language
 from labctl.mistakes import WrongValue, mistakes, parse_yaml
-from labctl.system import System
+from labctl.system import KNOWN, System
 
 DEFAULT_EDITION = "ubuntu-example"
 # The sets of packages that a provider may install ahead of the steps.
@@ -53,16 +53,48 @@ def _domain(value: str) -> str:
 
 def _file_name(value: str) -> str:
     # It becomes a path on the hosts and a quoted word in BIND's configuration.
-    if not re.fullmatch(r"[a-z0-9._-]{1,60}", value):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,59}", value):
         raise ValueError(_("a file name of lower-case letters, digits, dots and hyphens"))
+    if value in _BIND_FILES:
+        raise ValueError(_("the file {name} is BIND's own", name=value))
     return value
 
 
 def _zone_file_name(value: str) -> str:
     if value.count("{domain}") != 1:
         raise ValueError(_("a file name with {domain} in it", domain="{domain}"))
-    _file_name(value.replace("{domain}", ""))
+    _file_name(value.replace("{domain}", "example1.test"))
     return value
+
+
+def _line(value: str) -> str:
+    # It is printed as it is, also on terminals and in reports.
+    if not (value.strip() and value.isprintable() and len(value) <= 200):
+        raise ValueError(_("one line of 1 to 200 characters"))
+    return value
+
+
+def _version(value: str) -> str:
+    return _line(value) if value else value
+
+
+def _date(value: object) -> object:
+    # Pydantic reads a number as seconds since 1970.
+    if isinstance(value, int | float):
+        raise ValueError(_("must be a date like 2026-07-01"))
+    return value
+
+
+def _host_name(value: str) -> str:
+    if value == "localhost":
+        raise ValueError(_("localhost is every machine's own name"))
+    return _label(value)
+
+
+def _admin(value: str) -> str:
+    if value in _SYSTEM_ACCOUNTS - {"vagrant"}:
+        raise ValueError(_("the account {name} is needed for something else", name=value))
+    return _label(value)
 
 
 def _package_name(value: str) -> str:
@@ -72,6 +104,11 @@ def _package_name(value: str) -> str:
     return value
 
 
+# Files of BIND that the book includes or leaves alone.
+_BIND_FILES = frozenset(
+    {"named.conf.options", "named.conf.default-zones", "zones.rfc1918"}
+    | {"named.rfc1912.zones", "named.root.key", "rndc.key", "rndc.conf", "bind.keys"}
+)
 # Private networks (RFC 1918).
 _PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 
@@ -98,7 +135,12 @@ def _network(value: object) -> object:
 
 
 Label = Annotated[str, AfterValidator(_label)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Admin = Annotated[str, AfterValidator(_admin)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Line = Annotated[str, AfterValidator(_line)]
+Version = Annotated[str, AfterValidator(_version)]
+Released = Annotated[date, BeforeValidator(_date)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 ZoneFileName = Annotated[str, AfterValidator(_zone_file_name)]
 PackageName = Annotated[str, AfterValidator(_package_name)]
@@ -132,7 +174,7 @@ class Network(Frozen):
 class Host(Frozen):
     """A server of the lab. The parent (`host0`) has no account: nobody gets mail there."""
 
-    name: Label
+    name: HostName
     address: IPv4Address
     domain: Domain
     account: Label | None = None
@@ -158,9 +200,9 @@ class Titles(Frozen):
     `gloss` is a translation that is not in the book.
     """
 
-    ja: str
-    en: str | None = None
-    gloss: str | None = None
+    ja: Line
+    en: Line | None = None
+    gloss: Line | None = None
 
     def __str__(self) -> str:
         """The book's title in the user's language, else the Japanese one with the gloss."""
@@ -211,12 +253,12 @@ class Edition(Frozen):
 
     edition: Label
     title: Titles
-    version: str = ""
-    released: date | None = None
-    os: str
+    version: Version = ""
+    released: Released | None = None
+    os: Line
     system: System
     network: Network
-    admin: Label
+    admin: Admin
     hosts: tuple[Host, ...] = Field(min_length=2, max_length=2)
     parent: Host
     dns: Literal["peers", "parent"] = "peers"
@@ -258,6 +300,15 @@ class Edition(Frozen):
             raise WrongValue(
                 key, _("the account {name} is needed for something else", name=host.account)
             )
+
+    @model_validator(mode="after")
+    def _system_is_known(self) -> Self:
+        if self.system.id not in KNOWN:
+            text = _("must be one of: {names}", names=", ".join(KNOWN))
+            raise WrongValue("system.id", text)
+        if not self.system.release:
+            raise WrongValue("system.version", _("must be numbers like 24.04"))
+        return self
 
     @model_validator(mode="after")
     def _sections_differ(self) -> Self:

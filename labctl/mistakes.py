@@ -61,7 +61,7 @@ def one_mistake(detail: Any, model: type[BaseModel] | None = None) -> str:
 
 def _text(detail: Any, model: type[BaseModel] | None) -> str:
     kind, place = str(detail["type"]), detail["loc"]
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         names = ", ".join(_keys(model, place[:-1]))
         return _("no such key; there are: {names}", names=names) if names else _("no such key")
     if kind in _TABLES:

@@ -13,7 +13,8 @@ _FAMILIES = {
     "centos": "rhel",
     "rhel": "rhel",
 }
-
+# What `ID` can be.
+KNOWN = tuple(_FAMILIES)
 
 _TITLES = {
     "debian": "Debian",

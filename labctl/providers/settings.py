@@ -28,8 +28,7 @@ def check_settings(lab: Lab, path: Path | None) -> None:
     names = provider_names()
     wrong = []
     if lab.choices.provider not in (None, *names):
-        text = _("there is no provider {name}", name=repr(lab.choices.provider))
-        wrong.append(f"provider: {text}")
+        wrong.append("provider: " + _no_provider(lab.choices.provider))
     for key, value in settings.items():
         wrong += _table_errors(key, value) if key in names else _key_errors(key, value)
     if wrong:
@@ -42,11 +41,15 @@ def edition_mistakes(edition: Edition) -> list[str]:
     wrong = []
     for name, table in edition.providers.items():
         if name not in names:
-            text = _("there is no provider {name}", name=repr(name))
-            wrong.append(f"providers.{name}: {text}")
+            wrong.append(f"providers.{name}: " + _no_provider(name))
         else:
             wrong += [f"providers.{each}" for each in _table_errors(name, table)]
     return wrong
+
+
+def _no_provider(name: object) -> str:
+    missing = _("there is no provider {name}", name=repr(name))
+    return "; ".join([missing, _("providers: {names}", names=", ".join(provider_names()))])
 
 
 def known_keys() -> tuple[str, ...]:

@@ -151,6 +151,19 @@ def load_path(name: str) -> Path:
         ("admin: ubuntu", "admin: ubuntu\ncolour: red", "colour: "),
         ("192.168.1.12", "10.0.0.12", "10.0.0.12 is not in 192.168.1.0/24"),
         ("  zones: named.conf.my-zones", "  zones: ../named.conf", "bind.zones: a file name"),
+        ("  zones: named.conf.my-zones", "  zones: -x", "bind.zones: a file name"),
+        ("  zones: named.conf.my-zones", "  zones: ..", "bind.zones: a file name"),
+        ("  zones: named.conf.my-zones", "  zones: rndc.key", "bind.zones: the file rndc.key"),
+        ("released: 2026-07-01", "released: 2026", "released: must be a date like 2026-07-01"),
+        ("released: 2026-07-01", "released: 0", "released: must be a date like 2026-07-01"),
+        ("id: ubuntu,", "id: Ubuntu,", "system.id: must be one of: debian, ubuntu, almalinux"),
+        ('"24.04"}', "noble}", "system.version: must be numbers like 24.04"),
+        ('"24.04"}', '"24.04", arch: arm}', "system.arch: no such key; there are: id, version"),
+        ("admin: ubuntu", "admin: root", "admin: the account root"),
+        ("- name: host1", "- name: localhost", "hosts.0.name: localhost"),
+        ("os: Ubuntu 24.04.2 LTS Server", 'os: " "', "os: one line of 1 to 200 characters"),
+        ("ja: DNSサーバーの構築", 'ja: "a\\nb"', "sections.0.title.ja: one line"),
+        ("version: 1.0.0", 'version: "1\\e[31m"', "version: one line"),
     ],
 )
 def test_a_wrong_edition_names_the_file_the_key_and_what_is_allowed(
@@ -176,7 +189,11 @@ def test_a_wrong_edition_names_the_file_the_key_and_what_is_allowed(
         ),
         ("    memory: 1024", "    memroy: 1024", "providers.vagrant.memroy: no such key"),
         ("    memory: 1024", "    memory: all", "providers.vagrant.memory: must be a whole number"),
-        ("  vagrant:", "  vagrnt:", "providers.vagrnt: there is no provider 'vagrnt'"),
+        (
+            "  vagrant:",
+            "  vagrnt:",
+            "providers.vagrnt: there is no provider 'vagrnt'; providers: vagrant",
+        ),
     ],
 )
 def test_a_step_or_an_option_that_labctl_has_not_is_refused_when_the_lab_is_opened(
