@@ -25,7 +25,7 @@ def changed_since(session: Session, since: str | None, host: str | None) -> Diff
     hosts = [session.lab.host(host).name] if host is not None else every
     kept = Baselines(session.home)
     checkpoint = target_of_reset(session, since or kept.at or None)
-    session.ensure_up()
+    session.ensure_up(hosts)
     before = [kept.read(checkpoint, name) for name in hosts]
     with session.targets(hosts) as targets:
         now = [parse(text) for text in on_each(targets.values(), take)]

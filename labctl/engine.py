@@ -143,7 +143,7 @@ def bring_up(
     begun = time.monotonic()
     steps = steps_until(until, session.lab)
     session.provider.ensure_usable()
-    remember(session, session.state.complete if session.state else "")
+    remember(session, session.complete)
     with _Run(session, progress) as run:
         run.create()
         for segment in plan(steps, every=every):

@@ -45,7 +45,7 @@ def target_of_reset(session: Session, asked: str | None) -> str:
     names = [info.name for info in session.provider.checkpoints()]
     if not names:
         raise never_made(session.lab.name)
-    wanted = asked or (session.state.complete if session.state is not None else "")
+    wanted = asked or session.complete
     if not wanted:
         raise WrongState(
             _("no labctl up has completed yet"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl.baselines import Baselines
 from labctl.credentials import Credentials, load_credentials
 from labctl.edition import edition_file, is_path, wrong_edition
+from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.hint import Command, commands
 from labctl.home import LabHome, lab_home
@@ -48,6 +50,16 @@ class Session:
         return ignored_keys(self.choice.name, self.lab)
 
     @property
+    def complete(self) -> str:
+        """The checkpoint at which the last complete `up` ended, or ""."""
+        return self.state.complete if self.state is not None else ""
+
+    @property
+    def at(self) -> str:
+        """The checkpoint at which the last complete `up` ended or that of a later reset, or ""."""
+        return Baselines(self.home).at or self.complete
+
+    @property
     def credentials(self) -> Credentials:
         return load_credentials(self.home, self.lab)
 
@@ -61,16 +73,32 @@ class Session:
         if not self.home.state.exists():
             raise never_made(self.lab.name)
 
-    def ensure_up(self) -> None:
-        """Raise WrongState unless every host runs."""
+    def ensure_up(self, hosts: Collection[str] | None = None) -> None:
+        """Raise WrongState unless these hosts run, by default all of the lab."""
         states = self.provider.status()
-        down = [name for name, state in states.items() if state is not HostState.RUNNING]
+        down = [
+            name
+            for name, state in states.items()
+            if state is not HostState.RUNNING and (hosts is None or name in hosts)
+        ]
         if down:
             raise WrongState(
                 _("the lab {name} is not running", name=self.lab.name),
                 cause=", ".join(f"{name}: {_(states[name])}" for name in down),
-                hint=commands("labctl up"),
+                hint=commands(again(self)),
             )
+
+    def endpoint(self, host: str) -> Endpoint:
+        """How to reach one host. The others need not run.
+
+        Raises:
+            WrongState: the host does not run. The hint starts the lab as it was.
+        """
+        try:
+            return self.provider.endpoints([host])[host]
+        except WrongState:
+            self.ensure_up([host])
+            raise
 
     @contextmanager
     def targets(self, hosts: list[str] | None = None) -> Iterator[Mapping[str, Target]]:
@@ -81,8 +109,8 @@ class Session:
         """
         from labctl.remote import Remote
 
-        endpoints = self.provider.endpoints()
         names = hosts if hosts is not None else [host.name for host in self.lab.hosts]
+        endpoints = self.provider.endpoints(names)
         credentials = self.credentials
         with ExitStack() as stack:
             remotes = {name: stack.enter_context(Remote(endpoints[name])) for name in names}
@@ -199,7 +227,6 @@ def _file_here() -> Path | None:
 
 
 def again(session: Session) -> Command:
-    """The `labctl up` command that applies no more steps than the last one."""
-    complete = session.state.complete if session.state is not None else ""
-    until = () if complete in ("", WHOLE) else ("--until", complete)
+    """The `labctl up` command that applies no more steps than the lab has."""
+    until = () if session.at in ("", WHOLE) else ("--until", session.at)
     return ("labctl", "up", *until)

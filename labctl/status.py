@@ -28,8 +28,9 @@ class LabStatus:
     """One lab.
 
     `system` is the operating system of the hosts, with its version and code name.
-    `complete` is where the last complete `up` ended, or "". `ignored` are the keys of the lab file
-    that only other providers know. `problem` says why nothing else is known of the lab, or is "".
+    `complete` is where the last complete `up` ended, or "". `at` is that, or the checkpoint of a
+    later reset. `ignored` are the keys of the lab file that only other providers know. `problem`
+    says why nothing else is known of the lab, or is "".
     """
 
     name: str
@@ -37,6 +38,7 @@ class LabStatus:
     provider: str = ""
     system: str = ""
     complete: str = ""
+    at: str = ""
     hosts: tuple[HostStatus, ...] = ()
     checkpoints: tuple[CheckpointInfo, ...] = ()
     folders: Mapping[str, Path] = field(default_factory=dict)
@@ -69,7 +71,8 @@ def look(name: str) -> LabStatus:
         edition=session.lab.edition.edition,
         provider=session.provider.name,
         system=session.provider.system.title,
-        complete=session.state.complete if session.state is not None else "",
+        complete=session.complete,
+        at=session.at,
         hosts=tuple(
             HostStatus(
                 name=host.name,

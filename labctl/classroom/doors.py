@@ -180,7 +180,7 @@ class Doors:
     def _dial(self, door: Door) -> socket.socket:
         """A connection to the host's sshd. Raises LabError if the host does not run, or OSError."""
         session = actions.opened(self._roll, door.seat)
-        endpoint = session.provider.endpoints()[door.host]
+        endpoint = session.provider.endpoints([door.host])[door.host]
         address = str(session.lab.host(door.host).address)
         return dial.tcp(endpoint, address, _SSH, _CONNECT_SECONDS)
 

@@ -31,7 +31,7 @@ def logs(
 
     session = open_session(name)
     hosts = [session.lab.host(host).name] if host else [h.name for h in session.lab.mail_hosts]
-    session.ensure_up()
+    session.ensure_up(hosts)
     with session.targets(hosts) as targets, until_interrupted():
         found = follow_lines(targets, lines) if follow else newest_lines(targets, lines)
         addresses = frozenset(str(each.address) for each in session.lab.hosts)

@@ -31,7 +31,7 @@ def ssh(
 
     session = open_session(name)
     session.lab.host(host)
-    endpoint = session.provider.endpoints()[host]
+    endpoint = session.endpoint(host)
     login = user or session.lab.edition.admin
     terminal = is_terminal(sys.stdin) and is_terminal(sys.stdout)
     argv = ssh_command(endpoint, login, command or [], terminal=terminal)

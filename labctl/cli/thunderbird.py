@@ -42,8 +42,7 @@ def thunderbird(
     if show or as_json:
         print_mail_settings(settings, as_json=as_json)
         return
-    session.ensure_up()
-    endpoint = session.provider.endpoints()[chosen.name]
+    endpoint = session.endpoint(chosen.name)
     if endpoint.neighbour:
         raise MachineLacks(
             _("Thunderbird on this machine cannot reach the hosts of the lab"),

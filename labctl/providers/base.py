@@ -78,8 +78,8 @@ class Provider(Protocol):
         Returns True if any host had to be started.
         """
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """How to reach each host, by its name; raises WrongState if one does not run."""
+    def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
+        """How to reach these hosts, by default all; raises WrongState if one does not run."""
 
     def login(self, host: str, user: str) -> tuple[str, ...]:
         """The command that logs `user` in on a host, on the terminal it is started on.

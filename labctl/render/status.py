@@ -37,8 +37,10 @@ def _print_lab_status(lab: LabStatus) -> None:
         stage = _("does not exist; {command} makes it", command=up)
     elif not lab.complete:
         stage = _("begun; {command} continues", command=up)
-    else:
+    elif lab.at == lab.complete:
         stage = _("built up to {name}", name=lab.complete)
+    else:
+        stage = _("built up to {name}, then reset to {at}", name=lab.complete, at=lab.at)
     out.print(f"[bold]{lab.name}[/]  {lab.edition}  {lab.provider}  {lab.system}  {stage}")
     if lab.ignored:
         out.print(escape(ignored_keys(lab.provider, lab.ignored)), style="yellow")

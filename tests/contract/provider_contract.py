@@ -103,6 +103,14 @@ class ProviderContract:
         with pytest.raises(WrongState):
             up.open().endpoints()
 
+    def test_a_host_is_reached_while_the_other_one_does_not_run(self, up: Bench) -> None:
+        up.open().cut_power([HOSTS[1]])
+        assert list(up.open().endpoints([HOSTS[0]])) == [HOSTS[0]]
+        with pytest.raises(WrongState):
+            up.open().endpoints([HOSTS[1]])
+        with pytest.raises(WrongState):
+            up.open().endpoints()
+
     def test_a_lab_that_was_never_made_has_nothing(self, absent: Bench) -> None:
         provider = absent.open()
         assert dict(provider.status()) == dict.fromkeys(HOSTS, HostState.ABSENT)

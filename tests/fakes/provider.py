@@ -148,15 +148,19 @@ class FakeProvider:
             host.running = True
         return bool(stopped)
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        hosts = {host.name: host.address for host in self._lab.hosts}
-        for name in hosts:
+    def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
+        asked = {
+            host.name: host.address
+            for host in self._lab.hosts
+            if hosts is None or host.name in hosts
+        }
+        for name in asked:
             if not self._is_running(name):
                 raise WrongState(f"{name} does not run")
         key, known = self._home.key_file, self._home.known_hosts
         return {
             name: Endpoint(name, str(address), 22, "root", key, known)
-            for name, address in hosts.items()
+            for name, address in asked.items()
         }
 
     def login(self, host: str, user: str) -> tuple[str, ...]:

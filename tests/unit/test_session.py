@@ -13,6 +13,7 @@ from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.home import lab_home
 from labctl.managed import ManagedFile
+from labctl.reset import go_back, newest_before_reset
 from labctl.results import HostState
 from labctl.session import Session, again, open_session
 from labctl.state import LabState, write_state
@@ -192,6 +193,32 @@ def test_up_again_goes_no_further_than_the_last_one(lab: MemoryLab) -> None:
     assert " ".join(again(lab.session())) == "labctl up --until dns"
     bring_up(lab.session(), lab.progress)
     assert " ".join(again(lab.session())) == "labctl up"
+
+
+def test_up_again_after_a_reset_leaves_the_rest_to_the_student(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress)
+    go_back(lab.session(), "dns", lab.progress)
+    assert " ".join(again(lab.session())) == "labctl up --until dns"
+    assert (look("class-a").complete, look("class-a").at) == ("ready", "dns")
+    lab.session().provider.halt()
+    with pytest.raises(WrongState) as refused:
+        lab.session().ensure_up()
+    assert str(refused.value.hint) == "labctl up --until dns"
+    go_back(lab.session(), newest_before_reset(lab.session()), lab.progress)
+    assert " ".join(again(lab.session())) == "labctl up"
+
+
+def test_a_host_is_reached_while_the_other_one_is_off(lab: MemoryLab) -> None:
+    bring_up(lab.session(), lab.progress, "dns")
+    lab.session().provider.cut_power(["host2"])
+    assert lab.session().endpoint("host1").host == "host1"
+    with lab.session().targets(["host1"]) as targets:
+        assert list(targets) == ["host1"]
+    lab.session().ensure_up(["host1"])
+    with pytest.raises(WrongState) as refused:
+        lab.session().endpoint("host2")
+    assert refused.value.cause == "host2: stopped"
+    assert str(refused.value.hint) == "labctl up --until dns"
 
 
 # -- destroy and status ---------------------------------------------------------------------

@@ -335,14 +335,17 @@ class IncusProvider:
 
     # -- looking and stopping ---------------------------------------------------------------
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
+    def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
         if self._place() is None:
             raise never_made(self._lab.name)
         running = self._running()
-        for host in self._names:
-            if host not in running:
-                raise WrongState(_("{host} does not run", host=host), hint=commands("labctl up"))
-        return {host.name: self._endpoint(host) for host in self._lab.hosts}
+        asked = [each for each in self._lab.hosts if hosts is None or each.name in hosts]
+        for host in asked:
+            if host.name not in running:
+                raise WrongState(
+                    _("{host} does not run", host=host.name), hint=commands("labctl up")
+                )
+        return {host.name: self._endpoint(host) for host in asked}
 
     def _endpoint(self, host: Host) -> Endpoint:
         # Its last line is the command; the others are comments.

@@ -267,8 +267,9 @@ class NspawnProvider:
 
     # -- looking and stopping ---------------------------------------------------------------
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        for container in self._containers:
+    def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
+        asked = [each for each in self._containers if hosts is None or each.host in hosts]
+        for container in asked:
             if not container.running:
                 raise WrongState(
                     _("{host} does not run", host=container.host),
@@ -284,7 +285,7 @@ class NspawnProvider:
                 known_hosts=self._home.known_hosts,
                 netns=self._network.netns,
             )
-            for container in self._containers
+            for container in asked
         }
 
     def login(self, host: str, user: str) -> tuple[str, ...]:

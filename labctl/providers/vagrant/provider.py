@@ -271,15 +271,17 @@ class VagrantProvider:
 
     # -- looking and stopping ---------------------------------------------------------------
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
+    def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
         book = self._book()
         if book.unfinished is not None:
             book = self._finish(book, silent)
-        if silent_ones := self._silent(book):
+        asked = [host for host in self._names if hosts is None or host in hosts]
+        if silent_ones := [host for host in self._silent(book) if host in asked]:
             raise WrongState(
                 _("{host} does not answer", host=", ".join(silent_ones)), hint=commands("labctl up")
             )
-        return self._endpoints(book)
+        endpoints = self._endpoints(book)
+        return {host: endpoints[host] for host in asked}
 
     def _endpoints(self, book: Book) -> dict[str, Endpoint]:
         found = self._direct_endpoints(book)
@@ -306,7 +308,7 @@ class VagrantProvider:
         }
 
     def login(self, host: str, user: str) -> tuple[str, ...]:
-        return tuple(ssh_command(self.endpoints()[host], user, (), terminal=True))
+        return tuple(ssh_command(self.endpoints([host])[host], user, (), terminal=True))
 
     def revision(self) -> str:
         return ""
