@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from labctl.errors import LabError
+from labctl.errors import CommandFailed, LabError
 from labctl.mailtest.postfixlog import Record, parse_lines
 from labctl.parallel import on_each
 from labctl.scripts import Script
@@ -180,7 +180,7 @@ def _tail(remote: Remote, place: Place, count: int) -> tuple[list[str], Place]:
         *lines, last = remote.script(_NEWEST, place.path, str(count)).stdout.splitlines()
         inode, size = last.removeprefix(_PLACE).split()
         return lines, LogFile(place.path, inode, int(size))
-    lines = remote.run([*_JOURNAL, "--show-cursor", "--lines", str(count)]).stdout.splitlines()
+    lines = _journal(remote, "--show-cursor", "--lines", str(count))
     if lines and lines[-1].startswith(_CURSOR):
         return lines, Journal(lines.pop().removeprefix(_CURSOR))
     return lines, place
@@ -189,9 +189,19 @@ def _tail(remote: Remote, place: Place, count: int) -> tuple[list[str], Place]:
 def _since(remote: Remote, place: Place) -> list[str]:
     if isinstance(place, LogFile):
         done = remote.script(_SINCE, place.path, place.inode, str(place.size))
-    else:
-        done = remote.run([*_JOURNAL, *_after(place)])
-    return done.stdout.splitlines()
+        return done.stdout.splitlines()
+    return _journal(remote, *_after(place))
+
+
+def _journal(remote: Remote, *options: str) -> list[str]:
+    """What journalctl prints about the mail system."""
+    try:
+        return remote.run([*_JOURNAL, *options]).stdout.splitlines()
+    except CommandFailed as error:
+        # It ends with 1 and prints nothing if there is no such line, as before the first mail.
+        if error.returncode == 1 and not error.output:
+            return []
+        raise
 
 
 def _following(place: Place) -> list[str]:

@@ -2,7 +2,10 @@
 
 from itertools import islice
 
-from labctl.mailtest.logs import follow_lines
+import pytest
+
+from labctl.errors import CommandFailed
+from labctl.mailtest.logs import follow_lines, mark_log, newest_lines, records_since
 from tests.fakes.host import Ran, Reply
 from tests.unit.mailtest.pair import Pair
 
@@ -27,3 +30,25 @@ def test_no_line_is_shown_twice_or_cut() -> None:
     host.fake.when("tail", answer=tail)
     lines = [line.text for line in islice(follow_lines({"host1": host.target}, 10), 5)]
     assert lines == ["qmgr[7]: old", "qmgr[7]: new"]
+
+
+def journal_of(pair: Pair, reply: Reply) -> None:
+    """The hosts log to the journal, which has no line of the mail system yet."""
+    for host in pair.hosts.values():
+        host.fake.says("log-places.sh", stdout="2026-11-27T18:00:00+00:00\njournal \n")
+        host.fake.when("journalctl", answer=lambda _ran: reply)
+
+
+def test_a_host_without_any_mail_has_no_lines() -> None:
+    pair = Pair()
+    # This is how the real journalctl ends if no line matches.
+    journal_of(pair, Reply(status=1))
+    assert newest_lines(pair.targets, 10) == ()
+    assert records_since(pair.one.target, mark_log(pair.one.target)) == ()
+
+
+def test_a_journal_that_cannot_be_read_is_an_error() -> None:
+    pair = Pair()
+    journal_of(pair, Reply(stderr="Failed to open the journal\n", status=1))
+    with pytest.raises(CommandFailed, match="journalctl"):
+        newest_lines(pair.targets, 10)
