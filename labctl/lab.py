@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
@@ -174,9 +174,11 @@ def load_lab(name: str, lab_file: Path | None = None) -> Lab:
 
 
 def _read_lab_file(path: Path, *, needed: bool) -> LabFile:
+    text = ""
     try:
         # Windows' own editor begins a file with a byte order mark.
-        return LabFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        text = path.read_text(encoding="utf-8-sig")
+        return LabFile.model_validate(tomllib.loads(text))
     except FileNotFoundError as error:
         if not needed:
             return LabFile()
@@ -186,7 +188,7 @@ def _read_lab_file(path: Path, *, needed: bool) -> LabFile:
     except (ValueError, RecursionError) as error:
         # Not only TOMLDecodeError: tomllib leaves bytes that are no text, numbers without end
         # and brackets without end to Python.
-        _report_wrong_file(path, error)
+        raise wrong_lab_file(path, mistakes(error, LabFile, text), LabFile.model_fields) from error
 
 
 def _unreadable(path: Path, error: OSError) -> WrongUsage:
@@ -210,10 +212,6 @@ def _checked(lab: Lab, path: Path) -> Lab:
                 hint=_("accounts: {names}", names=", ".join(str(name) for name in accounts)),
             )
     return lab
-
-
-def _report_wrong_file(path: Path, error: Exception) -> NoReturn:
-    raise wrong_lab_file(path, mistakes(error, LabFile), LabFile.model_fields) from error
 
 
 def wrong_lab_file(

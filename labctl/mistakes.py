@@ -25,13 +25,14 @@ class WrongValue(ValueError):
         self.key = key
 
 
-def mistakes(error: Exception, model: type[BaseModel] | None = None) -> str:
+def mistakes(error: Exception, model: type[BaseModel] | None = None, text: str = "") -> str:
     """What is wrong in a file, one mistake a line.
 
     Args:
         error: What reading the file raised: UnicodeDecodeError, an error of tomllib, PyYAML or
             pydantic, another ValueError, or RecursionError.
         model: The model of the file, to name the keys that there are.
+        text: The text of a TOML file, to find characters of a Japanese keyboard.
     """
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False, include_input=False)
@@ -40,7 +41,7 @@ def mistakes(error: Exception, model: type[BaseModel] | None = None) -> str:
         line = error.object[: error.start].count(b"\n") + 1
         return _("line {line}: not UTF-8; save the file in UTF-8", line=line)
     if isinstance(error, tomllib.TOMLDecodeError):
-        return _toml_mistake(str(error))
+        return _toml_mistake(str(error), text)
     if isinstance(error, yaml.MarkedYAMLError):
         return _yaml_mistake(error)
     if isinstance(error, RecursionError):
@@ -98,7 +99,10 @@ _TEXTS = {
 
 
 def _words(context: Mapping[str, Any]) -> dict[str, str]:
-    words = {name: str(value) for name, value in context.items()}
+    words = {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in context.items()
+    }
     if "expected" in words:
         # Pydantic joins the last two of a list with an English word.
         either = _("or")
@@ -140,14 +144,20 @@ _TOML_TEXTS = (
 )
 
 
-def _toml_mistake(said: str) -> str:
+def _toml_mistake(said: str, file: str) -> str:
     found = _TOML_PLACE.search(said)
     text = next((_(text) for start, text in _TOML_TEXTS if said.startswith(start)), "")
     if found is None and said.startswith("Cannot overwrite"):
         return text
     if found is None:
         return _("the file ends too early: a bracket, a quote or a value is missing")
-    return _at(found[1], found[2], text or _("not valid TOML"))
+    line, column = int(found[1]), int(found[2])
+    letter = "".join(file.split("\n")[line - 1 : line])[column - 1 : column]
+    if not letter.isascii():
+        text = _(
+            '"{letter}" is not an ASCII character; type it without an input method', letter=letter
+        )
+    return _at(line, column, text or _("not valid TOML"))
 
 
 _YAML_TEXTS = (
