@@ -18,4 +18,4 @@ def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         session.provider.halt(live.progress)
     hint = Hint(_("this starts it again"), (again(session),))
-    print_done("down", _("stopped"), as_json=as_json, hint=hint, lab=name)
+    print_done("down", _("the hosts are stopped"), as_json=as_json, hint=hint, lab=name)

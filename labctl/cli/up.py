@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName, Release, Until
 from labctl.i18n import _
+
+
+class Checkpoints(StrEnum):
+    """Which checkpoints are saved: those with a name of their own, or one after each step."""
+
+    DEFAULT = "default"
+    EVERY = "every"
 
 
 def up(
@@ -17,8 +25,8 @@ def up(
     lab: LabFile = None,
     name: Name = DEFAULT_NAME,
     checkpoints: Annotated[
-        str, typer.Option(help=_("default, or every to save a checkpoint after each step."))
-    ] = "default",
+        Checkpoints, typer.Option(help=_("default, or every to save a checkpoint after each step."))
+    ] = Checkpoints.DEFAULT,
     test: Annotated[
         bool, typer.Option("--test-mail", help=_("Then run the mail test, like labctl test-mail."))
     ] = False,
@@ -26,15 +34,12 @@ def up(
 ) -> None:
     from labctl.cli.test_mail import test_mail
     from labctl.engine import bring_up, steps_until
-    from labctl.errors import WrongUsage
     from labctl.lock import locked
     from labctl.render.lab import print_picture, print_up
     from labctl.render.live import Live
     from labctl.render.screen import ignored_keys
     from labctl.session import open_session
 
-    if checkpoints not in ("default", "every"):
-        raise WrongUsage(_("--checkpoints must be default or every"))
     session = open_session(name, lab, provider, release)
     steps_until(until, session.lab)
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
@@ -49,7 +54,7 @@ def up(
             )
             if session.ignored:
                 live.note(ignored_keys(session.provider.name, session.ignored))
-        result = bring_up(session, live.progress, until, every=checkpoints == "every")
+        result = bring_up(session, live.progress, until, every=checkpoints is Checkpoints.EVERY)
     if not (test and as_json):
         # Print only the document of the mail test. A failure of `up` is an error document.
         print_up(result, session.ignored, as_json=as_json)

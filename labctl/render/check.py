@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Group, RenderableType
@@ -15,7 +17,7 @@ from rich.text import Text
 from labctl.grading import wrong
 from labctl.i18n import _, ngettext
 from labctl.render.document import print_json
-from labctl.render.screen import console, folded
+from labctl.render.screen import console, folded, print_wrapped
 from labctl.results import Finding, Outcome, StepReport
 
 if TYPE_CHECKING:
@@ -52,12 +54,17 @@ def print_grades(
         return
     table = _table(grades, errors_only=errors_only, solution=solution)
     # Hints wrap in their column. Elsewhere the console does not wrap long lines.
-    console().print(table, soft_wrap=False)
+    print_wrapped(console(), table)
     if why:
         for chain in grades.chains:
-            console().print(_chain(grades, chain), soft_wrap=False)
+            print_wrapped(console(), _chain(grades, chain))
         if not grades.chains:
-            console().print(Text(_("every behaviour that was tried is right"), style="dim"))
+            text = (
+                _("every behaviour that was tried is right")
+                if grades.ok
+                else _("every behaviour that was tried is right; only settings are wrong")
+            )
+            console().print(Text(text, style="dim"))
 
 
 def _chains(grades: Grades) -> list[dict[str, object]]:
@@ -137,7 +144,7 @@ def print_checks(steps: Sequence[Step], *, as_json: bool) -> None:
         table.add_column(title)
     for step in steps:
         table.add_row(step.name, step.section, ", ".join(step.requires))
-    console().print(table, soft_wrap=False)
+    print_wrapped(console(), table)
 
 
 def _table(
@@ -164,15 +171,23 @@ def _table(
 
 def _section(reports: list[StepReport]) -> RenderableType:
     marks = "  ".join(f"{_MARKS[report.outcome]} {report.host}" for report in reports)
-    return Text.from_markup(f"{marks}  {escape(reports[0].section)}  [dim]{reports[0].step}[/]")
+    # A long title continues below its beginning.
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(no_wrap=True)
+    line.add_row(marks, f"{escape(reports[0].section)}  [dim]{reports[0].step}[/]")
+    return line
 
 
 def _details(grades: Grades, report: StepReport, *, solution: bool) -> Iterator[RenderableType]:
     if report.outcome is Outcome.BLOCKED:
         cause = _comes_first(grades, report.host, report.blocked_by)
         yield Text(f"    {report.host}  {cause}", style="yellow")
-    for finding in wrong(report):
-        yield _finding(report.host, finding, solution=solution)
+    failed = wrong(report)
+    for finding, following in zip_longest(failed, failed[1:]):
+        # Of a row of findings with the same hint, the last one shows it.
+        repeated = following is not None and following.hint == finding.hint
+        shown = replace(finding, hint="") if repeated else finding
+        yield _finding(report.host, shown, solution=solution)
     for finding in report.findings:
         if finding.ok and finding.remark:
             words = f"{finding.what} = {finding.found}: {finding.remark}"

@@ -11,7 +11,7 @@ from rich.table import Table
 from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.hints import command_line
-from labctl.render.screen import console
+from labctl.render.screen import console, print_wrapped
 
 if TYPE_CHECKING:
     from labctl.drills.catalogue import Drill
@@ -29,8 +29,7 @@ def print_drills(drills: Sequence[Drill], lab: Lab, *, as_json: bool) -> None:
     table.add_column(_("what a user reports"), overflow="fold")
     for drill in drills:
         table.add_row(drill.name, "★" * drill.level, escape(drill.told(drill.symptom, lab)))
-    # Sentences wrap in their column. Elsewhere the console does not wrap long lines.
-    console().print(table, soft_wrap=False)
+    print_wrapped(console(), table)
 
 
 def print_symptom(drill: Drill, lab: Lab, *, hidden: bool, as_json: bool) -> None:
@@ -40,9 +39,7 @@ def print_symptom(drill: Drill, lab: Lab, *, hidden: bool, as_json: bool) -> Non
     title = _("a drill of level {level}", level=drill.level) if hidden else drill.name
     console().print(f"[bold]{title}[/]")
     console().print(escape(drill.told(drill.symptom, lab)))
-    words = ("hint", "check", "solve")
-    commands = (command_line(f"labctl drill {word}", lab.name) for word in words)
-    console().print(" | ".join(commands), style="dim")
+    _print_commands(lab, "labctl drill hint", "labctl drill check", "labctl drill solve")
 
 
 def print_hint(text: str, number: int, count: int, *, as_json: bool) -> None:
@@ -60,8 +57,7 @@ def print_attempt(attempt: Attempt, lab: Lab, *, as_json: bool) -> None:
         console().print(escape(attempt.drill.told(attempt.drill.explanation, lab)))
     else:
         console().print(_("not yet: something is still wrong"), style="bold red")
-        for command in ("labctl drill hint", "labctl check"):
-            console().print(f"  {command_line(command, lab.name)}", style="dim")
+        _print_commands(lab, "labctl drill hint", "labctl check")
 
 
 def print_solution(solution: Solution, lab: Lab, *, as_json: bool) -> None:
@@ -74,6 +70,12 @@ def print_solution(solution: Solution, lab: Lab, *, as_json: bool) -> None:
     console().print(escape(explanation))
     if solution.repair:
         console().print(f"  {solution.host}# [green]{escape(solution.repair)}[/]")
+
+
+def _print_commands(lab: Lab, *commands: str) -> None:
+    """What can be typed next."""
+    for command in commands:
+        console().print(f"  {command_line(command, lab.name)}", style="dim")
 
 
 def _fields(drill: Drill, lab: Lab) -> dict[str, object]:

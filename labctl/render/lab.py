@@ -45,14 +45,21 @@ def print_up(result: UpResult, ignored: Sequence[str], *, as_json: bool) -> None
             seconds=result.seconds,
         )
         out.print(text)
-    elif len(changes) > _LISTED:
-        out.print(
-            _("{count} changes ({seconds:.1f} s)", count=len(changes), seconds=result.seconds)
-        )
     else:
-        for line in changes:
-            out.print(escape(line))
-        out.print(_("the hosts are running again ({seconds:.1f} s)", seconds=result.seconds))
+        if len(changes) <= _LISTED:
+            for line in changes:
+                out.print(escape(line))
+        text = (
+            ngettext(
+                "{count} change ({seconds:.1f} s)",
+                "{count} changes ({seconds:.1f} s)",
+                len(changes),
+                seconds=result.seconds,
+            )
+            if changes
+            else _("the hosts are running again ({seconds:.1f} s)", seconds=result.seconds)
+        )
+        out.print(text)
 
 
 def print_picture(lab: Lab, result: UpResult) -> None:

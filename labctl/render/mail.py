@@ -68,7 +68,8 @@ def _print_run(run: MailTestResult) -> None:
             count,
         )
     colour = "green" if run.ok else "red"
-    out.print(f"[bold {colour}]{text}[/] ({run.seconds:.1f} s)")
+    verdict = f"[bold {colour}]{text}[/]"
+    out.print(_("{verdict} ({seconds:.1f} s)", verdict=verdict, seconds=run.seconds))
 
 
 def _print_trial(trial: Trial) -> None:
@@ -95,7 +96,8 @@ def _print_delivery(delivery: Delivery) -> None:
     out = console()
     mark = "[green]✓[/]" if delivery.ok else "[red]✗[/]"
     arrow = escape(f"{delivery.sender} → {delivery.recipient}")
-    out.print(f"{mark} {arrow}  {escape(delivery.subject)}  ({delivery.seconds:.2f} s)")
+    took = _("({seconds:.2f} s)", seconds=delivery.seconds)
+    out.print(f"{mark} {arrow}  {escape(delivery.subject)}  {took}")
     for hop in delivery.hops:
         times = "/".join(f"{part:g}" for part in hop.delays)
         where = f"{hop.host}  {hop.queue_id}  {hop.status}  → {hop.relay}"

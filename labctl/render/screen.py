@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -91,6 +91,14 @@ def print_done(
     console().print(escape(text))
     if hint is not None:
         print_hint(console(), _("next"), hint, lab)
+
+
+def print_wrapped(out: Console, content: RenderableType) -> None:
+    """Print something that wraps at the width of the terminal, without trailing spaces."""
+    with out.capture() as captured:
+        out.print(content, soft_wrap=False)
+    for line in captured.get().splitlines():
+        sys.stdout.write(f"{line.rstrip()}\n")
 
 
 def print_table(table: Table) -> None:

@@ -29,7 +29,8 @@ def print_stress(result: StressResult, *, as_json: bool) -> None:
     for one in result.astray:
         _print_astray(one)
     colour = "green" if result.ok else "red"
-    console().print(f"[bold {colour}]{_verdict(result)}[/] ({result.seconds:.1f} s)")
+    verdict = f"[bold {colour}]{_verdict(result)}[/]"
+    console().print(_("{verdict} ({seconds:.1f} s)", verdict=verdict, seconds=result.seconds))
 
 
 def _table(result: StressResult) -> Table:

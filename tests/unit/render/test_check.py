@@ -147,3 +147,29 @@ def test_the_list_of_checks_says_what_each_stands_on(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(STEPS)
     assert any("mail-command" in line and "postfix, accounts, aliases" in line for line in lines)
+
+
+def test_a_long_title_continues_below_itself_and_no_line_ends_with_spaces(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    title = "mailコマンドを使ったメール送受信のテスト [Testing mail with the mail command]"
+    reports = [
+        StepReport("mail-command", title, host, 0, findings=(WRONG,)) for host in ("host1", "host2")
+    ]
+    print_grades(Grades(tuple(reports)), errors_only=False, solution=False, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("✗ host1  ✗ host2  mailコマンド")
+    assert lines[1].startswith(" " * 18) and lines[1].endswith("mail-command")
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_findings_with_one_hint_show_it_once(capsys: pytest.CaptureFixture[str]) -> None:
+    packages = [
+        Finding("packages.package", False, f"package {name}", "", "installed", "look at dpkg -l")
+        for name in ("postfix", "dovecot-imapd")
+    ]
+    other = StepReport("packages", "節", "host2", 0, findings=(*packages, WRONG))
+    print_grades(Grades((other,)), errors_only=False, solution=False, as_json=False)
+    said = capsys.readouterr().out
+    assert said.count("look at dpkg -l") == 1
+    assert said.index("dovecot-imapd") < said.index("look at dpkg -l") < said.index("mydestination")
