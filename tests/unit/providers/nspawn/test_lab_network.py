@@ -21,6 +21,7 @@ from labctl.errors import MachineLacks
 from labctl.lab import Network
 from labctl.providers.nspawn import forwarding, network
 from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.nspawn.rules import Ends, WayOut, rules_inside, rules_on_machine
 from labctl.providers.rootfs.cgroup import Hierarchies
 from labctl.quote import shell_line
 from labctl.run import Completed
@@ -49,6 +50,7 @@ class IpMachine:
     has: dict[str, Any]
     runs: list[str] = field(default_factory=list)
     batches: list[str] = field(default_factory=list)
+    filters: list[str] = field(default_factory=list)
     # The uplink's address, once it has one.
     given: str = ""
 
@@ -65,6 +67,8 @@ class IpMachine:
         self.runs.append(named(words))
         if words[:3] == ["ip", "route", "delete"]:
             self.has["routes"] = {to: d for to, d in self.has["routes"].items() if to != words[3]}
+        if words[-3:] == ["nft", "-f", "-"]:
+            self.filters.append(stdin)
         if words[-2:] == ["-batch", "-"]:
             self.batches += stdin.splitlines()
             for line in stdin.splitlines():
@@ -217,6 +221,32 @@ def test_a_network_exists_if_its_uplink_has_an_address(
     for module in ("network", "addresses"):
         monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
     assert LAB.exists() is exists
+
+
+WAY = WayOut(resolvers=("192.0.2.53",), ports=(80,), proxy_port=None, real_resolver=None)
+
+
+@pytest.mark.parametrize("way", [None, WAY])
+def test_the_filters_on_the_machine_and_in_the_lab_let_out_the_same(
+    monkeypatch: pytest.MonkeyPatch, way: WayOut | None
+) -> None:
+    machine = IpMachine({**DATA["machine"], "uplink": "198.18.0.5/30"})
+    for module in ("network", "addresses"):
+        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    LAB.set_filter(way)
+    ends = Ends(IPv4Address("198.18.0.5"), IPv4Address("198.18.0.6"))
+    assert machine.runs == ["nft -f -", "inside nft -f -"]
+    assert machine.filters == [
+        rules_on_machine("labctl_0123abcd", "lab-0123abcd", ends, way),
+        rules_inside(
+            bridge="lab",
+            uplink="uplink",
+            cidr=LAB.network.cidr,
+            gateway=LAB.network.machine,
+            ends=ends,
+            way=way,
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

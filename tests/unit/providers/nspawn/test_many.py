@@ -10,7 +10,9 @@ import pytest
 from labctl.diagnosis import Diagnosis, Verdict
 from labctl.machine import Machine
 from labctl.providers.checks import run_checks
+from labctl.providers.nspawn import checks, many
 from labctl.providers.nspawn.many import checks_of_many, disk, limits, memory
+from labctl.providers.rootfs import users
 from tests.unit.doctor.other_machine import GIB, OtherMachine
 
 STATE = Path("/var/lib/labctl/a-s01")
@@ -89,6 +91,26 @@ def test_disk_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> 
     if verdict is Verdict.LACKING:
         assert said.why == str(STATE)
         assert "XDG_STATE_HOME" in said.mend.text
+
+
+def test_a_machine_that_has_everything_for_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(users, "ensure_free", lambda: None)
+    monkeypatch.setattr(many, "missing_controllers", lambda: ["pids"])
+    namespaces = {
+        f"/proc/self/ns/{kind}": "" for kind in ("user", "mnt", "net", "pid", "uts", "ipc")
+    }
+    files = {**ROOMY, **namespaces, "/proc/filesystems": "nodev\toverlay\n"}
+    fit = OtherMachine(is_root=True, programs=tuple(checks.PROGRAMS), files=files)
+    every = checks_of_many(STATE, 60, 10)
+    found = {each.code: each.verdict for each in run_checks(every, fit)}
+    assert found.pop("controllers") is Verdict.WARNING
+    assert found == dict.fromkeys(
+        ("linux-root", "programs", "kernel", "user-ids", "kernel-limits", "memory", "disk"),
+        Verdict.OK,
+    )
+    (said,) = run_checks(every, replace(fit, system="darwin"))
+    assert (said.code, said.verdict) == ("linux-root", Verdict.LACKING)
+    assert [each.code for each in every if not each.quick] == ["controllers"]
 
 
 def test_all_hosts_count_for_limits_and_only_new_ones_for_memory_and_disk() -> None:

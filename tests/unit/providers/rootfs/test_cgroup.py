@@ -171,3 +171,24 @@ def test_a_labs_group_is_named_after_its_folder() -> None:
     one, other = lab_id_of(Path("/a")), lab_id_of(Path("/b"))
     assert one != other
     assert len(one) == 8 and int(one, 16) >= 0
+
+
+def test_the_services_of_a_host_are_its_groups_of_that_name(mounted: Hierarchies) -> None:
+    folder = mounted.unified / "labctl-1" / "host1"
+    for name in ("system.slice/ssh.service", "system.slice/named.service", "init.scope"):
+        (folder / name).mkdir(parents=True)
+    (mounted.unified / "labctl-1" / "host2" / "system.slice" / "cron.service").mkdir(parents=True)
+    host = Cgroup("labctl-1/host1", ())
+    before = host.services()
+    assert [each.split()[0] for each in before] == ["named.service", "ssh.service"]
+    assert host.services() == before
+    # Before the old group is gone there is a new one, as the kernel does not use a number twice.
+    (folder / "system.slice" / "new").mkdir()
+    (folder / "system.slice" / "ssh.service").rmdir()
+    (folder / "system.slice" / "new").rename(folder / "system.slice" / "ssh.service")
+    named, ssh = host.services()
+    assert named == before[0] and ssh != before[1]
+
+
+def test_a_host_that_does_not_run_has_no_services(mounted: Hierarchies) -> None:
+    assert Cgroup("labctl-1/host1", ()).services() == []

@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.providers.rootfs import mounts
-from labctl.providers.rootfs.mounts import _mount_points, mounted_below, unmount_below
+from labctl.providers.rootfs.mounts import (
+    _mount_points,
+    is_mounted,
+    mounted_below,
+    unmount_below,
+)
 from labctl.run import Completed
 
 
@@ -51,6 +56,8 @@ def test_mounts_are_listed_with_the_deepest_first(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Path, "read_bytes", lambda _path: "".join(lines).encode())
     assert mounted_below(Path("/labs/a")) == ["/labs/a/host1/root", "/labs/a/host1", "/labs/a"]
     assert mounted_below(Path("/labs/b")) == []
+    assert is_mounted(Path("/labs/a/host1"))
+    assert not is_mounted(Path("/labs/a/host2"))
 
 
 class Umount:
