@@ -11,7 +11,7 @@ place() {
   stat -c 'file %i %s %n' -- "$1"
 }
 
-own=$(postconf -h -o inet_interfaces= maillog_file 2>/dev/null) || own=
+own=$(postconf -hx -o inet_interfaces= maillog_file 2>/dev/null) || own=
 case $own in
   /dev/*) ;;
   /*) [ ! -f "$own" ] || place "$own" ;;

@@ -72,6 +72,14 @@ def test_postfixs_own_file_comes_first_and_dovecots_log_with_it(host: Host, log:
     assert places(host, log) == [as_place(own), as_place(log)]
 
 
+def test_the_name_of_postfixs_own_file_may_hold_parameters(host: Host, log: Path) -> None:
+    own = host.path("/var/log/mta.log")
+    own.write_text("x\n")
+    # postconf(1) only expands `$syslog_name` with -x.
+    host.program("postconf", f'case $1 in *x*) echo "{own}" ;; *) echo "$syslog_name.log" ;; esac')
+    assert places(host, log) == [as_place(own), as_place(log)]
+
+
 def test_one_file_for_both_is_one_place(host: Host, log: Path) -> None:
     host.program("postconf", f'echo "{log}"')
     assert places(host, log) == [as_place(log)]
