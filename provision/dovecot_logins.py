@@ -14,9 +14,11 @@ from provision.facts import Facts, ask
 from provision.step import Target
 
 # Settings beside the book's by which a login may fail, in both syntaxes.
-ALSO = ("listen", "protocols", "auth_mechanisms")
+ALSO = ("listen", "protocols", "auth_mechanisms", "auth_username_format")
 # Settings that only a login needs: another way is right if the login is.
 _FOR_LOGIN = ("dovecot.disable_plaintext_auth", "dovecot.ssl")
+# The account's name in auth_username_format, in both syntaxes.
+_USER = re.compile(r"%(L?[un]|\{ *user[^}]*\})")
 _PORTS = {"imap": 143, "pop3": 110}
 
 _LOG = Script("provision", "log-tail.sh")
@@ -45,6 +47,11 @@ def logins(target: Target, facts: Facts, answers: Mapping[str, Answer]) -> list[
 
 
 def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
+    return _password_check(facts) or _protocols(facts, failed) or _listen(facts, failed)
+
+
+def _password_check(facts: Facts) -> Finding | None:
+    """Why no password of an account is right."""
     mechanisms = facts["auth_mechanisms"].split()
     if mechanisms and "plain" not in mechanisms:
         return _setting(
@@ -60,6 +67,14 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             "!include auth-system.conf.ext",
             _("Whom does Dovecot ask whether a password is right?"),
         )
+    shape = facts["auth_username_format"]
+    if shape and _USER.sub("", shape, count=1):
+        return _setting(
+            "auth_username_format",
+            shape,
+            "%{user | lower}" if "%{" in shape else "%Lu",
+            _("As which user does Dovecot look up the account? The log names it."),
+        )
     if denied := [line for line in facts.lines("pam") if "pam_deny" in line]:
         return Finding(
             code="dovecot.pam",
@@ -70,14 +85,22 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             hint=_("Dovecot asks PAM, and PAM has a file for each service."),
             solution="/etc/pam.d/dovecot: @include common-auth",
         )
+    return None
+
+
+def _protocols(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
     gone = [name for name in failed if name not in facts["protocols"].split()]
-    if gone and facts["protocols"]:
-        return _setting(
-            "protocols",
-            facts["protocols"],
-            "imap pop3",
-            _("Which protocols does Dovecot serve? Is there a package for each?"),
-        )
+    if not gone or not facts["protocols"]:
+        return None
+    return _setting(
+        "protocols",
+        facts["protocols"],
+        "imap pop3",
+        _("Which protocols does Dovecot serve? Is there a package for each?"),
+    )
+
+
+def _listen(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
     places = {
         line.split()[3]
         for line in facts.lines("listens")
@@ -90,16 +113,16 @@ def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
             place.endswith(f":{_PORTS[name]}") and not place.startswith("127.") for place in places
         )
     ]
-    if closed:
-        setting = _setting(
-            "listen",
-            ", ".join(sorted(places)),
-            ", ".join(f"*:{_PORTS[name]}" for name in closed),
-            _("On which address and port does Dovecot wait? ss -ltn shows it."),
-        )
-        # The setting has addresses only.
-        return replace(setting, solution="listen = *")
-    return None
+    if not closed:
+        return None
+    setting = _setting(
+        "listen",
+        ", ".join(sorted(places)),
+        ", ".join(f"*:{_PORTS[name]}" for name in closed),
+        _("On which address and port does Dovecot wait? ss -ltn shows it."),
+    )
+    # The setting has addresses only.
+    return replace(setting, solution="listen = *")
 
 
 def _setting(name: str, found: str, expected: str, hint: str) -> Finding:

@@ -15,11 +15,14 @@ say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
 say states ps -o stat= -C saslauthd
 case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
-  n) socket=$mux ;;
-  *) socket=$chroot$mux ;;
+  n) socket=$mux root= ;;
+  *) socket=$chroot$mux root=$(readlink -f "$chroot") ;;
 esac
 say socket echo "$socket"
-if [ -S "$socket" ]; then say there echo yes; fi
+# A link may lead out of the chroot, where smtpd cannot follow.
+case $(readlink -f "$socket") in
+  "$root"/*) if [ -S "$socket" ]; then say there echo yes; fi ;;
+esac
 if runuser -u postfix -- test -S "$socket"; then say allowed echo yes; fi
 say groups id -nG postfix
 say conf cat "$conf"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 from pathlib import Path
 
@@ -99,3 +101,35 @@ def test_a_greeting_of_the_profile_is_not_taken_for_mail(
         machine.program(name, "exit 1")
     done = machine.run("mail-command-check.sh", "user1", "/var/log/mail.log", "/nowhere", "")
     assert parse_facts(done.stdout)["box"] == box
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_there"),
+    [("real", True), ("/var/run/saslauthd", False), ("../../var/run/other", True)],
+)
+def test_a_link_out_of_the_chroot_does_not_lead_to_the_socket(
+    machine: Machine, folder: str, is_there: bool
+) -> None:
+    """smtpd cannot follow an absolute link: its root is the chroot."""
+    spool = machine.files / "var/spool/postfix"
+    outside = machine.files / "var/run/saslauthd"
+    inside = spool / "run/saslauthd"
+    for each in (outside, spool / "run", spool / "var/run/other"):
+        each.mkdir(parents=True)
+    if folder == "real":
+        inside.mkdir()
+    elif folder.startswith("/"):
+        inside.symlink_to(outside)
+    else:
+        inside.symlink_to("../var/run/other")
+    with socket.socket(socket.AF_UNIX) as listening:
+        # A path to a socket has at most 107 bytes.
+        with contextlib.chdir(inside):
+            listening.bind("mux")
+        for name in ("systemctl", "runuser", "ps", "pgrep"):
+            machine.program(name, "exit 1")
+        machine.program("postconf", "echo y")
+        done = machine.run(
+            "smtp-auth-check.sh", "saslauthd", "/none", "/none/conf", "/run/saslauthd/mux", spool
+        )
+    assert bool(parse_facts(done.stdout)["there"]) is is_there
