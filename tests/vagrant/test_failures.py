@@ -47,7 +47,7 @@ found = Vagrant::Errors.constants.map { |name| Vagrant::Errors.const_get(name) }
 errors = found.select { |each| each.is_a?(Class) && each < Vagrant::Errors::VagrantError }
 puts JSON.generate(errors.to_h { |each|
   key = each.allocate.error_key rescue nil
-  text = key && I18n.t("vagrant.errors.#{key}", default: "").gsub(/%{\\w+}/, "X")
+  text = key && I18n.t("#{each.allocate.error_namespace}.#{key}", default: "").gsub(/%{\\w+}/, "X")
   [each.name, text.to_s]
 })
 """

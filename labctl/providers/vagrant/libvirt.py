@@ -9,6 +9,7 @@ from labctl.machine import Machine
 
 PLUGIN = "vagrant-libvirt"
 _URI = "qemu:///system"
+_PAGE = "https://vagrant-libvirt.github.io/vagrant-libvirt/installation.html"
 _HASHICORP = "/opt/vagrant"
 _FROM_PACKAGES = {"debian", "ubuntu"}
 
@@ -32,12 +33,20 @@ def libvirt_plugin(machine: Machine) -> Diagnosis:
 
 def libvirt_answers(machine: Machine) -> Diagnosis:
     """libvirt's daemon runs and accepts this user."""
-    if machine.program("virsh") is None:
+    if machine.system != "linux":
         return lacking(
             "libvirt",
-            _("libvirt is not installed"),
+            _("libvirt runs machines on Linux only"),
             _("it runs the lab's machines"),
-            commands("sudo apt install libvirt-daemon-system libvirt-clients qemu-system-x86"),
+            _('write hypervisor = "virtualbox" in labctl.toml'),
+        )
+    if machine.program("virsh") is None:
+        mend = Hint(_PAGE)
+        if machine.distribution in _FROM_PACKAGES:
+            packages = "libvirt-daemon-system libvirt-clients qemu-system-x86"
+            mend = commands(f"sudo apt install {packages}")
+        return lacking(
+            "libvirt", _("libvirt is not installed"), _("it runs the lab's machines"), mend
         )
     if machine.ask("virsh", "-c", _URI, "version"):
         return found("libvirt", _("libvirt answers at {uri}", uri=_URI))

@@ -114,7 +114,8 @@ def _routed(machine: Machine, network: IPv4Network) -> str:
 
 def _is_virtualbox(name: str, interface: object, hostonlyifs: str) -> bool:
     address = str(getattr(interface, "ip", ""))
-    if re.search(rf"^IPAddress:\s+{re.escape(address)}$", hostonlyifs, re.MULTILINE):
+    # VirtualBox 7 translates the label.
+    if re.search(rf"^[^:\n]+:\s+{re.escape(address)}\s*$", hostonlyifs, re.MULTILINE):
         return True
     # macOS names its host-only networks otherwise, and shows them as bridges.
     return name.startswith(("vboxnet", "VirtualBox", "bridge10"))

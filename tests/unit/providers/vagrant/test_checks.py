@@ -14,7 +14,7 @@ from labctl.lab import Lab, LabFile, load_edition
 from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.libvirt import libvirt_plugin
+from labctl.providers.vagrant.libvirt import libvirt_answers, libvirt_plugin
 from tests.unit.doctor.other_machine import GIB, OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
@@ -142,6 +142,10 @@ def test_an_interface_with_an_address_of_the_lab_is_named() -> None:
         (
             "Ethernet 2",
             {"VBoxManage list hostonlyifs": "Name: Adapter\nIPAddress:       192.168.56.1\n"},
+        ),
+        (
+            "イーサネット 2",
+            {"VBoxManage list hostonlyifs": "名前: Adapter\nIPアドレス:     192.168.56.1\n"},
         ),
     ],
 )
@@ -747,10 +751,23 @@ def test_libvirt_needs_no_virtualbox() -> None:
         ),
         (replace(LIBVIRT, programs=("vagrant",)), "libvirt", Verdict.LACKING),
         (replace(LIBVIRT, files={}), "kvm", Verdict.WARNING),
+        (replace(LIBVIRT, system="darwin", distribution=""), "libvirt", Verdict.LACKING),
     ],
 )
 def test_what_libvirt_lacks(machine: OtherMachine, code: str, verdict: Verdict) -> None:
     assert libvirt(machine)[code] is verdict
+
+
+@pytest.mark.parametrize(
+    ("machine", "mend"),
+    [
+        (LIBVIRT, "sudo apt install libvirt-daemon-system"),
+        (replace(LIBVIRT, distribution="fedora"), "https://vagrant-libvirt.github.io/"),
+        (replace(LIBVIRT, system="win32", distribution=""), 'hypervisor = "virtualbox"'),
+    ],
+)
+def test_each_system_is_told_how_it_gets_libvirt(machine: OtherMachine, mend: str) -> None:
+    assert mend in str(libvirt_answers(replace(machine, programs=("vagrant",))).mend)
 
 
 @pytest.mark.parametrize(
