@@ -353,9 +353,14 @@ class Remote:
             )
         return WrongState(
             _("{host} does not answer over SSH", host=self.endpoint.host),
-            cause=str(error) or type(error).__name__,
+            cause=_words(error),
             hint=commands("labctl status", "labctl up"),
         )
+
+
+def _words(error: Exception) -> str:
+    """What the system or paramiko says, without Python's error number."""
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
 
 
 def _tune(connection: socket.socket) -> None:

@@ -19,6 +19,7 @@ class Cause(StrEnum):
     NO_MAIL_COMMAND = "no-mail-command"
     NO_SENDER = "no-sender"
     NO_RECIPIENT = "no-recipient"
+    LOGIN_REFUSED = "login-refused"
     RELAY_DENIED = "relay-denied"
     LOOPS_BACK = "loops-back"
     NAME_NOT_FOUND = "name-not-found"
@@ -40,6 +41,7 @@ _PATTERNS = tuple(
         (r"mail: (?:command )?not found", Cause.NO_MAIL_COMMAND),
         (r"unknown user user|sudo: unknown user", Cause.NO_SENDER),
         (r"unknown user:|[Uu]ser unknown|no such user", Cause.NO_RECIPIENT),
+        (r"\[AUTHENTICATIONFAILED\]|-ERR \[AUTH\]|^535 ", Cause.LOGIN_REFUSED),
         (r"[Rr]elay access denied", Cause.RELAY_DENIED),
         (r"loops back to myself", Cause.LOOPS_BACK),
         (

@@ -13,7 +13,7 @@ import dns.query
 import dns.rcode
 import dns.resolver
 from imap_tools import MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError
+from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 
 from labctl import dial
 from labctl.endpoint import Endpoint
@@ -92,7 +92,17 @@ def ask_dns(endpoint: Endpoint, server: str, name: str, rdtype: str) -> dns.reso
 def said(error: Exception) -> str:
     """The server's reply in an error, with its code, or else the error's own text."""
     if isinstance(error, smtplib.SMTPResponseException):
-        reply = error.smtp_error
-        text = reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
-        return f"{error.smtp_code} {text}"
-    return str(error) or type(error).__name__
+        return f"{error.smtp_code} {_text(error.smtp_error)}"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return "; ".join(f"{code} {_text(reply)}" for code, reply in error.recipients.values())
+    if isinstance(error, UnexpectedCommandStatusError):
+        status, lines = error.command_result
+        return " ".join([status, *(_text(line) for line in lines)])
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    # The errors of IMAP and POP3 carry the reply as bytes.
+    return " ".join(_text(part) for part in error.args) or type(error).__name__
+
+
+def _text(reply: object) -> str:
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)

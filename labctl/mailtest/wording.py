@@ -84,6 +84,9 @@ _CAUSES = {
     Cause.NO_RECIPIENT: N_(
         "The receiving server knows no such account: is it made, and in the right domain?"
     ),
+    Cause.LOGIN_REFUSED: N_(
+        "The server refused the login: does the account have the password of the lab?"
+    ),
     Cause.RELAY_DENIED: N_(
         "The receiving server does not take the domain as its own: see mydestination."
     ),

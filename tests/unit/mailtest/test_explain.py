@@ -45,6 +45,9 @@ def test_what_postfix_logged(name: str, status: str, reason: str, cause: Cause) 
         ("sudo: unknown user user1\n", Cause.NO_SENDER),
         ("/var/spool/postfix/maildrop", Cause.POSTFIX_DOWN),
         ("sendmail: fatal: user1(1000): queue file write error", Cause.DISK_FULL),
+        ("NO [AUTHENTICATIONFAILED] Authentication failed.", Cause.LOGIN_REFUSED),
+        ("-ERR [AUTH] Authentication failed.", Cause.LOGIN_REFUSED),
+        ("535 5.7.8 Error: authentication failed: authentication failure", Cause.LOGIN_REFUSED),
     ],
 )
 def test_what_the_mail_command_said(words: str, cause: Cause) -> None:

@@ -1,0 +1,37 @@
+"""A server's refusal is told in the server's words, without those of Python or a library."""
+
+import errno
+import os
+import poplib
+import smtplib
+
+import pytest
+from imap_tools.errors import MailboxLoginError
+
+from labctl.mailtest.wire import said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            MailboxLoginError(("NO", [b"[AUTHENTICATIONFAILED] Authentication failed."]), "OK"),
+            "NO [AUTHENTICATIONFAILED] Authentication failed.",
+        ),
+        (
+            poplib.error_proto(b"-ERR [AUTH] Authentication failed."),
+            "-ERR [AUTH] Authentication failed.",
+        ),
+        (smtplib.SMTPAuthenticationError(535, b"5.7.8 Error"), "535 5.7.8 Error"),
+        (smtplib.SMTPRecipientsRefused({"a@b": (550, b"5.1.1 unknown")}), "550 5.1.1 unknown"),
+        (
+            smtplib.SMTPServerDisconnected("Connection unexpectedly closed"),
+            "Connection unexpectedly closed",
+        ),
+        (OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)), "Connection refused"),
+        (TimeoutError("timed out"), "timed out"),
+        (EOFError(), "EOFError"),
+    ],
+)
+def test_what_a_server_said(error: Exception, words: str) -> None:
+    assert said(error) == words
