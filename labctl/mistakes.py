@@ -6,6 +6,7 @@ sentences in the user's language.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,19 +30,25 @@ def mistakes(error: Exception, model: type[BaseModel] | None = None, text: str =
     """What is wrong in a file, one mistake a line.
 
     Args:
-        error: What reading the file raised: UnicodeDecodeError, an error of tomllib, PyYAML or
-            pydantic, another ValueError, or RecursionError.
+        error: What reading the file raised: UnicodeDecodeError, an error of tomllib, json, PyYAML
+            or pydantic, another ValueError, or RecursionError.
         model: The model of the file, to name the keys that there are.
         text: The text of a TOML file, to find characters of a Japanese keyboard.
     """
     if isinstance(error, ValidationError):
         details = error.errors(include_url=False, include_input=False)
         return "\n".join(one_mistake(each, model) for each in _first(details))
+    return _syntax_mistake(error, text)
+
+
+def _syntax_mistake(error: Exception, text: str) -> str:
     if isinstance(error, UnicodeDecodeError):
         line = error.object[: error.start].count(b"\n") + 1
         return _("line {line}: not UTF-8; save the file in UTF-8", line=line)
     if isinstance(error, tomllib.TOMLDecodeError):
         return _toml_mistake(str(error), text)
+    if isinstance(error, json.JSONDecodeError):
+        return _at(error.lineno, error.colno, _("not valid JSON"))
     if isinstance(error, yaml.MarkedYAMLError):
         return _yaml_mistake(error)
     if isinstance(error, RecursionError):

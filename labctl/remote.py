@@ -351,6 +351,13 @@ class Remote:
                     ),
                 ),
             )
+        pinned = (str(self.endpoint.key), str(self.endpoint.known_hosts))
+        if isinstance(error, FileNotFoundError) and error.filename in pinned:
+            return WrongState(
+                _("a key of the lab is missing"),
+                cause=str(error.filename),
+                hint=commands("labctl destroy", "labctl up"),
+            )
         return WrongState(
             _("{host} does not answer over SSH", host=self.endpoint.host),
             cause=_words(error),
@@ -360,7 +367,9 @@ class Remote:
 
 def _words(error: Exception) -> str:
     """What the system or paramiko says, without Python's error number."""
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    return str(error) or type(error).__name__
 
 
 def _tune(connection: socket.socket) -> None:

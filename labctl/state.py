@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from labctl.errors import WrongState
 from labctl.hint import commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
+from labctl.mistakes import mistakes
 
 VERSION = 1
 Kept = TypeVar("Kept", bound=BaseModel)
@@ -54,20 +55,20 @@ def read_kept(path: Path, model: type[Kept], version: int, lab: str) -> Kept | N
         text = path.read_bytes()
         found = json.loads(text)
         if isinstance(found, dict) and found.get("version") != version:
-            raise ValueError(f"version {found.get('version')}, not {version}")
+            other = _("version {found}, not {wanted}", found=found.get("version"), wanted=version)
+            raise _unreadable(path, other)
         return model.model_validate_json(text)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise WrongState(
-            _("the state file {path} cannot be read", path=path),
-            cause=_reason(error),
-            hint=commands("labctl destroy", "labctl up"),
-        ) from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "") from error
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, mistakes(error, model)) from error
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        detail = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
-    return error.strerror or "" if isinstance(error, OSError) else str(error)
+def _unreadable(path: Path, cause: str) -> WrongState:
+    return WrongState(
+        _("the state file {path} cannot be read", path=path),
+        cause=cause,
+        hint=commands("labctl destroy", "labctl up"),
+    )

@@ -162,12 +162,14 @@ def test_nobody_listening_is_said_with_the_next_command(tmp_path: Path) -> None:
     with Remote(endpoint) as remote, pytest.raises(WrongState) as wrong:
         remote.run(["true"])
     assert wrong.value.hint
+    assert "Errno" not in wrong.value.cause
 
 
 def test_no_pinned_keys_at_all_is_a_state_and_no_crash(tmp_path: Path) -> None:
     endpoint = Endpoint("host1", "127.0.0.1", 9, "root", tmp_path / "key", tmp_path / "none")
-    with pytest.raises(WrongState, match="host1 does not answer over SSH"):
+    with pytest.raises(WrongState, match="a key of the lab is missing") as wrong:
         Remote(endpoint)
+    assert wrong.value.cause == str(tmp_path / "none")
 
 
 def test_a_command_without_end_is_given_up(tmp_path: Path) -> None:

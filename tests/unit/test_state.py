@@ -62,6 +62,12 @@ def test_another_version_is_named(home: LabHome) -> None:
     assert "99" in refused(home).cause
 
 
+def test_the_place_of_a_mistake_is_named(home: LabHome) -> None:
+    write_state(home, STATE)
+    home.state_file.write_text("{broken")
+    assert refused(home).cause == "line 1, column 2: not valid JSON"
+
+
 def test_a_missing_field_is_named(home: LabHome) -> None:
     write_state(home, STATE)
     home.state_file.write_text(json.dumps({"version": 1, "provider": "nspawn"}))
