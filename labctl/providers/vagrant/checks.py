@@ -187,9 +187,11 @@ def _module_anew(machine: Machine, said: str) -> Hint:
     return Hint(text, mend.commands)
 
 
-def no_known_trouble(machine: Machine) -> Diagnosis:
+def no_known_trouble(machine: Machine) -> Diagnosis | None:
     """This version of VirtualBox is not known to fail here."""
     version = virtualbox_version(machine)
+    if not version:
+        return None
     bad = next((each for each in _BAD if each.concerns(version, machine.system)), None)
     if bad is None:
         return found("trouble", _("this version of VirtualBox has no known problem"))

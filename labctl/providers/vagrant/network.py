@@ -69,7 +69,11 @@ def range_free(lab: Lab, machine: Machine) -> Diagnosis:
     network = lab.network.cidr
     program = vboxmanage(machine)
     own = machine.ask(program, "list", "hostonlyifs") if program else ""
-    for name, interface in machine.addresses():
+    addresses = machine.addresses()
+    if not addresses:
+        # Every machine has 127.0.0.1.
+        return unknown("range-free", _("whether {network} is free", network=network))
+    for name, interface in addresses:
         if interface.network.overlaps(network) and not _is_virtualbox(name, interface, own):
             return lacking(
                 "range-free",

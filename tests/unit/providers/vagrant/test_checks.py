@@ -251,6 +251,11 @@ def test_versions_that_cannot_be_read_are_not_compared() -> None:
     assert diagnosed(OtherMachine(programs=()), "fit").verdict is Verdict.UNKNOWN
 
 
+@pytest.mark.parametrize("machine", [OtherMachine(programs=()), OtherMachine(virtualbox="")])
+def test_of_an_unknown_version_nothing_is_said(machine: OtherMachine) -> None:
+    assert "trouble" not in [each.code for each in run_checks(checks(), machine)]
+
+
 def test_virtualbox_is_found_where_windows_installs_it() -> None:
     path = "C:\\Program Files\\Oracle\\VirtualBox\\VBoxManage.exe"
     machine = OtherMachine(
@@ -425,6 +430,13 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "memory that is not known is not 0 MiB",
         replace(WINDOWS, memory=0),
         "memory",
+        Verdict.UNKNOWN,
+        "",
+    ),
+    (
+        "addresses that are not known are not free",
+        replace(WINDOWS, interfaces=()),
+        "range-free",
         Verdict.UNKNOWN,
         "",
     ),
