@@ -74,7 +74,9 @@ MEANINGS: tuple[Meaning, ...] = (
         # VERR_NEM_NOT_AVAILABLE only says that no hypervisor of Windows runs.
         text="VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE|VERR_NEM_(?!NOT_AVAILABLE)"
         "|being used by another hypervisor|courtesy of Hyper-V|NO_RAW_MODE_HYPER_V"
-        "|VERR_VMX_VMXON_FAILED",
+        "|VERR_VMX_VMXON_FAILED"
+        # Hyper-V runs, without the feature "Windows Hypervisor Platform".
+        "|native API dll was not found",
         advice=N_("the doctor names it and shows how to switch it off"),
         lines=_DOCTOR,
     ),
@@ -96,7 +98,8 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         N_("VirtualBox's own files are damaged or another program blocks them"),
         MachineLacks,
-        text="VERR_SUPLIB_|VERR_SUP_VP_|VERR_SUPDRV_HARDENING|VERR_LDR|supR3Hardened",
+        text="Unable to load R3 module|VERR_SUPLIB_|VERR_SUP_VP_|VERR_SUPDRV_HARDENING|VERR_LDR"
+        "|supR3Hardened",
         advice=N_("install VirtualBox again, and let antivirus programs leave it alone"),
         lines=_DOCTOR,
     ),
@@ -104,8 +107,9 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("VirtualBox cannot use its kernel modules"),
         MachineLacks,
         classes=_classes("VirtualBoxKernelModuleNotLoaded VirtualBoxInstallIncomplete"),
-        text="VERR_VM_DRIVER_|rc=-190[0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_VERSION_MISMATCH"
-        "|VERR_SYMBOL_NOT_FOUND|kernel modules? (is|are) not loaded",
+        text="VERR_VM_DRIVER_|rc=-19[01][0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_\\w*VERSION_MISMATCH"
+        "|VERR_SYMBOL_NOT_FOUND|kernel (driver is either not loaded|modules do not match)"
+        "|kernel modules? (is|are) not loaded",
         lines=_DOCTOR,
     ),
     Meaning(
@@ -116,7 +120,7 @@ MEANINGS: tuple[Meaning, ...] = (
             " ForwardPortAdapterNotFound"
         ),
         # VirtualBox's own words, for a port that nothing listens on and Windows has reserved.
-        text="VERR_NAT_REDIR_SETUP|VERR_NET_ADDRESS_IN_USE",
+        text="VERR_NAT_REDIR_SETUP|failed to set up redirection|VERR_NET_ADDRESS_IN_USE",
         advice=N_("stop the program that uses the port, or use another name for the lab"),
         lines=("labctl up",),
     ),
@@ -160,7 +164,7 @@ MEANINGS: tuple[Meaning, ...] = (
             " VirtualBoxNoRoomForHighLevelNetwork"
         ),
         text="(?i)host-only (adapter|interface|network)|hostonly(if|net)|NetCfgInstanceId"
-        "|host network(ing)? interface"
+        "|host network(ing)? interface|dhcp server"
         "|EnableStaticIPConfig|VBoxManageHostonly|dhcpserver: "
         "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD",
         advice=N_("the doctor shows what blocks the lab's address range"),
@@ -204,8 +208,8 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("VirtualBox cannot read a machine of the lab"),
         WrongState,
         classes=_classes("VMInaccessible VirtualBoxConfigNotFound"),
-        text="E_ACCESSDENIED|VERR_FILE_NOT_FOUND|VERR_PATH_NOT_FOUND|VBOX_E_FILE_ERROR|VERR_VD_"
-        "|VBOX_E_XML_ERROR|VERR_SSM_",
+        text="Medium '.*' is not accessible|E_ACCESSDENIED|VERR_FILE_NOT_FOUND|VERR_PATH_NOT_FOUND"
+        "|VBOX_E_FILE_ERROR|VERR_VD_|VBOX_E_XML_ERROR|VERR_SSM_",
         lines=_ANEW,
     ),
     Meaning(
@@ -232,7 +236,7 @@ MEANINGS: tuple[Meaning, ...] = (
             "BoxNotFoundWithProviderArchitecture BoxAddNoMatchingArchitecture"
             " BoxAddNoArchitectureSupport BoxAddNoMatchingProviderVersion"
         ),
-        text="VBOX_E_PLATFORM_ARCH_NOT_SUPPORTED",
+        text="VBOX_E_PLATFORM_ARCH_NOT_SUPPORTED|platform architecture \\w+ is not supported",
         advice=N_(
             "set box and version in labctl.toml to a box that has one; add a box from a file with "
             "--architecture"

@@ -246,6 +246,25 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         MachineLacks,
     ),
     (
+        "VBoxManage.exe: error: The native API dll was not found (C:\\WINDOWS\\system32\\"
+        "WinHvPlatform.dll) (VERR_NEM_NOT_AVAILABLE).\nVBoxManage.exe: error: VT-x is not "
+        "available (VERR_VMX_NO_VMX)",
+        "another hypervisor",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: The VMMR0.r0 module version does not match VBoxVMM.dll/so/dylib "
+        "(VERR_VMM_R0_VERSION_MISMATCH)",
+        "kernel modules",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Medium '/home/taro/VirtualBox VMs/a/box.vmdk' is not accessible. Path "
+        "'/home/taro/VirtualBox VMs/a/box.vmdk' does not exist.",
+        "cannot read a machine of the lab",
+        WrongState,
+    ),
+    (
         "VBoxManage: error: Failed to allocate memory for the guest (VERR_NO_MEMORY)",
         "too little free memory",
         MachineLacks,
