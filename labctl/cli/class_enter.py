@@ -24,18 +24,26 @@ def enter(
     from labctl.classroom.actions import opened
     from labctl.classroom.roll import open_class
     from labctl.cli.ssh import ssh
-    from labctl.errors import WrongUsage
+    from labctl.commands import hint_for_lab
+    from labctl.errors import LabError, WrongUsage
     from labctl.hint import Hint
+    from labctl.render.classes import hint_of_class
     from labctl.run import interactive
 
     roll = open_class(class_name)
     chosen = roll.chosen([seat])
     if len(chosen) != 1:
         raise WrongUsage(_("name one seat"), hint=Hint("", (roll.command("enter", "7", "host1"),)))
+    lab = chosen[0].lab_name
     session = opened(roll, chosen[0])
-    if command:
-        ssh(host, command, user, chosen[0].lab_name)
-        return
-    # Like the board's terminals: also if the student broke sshd or the firewall.
-    login = session.provider.login(session.lab.host(host).name, user or session.lab.edition.admin)
+    try:
+        if command:
+            ssh(host, command, user, lab)
+            return
+        # Like the board's terminals: also if the student broke sshd or the firewall.
+        name = session.lab.host(host).name
+        login = session.provider.login(name, user or session.lab.edition.admin)
+    except LabError as error:
+        error.hint = hint_for_lab(hint_of_class(error.hint, roll), lab)
+        raise
     raise typer.Exit(interactive(login))

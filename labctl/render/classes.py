@@ -133,11 +133,11 @@ def _error(result: SeatResult[Any], roll: Roll) -> dict[str, Any] | None:
         "exit_code": int(error.exit_code),
         "message": error.message,
         "cause": error.cause,
-        **hint_data(_of_class(error.hint, roll), result.seat.lab_name),
+        **hint_data(hint_of_class(error.hint, roll), result.seat.lab_name),
     }
 
 
-def _of_class(hint: Hint, roll: Roll) -> Hint:
+def hint_of_class(hint: Hint, roll: Roll) -> Hint:
     """The hint with `labctl class up`, which makes a seat like the others, for `labctl up`."""
     up = roll.command("up")
     return replace(
@@ -159,7 +159,7 @@ def _print_failures(results: Results, roll: Roll) -> int:
             out.print(f"    {escape(line)}", style="dim")
         first = same[0]
         if first.error is not None:
-            shown = _of_class(first.error.hint, roll)
+            shown = hint_of_class(first.error.hint, roll)
             print_hint(out, _("hint"), shown, first.seat.lab_name, indent="    ")
     return sum(len(same) for same in reasons.values())
 

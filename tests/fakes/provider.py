@@ -11,6 +11,7 @@ from typing import ClassVar
 from labctl.diagnosis import Diagnosis
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
+from labctl.hint import commands
 from labctl.home import LabHome
 from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine
@@ -156,7 +157,7 @@ class FakeProvider:
         }
         for name in asked:
             if not self._is_running(name):
-                raise WrongState(f"{name} does not run")
+                raise WrongState(f"{name} does not run", hint=commands("labctl up"))
         key, known = self._home.key_file, self._home.known_hosts
         return {
             name: Endpoint(name, str(address), 22, "root", key, known)
@@ -165,7 +166,7 @@ class FakeProvider:
 
     def login(self, host: str, user: str) -> tuple[str, ...]:
         if not self._is_running(self._lab.host(host).name):
-            raise WrongState(f"{host} does not run")
+            raise WrongState(f"{host} does not run", hint=commands("labctl up"))
         return ("sh", "-c", f"stty -echo; echo {user} on {host}; exec cat")
 
     def revision(self) -> str:

@@ -145,6 +145,16 @@ def test_a_seat_that_does_not_run_is_told_with_the_command_of_the_class(
     assert seat["error"]["commands"] == [["labctl", "class", "up"]]
 
 
+@pytest.mark.parametrize("words", ["", " -- true"])
+def test_a_shell_on_a_seat_that_does_not_run_names_the_command_of_the_class(
+    room: MemoryClass, sh: Shell, words: str
+) -> None:
+    sh("class up")
+    sh("class down 2")
+    sh(f"class enter 2 host1{words}", code=4)
+    assert "labctl class up" in sh.err and "labctl up" not in sh.err
+
+
 def test_a_shell_on_a_seat_needs_no_ssh(
     room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
