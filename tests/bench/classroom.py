@@ -93,12 +93,16 @@ def _picture(measures: Measures, counts: list[int]) -> str:
     return picture("Seconds by the number of seats", lines)
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _up(count: int) -> str:
-    return f"`class up`, {count} seats"
+    return f"`class up`, {_counted(count, 'seat')}"
 
 
 def _copies(count: int) -> str:
-    return f"the same without the model, {count} seats"
+    return f"the same without the model, {_counted(count, 'seat')}"
 
 
 def _bare(count: int) -> str:
@@ -110,23 +114,23 @@ def _reset(count: int) -> str:
 
 
 def _reset_all(count: int) -> str:
-    return f"`class reset` of {count} seats"
+    return f"`class reset` of {_counted(count, 'seat')}"
 
 
 def _destroy(count: int) -> str:
-    return f"`class destroy`, {count} seats"
+    return f"`class destroy`, {_counted(count, 'seat')}"
 
 
 def _memory(count: int) -> str:
-    return f"memory the machine has less for each of {count} labs"
+    return f"memory the machine has less per lab, {_counted(count, 'lab')}"
 
 
 def _processes(count: int) -> str:
-    return f"memory of each of {count} labs, by its processes (PSS)"
+    return f"memory per lab by its processes (PSS), {_counted(count, 'lab')}"
 
 
 def _check(count: int) -> str:
-    return f"`class check`, {count} seats"
+    return f"`class check`, {_counted(count, 'seat')}"
 
 
 _LINES = {
