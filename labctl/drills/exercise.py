@@ -17,12 +17,12 @@ from labctl.drills.catalogue import Drill, drills_of, find_drill, host_of
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
 from labctl.grading import Grades, grade_hosts
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.progress import Progress
-from labctl.session import Session
+from labctl.session import WHOLE, Session
 from provision.step import Target
 
 
@@ -90,11 +90,18 @@ def start(
             _("the drill {name} is still active", name=on.name), hint=commands("labctl drill solve")
         )
     if not grade_hosts(targets, progress=progress).ok:
-        raise WrongState(
-            _("a drill needs a correct lab"), hint=commands("labctl check", "labctl reset")
-        )
+        raise WrongState(_("a drill needs a correct lab"), hint=_to_make_it_correct(session))
     _write(session.home, Running(name=drill.name))
     perform(targets[host_of(session.lab).name], drill.breakage.actions)
+
+
+def _to_make_it_correct(session: Session) -> Hint:
+    """A plain reset goes back to where the last `up` ended, which may be half of the lab."""
+    if session.state is None or session.state.complete == WHOLE:
+        return commands("labctl check", "labctl reset")
+    saved = (info.name for info in session.provider.checkpoints())
+    rest = f"labctl reset --to {WHOLE}" if WHOLE in saved else "labctl up"
+    return commands("labctl check", rest)
 
 
 def next_hint(session: Session) -> tuple[str, int, int]:

@@ -10,6 +10,7 @@ from labctl.drills.exercise import Running, next_hint, pick, running
 from labctl.engine import bring_up
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.quote import shell_line
+from labctl.state import write_state
 from tests.books import LAB
 from tests.fakes.host import Ran, Reply
 from tests.fakes.lab import MemoryLab, memory_lab, path_of
@@ -179,6 +180,27 @@ def test_a_note_that_cannot_be_read_counts_as_no_drill(lab: MemoryLab) -> None:
     # What it broke is found by the check before the next one.
     with pytest.raises(WrongState, match="a drill needs a correct lab"):
         start(lab)
+
+
+def refused_hint(lab: MemoryLab) -> str:
+    with pytest.raises(WrongState, match="a drill needs a correct lab") as refused:
+        start(lab)
+    return str(refused.value.hint)
+
+
+def test_what_makes_the_lab_correct_depends_on_where_it_ended(
+    lab: MemoryLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.break_step("postfix", HOST)
+    assert refused_hint(lab) == "labctl check, labctl reset"
+    state = lab.session().state
+    assert state is not None
+    write_state(lab.home, state.model_copy(update={"complete": "dns"}))
+    # A seat of a class that begins at `dns`: a plain reset would not help.
+    assert refused_hint(lab) == "labctl check, labctl reset --to ready"
+    part = memory_lab(monkeypatch)
+    bring_up(part.session(), part.progress, until="dns")
+    assert refused_hint(part) == "labctl check, labctl up"
 
 
 def test_a_drill_is_picked_by_name_by_level_or_at_random() -> None:
