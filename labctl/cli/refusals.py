@@ -6,6 +6,7 @@ apart by what they carry; one that is unknown keeps Typer's text as the cause.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import Any
 
@@ -14,6 +15,7 @@ from labctl.hint import Hint, commands
 from labctl.i18n import N_, _
 
 _EXTRA = "Got unexpected extra argument(s)"
+_FOLDER = re.compile(r"\S+ '(.+)' is a directory\.")
 
 
 def refusal(error: Any) -> LabError:
@@ -49,6 +51,8 @@ def _allowed(error: Any) -> str:
 
     cause = error.__cause__
     if cause is None:
+        if folder := _FOLDER.fullmatch(str(error.message)):
+            return _("{path} is a folder, not a file", path=folder[1])
         return str(error.message)
     annotation = error.param.type_descriptor.annotation
     if isinstance(annotation, type) and issubclass(annotation, Enum):
