@@ -56,7 +56,15 @@ def prepare() -> None:
 
 
 def mend() -> None:
-    """Remove what a killed run left half written, so that mutmut makes it again."""
+    """Remove what mutmut has to make or copy again.
+
+    That is what a killed run left half written, and every file that is not a mutated module:
+    mutmut copies none that is there, so scripts and data of an earlier version would stay.
+    """
+    for path in [each for name in TREE for each in (COPY / "mutants" / name).rglob("*.*")]:
+        module = COPY / path.relative_to(COPY / "mutants").with_name(_module(path.name))
+        if path.is_file() and not (module.suffix == ".py" and module.exists()):
+            path.unlink()
     for meta in (COPY / "mutants").rglob("*.py.meta"):
         module = meta.with_suffix("")
         try:
@@ -65,6 +73,12 @@ def mend() -> None:
         except (OSError, ValueError, SyntaxError):
             meta.unlink()
             module.unlink(missing_ok=True)
+
+
+def _module(name: str) -> str:
+    """The module that a file of mutmut is about: `x.py` for `x.py.meta`."""
+    before, dot, _after = name.partition(".py")
+    return f"{before}{dot}"
 
 
 def results() -> dict[str, dict[str, int | None]]:

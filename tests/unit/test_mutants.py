@@ -24,14 +24,34 @@ def test_what_a_killed_run_left_half_written_is_made_again(
     monkeypatch.setattr(whole, "COPY", tmp_path)
     folder = tmp_path / "mutants" / "labctl"
     folder.mkdir(parents=True)
+    (tmp_path / "labctl").mkdir()
     files = {
         "good": ("a = 1\n", "{}"), "text": ("a = (\n", "{}"), "notes": ("a = 1\n", "{"),
     }  # fmt: skip
     for name, (module, notes) in files.items():
         (folder / f"{name}.py").write_text(module)
         (folder / f"{name}.py.meta").write_text(notes)
+        (tmp_path / "labctl" / f"{name}.py").write_text("a = 1\n")
     whole.mend()
     assert sorted(each.name for each in folder.iterdir()) == ["good.py", "good.py.meta"]
+
+
+def test_scripts_and_modules_of_an_earlier_version_do_not_stay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(whole, "COPY", tmp_path)
+    kept = {"provision/step.py", "provision/step.py.meta", "tests/test_step.py"}
+    gone = {"provision/old.py", "provision/old.py.meta", "provision/scripts/say.sh", "tests/x.yaml"}
+    for name in (*kept, *gone):
+        path = tmp_path / "mutants" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    for name in ("provision/step.py", "provision/scripts/say.sh", "tests/test_step.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    whole.mend()
+    found = (tmp_path / "mutants").rglob("*.*")
+    assert {str(path.relative_to(tmp_path / "mutants")) for path in found} == kept
 
 
 def test_a_sample_draws_from_each_name_alone() -> None:
