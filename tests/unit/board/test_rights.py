@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from websockets.typing import Origin
 from labctl.board import connections
 from labctl.board.security import WrongCodes
 from labctl.classroom import helper
+from labctl.classroom.terminals import Terminals
 from tests.fakes.board import Browser, RunningBoard
 from tests.fakes.classroom import MemoryClass
 from tests.fakes.lab import path_of
-from tests.unit.board.conftest import STUDENTS, Place, logged_in, wait_for
+from tests.unit.board.conftest import STUDENTS, Place, logged_in, place, wait_for
 
 PAGES = ("/board", "/projector", "/me", "/seats/1", "/seats/1/terminals/host1", "/board/events")
 
@@ -369,6 +371,34 @@ def test_a_host_that_does_not_run_says_so(fresh: Place) -> None:
     student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
     with open_terminal(student, "/seats/1/terminals/host2/stream") as terminal:
         assert json.loads(terminal.recv())["event"] == "refused"
+
+
+def test_the_page_is_told_why_an_idle_terminal_was_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "Terminals", lambda most: Terminals(most, idle=0.5))
+    with place(tmp_path) as made:
+        student = logged_in(made.board, made.board.codes.of_seat(1))
+        with open_terminal(student, OWN) as terminal:
+            assert '"idle"' in read_until(terminal, '"ended"')
+            with pytest.raises(ConnectionClosed) as closed:
+                terminal.recv(timeout=20)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 4000
+
+
+def test_the_page_is_told_if_there_are_too_many_terminals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "Terminals", lambda _most: Terminals(1))
+    with place(tmp_path) as made:
+        student = logged_in(made.board, made.board.codes.of_seat(1))
+        with open_terminal(student, OWN) as first:
+            read_until(first, '"caught-up"')
+            with open_terminal(student, "/seats/1/terminals/host2/stream") as second:
+                told = json.loads(second.recv(timeout=20))
+            assert told["event"] == "refused" and told["said"].endswith(": 1")
+            first.send("まだ\r".encode())
+            read_until(first, "まだ")
 
 
 def read_until(terminal: Any, text: str) -> str:
