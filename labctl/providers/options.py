@@ -37,11 +37,20 @@ def read_options(provider: str, model: type[Options], lab: Lab) -> Options:
     """The options of a provider for a lab.
 
     Raises:
-        WrongUsage: The edition lacks something that the provider needs.
+        WrongUsage: The edition lacks something that the provider needs, or the lab file chooses
+            what does not fit together.
     """
+    chosen = _chosen(provider, model, lab)
     try:
-        return model.model_validate(_values(provider, model, lab))
+        return model.model_validate({**lab.edition.providers.get(provider, {}), **chosen})
     except ValidationError as error:
+        # A mistake in one value alone was found when the lab file was read.
+        if chosen and any(not each["loc"] for each in _details(error)):
+            raise WrongUsage(
+                _("the lab file does not fit the provider {name}", name=provider),
+                cause="\n".join(one_mistake(each, model) for each in _details(error)),
+                hint=_("keys: {names}", names=", ".join(model.model_fields)),
+            ) from error
         raise WrongUsage(
             _(
                 "the edition {edition} does not fit the provider {name}",
@@ -55,12 +64,13 @@ def read_options(provider: str, model: type[Options], lab: Lab) -> Options:
         ) from error
 
 
-def _values(provider: str, model: type[ProviderOptions], lab: Lab) -> dict[str, Any]:
+def _chosen(provider: str, model: type[ProviderOptions], lab: Lab) -> dict[str, Any]:
+    """What the lab file says to the provider."""
     settings = lab.choices.settings
     flat = {key: value for key, value in settings.items() if accepts(model, key, value)}
     table = settings.get(provider)
     own = table if isinstance(table, Mapping) else {}
-    return {**lab.edition.providers.get(provider, {}), **flat, **own}
+    return {**flat, **own}
 
 
 def accepts(model: type[ProviderOptions], key: str, value: object) -> bool:

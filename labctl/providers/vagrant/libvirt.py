@@ -10,6 +10,7 @@ from labctl.machine import Machine
 PLUGIN = "vagrant-libvirt"
 _URI = "qemu:///system"
 _PAGE = "https://vagrant-libvirt.github.io/vagrant-libvirt/installation.html"
+_START = "sudo systemctl enable --now libvirtd"
 _HASHICORP = "/opt/vagrant"
 _FROM_PACKAGES = {"debian", "ubuntu"}
 
@@ -54,14 +55,12 @@ def libvirt_answers(machine: Machine) -> Diagnosis:
         "libvirt",
         _("libvirt does not answer at {uri}", uri=_URI),
         _("it runs the lab's machines"),
-        Hint(
-            _("then log in again"),
-            (
-                ("sudo", "systemctl", "enable", "--now", "libvirtd"),
-                ("sudo", "adduser", machine.home.name, "libvirt"),
-            ),
-        ),
+        commands(_START) if machine.is_root else _started_for(machine.home.name),
     )
+
+
+def _started_for(user: str) -> Hint:
+    return commands(_START, f"sudo adduser {user} libvirt", text=_("run this, then log in again"))
 
 
 def kvm_there(machine: Machine) -> Diagnosis:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from labctl.i18n import _
+from labctl.mistakes import WrongValue
 from labctl.providers.options import Cpus, Memory, ProviderOptions
 
 
@@ -29,5 +30,6 @@ class VagrantOptions(ProviderOptions):
     @model_validator(mode="after")
     def _bridge_is_named(self) -> Self:
         if self.net == "bridge" and not self.bridge:
-            raise ValueError(_('net = "bridge" needs bridge, the name of a network card'))
+            text = _('the name of a network card is missing, which net = "bridge" needs')
+            raise WrongValue("bridge", text)
         return self

@@ -782,6 +782,13 @@ def test_each_system_is_told_how_it_gets_libvirt(machine: OtherMachine, mend: st
     assert mend in str(libvirt_answers(replace(machine, programs=("vagrant",))).mend)
 
 
+def test_a_user_has_to_be_in_the_group_of_libvirt_and_root_has_not() -> None:
+    silent = replace(LIBVIRT, answers={})
+    assert "sudo adduser taro libvirt" in str(libvirt_answers(silent).mend)
+    mend = libvirt_answers(replace(silent, is_root=True)).mend
+    assert str(mend) == "sudo systemctl enable --now libvirtd"
+
+
 @pytest.mark.parametrize(
     ("files", "mend"),
     [

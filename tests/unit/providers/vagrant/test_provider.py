@@ -615,4 +615,15 @@ def test_a_bridge_has_to_be_named(bridge: str) -> None:
     else:
         with pytest.raises(WrongUsage) as refused:
             _ = provider.options
-        assert "bridge" in refused.value.cause
+        assert "lab file" in refused.value.message
+        assert refused.value.cause.startswith("bridge: the name of a network card is missing")
+
+
+def test_an_edition_that_bridges_without_a_card_is_wrong_itself() -> None:
+    lab = load_lab("default")
+    options = {**lab.edition.providers["vagrant"], "net": "bridge"}
+    edition = lab.edition.model_copy(update={"providers": {"vagrant": options}})
+    provider = VagrantProvider(lab.model_copy(update={"edition": edition}), HOME())
+    with pytest.raises(WrongUsage, match="the edition ubuntu-example does not fit") as refused:
+        _ = provider.options
+    assert refused.value.cause.startswith("providers.vagrant.bridge: the name")
