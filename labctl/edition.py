@@ -153,6 +153,8 @@ _SYSTEM_ACCOUNTS = frozenset(
         "postfix", "postdrop", "sasl", "dovecot", "dovenull", "sshd", "syslog",
         "systemd-network", "messagebus", "adm", "shutdown", "halt", "operator", "ftp",
         "labctl", "vagrant",
+        # Names of /etc/aliases, whose mail goes to root.
+        "postmaster", "mailer-daemon", "hostmaster", "webmaster", "abuse",
     }
 )  # fmt: skip
 

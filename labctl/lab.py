@@ -211,6 +211,17 @@ def _checked(lab: Lab, path: Path) -> Lab:
                 f"passwords.{account}: " + _("there is no such account"),
                 hint=_("accounts: {names}", names=", ".join(str(name) for name in accounts)),
             )
+    # An edition was checked for what it says itself; the lab file may ask for the parent.
+    parent = lab.edition.parent
+    for host in lab.mail_hosts:
+        if lab.with_parent and not host.domain.endswith(f".{parent.domain}"):
+            text = _(
+                "{domain} is not below {parent}, the domain of {host}",
+                domain=host.domain,
+                parent=parent.domain,
+                host=parent.name,
+            )
+            raise wrong_lab_file(path, f"dns: {text}", hint=_('write dns = "peers"'))
     return lab
 
 

@@ -132,6 +132,19 @@ def test_an_edition_of_ones_own_is_found_beside_the_lab_file(tmp_path: Path) -> 
     assert (lab.edition.edition, lab.host("host1").fqdn) == ("our-school", "host1.one.test")
 
 
+def test_a_parent_that_cannot_delegate_is_refused(tmp_path: Path) -> None:
+    text = load_path("ubuntu-example").read_text(encoding="utf-8")
+    (tmp_path / "our.yaml").write_text(text.replace("example2.jp", "two.test"), encoding="utf-8")
+    file = tmp_path / "labctl.toml"
+    file.write_text('edition = "./our.yaml"\n')
+    assert load_lab("lab", file).host("host2").domain == "two.test"
+    file.write_text('edition = "./our.yaml"\ndns = "parent"\n')
+    with pytest.raises(WrongUsage) as wrong:
+        load_lab("lab", file)
+    assert wrong.value.cause == "dns: two.test is not below jp, the domain of host0"
+    assert "peers" in str(wrong.value.hint)
+
+
 def load_path(name: str) -> Path:
     from labctl.edition import edition_file
 
@@ -160,6 +173,7 @@ def load_path(name: str) -> Path:
         ('"24.04"}', "noble}", "system.version: must be numbers like 24.04"),
         ('"24.04"}', '"24.04", arch: arm}', "system.arch: no such key; there are: id, version"),
         ("admin: ubuntu", "admin: root", "admin: the account root"),
+        ("account: user1", "account: postmaster", "hosts.0.account: the account postmaster"),
         ("- name: host1", "- name: localhost", "hosts.0.name: localhost"),
         ("os: Ubuntu 24.04.2 LTS Server", 'os: " "', "os: one line of 1 to 200 characters"),
         ("ja: DNSサーバーの構築", 'ja: "a\\nb"', "sections.0.title.ja: one line"),
