@@ -39,6 +39,7 @@ def serve(
     from labctl.classroom.board import serve as run_board
     from labctl.classroom.roll import open_class
     from labctl.errors import LabError
+    from labctl.quote import typed_line
 
     ensure_installed()
     tls = _tls(cert, key)
@@ -54,6 +55,8 @@ def serve(
                 _("warning: without HTTPS anybody on the network can read codes and terminals"),
                 err=True,
             )
+        line = typed_line(roll.command("cards"))
+        typer.echo(_("codes to log in: {command}", command=line))
         typer.echo(_("Ctrl-C ends it; the labs go on"))
 
     if run_board(roll, (host, port), tls, user, ready) != 0:

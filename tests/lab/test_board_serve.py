@@ -166,7 +166,7 @@ def test_with_a_certificate_everything_is_encrypted(serve: Serve) -> None:
     cert, key = certificate(serve.folder)
     serve.start("--cert", str(cert), "--key", str(key))
     origin = f"https://127.0.0.1:{serve.port}"
-    assert f"{origin}/" in serve.said
+    assert f"{origin}/" in serve.said and "labctl class cards" in serve.said
     trust = ssl.create_default_context(cafile=str(cert))
     form = urlencode({"code": load_codes(read_roll("mail")).of_seat(1)})
     connection = http.client.HTTPSConnection("127.0.0.1", serve.port, context=trust, timeout=20)
