@@ -176,7 +176,13 @@ def test_an_early_section_is_shown_and_only_the_result_is_kept(
     made = Collector(room.roll, history, Slow)
     made.start()
     wait_for(lambda: all(row.looked for row in made.rows()))
-    count, looked = len(history.changes()), made.row(2).looked
+    looked = made.row(2).looked
+    # The history is written after the rows are shown.
+    known = [
+        each for row in made.rows() for each in row.cells if each.state is not CellState.UNKNOWN
+    ]
+    wait_for(lambda: len(history.changes()) == len(known))
+    count = len(known)
     changed.set()
     made.look_again(2)
     wait_for(lambda: states(made.row(2))["postfix"] is CellState.WRONG)
