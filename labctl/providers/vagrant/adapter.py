@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +28,13 @@ from labctl.run import Completed, Watch, run
 
 # What vagrant-libvirt says when it has started a machine.
 _STARTED = "Waiting for domain to get an IP address"
-# How often Vagrant may say that a machine refuses its key before that is final.
+# How often Vagrant may say that a machine refuses its key before that is final: one that runs again
+# from its memory, and one that boots. While a slow machine boots, pam_nologin(8) lets nobody in.
 _REFUSALS = 3
+_REFUSALS_OF_A_BOOT = 12
+_REFUSED = re.compile(
+    r"^\d+,(?P<target>[^,]*),ui,.*Authentication failure\. Retrying\.\.\.", re.MULTILINE
+)
 
 # Without a handler python-vagrant would print its own warning where Vagrant is not installed.
 logging.getLogger("vagrant").addHandler(logging.NullHandler())
@@ -65,7 +72,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         takes longer than `limit` seconds from the start of a machine.
         """
         words = ["up", *([machine] if machine else []), "--no-provision"]
-        watch = _until(limit) if limit < math.inf else _refused
+        watch = _until(limit)
         self._execute([*words, f"--provider={self._hypervisor}"], watch=watch)
 
     def states(self) -> dict[str, str]:
@@ -106,7 +113,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
 
         Ends early with WrongState if the machine keeps refusing Vagrant's key.
         """
-        self._execute(["snapshot", "restore", "--no-provision", machine, name], watch=_refused)
+        self._execute(["snapshot", "restore", "--no-provision", machine, name], watch=_resumed)
 
     def delete_snapshot(self, machine: str, name: str) -> None:
         self._execute(["snapshot", "delete", machine, name])
@@ -181,12 +188,18 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
             log.write(f"{text}exit {done.returncode}\n")
 
 
-def _refused(said: str) -> LabError | None:
-    """Whether a machine that boots has refused Vagrant's key for some 20 seconds.
+def _resumed(said: str) -> LabError | None:
+    """A watch for a machine that goes on from its memory."""
+    return _refused(said, _REFUSALS)
+
+
+def _refused(said: str, often: int) -> LabError | None:
+    """Whether a machine has refused Vagrant's key so often.
 
     Vagrant says so every ten seconds and would go on until its boot timeout.
     """
-    if said.count("Authentication failure. Retrying...") < _REFUSALS:
+    counts = Counter(found["target"] for found in _REFUSED.finditer(said))
+    if max(counts.values(), default=0) < often:
         return None
     return WrongState(
         _("a machine does not accept the lab's key"),
@@ -196,7 +209,7 @@ def _refused(said: str) -> LabError | None:
 
 
 def _until(limit: float) -> Watch:
-    """A watch that also gives up `limit` seconds after the first machine was started."""
+    """A watch for a boot. It also gives up `limit` seconds after the first machine was started."""
     started: list[float] = []
 
     def watch(said: str) -> LabError | None:
@@ -204,7 +217,7 @@ def _until(limit: float) -> Watch:
             started.append(time.monotonic())
         if started and time.monotonic() - started[0] > limit:
             return NoBoot(_("a machine did not boot in time"))
-        return _refused(said)
+        return _refused(said, _REFUSALS_OF_A_BOOT)
 
     return watch
 

@@ -248,12 +248,23 @@ def test_a_call_that_fails_names_its_reason_and_the_log(
     assert str(tmp_path / "logs" / "vagrant.log") in caught.value.hint.text
 
 
-@pytest.mark.parametrize("ask", [lambda it: it.boot(), lambda it: it.restore_snapshot("a", "b")])
+@pytest.mark.parametrize(
+    ("ask", "limit"),
+    [
+        # While it boots, a machine may let nobody in for a minute or two.
+        (lambda it: it.boot(), 12),
+        (lambda it: it.boot(limit=1000), 12),
+        (lambda it: it.restore_snapshot("a", "b"), 3),
+    ],
+)
 def test_a_machine_that_refuses_the_key_is_not_waited_for(
-    adapter: Vagrant, asked: Asked, ask: Callable[[Vagrant], object]
+    adapter: Vagrant, asked: Asked, ask: Callable[[Vagrant], object], limit: int
 ) -> None:
     refused = "17,host1,ui,detail,Warning: Authentication failure. Retrying...\n"
-    for often, ends in ((2, False), (3, True)):
+    other = refused.replace("host1", "host2")
+    asked.says = dict.fromkeys(("up", "snapshot"), (refused + other) * (limit - 1))
+    ask(adapter)
+    for often, ends in ((limit - 1, False), (limit, True)):
         asked.says = dict.fromkeys(("up", "snapshot"), refused * often)
         if not ends:
             ask(adapter)
