@@ -11,10 +11,12 @@ import labctl.board
 from labctl.board.pages import ago
 from labctl.board.picture import picture_of
 from labctl.board.security import is_same_origin
+from labctl.classroom import grader
 from labctl.classroom.protocol import Curve
+from labctl.diagnosis import warning
 from labctl.i18n import speaking
 from tests.fakes.board import Browser
-from tests.unit.board.conftest import STUDENTS
+from tests.unit.board.conftest import STUDENTS, Place, logged_in, wait_for
 
 FOLDER = Path(labctl.board.__file__).parent
 
@@ -37,6 +39,21 @@ def test_the_projector_shows_no_name_in_any_byte(teacher: Browser) -> None:
     assert "山田" not in text and "Taro" not in text and "was late" not in text
     assert text.count("✓") == 20
     teacher.post("/seats/1/note", text="")
+
+
+def test_a_seat_that_takes_too_much_disk_is_marked(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grader, "_MEASURE_SECONDS", 0.0)
+    fresh.room.world(1).disk = warning("disk-budget", "9230 MiB <of> files", "8192 MiB", "")
+    fresh.board.collector.look_again(1)
+    wait_for(lambda: bool(fresh.board.collector.row(1).disk))
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    shown = "9230 MiB &lt;of&gt; files; 8192 MiB"
+    assert teacher.get("/board")[1].count("much disk") == 1
+    assert shown in teacher.get("/seats/1")[1] and shown in student.get("/me")[1]
+    assert "MiB" not in teacher.get("/projector")[1]
 
 
 def test_a_note_is_shown_to_the_instructor_only(teacher: Browser, student: Browser) -> None:

@@ -84,11 +84,22 @@ def test_a_seat_that_cannot_be_graded_is_not_shown_as_it_was() -> None:
     assert (again.problem, again.cells[0].since) == ({}, 10.0)
 
 
+def test_what_is_said_of_the_disk_is_of_the_last_whole_grading() -> None:
+    much = {"en": "9 GiB", "ja": "9 GiB"}
+    before = row(Cell(step="a", state=RIGHT))
+    after = dated(before, Verdict(seat=1, cells=before.cells, disk=much), {}, 100.0)
+    early = dated(after, Verdict(seat=1, cells=before.cells, early=True), {}, 110.0)
+    off = dated(early, Verdict(seat=1, problem={"en": "off", "ja": "停止"}, disk=much), {}, 120.0)
+    assert after.disk == early.disk == off.disk == much
+    assert dated(off, Verdict(seat=1, cells=before.cells), {}, 130.0).disk == {}
+
+
 def test_the_projector_sees_no_person_and_no_details() -> None:
     (cell,) = verdict(1, Grades((report("dns", "host1", BAD),))).cells
-    shown = row(cell).model_copy(update={"student": "山田", "note": "late"}).for_projector()
-    text = shown.model_dump_json()
-    assert "山田" not in text and "late" not in text and "look at z" not in text
+    person = {"student": "山田", "note": "late", "disk": {"en": "9 GiB", "ja": "9 GiB"}}
+    text = row(cell).model_copy(update=person).for_projector().model_dump_json()
+    shown = row(cell).model_copy(update=person).for_projector()
+    assert not any(word in text for word in ("山田", "late", "look at z", "9 GiB"))
     assert shown.cells[0].state is WRONG
 
 
