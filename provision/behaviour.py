@@ -296,9 +296,7 @@ def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Ev
     name = str(target.host.account)
     mail = sent
     if there is not None:
-        # The log of a sender that has none says nothing. The message may come all the same.
-        may_come = "status=" not in there["peer-log"] or "status=sent" in there["peer-log"]
-        words = (name, target.family.mail_log, str(_LOOKS if may_come else 1), coming)
+        words = (name, target.family.mail_log, str(_looks(there["peer-log"])), coming)
         said = _said(target, _MAIL_CAME, *words, left=patiently(_ARRIVAL))
         mail = sent.with_facts(said)
     end_deliveries(target)
@@ -309,6 +307,17 @@ def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Ev
         if mail["coming-from"]:
             clients["pop3"] = pop3_shows(target, name, password, coming)
     return Evidence(target.scene, mail=mail, clients=clients)
+
+
+def _looks(log: str) -> int:
+    """How often to look for a message, by the sender's log of it.
+
+    A sender without a log says nothing, so the message may come all the same.
+    """
+    if not log or "status=sent" in log:
+        return _LOOKS
+    # Without a status the sender still tries, after a script that has waited for it already.
+    return 1 if "status=" in log else _LOOKS // 3
 
 
 def pairs(evidence: Mapping[str, Evidence]) -> Iterator[tuple[Evidence, Evidence | None]]:

@@ -87,6 +87,20 @@ def test_nobody_waits_for_a_message_that_the_sender_could_not_send(fate: str, lo
     assert words[3] == "15"
 
 
+@pytest.mark.parametrize(
+    ("log", "looks"),
+    [
+        ("", "15"),
+        ("peer-log\thost1 postfix/qmgr[1]: B: from=<user1@example1.jp>, (queue active)\n", "5"),
+    ],
+)
+def test_a_sender_that_still_tries_is_waited_for_shortly(log: str, looks: str) -> None:
+    sent = "".join(line for line in SENT.splitlines(True) if not line.startswith("peer-log"))
+    two = on("host2")
+    observed(on("host1", sent + log), two)
+    assert [words[3] for words in ran(two, "mail-came.sh")] == [looks]
+
+
 def test_one_host_alone_waits_for_no_other() -> None:
     one = on("host1")
     assert observed(one)["host1"].sent
