@@ -131,7 +131,7 @@ class OpenedLab:
 
 
 def open_lab(name: str, lab_file: Path | None = None) -> OpenedLab:
-    """Read the state and the lab file of the lab called `name`, and take its language.
+    """Read the state and the lab file of the lab called `name`, and set its language.
 
     The lab file is the given one, else the one the lab was made with, else `./labctl.toml`. This
     is decided here for every command.
@@ -147,7 +147,7 @@ def open_lab(name: str, lab_file: Path | None = None) -> OpenedLab:
 
 
 def checked_lab(name: str, lab_file: Path | None) -> Lab:
-    """The lab of a lab file, held against the steps and providers there are; takes its language.
+    """The lab of a lab file, checked against labctl's steps and providers. Sets its language.
 
     Raises:
         WrongUsage: The lab file or the edition is wrong.

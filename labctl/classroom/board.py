@@ -27,8 +27,6 @@ from labctl.hint import Hint
 from labctl.i18n import _, remember_translations
 from labctl.run import attach
 
-# The user without rights that every Linux has (nobody(5) of Debian and of RHEL).
-DEFAULT_USER = "nobody"
 # What the web process prints once it answers.
 READY = b"ready\n"
 _STOP_SECONDS = 5.0

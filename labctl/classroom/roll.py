@@ -232,9 +232,11 @@ def _known(name: str | None) -> str:
 def read_roll(name: str) -> Roll:
     """The class as its file describes it; raises WrongUsage with the file and the key."""
     path = class_folder(name) / CLASS_FILE
+    text = ""
     try:
         # Windows' own editor begins a file with a byte order mark.
-        found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        text = path.read_text(encoding="utf-8-sig")
+        found = _File.model_validate(tomllib.loads(text))
     except OSError as error:
         raise WrongUsage(
             _("the class file {path} cannot be read", path=path), cause=error.strerror or ""
@@ -242,7 +244,7 @@ def read_roll(name: str) -> Roll:
     except (ValueError, RecursionError) as error:
         raise WrongUsage(
             _("wrong class file {path}", path=path),
-            cause=mistakes(error, _File),
+            cause=mistakes(error, _File, text),
             hint=_("keys: {names}", names=", ".join(_File.model_fields)),
         ) from error
     names = {_number(key): student for key, student in found.students.items()}

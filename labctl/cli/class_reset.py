@@ -36,6 +36,7 @@ def reset(
     from labctl.errors import WrongUsage
     from labctl.hint import Hint
     from labctl.render.classes import print_seats
+    from labctl.session import WHOLE
 
     roll = open_class(class_name)
     ensure_apart((f"SEAT {' '.join(seat or [])}", seat), ("--all", every))
@@ -48,21 +49,16 @@ def reset(
     if to is not None and not to.startswith("before-reset-"):
         # A wrong name is told once, and not for each seat.
         steps_until(to, lab_of(roll))
+    goal = to or roll.until or WHOLE
     if not yes:
-        labels = ", ".join(one.label for one in seats)
-        confirm(
-            _(
-                "Return {seats} to {name}?",
-                seats=ngettext("{count} seat", "all {count} seats", len(seats))
-                if every
-                else labels,
-                name=to or roll.until or "ready",
-            )
+        named = (
+            ngettext("{count} seat", "all {count} seats", len(seats))
+            if every
+            else ", ".join(one.label for one in seats)
         )
+        confirm(_("Return {seats} to {name}?", seats=named, name=goal))
     results = work(
-        seats,
-        lambda one, progress: actions.reset(roll, one, to, progress),
-        quiet=as_json,
+        seats, lambda one, progress: actions.reset(roll, one, to, progress), quiet=as_json
     )
     target = () if to is None else ("--to", to)
     print_seats(
@@ -74,7 +70,7 @@ def reset(
             "{count} seats are back at {name}",
             len(results),
             count=count_of(results),
-            name=to or roll.until or "ready",
+            name=goal,
         ),
         as_json=as_json,
         again=roll.command("reset", *failed_seats(results), *target),

@@ -40,7 +40,9 @@ class Commands(Group):
         super().__init__(**attrs)
         # For the help and for "did you mean": names and summaries.
         self.commands = {
-            name: TyperCommand(name, help=_(info.summary)) for name, info in COMMANDS.items()
+            # A help would be cut at the width of the terminal.
+            name: TyperCommand(name, short_help=_(info.summary))
+            for name, info in COMMANDS.items()
         }
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

@@ -20,7 +20,13 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
     with locked(home):
         if not yes:
             confirm(_("Remove the lab {name} with all its checkpoints?", name=name))
+        existed = home.state.exists()
         with Live(lab, quiet=as_json) as live:
             destroy_lab(name, live.progress)
     home.lock_file.unlink(missing_ok=True)
-    print_done("destroy", _("the lab {name} was removed", name=name), as_json=as_json)
+    text = (
+        _("the lab {name} was removed", name=name)
+        if existed
+        else _("the lab {name} does not exist", name=name)
+    )
+    print_done("destroy", text, as_json=as_json)

@@ -52,6 +52,8 @@ def in_the_users_language(command: Any) -> Any:
     """The command, and all those in it, with such a help page."""
     command.context_class = Context
     for each in getattr(command, "commands", {}).values():
+        # A list of commands cuts a help at the width of the terminal, but not a short help.
+        each.short_help = each.help
         in_the_users_language(each)
     return command
 

@@ -53,9 +53,10 @@ def test_mail(
 ) -> None:
     from labctl.errors import ExitCode, WrongUsage
     from labctl.hint import commands
+    from labctl.junit import write_junit
     from labctl.lock import locked
     from labctl.mailtest.memory import keep_result
-    from labctl.mailtest.suite import PARTS, Part, run_parts
+    from labctl.mailtest.suite import PARTS, cases, run_parts
     from labctl.render.live import Live
     from labctl.render.mail import print_mail_tests
     from labctl.session import open_session
@@ -72,9 +73,8 @@ def test_mail(
         raise WrongUsage(
             _("--messages requires --stress"), hint=commands("labctl test-mail --stress")
         )
-    chosen: list[Part] = ["client"] if client else []
-    chosen += ["negative"] if negative else []
-    parts = PARTS if everything else tuple(chosen) or ("mail",)
+    asked = {"client": client or everything, "negative": negative or everything, "mail": everything}
+    parts = tuple(part for part in PARTS if asked[part]) or ("mail",)
     session = open_session(name)
     session.ensure_up()
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
@@ -84,9 +84,6 @@ def test_mail(
         ]
     keep_result(session.home, runs[-1])
     if junit is not None:
-        from labctl.junit import write_junit
-        from labctl.mailtest.suite import cases
-
         write_junit(junit, "labctl test-mail", cases(runs))
     print_mail_tests(runs, as_json=as_json)
     if not all(run.ok for run in runs):
@@ -97,8 +94,10 @@ def _stress(
     name: str, messages: int | None, timeout: float, junit: Path | None, *, as_json: bool
 ) -> None:
     from labctl.errors import ExitCode
+    from labctl.junit import write_junit
     from labctl.lock import locked
     from labctl.mailtest.stress import MESSAGES, run_stress_test
+    from labctl.mailtest.suite import stress_cases
     from labctl.render.live import Live
     from labctl.render.stress import print_stress
     from labctl.session import open_session
@@ -119,9 +118,6 @@ def _stress(
             progress=live.progress,
         )
     if junit is not None:
-        from labctl.junit import write_junit
-        from labctl.mailtest.suite import stress_cases
-
         write_junit(junit, "labctl test-mail --stress", stress_cases(result))
     print_stress(result, as_json=as_json)
     if not result.ok:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli.options import DEFAULT_NAME, AsJson, Name, complete_hosts
 from labctl.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.edition import Host
+    from labctl.session import Session
+    from labctl.thunderbird.settings import MailSettings
 
 
 def thunderbird(
@@ -20,15 +25,9 @@ def thunderbird(
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl import dial
-    from labctl.errors import LabError, MachineLacks, WrongUsage
-    from labctl.hint import commands
+    from labctl.errors import WrongUsage
     from labctl.render.mail import print_mail_settings
-    from labctl.render.screen import console_err, print_hint
-    from labctl.run import interactive
     from labctl.session import open_session
-    from labctl.thunderbird.profile import write_profile
-    from labctl.thunderbird.program import find_thunderbird
     from labctl.thunderbird.settings import settings_of
 
     session = open_session(name)
@@ -41,8 +40,21 @@ def thunderbird(
     settings = settings_of(chosen, session.lab.edition)
     if show or as_json:
         print_mail_settings(settings, as_json=as_json)
-        return
-    endpoint = session.endpoint(chosen.name)
+    else:
+        _start(session, chosen, settings)
+
+
+def _start(session: Session, host: Host, settings: MailSettings) -> None:
+    """Open the account in Thunderbird, and wait until it is closed."""
+    from labctl import dial
+    from labctl.errors import LabError, MachineLacks
+    from labctl.hint import commands
+    from labctl.render.screen import console_err, print_hint
+    from labctl.run import interactive
+    from labctl.thunderbird.profile import write_profile
+    from labctl.thunderbird.program import find_thunderbird
+
+    endpoint = session.endpoint(host.name)
     if endpoint.neighbour:
         raise MachineLacks(
             _("Thunderbird on this machine cannot reach the hosts of the lab"),
@@ -50,11 +62,11 @@ def thunderbird(
             hint=commands("labctl thunderbird --print"),
         )
     program = find_thunderbird()
-    folder = session.home.state / "thunderbird" / chosen.name
-    password = session.credentials.password(chosen.account)
-    if not write_profile(folder, settings, chosen.address, password):
+    folder = session.home.state / "thunderbird" / host.name
+    password = session.credentials.password(settings.user)
+    if not write_profile(folder, settings, host.address, password):
         asks = commands("labctl credentials", text=_("Thunderbird will ask for the password"))
-        print_hint(console_err(), _("hint"), asks, name)
+        print_hint(console_err(), _("hint"), asks, session.lab.name)
     argv = [program, "--no-remote", "--profile", str(folder)]
     code = interactive(dial.inside(endpoint.netns, argv))
     if code != 0:

@@ -298,19 +298,16 @@ class Record:
         return ": ".join(part for part in (*parts, self.text) if part)
 
 
-def parse_line(line: str, now: datetime) -> Record | None:
-    """One line of a mail log as a Record; None for anything else (a cut line, a journal remark).
+def parse_lines(line: str, now: datetime) -> Iterator[Record]:
+    """The records of one line of a mail log.
+
+    There are several for `message repeated N times`, and none for a line that is cut or is not
+    of the log, like a remark of the journal.
 
     Args:
-        line: the line. If it stands for several equal ones, the Record is one of them.
         now: the host's own time with its offset from UTC. An RFC 3164 stamp has neither year
             nor offset, and takes both from it.
     """
-    return next(parse_lines(line, now), None)
-
-
-def parse_lines(line: str, now: datetime) -> Iterator[Record]:
-    """The Records of one line: several for `message repeated N times`. See parse_line."""
     text = line.rstrip("\n")
     found = _LINE.fullmatch(text) or _LINE_5424.fullmatch(text)
     time = _time(found["stamp"], now) if found else None

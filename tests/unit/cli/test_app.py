@@ -30,6 +30,13 @@ def test_help_names_every_command(lang: str) -> None:
     assert {"up", "test-mail", "reset", "status", "ssh", "logs", "net", "destroy"} <= commands
 
 
+@pytest.mark.parametrize("lang", ["ja", "en"])
+@pytest.mark.parametrize("words", ["", "class", "drill"])
+def test_no_summary_of_a_command_is_cut(words: str, lang: str) -> None:
+    told = labctl("--lang", lang, *words.split(), "--help", code=0, env={"COLUMNS": "80"}).out
+    assert told.count("...") == told.count("[ARGS]...") == 1
+
+
 @pytest.mark.parametrize("words", ["", "up", "check", "class", "class up", "class move", "drill"])
 def test_the_frame_of_a_help_page_is_in_the_users_language(words: str) -> None:
     japanese = labctl("--lang", "ja", *words.split(), "--help", code=0).out

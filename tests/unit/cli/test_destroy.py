@@ -67,3 +67,9 @@ def test_a_lab_whose_lab_file_is_gone_is_removed_all_the_same(tmp_path: Path) ->
     write_state(home, LabState(provider="nspawn", fingerprint="x", lab_file=gone))
     destroy_lab("default", silent)
     assert not home.state.exists()
+
+
+def test_a_lab_that_does_not_exist_is_not_said_to_be_removed() -> None:
+    assert labctl("destroy", "--yes", code=0).out == "the lab default does not exist\n"
+    write_state(lab_home("default"), LabState(provider="nspawn", fingerprint="x"))
+    assert labctl("destroy", "--yes", code=0).out == "the lab default was removed\n"

@@ -16,7 +16,7 @@ from labctl.mailtest.postfixlog import (
     PickedUp,
     Record,
     Removed,
-    parse_line,
+    parse_lines,
 )
 from tests.unit.mailtest.recorded import DATA, NOW, SENDERS, lines, records
 
@@ -25,8 +25,12 @@ def attempts(name: str) -> list[Attempt]:
     return [record.event for record in records(name) if isinstance(record.event, Attempt)]
 
 
+def parsed(line: str, now: datetime) -> Record | None:
+    return next(parse_lines(line, now), None)
+
+
 def one(line: str) -> Record:
-    record = parse_line(line, NOW)
+    record = parsed(line, NOW)
     assert record is not None
     return record
 
@@ -139,14 +143,14 @@ def test_traditional_stamps_take_year_and_offset_from_the_hosts_clock(name: str)
 
 def test_a_line_of_december_read_in_january_is_last_years() -> None:
     now = datetime(2027, 1, 1, 0, 0, 5, tzinfo=timezone(timedelta(hours=9)))
-    record = parse_line("Dec 31 23:59:58 host1 postfix/qmgr[7]: 410372289B1: removed", now)
+    record = parsed("Dec 31 23:59:58 host1 postfix/qmgr[7]: 410372289B1: removed", now)
     assert record is not None
     assert record.time == datetime(2026, 12, 31, 14, 59, 58, tzinfo=UTC)
 
 
 def test_a_day_that_this_year_has_not_is_no_line() -> None:
     now = datetime(2027, 3, 1, tzinfo=UTC)
-    assert parse_line("Feb 29 10:00:00 host1 postfix/qmgr[7]: 410372289B1: removed", now) is None
+    assert parsed("Feb 29 10:00:00 host1 postfix/qmgr[7]: 410372289B1: removed", now) is None
 
 
 def test_the_journals_offset_has_no_colon() -> None:
@@ -195,15 +199,15 @@ def test_dovecots_lines_have_no_process_id() -> None:
 
 @given(st.text())
 def test_no_text_whatever_breaks_the_parser(text: str) -> None:
-    parse_line(text, NOW)
-    parse_line("2026-11-25T01:00:00+00:00 host1 postfix/smtp[9]: 902E52226FE: " + text, NOW)
-    parse_line("Nov 25 01:00:00 host1 postfix/smtp[9]: 902E52226FE: to=<" + text, NOW)
+    parsed(text, NOW)
+    parsed("2026-11-25T01:00:00+00:00 host1 postfix/smtp[9]: 902E52226FE: " + text, NOW)
+    parsed("Nov 25 01:00:00 host1 postfix/smtp[9]: 902E52226FE: to=<" + text, NOW)
 
 
 @pytest.mark.parametrize("cut", range(0, 200, 7))
 def test_a_line_cut_anywhere_gives_no_wrong_delivery(cut: int) -> None:
     whole = lines("postfix-3.7.log")[4]
-    record = parse_line(whole[:cut], NOW)
+    record = parsed(whole[:cut], NOW)
     if record is not None and isinstance(record.event, Attempt):
         assert record.event.recipient == "user1@example1.jp"
         assert record.event.status == "sent"
