@@ -101,8 +101,8 @@ class HostState(StrEnum):
 class CheckpointInfo:
     """A saved state of the whole lab. `created` is ISO 8601 with offset.
 
-    `size` is in bytes, or 0 if it was not measured. `origin` is `up`, or `reset` for the state
-    before a reset.
+    `size` is in bytes, without what earlier checkpoints have too, or 0 if it was not measured.
+    `origin` is `up`, or `reset` for the state before a reset.
     """
 
     name: str

@@ -388,15 +388,14 @@ class NspawnProvider:
         book = self._store.read()
         if book is None:
             return ()
-        return tuple(
-            CheckpointInfo(
-                name=saved.name,
-                created=saved.created,
-                size=self._store.size(saved.stack.layers[-1]) if measured else 0,
-                origin=saved.origin,
-            )
-            for saved in book.checkpoints
-        )
+        found, earlier = [], set[str]()
+        for saved in book.checkpoints:
+            # After an undo and another reset, the state before it has several layers of its own.
+            own = [layer for layer in saved.stack.layers if layer not in earlier]
+            earlier.update(own)
+            size = sum(self._store.size(layer) for layer in own) if measured else 0
+            found.append(CheckpointInfo(saved.name, saved.created, size, saved.origin))
+        return tuple(found)
 
     def drop(self, checkpoint: str) -> None:
         self._store.write(self._book().without_checkpoint(checkpoint))

@@ -222,6 +222,26 @@ def test_the_size_of_a_checkpoint_is_measured(up: Kernel) -> None:
     assert [info.size for info in open_provider().checkpoints()] == [0, 0]
 
 
+def test_a_large_file_counts_for_the_first_checkpoint_that_has_it(up: Kernel) -> None:
+    """Restored by an undo, it is in a lower layer of the next state before a reset."""
+    top = LayerStore(HOME().state).upper(book().top, "host1")
+    (top / "file").write_bytes(b"x" * 100_000)
+    open_provider().restore("os", keep_as="first")
+    open_provider().restore("first", keep_as="second")
+    open_provider().restore("os", keep_as="third")
+
+    def large() -> list[str]:
+        every = open_provider().checkpoints(measured=True)
+        return [info.name for info in every if info.size >= 100_000]
+
+    assert large() == ["first"]
+    open_provider().drop("first")
+    assert large() == ["third"]
+    open_provider().drop("third")
+    assert large() == []
+    assert LayerStore(HOME().state).size_of_all() < 100_000
+
+
 # -- a copy of another lab ------------------------------------------------------------------
 
 
