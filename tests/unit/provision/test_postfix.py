@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
 from labctl.scripts import Script
+from provision import postfix_check
 from provision.postfix import STEP
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
@@ -138,3 +140,31 @@ def test_a_postfix_started_by_hand_is_stopped_first(machine: Machine) -> None:
     machine.program("pgrep", "exit 0")
     machine.program("postfix", 'echo "postfix $*" >>"$state/log"')
     assert machine.run(running=False) == ["postfix stop", "restart postfix"]
+
+
+NETWORK = IPv4Network("192.168.1.0/24")
+
+
+@pytest.mark.parametrize(
+    ("words", "trusts"),
+    [
+        ("192.168.1.0/24 127.0.0.0/8", True),
+        ("127.0.0.0/8 192.168.1.0/24", True),
+        ("192.168.1.0/24 127.0.0.1", True),
+        ("127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128 192.168.1.0/24", True),
+        ("hash:/etc/postfix/network 127.0.0.0/8 192.168.1.0/24", True),
+        # One of the two is missing, or only a part of the network is there.
+        ("192.168.1.0/24", False),
+        ("127.0.0.0/8", False),
+        ("127.0.0.0/8 192.168.1.0/25", False),
+        ("", False),
+        # More than the hosts.
+        ("127.0.0.0/8 192.168.0.0/16", False),
+        ("127.0.0.0/8 192.168.1.0/24 192.0.2.7", False),
+        ("0.0.0.0/0", False),
+    ],
+)
+def test_the_hosts_network_and_the_loopback_may_relay_and_nothing_larger(
+    words: str, trusts: bool
+) -> None:
+    assert postfix_check._trusts(words.split(), NETWORK) is trusts

@@ -9,17 +9,20 @@ from typing import Any
 
 import pytest
 
+from labctl.diagnosis import Diagnosis, Verdict
 from labctl.endpoint import Endpoint
 from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.managed import ManagedFile
+from labctl.providers.checks import run_checks
 from labctl.providers.incus import IncusProvider
 from labctl.providers.incus.book import BOOK, OWNER, Book, read_place
 from labctl.results import HostState
 from labctl.system import CODE_NAMES
 from tests.contract.provider_contract import HOSTS, NOTE, Bench, ProviderContract
 from tests.fakes.incus import FIRST_ID, Instance, Server, incus_in_memory
+from tests.unit.doctor.other_machine import OtherMachine
 
 HOME = partial(lab_home, "default")
 PROJECT = "labctl-default"
@@ -674,3 +677,36 @@ def test_a_remote_is_named_in_every_request(
     found: list[Endpoint] = list(open_provider(file=file).endpoints().values())
     assert [each.proxy_command[2] for each in found] == ["far:host1", "far:host2"]
     assert {server.connect(each).host.name for each in found} == set(HOSTS)
+
+
+# -- what doctor and destroy ask ------------------------------------------------------------
+
+
+def test_a_class_is_checked_with_the_options_of_the_lab(server: Server, tmp_path: Path) -> None:
+    """The checks of one lab, and the room for all of them."""
+    provider = open_provider(file=lab_file(tmp_path, 'pool = "fast"\n'))
+    one = [check.code for check in provider.checks()]
+    many = {check.code: check for check in provider.checks_of_many(300, 0)}
+    assert list(many) == [*one, "memory", "space"]
+    machine = OtherMachine(
+        answers={
+            "incus query /1.0/storage-pools?recursion=1": '[{"name": "fast", "driver": "btrfs"}]',
+            "incus query /1.0/images/aliases/labctl-ubuntu-example": '{"target": "abc"}',
+            "incus remote list --format json": '{"local": {"Addr": "unix://"}}',
+            "incus remote get-default": "local",
+        },
+        files={"/proc/sys/fs/inotify/max_user_instances": "9599\n"},
+    )
+
+    def said(code: str) -> Diagnosis:
+        (found,) = run_checks([many[code]], machine)
+        return found
+
+    assert said("pool").what == "storage pool fast: btrfs"
+    assert said("image").what == "the server has the image labctl-ubuntu-example"
+    assert said("inotify").verdict is Verdict.WARNING
+    assert said("memory").what.startswith("0 labs need 0 MB")
+
+
+def test_only_images_are_kept_on_this_machine() -> None:
+    assert dict(open_provider().folders()) == {"images": HOME().cache / "images"}

@@ -9,11 +9,13 @@ import pytest
 from labctl.errors import LabError, WrongState
 from labctl.home import lab_home
 from labctl.lab import load_lab
+from labctl.providers.checks import run_checks
 from labctl.providers.nspawn import NspawnProvider
 from labctl.providers.nspawn.store import Book, LayerStore
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.nspawn import Kernel, nspawn_in_memory
+from tests.unit.doctor.other_machine import OtherMachine
 
 HOME = partial(lab_home, "default")
 
@@ -374,3 +376,14 @@ def test_the_folders_are_those_of_images_and_layers() -> None:
         "images": HOME().cache / "images",
         "layers": HOME().state / "layers",
     }
+
+
+def test_every_host_of_a_class_counts(kernel: Kernel) -> None:
+    """A lab has two hosts: limits are for all of them, memory for those to start."""
+    every = {check.code: check for check in open_provider().checks_of_many(30, 10)}
+    files = {"/proc/sys/kernel/pid_max": "4194304\n"}
+    machine = OtherMachine(is_root=True, files=files)
+    (limits,) = run_checks([every["kernel-limits"]], machine)
+    (memory,) = run_checks([every["memory"]], machine)
+    assert "60 hosts" in limits.what
+    assert "20 more hosts" in memory.what
