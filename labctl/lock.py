@@ -36,7 +36,9 @@ def locked(home: LabHome) -> Iterator[None]:
     holder = home.lock_file.with_suffix(".holder")
     try:
         command = " ".join(["labctl", *sys.argv[1:3]])
-        write_atomically(holder, json.dumps({"pid": os.getpid(), "command": command}))
+        # On a full disk only the name of the holder is missing: `destroy` can free the space.
+        with suppress(OSError):
+            write_atomically(holder, json.dumps({"pid": os.getpid(), "command": command}))
         yield
     finally:
         holder.unlink(missing_ok=True)

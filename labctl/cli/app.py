@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -159,6 +160,14 @@ def _of_machine(error: OSError) -> LabError:
             hint=commands("cd", text=_("go to another folder, then run the same command again")),
         )
     cause = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    if error.errno == errno.ENOSPC:
+        return MachineLacks(
+            _("a disk of this machine is full"),
+            cause=cause,
+            hint=commands(
+                "df -h", text=_("find out which, free some space, then run the same command again")
+            ),
+        )
     return MachineLacks(
         _("labctl cannot continue because of a problem on this machine"),
         cause=cause,

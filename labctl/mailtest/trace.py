@@ -174,6 +174,10 @@ def _find(records: Sequence[Record], wanted: str) -> Journey:
     for journey in (follow(name, records), follow_file(name, records)):
         if journey.visits:
             return journey
+    if wanted == LAST:
+        raise WrongUsage(
+            _("the mail logs do not contain any message yet"), hint=commands("labctl test-mail")
+        )
     raise WrongUsage(
         _("no mail log names the message {name}", name=repr(wanted)),
         hint=commands(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -21,6 +22,19 @@ def test_the_second_is_told_who_holds_the_lab(monkeypatch: pytest.MonkeyPatch) -
         pass
     assert held.value.cause == f"pid {os.getpid()}: labctl reset --yes"
     assert held.value.hint
+
+
+def test_a_full_disk_does_not_keep_anybody_from_destroying_a_lab(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("labctl.lock.write_atomically", full)
+    home = lab_home("class-a")
+    with locked(home), pytest.raises(WrongState) as held, locked(home):
+        pass
+    assert held.value.cause == ""
 
 
 def test_another_lab_is_free() -> None:
