@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import dial
-from labctl.errors import LabError, WrongState
+from labctl.errors import CommandFailed, LabError, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.nspawn.limits import LabGroup
@@ -86,16 +86,16 @@ class Container:
         """Wait until systemd has finished booting and sshd answers.
 
         Raises:
-            LabError: The host does not come up; its cause is the end of the console.
+            LabError: The host does not come up; its cause is the end of the console, or the jobs
+                that systemd still works on.
         """
         try:
-            self._wait_for_bus()
-            self._in_host("systemctl", "is-system-running", "--wait")
+            self._wait_for_services()
             _until(self._sshd_greets, BOOT_SECONDS)
         except (TimeoutError, LabError) as error:
             raise LabError(
                 _("{host} did not boot", host=self.host),
-                cause=self._console(),
+                cause=self._console() or self._hanging(),
                 hint=commands(
                     "labctl destroy",
                     "labctl up",
@@ -113,8 +113,7 @@ class Container:
             return
         said = ""
         try:
-            self._wait_for_bus()
-            self._in_host("systemctl", "is-system-running", "--wait")
+            self._wait_for_services()
             said = self._in_host("systemctl", "start", "ssh.service").stderr
             _until(self._sshd_greets, SSHD_SECONDS)
         except (TimeoutError, LabError) as error:
@@ -149,10 +148,25 @@ class Container:
         bus = Path(f"/proc/{self.cgroup.init_pid()}/root/run/dbus/system_bus_socket")
         _until(bus.exists, BOOT_SECONDS)
 
+    def _wait_for_services(self) -> None:
+        """Wait for the end of the boot. A unit that hangs for longer is left to the checks."""
+        self._wait_for_bus()
+        with suppress(CommandFailed):
+            self._in_host("systemctl", "is-system-running", "--wait")
+
     def _in_host(self, *argv: str) -> Completed:
         # A degraded host (one failed unit) counts as booted. The checks report what failed.
         namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
         return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
+
+    def _hanging(self) -> str:
+        """The jobs that systemd still works on, in its own words."""
+        if self.cgroup.init_pid() is None:
+            return ""
+        with suppress(CommandFailed):
+            done = self._in_host("systemctl", "list-jobs", "--plain", "--no-legend")
+            return "\n".join(line for line in done.stdout.splitlines() if "running" in line)
+        return ""
 
     def _sshd_greets(self) -> bool:
         with (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.errors import LabError, WrongState
+from labctl.errors import CommandFailed, LabError, WrongState
 from labctl.lab import Network
 from labctl.providers.nspawn import container as module
 from labctl.providers.nspawn.container import Container
@@ -147,6 +147,32 @@ def test_a_host_is_ready_when_sshd_greets(
     sshd(monkeypatch, b"SSH-2.0-OpenSSH\r\n")
     host.wait_ready()
     assert booted == [WAIT]
+
+
+def test_a_unit_that_hangs_does_not_keep_the_host_from_being_used(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+        raise CommandFailed("systemctl", 124, "timed out", where="host1")
+
+    monkeypatch.setattr(module, "run", hangs)
+    sshd(monkeypatch, b"SSH-2.0-OpenSSH\r\n")
+    host.wait_ready()
+
+
+def test_what_systemd_waits_for_is_told_if_the_console_is_silent(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = "12 ssh.service     start running\n13 multi-user.target start waiting\n"
+
+    def run(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+        return Completed(tuple(argv), 0, jobs if "list-jobs" in argv else "starting\n", "")
+
+    monkeypatch.setattr(module, "run", run)
+    sshd(monkeypatch, b"")
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.cause == "12 ssh.service     start running"
 
 
 @pytest.mark.parametrize("greeting", [b"", b"220 host1 ESMTP\r\n"])
