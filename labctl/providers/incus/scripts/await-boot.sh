@@ -1,3 +1,4 @@
-# Wait until systemd has finished booting. A failed unit is not an error here: checks find it.
+# Wait until systemd has finished booting. A failed unit is not an error here, and one that hangs is
+# not waited for longer: checks find both.
 until [ -S /run/dbus/system_bus_socket ]; do sleep 0.05; done
-systemctl is-system-running --wait || :
+timeout 50 systemctl is-system-running --wait || :
