@@ -1,7 +1,7 @@
 """From a behaviour that fails to one cause: the first explanation that holds.
 
 An explanation is data: the code of its finding, a predicate over the facts, and its texts. The
-explanations of a behaviour are in `provision.explanations`, the most specific ones first.
+explanations of a behaviour are in `provision.explaining`, the most specific ones first.
 """
 
 from __future__ import annotations

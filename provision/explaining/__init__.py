@@ -1,0 +1,1 @@
+"""The explanations of what fails, a module for each kind of behaviour."""

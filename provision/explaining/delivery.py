@@ -1,0 +1,112 @@
+"""Why a message is not delivered on its own host: to the account, to an alias, with its sender."""
+
+from __future__ import annotations
+
+import re
+
+from labctl.i18n import N_
+from provision.causes import Case, Explanation, Told
+from provision.explaining.settings import (
+    LOCAL_HINTS,
+    MAP,
+    closed_in_chroot,
+    each_of,
+    master,
+    missing_service,
+    odd,
+    overridden,
+    parameter,
+)
+from provision.explaining.submission import FOLDERS, SYSTEM
+
+
+def _forwarded(case: Case) -> Told | None:
+    places = case.own.facts.lines("elsewhere")
+    if not places:
+        return None
+    return Told(", ".join(places), solution=f"rm ~{case.own.host.account}/.forward")
+
+
+def _local_names(name: str) -> bool:
+    return not name.startswith(("smtp_", "smtpd_", "relay", "mynetworks"))
+
+
+LOCAL = (
+    Explanation("mail-command.delivery", _forwarded,
+                N_("mail for the account stays in its mailbox"), N_("arrived"),
+                N_("Follow a message of your own: which server said what of it?")),
+    master(missing_service("local/unix", "cleanup/unix", "rewrite/unix", "bounce/unix",
+                             "qmgr/unix", "defer/unix", "proxymap/unix")),
+    master(closed_in_chroot),
+    *FOLDERS,
+    # Postfix enforces it by the system's limit, which has the same words.
+    parameter("mailbox_size_limit", LOCAL_HINTS["mailbox_size_limit"]),
+    *SYSTEM,
+    *each_of(LOCAL_HINTS),
+    MAP,
+    odd(_local_names),
+    master(overridden(r"(local|pickup|cleanup)/unix")),
+)  # fmt: skip
+
+
+_REWRITING = (
+    "smtp_generic_maps", "canonical_maps", "sender_canonical_maps", "masquerade_domains",
+    "myorigin",
+)  # fmt: skip
+
+
+def _own_from(case: Case) -> Told | None:
+    """`mail` itself writes the sender, already in the host's own mailbox."""
+    line = case.own.mail["own-from"]
+    return Told(case.seen.found) if case.seen.found and case.seen.found in line else None
+
+
+_SENDER_HINT = N_("Is the sender the same when the message leaves this host?")
+
+
+SENDER = (
+    *(parameter(name, _SENDER_HINT) for name in _REWRITING),
+    Explanation("mail-command.sender", _own_from, N_("the sender that mail writes"), "",
+                N_("Could the other server answer this address? It needs an MX record."),
+                "/etc/mailutils.conf; ~/.mailrc"),
+)  # fmt: skip
+
+
+def _alias_line(case: Case) -> Told | None:
+    lines = case.own.facts.lines("alias-line")
+    return Told(lines[0]) if lines else None
+
+
+def _not_an_alias(case: Case) -> Told | None:
+    return None if case.own.facts["alias"] else Told("postalias -q postmaster: -")
+
+
+def _closed_database(case: Case) -> Told | None:
+    mode = case.own.mode("/etc/aliases.db")
+    return Told(mode) if mode and not mode.split()[0].endswith(("4", "5", "6", "7")) else None
+
+
+def _odd_recipient(case: Case) -> Told | None:
+    alias = case.own.facts["alias"]
+    unknown = re.search(r'unknown user: "[^"]*"|alias database loop', case.log)
+    if alias.startswith(("/", "|", '"')) or unknown:
+        return Told(alias)
+    return None
+
+
+ALIAS = (
+    parameter("alias_maps", LOCAL_HINTS["alias_maps"]),
+    Explanation("aliases.readable", _closed_database, "/etc/aliases.db", "644 root root",
+                N_("Postfix reads the database as another user. Look at ls -l /etc/aliases.db."),
+                "chmod 644 /etc/aliases.db"),
+    Explanation("aliases.syntax", _alias_line, "/etc/aliases", N_("name: recipient"),
+                N_("What does newaliases say? It names the line."), "newaliases"),
+    Explanation("aliases.database", _not_an_alias, N_("Postfix finds postmaster"), "root",
+                N_("Several commands build databases, each in its own form: which one is for "
+                   "aliases?"), "newaliases"),
+    Explanation("aliases.recipient", _odd_recipient, N_("whom postmaster's mail reaches"),
+                "root", N_("To whom does /etc/aliases send mail for postmaster? Who reads it "
+                           "there?"), "postmaster: root; newaliases"),
+    parameter("myorigin", N_("Postfix adds this domain to a bare name. Is it a local one?")),
+    *LOCAL,
+)  # fmt: skip

@@ -1,0 +1,33 @@
+"""Why a stranger may relay, or a client that has logged in may not."""
+
+from __future__ import annotations
+
+from labctl.i18n import N_
+from provision.causes import Case, Explanation, Told
+from provision.explaining.settings import differing, master, odd, overridden, parameter
+
+
+def _trusts_all(case: Case) -> Told | None:
+    value = differing(case.own).get("mynetworks")
+    return None if value is None else Told(value, solution="postconf -X mynetworks")
+
+
+RELAY = (
+    Explanation("postfix.mynetworks", _trusts_all, "mynetworks", N_("the lab's hosts at most"),
+                N_("Who may send mail to anybody through this server? A server that relays for "
+                   "strangers is soon used by them.")),
+    *(parameter(name, N_("This list must end the way of a stranger before it permits."))
+      for name in ("mynetworks_style", "smtpd_relay_restrictions", "smtpd_client_restrictions",
+                   "relay_domains", "permit_mx_backup_networks")),
+    master(overridden(r"smtp/inet")),
+    odd(lambda name: name.startswith(("smtpd_", "relay", "mynetworks"))),
+)  # fmt: skip
+
+
+RELAY_AUTH = (
+    *(parameter(name, N_("A client that has logged in may send to anybody. Which list stops it?"))
+      for name in ("smtpd_relay_restrictions", "smtpd_sender_restrictions",
+                   "smtpd_client_restrictions", "smtpd_helo_restrictions")),
+    master(overridden(r"smtp/inet")),
+    odd(lambda name: name.startswith("smtpd_")),
+)  # fmt: skip

@@ -1,0 +1,285 @@
+"""Parameters of main.cf and services of master.cf as causes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from labctl.i18n import N_
+from provision.behaviour import Evidence
+from provision.causes import Case, Explanation, Told
+
+# What the book, labctl and the packages set in main.cf. It breaks nothing by itself.
+_USUAL = frozenset(
+    {
+        "myhostname",
+        "mydomain",
+        "inet_interfaces",
+        "mydestination",
+        "smtpd_sasl_auth_enable",
+        "smtpd_recipient_restrictions",
+        "alias_database",
+        "compatibility_level",
+        "append_dot_mydomain",
+        "biff",
+        "readme_directory",
+        "recipient_delimiter",
+        "smtpd_banner",
+        "smtpd_tls_cert_file",
+        "smtpd_tls_key_file",
+        "smtp_tls_CApath",
+        "smtp_tls_session_cache_database",
+        "smtpd_tls_session_cache_database",
+        "delay_warning_time",
+        "maximal_queue_lifetime",
+        "disable_vrfy_command",
+        "notify_classes",
+        "html_directory",
+        "mail_name",
+        "soft_bounce",
+        "smtpd_timeout",
+        "default_process_limit",
+        "broken_sasl_auth_clients",
+        "smtpd_sasl_authenticated_header",
+        "smtpd_sasl_local_domain",
+        "smtpd_sasl_security_options",
+        "smtpd_sasl_type",
+        "smtpd_sasl_path",
+        "smtpd_tls_auth_only",
+        "smtpd_delay_reject",
+        "smtpd_client_connection_count_limit",
+        "debug_peer_level",
+        # What the package of RHEL sets besides.
+        "command_directory",
+        "daemon_directory",
+        "data_directory",
+        "debugger_command",
+        "mail_owner",
+        "mailq_path",
+        "manpage_directory",
+        "meta_directory",
+        "newaliases_path",
+        "sample_directory",
+        "sendmail_path",
+        "setgid_group",
+        "shlib_directory",
+        "smtp_tls_CAfile",
+        "unknown_local_recipient_reject_code",
+    }
+)
+
+
+# Values that are as good as none.
+_HARMLESS: Mapping[str, frozenset[str]] = {
+    "inet_protocols": frozenset({"ipv4", "all", "ipv4, ipv6", "ipv4,ipv6"}),
+    "relayhost": frozenset({""}),
+    "default_transport": frozenset({"smtp"}),
+    "relay_transport": frozenset({"relay", "smtp"}),
+    "mailbox_size_limit": frozenset({"0"}),
+    "smtp_tls_security_level": frozenset({"may", "none", ""}),
+    "smtpd_tls_security_level": frozenset({"may", "none", ""}),
+    "mailbox_command": frozenset({""}),
+    "home_mailbox": frozenset({"", "Maildir/"}),
+    "alias_maps": frozenset({"hash:/etc/aliases", "lmdb:/etc/aliases"}),
+    "myorigin": frozenset({"$mydomain", "/etc/mailname"}),
+    "queue_directory": frozenset({"/var/spool/postfix"}),
+    # What Debian's packages write in answer to debconf.
+    "mynetworks": frozenset({"127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128"}),
+    "smtpd_relay_restrictions": frozenset(
+        {"permit_mynetworks permit_sasl_authenticated defer_unauth_destination"}
+    ),
+    # Debian 13's own main.cf, and the default of Debian 12.
+    "cyrus_sasl_config_path": frozenset({"/etc/postfix/sasl", "/etc/postfix/sasl:/usr/lib/sasl2"}),
+}
+
+
+_SMALL = 10_000
+
+
+def differing(evidence: Evidence) -> dict[str, str]:
+    """What main.cf sets beside the book, by name."""
+    found = {}
+    for name, value in evidence.settings().items():
+        if name in _USUAL or value in _HARMLESS.get(name, frozenset()):
+            continue
+        if name == "mynetworks" and _is_books(evidence):
+            continue
+        if name in _SIZES and not _is_too_small(name, evidence.settings()):
+            continue
+        if name == "myorigin" and value == evidence.host.domain:
+            continue
+        found[name] = value
+    return found
+
+
+def _is_books(evidence: Evidence) -> bool:
+    """Whether the book sets mynetworks; the section about main.cf judges its value then."""
+    return evidence.scene.lab.edition.relay == "network"
+
+
+# Postfix's defaults, in bytes; 0 means no limit (postconf(5)).
+_SIZES: Mapping[str, int] = {"message_size_limit": 10_240_000, "mailbox_size_limit": 51_200_000}
+
+
+def _is_too_small(name: str, settings: Mapping[str, str]) -> bool:
+    """Whether no message fits, or the largest message does not fit into a mailbox."""
+    sizes = {
+        each: int(value) if (value := settings.get(each, "")).isdigit() else default
+        for each, default in _SIZES.items()
+    }
+    message, mailbox = sizes["message_size_limit"], sizes["mailbox_size_limit"]
+    return 0 < sizes[name] < _SMALL or 0 < mailbox < (message or mailbox + 1)
+
+
+def parameter(name: str, hint: str, *, at_peer: bool = False) -> Explanation:
+    """main.cf sets a parameter that the book does not set."""
+
+    def holds(case: Case) -> Told | None:
+        value = differing(case.own).get(name)
+        return None if value is None else Told(value or '""', name, f"postconf -X {name}")
+
+    return Explanation(f"postfix.{name}", holds, "{name}", NOT_SET, hint, at_peer=at_peer)
+
+
+NOT_SET = N_("not set, or another value")
+
+
+_ONLY = N_("main.cf sets {name}, and the book does not. What does it do? man 5 postconf")
+
+
+LOCAL_HINTS: Mapping[str, str] = {
+    "mailbox_command": N_("Which program delivers into the mailbox now? Does it exist?"),
+    "mailbox_transport": N_("Who delivers into the mailbox now? Does anybody answer there?"),
+    "local_transport": N_("By which transport does Postfix deliver mail for this host?"),
+    "mail_spool_directory": N_("In which folder does Postfix put the mailbox? Does it exist?"),
+    "mailbox_size_limit": N_("How large may a mailbox become? Compare it with the message."),
+    "message_size_limit": N_("How large may a message be? Count in bytes."),
+    "virtual_alias_domains": N_("Is the domain a local or a virtual one? It cannot be both."),
+    "virtual_alias_maps": N_("To whom is the address rewritten before it is delivered?"),
+    "local_recipient_maps": N_("In which table does Postfix look up its recipients?"),
+    "alias_maps": N_("Which table of aliases does Postfix ask?"),
+    "defer_transports": N_("The log says that a transport is deferred. Who asked for that?"),
+    "content_filter": N_("Every message first goes to a filter. Does one run?"),
+    "header_checks": N_("Every header is looked up in a table. Does it exist?"),
+    "canonical_maps": N_("Every address is looked up in a table. Does it exist?"),
+    "smtpd_data_restrictions": N_("What may a client be told after DATA? Look at the last word."),
+    "default_privs": _ONLY,
+}
+
+
+OUT_HINTS: Mapping[str, str] = {
+    "relayhost": N_(
+        "To which server does Postfix hand mail for other domains? Look at relay= in the log."
+    ),
+    "transport_maps": N_("A table says how mail for a domain travels. What does it say here?"),
+    "default_transport": N_(
+        "How does mail for other domains travel? Debian can be set up for local mail only."
+    ),
+    "relay_transport": _ONLY,
+    "defer_transports": LOCAL_HINTS["defer_transports"],
+    "inet_protocols": N_("Does the lab have IPv6 addresses? Which protocol may Postfix use?"),
+    "smtp_tls_security_level": N_("Does the other server offer TLS? The log tells what is asked."),
+    "smtp_bind_address": N_("From which address does Postfix try to reach the other server?"),
+    "smtp_host_lookup": N_("Where does Postfix look up the other server's address?"),
+    "disable_dns_lookups": N_("How would Postfix find the MX record without asking DNS?"),
+    "smtp_generic_maps": N_("Is the sender the same when the message leaves this host?"),
+    "content_filter": LOCAL_HINTS["content_filter"],
+}
+
+
+IN_HINTS: Mapping[str, str] = {
+    "smtpd_client_restrictions": N_(
+        "Which clients may speak to this server? The log names the one that was rejected."
+    ),
+    "smtpd_sender_restrictions": N_("Which senders may write? The log names the rejected one."),
+    "smtpd_helo_restrictions": N_("Which names may a client give in HELO?"),
+    "smtpd_relay_restrictions": N_("Does every client come to an end of this list with a permit?"),
+    "smtpd_tls_security_level": N_("Must a client use TLS here? The book's servers have none."),
+    "smtpd_milters": N_("Every message is shown to a filter. Does one run?"),
+    "local_recipient_maps": LOCAL_HINTS["local_recipient_maps"],
+    "inet_protocols": OUT_HINTS["inet_protocols"],
+    "message_size_limit": LOCAL_HINTS["message_size_limit"],
+    "smtpd_data_restrictions": LOCAL_HINTS["smtpd_data_restrictions"],
+}
+
+
+def each_of(hints: Mapping[str, str], *, at_peer: bool = False) -> Iterator[Explanation]:
+    return (parameter(name, hint, at_peer=at_peer) for name, hint in hints.items())
+
+
+def _odd_one(concerns: Callable[[str], bool]) -> Callable[[Case], Told | None]:
+    """The one parameter besides the book's that may concern the behaviour. Two say nothing."""
+
+    def holds(case: Case) -> Told | None:
+        odd = {name: value for name, value in differing(case.own).items() if concerns(name)}
+        if len(odd) != 1:
+            return None
+        name, value = next(iter(odd.items()))
+        return Told(value or '""', name, f"postconf -X {name}")
+
+    return holds
+
+
+def odd(concerns: Callable[[str], bool], *, at_peer: bool = False) -> Explanation:
+    return Explanation(
+        "postfix.{name}", _odd_one(concerns), "{name}", NOT_SET, _ONLY, at_peer=at_peer
+    )
+
+
+def overridden(service: str) -> Callable[[Case], Told | None]:
+    def holds(case: Case) -> Told | None:
+        for place, value in case.own.overrides().items():
+            unit, _slash, name = place.rpartition("/")
+            if re.fullmatch(service, unit) and name not in (
+                "syslog_name",
+                "smtpd_sasl_auth_enable",
+            ):
+                return Told(f"{unit}: -o {name}={value}", name, f"postconf -PX {place}")
+        return None
+
+    return holds
+
+
+def missing_service(*names: str) -> Callable[[Case], Told | None]:
+    def holds(case: Case) -> Told | None:
+        there = case.own.services()
+        gone = [name for name in names if name not in there]
+        return Told(", ".join(gone), gone[0]) if there and gone else None
+
+    return holds
+
+
+def master(holds: Callable[[Case], Told | None], *, at_peer: bool = False) -> Explanation:
+    return Explanation(
+        "postfix.master-cf", holds, N_("master.cf"), N_("as the package has it"),
+        N_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
+        "cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf; systemctl restart postfix",
+        at_peer,
+    )  # fmt: skip
+
+
+def map_missing(case: Case) -> Told | None:
+    gone = case.own.facts.lines("missing-map")
+    return Told(", ".join(gone), solution=f"postmap {gone[0]}") if gone else None
+
+
+def closed_in_chroot(case: Case) -> Told | None:
+    """local reads the accounts and mailboxes of the whole host, so it cannot be in a chroot."""
+    words = case.own.services().get("local/unix", [])
+    return Told(" ".join(words)) if len(words) > 4 and words[4] == "y" else None
+
+
+MAP = Explanation(
+    "postfix.map", map_missing, N_("the tables that main.cf names"), N_("built"),
+    N_("Postfix reads the database beside a table's text. Does it exist?"),
+)  # fmt: skip
+
+
+def reason(pattern: str) -> Callable[[Case], Told | None]:
+    """The log lines of this try say it."""
+
+    def holds(case: Case) -> Told | None:
+        found = re.search(pattern, case.log)
+        return Told(found[0]) if found else None
+
+    return holds

@@ -1,0 +1,213 @@
+"""Why `mail` cannot hand a message over to Postfix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from labctl.i18n import N_
+from provision.causes import Case, Explanation, Told
+from provision.explaining.settings import (
+    LOCAL_HINTS,
+    NOT_SET,
+    master,
+    missing_service,
+    parameter,
+    reason,
+)
+
+
+def _no_sendmail(case: Case) -> Told | None:
+    mode = case.own.mode("/usr/sbin/sendmail")
+    return Told(mode or "-") if not mode or int(mode.split()[0][-1]) % 2 == 0 else None
+
+
+def _unreadable(case: Case) -> Told | None:
+    words = [line for line in case.own.facts.lines("unreadable") if "denied" in line]
+    return Told(words[0]) if words else None
+
+
+def _not_allowed(case: Case) -> Told | None:
+    words = f"{case.own.mail['own-said']}\n{case.log}"
+    if "not allowed to submit" not in words:
+        return None
+    value = case.own.settings().get("authorized_submit_users", "")
+    return Told(value, "authorized_submit_users", "postconf -X authorized_submit_users")
+
+
+def _wrong_postdrop(case: Case) -> Told | None:
+    mode = case.own.mode("/usr/sbin/postdrop")
+    words = mode.split()
+    good = bool(words) and words[0].startswith(("2", "3", "6")) and words[-1] == "postdrop"
+    return None if good else Told(f"/usr/sbin/postdrop {mode}")
+
+
+def _wrong_maildrop(case: Case) -> Told | None:
+    mode = case.own.mode("/var/spool/postfix/maildrop")
+    good = mode == "1730 postfix postdrop"
+    return None if good else Told(f"/var/spool/postfix/maildrop {mode}")
+
+
+_QUEUES = ("private", "incoming", "active", "deferred", "defer", "bounce")
+
+
+def _closed_queue(case: Case) -> Told | None:
+    """Postfix's own folders, of which `postfix check` looks at the owner only."""
+    for name in _QUEUES:
+        path = f"/var/spool/postfix/{name}"
+        mode = case.own.mode(path).split()
+        if mode and int(mode[0], 8) & 0o700 != 0o700:
+            return Told(f"{path} {' '.join(mode)}")
+    return None
+
+
+def _frozen(case: Case) -> Told | None:
+    """A process that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal."""
+    names = [name for name in case.own.facts.lines("frozen") if name in _DAEMONS]
+    return Told(", ".join(names), names[0], f"pkill -CONT -x {names[0]}") if names else None
+
+
+_DAEMONS = ("master", "qmgr", "pickup", "cleanup", "smtpd", "trivial-rewrite")
+
+
+def _no_login(case: Case) -> Told | None:
+    words = case.own.mail["own-said"]
+    return Told(words.partition("\n")[0]) if "not available" in words else None
+
+
+def _submission(case: Case) -> str:
+    """What `mail` and the log say of a message that the account hands over, or of its delivery."""
+    return f"{case.own.mail['own-said']}\n{case.seen.found}\n{case.log}"
+
+
+def _said(pattern: str) -> Callable[[Case], Told | None]:
+    """The program's own words, or the log's, name the cause."""
+
+    def holds(case: Case) -> Told | None:
+        found = re.search(pattern, _submission(case))
+        return Told(found[0].strip()) if found else None
+
+    return holds
+
+
+def _no_path(case: Case) -> Told | None:
+    """The shell does not find `mail`, which exists."""
+    is_lost = re.search(r"\bmail: (command )?not found", _submission(case))
+    if not is_lost or not case.own.mode("/usr/bin/mail"):
+        return None
+    lines = case.own.facts.lines("path-line")
+    return Told(lines[-1] if lines else "mail: command not found")
+
+
+def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
+    """A file that every program of the account reads, and that is closed to it."""
+
+    def holds(case: Case) -> Told | None:
+        for path in paths:
+            mode = case.own.mode(path).split()
+            if mode and not int(mode[0][-1]) & 4:
+                return Told(f"{path} {' '.join(mode)}", path, f"chmod a+r {path}")
+        return None
+
+    return holds
+
+
+def _closed_folder(case: Case) -> Told | None:
+    """A folder above Postfix's queue that only its owner may enter."""
+    for path in ("/var", "/var/spool", "/var/spool/postfix"):
+        mode = case.own.mode(path).split()
+        if mode and not int(mode[0][-1]) & 1:
+            return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}")
+    return None
+
+
+def _mail_closed(case: Case) -> Told | None:
+    mode = case.own.mode("/usr/bin/mail").split()
+    return Told(" ".join(mode)) if mode and int(mode[0][-1]) % 2 == 0 else None
+
+
+def _tmp_closed(case: Case) -> Told | None:
+    mode = case.own.mode("/tmp")
+    return Told(mode) if mode and not mode.startswith("1777") else None
+
+
+def told_by(key: str) -> Callable[[Case], Told | None]:
+    """A fact of which any line is the cause."""
+
+    def holds(case: Case) -> Told | None:
+        lines = case.own.facts.lines(key)
+        return Told(lines[0]) if lines else None
+
+    return holds
+
+
+FOLDERS = (
+    Explanation("postfix.queue", _closed_queue, N_("Postfix's folders"), "700 postfix root",
+                N_("May Postfix enter its own folders? Look at ls -l /var/spool/postfix."),
+                "chmod 700 /var/spool/postfix/private"),
+    Explanation("postfix.running", _frozen, N_("Postfix runs"), N_("it works"),
+                N_("A process may exist and yet do nothing: which letter has it in ps -e -o "
+                   "stat,comm?")),
+)  # fmt: skip
+
+
+# What the system refuses to a program, in its own words.
+SYSTEM = (
+    Explanation("accounts.limits",
+                _said(r"File size limit exceeded|File too large|message file too big|"
+                      r"fork: .*|Cannot fork.*|Resource temporarily unavailable"),
+                N_("what the account may use"), N_("no such limit"),
+                N_("A limit of the system stops the program: ulimit -a as the account shows it."),
+                "/etc/security/limits.conf"),
+    Explanation("mail-command.read-only", _said(r"[^\s:]*: Read-only file system"),
+                N_("a place where mail can be written"), N_("writable"),
+                N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat "
+                   "with the service's name.")),
+    Explanation("mail-command.disk", _said(r"[^\s:]*: No space left on device"),
+                N_("disk space for mail"), N_("enough"),
+                N_("df -h shows the free space, du -x the large folders.")),
+)  # fmt: skip
+
+
+_FATAL = N_("As the account, run sendmail or mail: what does it say?")
+
+
+SUBMIT = (
+    Explanation("accounts.shell", _no_login, N_("a shell for the account"), "/bin/bash",
+                N_("Can the account log in? getent passwd shows its shell."),
+                "usermod -s /bin/bash {name}"),
+    Explanation("accounts.path", _no_path, N_("the account finds mail"), "/usr/bin/mail",
+                N_("The shell looks for a command in the folders of PATH. Who sets it?")),
+    Explanation("accounts.readable", _unreadable_file("/etc/passwd", "/dev/null"), "{name}",
+                N_("every user may read it"),
+                N_("Every program of the account reads this file. Look at ls -l {name}.")),
+    Explanation("mail-command.sendmail", _no_sendmail, "/usr/sbin/sendmail",
+                "755 root root", N_("mail hands each message to sendmail. May the account run it?"),
+                "chmod 755 /usr/sbin/sendmail"),
+    Explanation("mail-command.mode", _mail_closed, "/usr/bin/mail", "755 root root",
+                N_("May the account run the command mail? Look at ls -lL /usr/bin/mail."),
+                "chmod 755 /usr/bin/mail"),
+    Explanation("postfix.readable", _unreadable, N_("every user may read main.cf"), "644 root root",
+                N_("sendmail runs as the account and reads main.cf. Look at ls -l /etc/postfix."),
+                "chmod 644 /etc/postfix/main.cf"),
+    Explanation("postfix.spool", _closed_folder, "{name}", "755",
+                N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
+    parameter("message_size_limit", LOCAL_HINTS["message_size_limit"]),
+    *SYSTEM,
+    Explanation("postfix.postdrop", _wrong_postdrop, N_("postdrop runs in the group postdrop"),
+                "2555 root postdrop", _FATAL, "postfix set-permissions"),
+    Explanation("postfix.maildrop", _wrong_maildrop, N_("the maildrop queue takes messages"),
+                "1730 postfix postdrop", _FATAL, "postfix set-permissions"),
+    *FOLDERS,
+    Explanation("postfix.authorized_submit_users", _not_allowed, "{name}", NOT_SET,
+                N_("Who may hand a message to Postfix on this host? mail shows what it says.")),
+    master(missing_service("pickup/unix", "cleanup/unix", "qmgr/unix", "rewrite/unix")),
+    Explanation("mail-command.tmp", _tmp_closed, "/tmp", "1777 root root",
+                N_("mail writes a message to /tmp first. May the account write there?"),
+                "chmod 1777 /tmp"),
+    Explanation("accounts.profile", told_by("profile"), N_("the account's login"), N_("it works"),
+                N_("A login reads .profile. Does it come to its end?")),
+    Explanation("mail-command.mailrc", told_by("mailrc"), "~/.mailrc", N_("no such line"),
+                N_("mail reads files of the account at each start. What do they say?")),
+    Explanation("postfix.main-cf", reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),
+)  # fmt: skip

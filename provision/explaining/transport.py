@@ -1,0 +1,159 @@
+"""Why a message does not reach the other host."""
+
+from __future__ import annotations
+
+import re
+
+from labctl.i18n import N_
+from provision.behaviour import Evidence
+from provision.causes import Case, Explanation, Told
+from provision.explaining.settings import (
+    IN_HINTS,
+    MAP,
+    OUT_HINTS,
+    each_of,
+    map_missing,
+    master,
+    missing_service,
+    odd,
+    overridden,
+)
+from provision.explaining.submission import FOLDERS
+from provision.packets import removal, stopped_by, to_port
+
+
+def _chroot_resolver(case: Case) -> Told | None:
+    """smtp runs in a chroot, which has a resolv.conf of its own."""
+    words = case.own.services().get("smtp/unix", [])
+    if len(words) > 4 and words[4] == "n":
+        return None
+    inside = case.own.facts.lines("chroot-nameserver")
+    outside = case.own.facts.lines("nameserver")
+    if inside == outside:
+        return None
+    return Told(", ".join(inside) or "-")
+
+
+def _remembered(case: Case) -> Told | None:
+    """Postfix asked for a name that the other host's zone, asked there, does not have."""
+    asked = re.search(r"Name service error for name=(\S+)", case.log)
+    if asked is None or case.peer is None:
+        return None
+    there = case.peer.host
+    is_right = asked[1] in (there.domain, there.mail_name)
+    is_known = f"{there.mail_name}." in case.own.asked["peer-mx"]
+    return None if is_right or not is_known else Told(asked[1])
+
+
+def _wrong_hosts_line(case: Case) -> Told | None:
+    lines = case.own.facts.lines("hosts-line")
+    wrong = [line for line in lines if case.peer and str(case.peer.host.address) not in line]
+    return Told(wrong[0]) if wrong else None
+
+
+def _no_dns(case: Case) -> Told | None:
+    order = case.own.facts["hosts-order"]
+    return Told(order) if order and "dns" not in order and "resolve" not in order else None
+
+
+def stops_to_peer(case: Case, port: int, protocol: str) -> str:
+    """The rule of this host that stops what it asks of the other host, or the answer."""
+    if case.peer is None:
+        return ""
+    rules = case.own.facts.lines("input")
+    packet = to_port(case.own.host.address, case.peer.host.address, port, protocol)
+    return stopped_by(rules, "OUTPUT", packet) or stopped_by(rules, "INPUT", packet.answer())
+
+
+def stops_from_peer(case: Case, port: int, protocol: str) -> str:
+    """The rule of this host that stops what the other host asks of it, or the answer."""
+    if case.peer is None:
+        return ""
+    rules = case.own.facts.lines("input")
+    packet = to_port(case.peer.host.address, case.own.host.address, port, protocol)
+    return (
+        stopped_by(rules, "INPUT", packet)
+        or stopped_by(rules, "INPUT", packet.next())
+        or stopped_by(rules, "OUTPUT", packet.answer())
+    )
+
+
+def _stopped_by_nft(evidence: Evidence) -> str:
+    """A rule of nftables itself that drops or rejects what concerns port 25, or ""."""
+    for line in evidence.facts.lines("nft"):
+        if re.search(r"dport (\{[^}]*\b25\b[^}]*\}|25\b).*\b(drop|reject)", line):
+            return line.strip()
+    return ""
+
+
+def by_rule(rule: str) -> Told | None:
+    return Told(rule, solution=removal(rule) if rule.startswith("-A") else "") if rule else None
+
+
+def _closed_out(case: Case) -> Told | None:
+    if case.own.facts["peer-door"] == "open":
+        return None
+    return by_rule(stops_to_peer(case, 25, "tcp") or _stopped_by_nft(case.own))
+
+
+def _recipients_refused(case: Case) -> Told | None:
+    """Turned: the receiver's list has more than the book's three words, and refuses."""
+    value = case.own.settings().get("smtpd_recipient_restrictions", "")
+    words = [word for word in re.split(r"[\s,]+", value) if word not in _BOOK_RESTRICTIONS]
+    return Told(value, "smtpd_recipient_restrictions") if words and "rejected" in case.log else None
+
+
+_BOOK_RESTRICTIONS = (
+    "permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination", "",
+)  # fmt: skip
+
+
+def _closed_in(case: Case) -> Told | None:
+    """Turned: `own` receives, and `peer` knocked in vain, or its mail is stopped later."""
+    rule = stops_from_peer(case, 25, "tcp") or _stopped_by_nft(case.own)
+    is_silent = case.peer is not None and case.peer.facts["peer-door"] == "silent"
+    return by_rule(rule) or (Told("25/tcp") if is_silent else None)
+
+
+def _out_names(name: str) -> bool:
+    return not name.startswith(("smtpd_", "mailbox", "local_", "home_", "mynetworks", "alias_"))
+
+
+def _in_names(name: str) -> bool:
+    return not name.startswith(("smtp_", "mailbox", "home_", "relayhost", "default_transport"))
+
+
+OUTBOUND = (
+    *each_of(OUT_HINTS),
+    master(missing_service("smtp/unix", "qmgr/unix", "bounce/unix", "rewrite/unix")),
+    *FOLDERS,
+    Explanation("dns.hosts", _wrong_hosts_line, "/etc/hosts", N_("no wrong line"),
+                N_("A name in /etc/hosts is not asked of DNS. Is the other host in it?")),
+    Explanation("dns.nsswitch", _no_dns, "/etc/nsswitch.conf: hosts", "files dns",
+                N_("Where does this host look for the address of a name?"), "hosts: files dns"),
+    Explanation("postfix.chroot-resolver", _chroot_resolver,
+                N_("the name server that Postfix asks in its chroot"), N_("as /etc/resolv.conf"),
+                N_("Postfix's smtp sees a copy of resolv.conf. When is it copied?"),
+                "systemctl restart postfix"),
+    Explanation("firewall.outgoing", _closed_out, N_("outgoing mail, port 25"), N_("open"),
+                N_("A firewall has rules for both directions: iptables -S OUTPUT")),
+    Explanation("firewall.port-25-tcp", _closed_in, N_("port 25 from the other host"), N_("open"),
+                N_("Open to some is not open to all: what is said of the other host's address?"),
+                "ufw status numbered; ufw allow 25/tcp", at_peer=True),
+    master(missing_service("smtp/inet"), at_peer=True),
+    master(overridden(r"smtp/inet"), at_peer=True),
+    *each_of(IN_HINTS, at_peer=True),
+    Explanation("postfix.{name}", _recipients_refused, "{name}",
+                "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
+                N_("Whom does this list refuse beside strangers? Look at every word of it."),
+                at_peer=True),
+    MAP,
+    Explanation("postfix.map", map_missing, MAP.what, MAP.expected, MAP.hint, at_peer=True),
+    odd(_out_names),
+    odd(_in_names, at_peer=True),
+    master(overridden(r"smtp/unix")),
+    Explanation("dns.remembered", _remembered, N_("the other host's mail server in DNS"),
+                N_("as its zone says now"),
+                N_("The name server remembers an answer from before a change for a while. Check "
+                   "again a minute later."), "rndc flush"),
+)  # fmt: skip
