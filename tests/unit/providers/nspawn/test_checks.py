@@ -117,20 +117,26 @@ class Loading(OtherMachine):
 
 
 def test_overlayfs_is_a_module_that_nobody_has_loaded_yet() -> None:
+    Loading.loaded = False
     machine = Loading(is_root=True, programs=tuple(checks.PROGRAMS), files=FILES)
     assert checks.kernel_fits(machine).verdict is Verdict.OK
     assert Loading.loaded
 
 
 def test_too_little_disk() -> None:
-    assert diagnosed(replace(FIT, disk=100), "disk").verdict is Verdict.LACKING
+    said = diagnosed(replace(FIT, disk=299 * 1024**2), "disk")
+    assert (said.verdict, said.why) == (Verdict.LACKING, "/state: 299 MiB < 300 MiB")
+    assert diagnosed(replace(FIT, disk=300 * 1024**2), "disk").verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(
     ("hosts", "verdict"), [(2, Verdict.OK), (9, Verdict.OK), (10, Verdict.LACKING)]
 )
 def test_inotify_instances_are_counted_for_the_hosts_to_come(hosts: int, verdict: Verdict) -> None:
-    assert diagnosed(FIT, "inotify", hosts).verdict is verdict
+    said = diagnosed(FIT, "inotify", hosts)
+    assert said.verdict is verdict
+    if verdict is Verdict.LACKING:
+        assert str(said.mend) == "sudo sysctl fs.inotify.max_user_instances=1024"
 
 
 def test_user_ids_of_somebody_else_are_told_by_doctor_and_up_alike(

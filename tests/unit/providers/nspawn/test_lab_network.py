@@ -286,7 +286,8 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(forwarding, "_setting", lambda device: tmp_path / device)
     monkeypatch.setattr(forwarding, "_file", lambda: tmp_path / "kept.json")
     routes = [{"dst": "default", "dev": "eth0"}, {"dst": "default", "dev": "wlan0"}, {"dst": "x"}]
-    monkeypatch.setattr(forwarding, "ip_json", lambda *_words: routes)
+    answers = {("route", "show", "default"): routes}
+    monkeypatch.setattr(forwarding, "ip_json", lambda *words: answers[words])
     return tmp_path
 
 
