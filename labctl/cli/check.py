@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,11 @@ from labctl.cli.options import (
     until_interrupted,
 )
 from labctl.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.grading import Grades
+    from labctl.repeating import Repeating
+    from provision.step import Step, Target
 
 # Long enough to read what changed, short enough to feel at once.
 _PAUSE_SECONDS = 2.0
@@ -78,17 +84,21 @@ def check(
         if watch:
             # The table as it last was stays on the screen.
             with watching(errors_only=errors_only, solution=solution) as show:
-                repeating = Repeating(grades, show)
-                with until_interrupted():
-                    while True:
-                        time.sleep(_PAUSE_SECONDS)
-                        told = repeating.told
-                        repeating.ended(grade_hosts(targets, steps, sends=False, told=told))
-                # As the screen showed it, also in the middle of a grading.
-                grades = repeating.grades
+                grades = _repeated(targets, steps, Repeating(grades, show))
     if junit is not None:
         # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", junit_cases(grades))
     print_grades(grades, errors_only=errors_only, solution=solution, why=why, as_json=as_json)
     if not grades.ok:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _repeated(targets: Mapping[str, Target], steps: Sequence[Step], repeating: Repeating) -> Grades:
+    """Grade again and again until Ctrl-C. Returns the grades that the screen showed last."""
+    from labctl.grading import grade_hosts
+
+    with until_interrupted():
+        while True:
+            time.sleep(_PAUSE_SECONDS)
+            repeating.ended(grade_hosts(targets, steps, sends=False, told=repeating.told))
+    return repeating.grades

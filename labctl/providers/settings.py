@@ -1,4 +1,4 @@
-"""What a lab file says to providers, held against the options that providers know."""
+"""Checks what a lab file says to providers against the options that they have."""
 
 from __future__ import annotations
 

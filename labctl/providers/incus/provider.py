@@ -91,7 +91,7 @@ class IncusProvider:
     def options(self) -> IncusOptions:
         return read_options(self.name, IncusOptions, self._lab)
 
-    # -- what it stands on ------------------------------------------------------------------
+    # -- options and requirements -----------------------------------------------------------
 
     @property
     def system(self) -> System:

@@ -72,7 +72,7 @@ class NspawnProvider:
         )
         self._group = LabGroup(self._id)
 
-    # -- what it stands on ------------------------------------------------------------------
+    # -- options and requirements -----------------------------------------------------------
 
     @cached_property
     def options(self) -> NspawnOptions:

@@ -1,7 +1,7 @@
-"""The cache of image layers: read-only folders on which the hosts of every lab stand.
+"""The cache of image layers: read-only folders below the files of the hosts of every lab.
 
-A layer is built once and renamed when it is complete, so none is ever half there. A layer that
-was altered since is found by its seal before a host stands on it, and is built again.
+A layer is built once and renamed when it is complete, so the cache has no incomplete layer. A
+layer that was altered since is found by its seal before a host uses it, and is built again.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def ensure_prepared(host: Host, prepared: Prepared, output: str) -> None:
 
 
 def quoted(*values: str) -> tuple[str, ...]:
-    """Arguments as they must stand on the command line of `vagrant ssh --command`."""
+    """The arguments, quoted for the command line of `vagrant ssh --command`."""
     return tuple(shell_line([value]) for value in values)
 
 

@@ -261,7 +261,10 @@ class VagrantProvider:
         write_book(self._home, book)
 
     def _settle(self, book: Book, *, clock: bool) -> bool:
-        """Set clock and way out of every host; True, for it can be waited for."""
+        """Set the clock and the internet access of every host.
+
+        Returns True, because `wait_until` waits for a result.
+        """
         network = self._lab.network.cidr
         on_each(
             self._endpoints(book).values(),
