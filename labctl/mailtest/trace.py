@@ -37,6 +37,8 @@ from labctl.mailtest.postfixlog import (
 from provision.step import Target
 
 LAST = "last"
+# The Message-IDs of `labctl check`. Those of other programs and of the mail test have an @.
+_OF_A_CHECK = re.compile(r"labctl\.[0-9a-f]{16}\.[^@]+")
 # How many lines back a message is looked for, on each host.
 _BACK = 20000
 # Dovecot's summary at the end of a session, if it handed out a message at all.
@@ -189,12 +191,17 @@ def _find(records: Sequence[Record], wanted: str) -> Journey:
 
 
 def _last_queue_id(records: Sequence[Record]) -> str:
-    """The queue id of the newest message, or "". Verifying an address sends none."""
+    """The queue id of the newest message that `check` did not send, or "".
+
+    Verifying an address sends no message.
+    """
     probes = {(v.host, v.queue_id) for v in visits_of(records) if v.is_probe}
     named = [
         record
         for record in records
-        if isinstance(record.event, Identified) and (record.host, record.queue_id) not in probes
+        if isinstance(record.event, Identified)
+        and (record.host, record.queue_id) not in probes
+        and not _OF_A_CHECK.fullmatch(record.event.message_id)
     ]
     return max(named, key=lambda record: record.time).queue_id if named else ""
 

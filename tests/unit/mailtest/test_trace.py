@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from labctl.errors import ExitCode, WrongUsage
-from labctl.mailtest.postfixlog import Record
+from labctl.mailtest.postfixlog import Record, parse_lines
 from labctl.mailtest.trace import StageKind, Trace, trace_records
 from labctl.mailtest.wording import wording_of
-from tests.unit.mailtest.recorded import records
+from tests.unit.mailtest.recorded import NOW, records
 
 PAIRS = (
     ("postfix-3.7.log", "postfix-3.7-receiver.log", "712A6228717"),
@@ -98,6 +98,18 @@ def test_a_message_is_named_by_message_id_queue_id_of_either_host_or_last() -> N
     assert trace_records(found, f"<{message}>").message_id == message
     assert trace_records(found, "902E52226FE").message_id == message
     assert trace_records(found, "last").message_id == "4jZ25P0VFLzK2GD@mail.example2.jp"
+
+
+def test_the_last_message_is_none_that_a_check_sent() -> None:
+    lines = [
+        "2026-11-27T18:00:00+00:00 host1 postfix/cleanup[7]: 1A35924C096: message-id=<own@host1>",
+        "2026-11-27T18:00:01+00:00 host1 postfix/cleanup[7]: 1A35924C097: "
+        "message-id=<labctl.375a6631a4340933.host1.own>",
+    ]
+    found = [record for line in lines for record in parse_lines(line, NOW)]
+    assert trace_records(found, "last").message_id == "own@host1"
+    with pytest.raises(WrongUsage, match="do not contain any message yet"):
+        trace_records(found[1:], "last")
 
 
 @pytest.mark.parametrize("found", [[], records("postfix-3.7.log")])
