@@ -190,6 +190,7 @@ class Server:
         self._change(f"push {target}")
         mode = int(options[options.index("--mode") + 1], 8)
         owner = options[options.index("--uid") + 1]
+        assert options[options.index("--gid") + 1] == owner, "a file of two owners"
         files = self.instance(name, project).files
         files[slash + path] = ManagedFile(slash + path, text, mode, owner, owner)
 

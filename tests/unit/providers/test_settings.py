@@ -14,7 +14,13 @@ from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.options import read_options
 from labctl.providers.registry import provider_names
-from labctl.providers.settings import check_settings, ignored_keys, known_keys
+from labctl.providers.settings import (
+    check_settings,
+    ignored_keys,
+    known_keys,
+    provider_with,
+    releases,
+)
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.session import open_lab, open_session
 
@@ -101,6 +107,13 @@ def test_an_edition_that_lacks_what_a_provider_needs_is_told() -> None:
         vagrant(Lab(name="default", edition=edition))
     assert "ubuntu-example" in wrong.value.message
     assert "providers.vagrant.box: " in wrong.value.cause
+    assert str(wrong.value.hint).startswith("keys: ") and "box" in str(wrong.value.hint)
+
+
+def test_only_nspawn_has_releases_and_only_incus_a_remote() -> None:
+    assert releases() == ("bookworm", "trixie")
+    assert provider_with("remote") == "incus"
+    assert provider_with("hypervisor") == "vagrant"
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([1])
