@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from labctl.errors import WrongState
+from labctl.errors import CommandFailed, WrongState
 from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.parallel import on_each
@@ -32,6 +32,14 @@ _COUNT = Script("provision", "mailbox-count.sh")
 _PUT_BACK = Script("provision", "mailbox-put-back.sh")
 
 
+# The status of mailbox-keep.sh if the disk is full.
+_NO_ROOM = 73
+
+
+class NoRoom(WrongState):
+    """A host has no room for copies of its mailboxes."""
+
+
 @dataclass(frozen=True)
 class KeptBoxes:
     """The saved boxes of `user`. `folder` is on the host and readable by root alone.
@@ -45,8 +53,21 @@ class KeptBoxes:
 
 
 def keep_boxes(remote: Remote, user: str) -> KeptBoxes:
-    """Save the user's mailbox, ~/mbox and ~/dead.letter on the host, and note which are absent."""
-    folder, *locked = remote.script(_KEEP, user).stdout.splitlines()
+    """Save the user's mailboxes on the host, and note which are absent.
+
+    Raises:
+        NoRoom: the host's disk is full.
+    """
+    try:
+        folder, *locked = remote.script(_KEEP, user).stdout.splitlines()
+    except CommandFailed as error:
+        if error.returncode != _NO_ROOM:
+            raise
+        name = remote.endpoint.host
+        raise NoRoom(
+            _("{host}: the disk is full, so no mail can be tried", host=name),
+            hint=Hint(_("df -h on {host} shows which file system is full", host=name)),
+        ) from None
     return KeptBoxes(user, folder, bool(locked))
 
 
@@ -90,21 +111,24 @@ def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[frozenset[str]
 
     Mail to postmaster reaches root, so root's box is kept too. Yields the hosts whose account's
     mailbox is locked.
+
+    Raises:
+        NoRoom: the disk of a host is full. Boxes that were kept are put back.
     """
     owners = [(target, user) for target in targets for user in (target.host.account, "root")]
-    kept = on_each(owners, lambda each: keep_boxes(each[0].remote, each[1] or ""))
-    locked = (
-        target.host.name
-        for (target, user), box in zip(owners, kept, strict=True)
-        if box.is_locked and user == target.host.account
-    )
+    kept: list[tuple[Target, KeptBoxes]] = []
     try:
-        yield frozenset(locked)
-    finally:
         on_each(
-            zip(owners, kept, strict=True),
-            lambda each: put_back(each[0][0].remote, each[1], token),
+            owners,
+            lambda each: kept.append((each[0], keep_boxes(each[0].remote, each[1] or ""))),
         )
+        yield frozenset(
+            target.host.name
+            for target, box in kept
+            if box.is_locked and box.user == target.host.account
+        )
+    finally:
+        on_each(kept, lambda each: put_back(each[0].remote, each[1], token))
 
 
 def put_back(remote: Remote, kept: KeptBoxes, token: str) -> None:

@@ -42,6 +42,6 @@ queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred
 say held queued hold
 say reason sed -n 's/.*status=\(deferred.*\)/\1/p' "$log"
-free() { df -k --output=avail,target "$spool" /var/mail; }
+free() { df -k --output=avail,target "$spool" /var/mail /var/tmp; }
 say free free
 say size postconf -hx -o inet_interfaces= message_size_limit

@@ -83,6 +83,27 @@ def test_of_a_locked_box_no_session_and_no_delivery_is_tried() -> None:
         pytest.fail("the mailbox is locked")
 
 
+def test_on_a_full_disk_no_mail_is_tried_and_what_was_kept_is_put_back() -> None:
+    box = host()
+    box.says("mailbox-keep.sh", "root", status=73)
+    for script in ("stranger.sh", "ask-peer.sh", "evidence.sh"):
+        box.says(script)
+    [report] = grade(fake_target(box), [replace(OPENS, tried=True)])
+    assert report.findings[0].ok
+    assert seen[-1] == ""
+    asked = [ran.words[:2] for ran in box.ran]
+    assert asked.count(("mailbox-put-back.sh", "user1")) == 1
+    assert ("mailbox-put-back.sh", "root") not in asked
+    assert not {words[0] for words in asked} & {"try-mail.sh", "mail-came.sh"}
+
+
+def test_another_failure_to_keep_the_boxes_is_no_full_disk() -> None:
+    box = host()
+    box.says("mailbox-keep.sh", status=1)
+    with pytest.raises(CommandFailed):
+        grade(fake_target(box), [OPENS])
+
+
 def test_by_default_a_message_is_sent_and_without_leave_none_is() -> None:
     box = host()
     grade_hosts({"host1": fake_target(box)}, [OPENS])

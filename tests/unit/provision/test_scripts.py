@@ -533,6 +533,15 @@ def test_a_maildir_loses_the_tests_messages_only(mailbox: Mailbox) -> None:
     assert [path.name for path in new.iterdir()] == ["1"]
 
 
+@pytest.mark.parametrize("program", ["mktemp", "cp"])
+def test_on_a_full_disk_nothing_is_kept(mailbox: Mailbox, program: str) -> None:
+    mailbox.box.write_text(OLD)
+    mailbox.machine.program(program, "echo 'No space left on device' >&2; exit 1")
+    done = mailbox.machine.run("mailbox-keep.sh", "user1", moved=("/var/mail", "/var/tmp"))
+    assert (done.returncode, done.stdout) == (73, "")
+    assert list((mailbox.machine.files / "var/tmp").iterdir()) == []
+
+
 @pytest.mark.parametrize("before", [None, OLD])
 def test_the_mailbox_that_main_cf_names_is_put_back_too(
     mailbox: Mailbox, before: str | None
