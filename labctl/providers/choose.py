@@ -43,12 +43,24 @@ def choose(
         return Choice(lab.choices.provider, _("set in the lab file"))
     if made_with is not None:
         return Choice(made_with, _("the lab was created with it"))
+    here = machine or ThisMachine()
     for name in provider_names():
-        reason = provider_class(name).suits(machine or ThisMachine())
+        reason = provider_class(name).suits(here)
         if reason is not None:
             return Choice(name, reason)
+    # Labs of root are not seen by others, so this comes first if `sudo` was forgotten.
+    with_sudo = here.system == "linux" and not here.is_root
     raise MachineLacks(
-        _("no provider can make the hosts on this machine"), hint=commands("labctl doctor")
+        _("no provider can make the hosts on this machine"),
+        cause=_("labctl does not run as root") if with_sudo else "",
+        hint=commands(
+            "labctl doctor",
+            text=_(
+                "on Linux, root can make them, and has labs of its own: put sudo before the command"
+            )
+            if with_sudo
+            else "",
+        ),
     )
 
 

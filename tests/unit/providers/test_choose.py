@@ -52,7 +52,15 @@ def test_then_containers_on_linux_as_root() -> None:
 def test_else_the_doctor_is_the_next_command(system: str) -> None:
     with pytest.raises(MachineLacks) as caught:
         choose(None, LAB, None, replace(NOTHING, system=system))
-    assert str(caught.value.hint) == "labctl doctor"
+    assert caught.value.hint.commands == (("labctl", "doctor"),)
+
+
+@pytest.mark.parametrize(("system", "told"), [("linux", True), ("darwin", False), ("win32", False)])
+def test_whoever_forgot_sudo_on_linux_is_told(system: str, told: bool) -> None:
+    with pytest.raises(MachineLacks) as caught:
+        choose(None, LAB, None, replace(NOTHING, system=system))
+    assert bool(caught.value.cause) is told
+    assert ("sudo" in caught.value.hint.text) is told
 
 
 def test_an_unknown_provider_is_told_the_known_ones() -> None:
