@@ -109,6 +109,9 @@ def _refusal(server: Incus, machine: Machine, path: str) -> LabError:
 def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
     pools = ask(server, machine, "/storage-pools?recursion=1")
     if pools is None:
+        if ask(server, machine, "") is None:
+            # Why it does not answer is told by the check before this one.
+            return unknown("pool", _("storage pool: the server does not answer"))
         # It greets, and then cannot read its database if most members of its cluster are down.
         error = _refusal(server, machine, "/storage-pools?recursion=1")
         return lacking("pool", error.message, error.cause, error.hint)

@@ -143,6 +143,12 @@ def test_a_pool_that_is_not_there_and_how_to_make_it() -> None:
     assert str(chosen.mend) == "incus storage create far:fast btrfs size=50GiB"
 
 
+def test_a_server_that_does_not_answer_is_told_once() -> None:
+    silent = replace(FIT, answers={})
+    assert diagnosed(silent, "server").verdict is Verdict.LACKING
+    assert diagnosed(silent, "pool").verdict is Verdict.UNKNOWN
+
+
 def test_a_cluster_without_a_majority_is_told_from_a_pool_that_is_not_there() -> None:
     found = diagnosed(replace(FIT, answers=answers(pools=None)), "pool")
     assert found.verdict is Verdict.LACKING
