@@ -36,7 +36,7 @@ def _run() -> int:
         from labctl.errors import ExitCode
         from labctl.i18n import _
 
-        sys.stderr.write(_("interrupted; the same command continues from here") + "\n")
+        sys.stderr.write(_("interrupted; run the same command again") + "\n")
         return ExitCode.INTERRUPTED
 
 
