@@ -14,14 +14,13 @@ from labctl.drills.actions import Action, command, script
 class Breakage:
     """A good lab, broken on one host by `actions`. `code` is the one finding that it gives.
 
-    `also` are findings of the same cause that cannot be told apart. `repair` corrects what `up`
-    leaves to the person: it removes no mail and no file that fills a disk.
+    `repair` corrects what `up` leaves to the person: it removes no mail and no file that fills a
+    disk.
     """
 
     name: str
     code: str
     actions: tuple[Action, ...]
-    also: tuple[str, ...] = ()
     repair: tuple[Action, ...] = ()
 
     @property
@@ -266,9 +265,8 @@ MAILBOXES = (
     ),
     Breakage(
         "Postfix fills a Maildir",
-        "dovecot.mail_location",
+        "postfix.home_mailbox",
         (_set("home_mailbox=Maildir/"), _RESTART),
-        also=("mail-command.mailbox",),
     ),
     Breakage(
         "MAIL points at a Maildir",
