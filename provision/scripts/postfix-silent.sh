@@ -9,7 +9,7 @@
 # find(1) looks at it. The command speaks to a terminal only; script(1) is one for it.
 if [ -e "$1/pid/master.pid" ]; then
   { script -qec 'postfix check-warn' /dev/null </dev/null 2>&1 || echo "exit $?"; } |
-    tr -d '\r' | sed '/^find: .*\/\(maildrop\|incoming\|active\|defer\|deferred\|bounce\)\/.*No such file/d
+    tr -d '\r' | sed "\\|^find: .*$1/[a-z]*/.*No such file|d"'
       / differ$/d; /unused parameter/d; s/^/check\t/
       /backwards-compatible\|COMPATIBILITY_README\|backwards compatibility/d'
 fi
