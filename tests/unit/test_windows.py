@@ -19,7 +19,7 @@ from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.incus import IncusProvider
 from labctl.providers.incus.book import Place, write_place
-from tests.unit.cli.program import labctl
+from tests.unit.cli.program import labctl_process
 
 
 def test_a_file_is_replaced_as_soon_as_its_reader_closes_it(
@@ -79,7 +79,9 @@ def test_a_program_that_prints_in_the_code_page_of_the_console_is_understood(
 
 
 def test_json_is_utf_8_whatever_the_code_page() -> None:
-    ended = labctl("--lang", "ja", "steps", "--json", code=0, env={"PYTHONIOENCODING": "cp932"})
+    ended = labctl_process(
+        "--lang", "ja", "steps", "--json", code=0, env={"PYTHONIOENCODING": "cp932"}
+    )
     assert "DNSサーバーの構築" in json.dumps(ended.json, ensure_ascii=False)
 
 

@@ -1,15 +1,21 @@
-"""The real program in its own process, as a user starts it."""
+"""The real program, from its words to its exit code and both outputs."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from labctl import i18n
+from labctl.cli.app import run
 
 
 @dataclass(frozen=True)
@@ -26,13 +32,33 @@ class Ended:
         return json.loads(self.out)
 
 
-def labctl(
+def labctl(*args: str, code: int | None) -> Ended:
+    """Run labctl to its end in this process. It must end with `code`, if any.
+
+    A process of its own takes half a second, so it is for the tests about processes.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _stream in range(2))
+    with (
+        mock.patch.dict(os.environ, {"LABCTL_LANG": "en"}),
+        # What an earlier run chose is not this run's.
+        mock.patch.multiple(i18n, _chosen=None, _preferred=None),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        ended = run(list(args))
+        out.flush()
+        err.flush()
+    said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return _ended(args, ended, *said, code=code)
+
+
+def labctl_process(
     *args: str | bytes,
     code: int | None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run labctl to its end. It must end with `code`, if any, and without a traceback."""
+    """Run labctl in a process, as a user starts it. It must end with `code`, if any."""
     done = subprocess.run(
         [sys.executable, "-m", "labctl", *args],
         capture_output=True,
@@ -43,7 +69,10 @@ def labctl(
         timeout=20,
     )
     out, err = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
+    return _ended(args, done.returncode, out, err, code=code)
+
+
+def _ended(args: object, status: int, out: str, err: str, *, code: int | None) -> Ended:
     assert "Traceback" not in err, err
-    ended = f"labctl {args!r} ended with {done.returncode}\n{out}\n{err}"
-    assert code in (None, done.returncode), ended
-    return Ended(done.returncode, out, err)
+    assert code in (None, status), f"labctl {args!r} ended with {status}\n{out}\n{err}"
+    return Ended(status, out, err)

@@ -20,7 +20,7 @@ from labctl.cli import app
 from labctl.cli.app import run
 from labctl.home import lab_home
 from labctl.state import LabState, write_state
-from tests.unit.cli.program import labctl
+from tests.unit.cli.program import labctl, labctl_process
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
@@ -33,7 +33,9 @@ def test_help_names_every_command(lang: str) -> None:
 @pytest.mark.parametrize("lang", ["ja", "en"])
 @pytest.mark.parametrize("words", ["", "class", "drill"])
 def test_no_summary_of_a_command_is_cut(words: str, lang: str) -> None:
-    told = labctl("--lang", lang, *words.split(), "--help", code=0, env={"COLUMNS": "80"}).out
+    told = labctl_process(
+        "--lang", lang, *words.split(), "--help", code=0, env={"COLUMNS": "80"}
+    ).out
     assert told.count("...") == told.count("[ARGS]...") == 1
 
 
@@ -166,17 +168,21 @@ def test_a_hosts_own_json_option_is_not_labctls() -> None:
 
 
 def test_a_name_that_is_no_text_is_told_all_the_same(tmp_path: Path) -> None:
-    ended = labctl("render", "host1", "--json", "--lab", b"\xff.toml", code=2)
+    ended = labctl_process("render", "host1", "--json", "--lab", b"\xff.toml", code=2)
     assert ended.json["error"]["message"].encode(errors="surrogateescape").count(b"\xff") == 1
 
 
 def test_a_terminal_without_japanese_is_no_reason_to_fail() -> None:
-    labctl("--lang", "ja", "status", "--name", "NO", code=2, env={"PYTHONIOENCODING": "ascii"})
+    labctl_process(
+        "--lang", "ja", "status", "--name", "NO", code=2, env={"PYTHONIOENCODING": "ascii"}
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ended = labctl("destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")})
+    ended = labctl_process(
+        "destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")}
+    )
     assert str(tmp_path / "file") in ended.err
     assert "hint:" in ended.err
 

@@ -13,7 +13,7 @@ from labctl.reset import target_of_reset
 from labctl.session import open_session
 from labctl.state import LabState, write_state
 from provision.steps import STEPS
-from tests.unit.cli.program import labctl
+from tests.unit.cli.program import labctl, labctl_process
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_steps_are_listed_in_the_books_order() -> None:
 
 def test_steps_say_what_they_do_in_the_users_language() -> None:
     assert "builds the alias database" in labctl("steps", code=0).out
-    japanese = labctl("steps", code=0, env={"LABCTL_LANG": "ja"}).out
+    japanese = labctl_process("steps", code=0, env={"LABCTL_LANG": "ja"}).out
     assert "エイリアスのデータベースを構築する" in japanese
 
 
@@ -71,11 +71,11 @@ def test_the_name_of_a_checkpoint_is_never_cut(kept: None) -> None:
     assert book is not None
     name = "before-reset-20261125-032820"
     store.write(book.with_checkpoint(book.checkpoints[0].model_copy(update={"name": name})))
-    assert name in labctl("checkpoints", code=0, env={"COLUMNS": "50"}).out
+    assert name in labctl_process("checkpoints", code=0, env={"COLUMNS": "50"}).out
 
 
 def test_without_a_lab_there_are_none(tmp_path: Path) -> None:
-    told = labctl("checkpoints", "--name", "class-a", code=0, cwd=tmp_path).out
+    told = labctl_process("checkpoints", "--name", "class-a", code=0, cwd=tmp_path).out
     assert told.splitlines() == [
         "there are none",
         "next: this saves some",
@@ -109,7 +109,7 @@ def test_completion_offers_the_labs_checkpoints(kept: None) -> None:
         "COMP_WORDS": "labctl reset --to p",
         "COMP_CWORD": "3",
     }
-    assert labctl(code=0, env=shell).out.split() == ["packages", "postfix"]
+    assert labctl_process(code=0, env=shell).out.split() == ["packages", "postfix"]
 
 
 @pytest.mark.parametrize(
@@ -125,5 +125,5 @@ def test_completion_offers_the_labs_hosts_and_tells_no_error(
         "COMP_WORDS": "labctl ssh h",
         "COMP_CWORD": "2",
     }
-    ended = labctl(code=0, cwd=tmp_path, env=shell)
+    ended = labctl_process(code=0, cwd=tmp_path, env=shell)
     assert (ended.out.split(), ended.err) == (hosts, "")
