@@ -16,7 +16,7 @@ from provision.explaining.transport import OUTBOUND
 EXPLANATIONS: Mapping[str, tuple[Explanation, ...]] = {
     behaviour.NAMES: NAMES,
     behaviour.SUBMIT: SUBMIT,
-    behaviour.LOCAL: (*LOCAL,),
+    behaviour.LOCAL: LOCAL,
     behaviour.OUTBOUND: OUTBOUND,
     behaviour.SENDER: SENDER,
     behaviour.ALIAS: ALIAS,

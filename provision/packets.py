@@ -12,6 +12,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
 # A port as clients have it.
@@ -106,15 +107,16 @@ def _verdict(chains: dict[str, list[str]], chain: str, packet: Packet, depth: in
     return None
 
 
-def _parsed(line: str) -> tuple[list[tuple[str, str, bool]], str]:
+# A check follows two dozen packets through the same rules.
+@lru_cache(maxsize=1024)
+def _parsed(line: str) -> tuple[tuple[tuple[str, str, bool], ...], str]:
     """The conditions (option, value, whether it is denied) and the action of a rule."""
     try:
         words = shlex.split(line)[2:]
     except ValueError:
-        return [], ""
+        return (), ""
     conditions: list[tuple[str, str, bool]] = []
-    action, is_denied = "", False
-    at = 0
+    is_denied, at = False, 0
     while at < len(words):
         word = words[at]
         # All options of iptables -S have one value, but --tcp-flags has two.
@@ -124,14 +126,14 @@ def _parsed(line: str) -> tuple[list[tuple[str, str, bool]], str]:
             at += 1
             continue
         if word in ("-j", "-g"):
-            return conditions, value
+            return tuple(conditions), value
         if word == "--tcp-flags":
             value, at = " ".join(words[at + 1 : at + 3]), at + 1
         if word not in ("-m", "--comment"):
             conditions.append((word, value, is_denied))
         is_denied = False
         at += 2
-    return conditions, action
+    return tuple(conditions), ""
 
 
 def _holds(option: str, value: str, is_denied: bool, packet: Packet) -> bool:
