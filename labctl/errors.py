@@ -71,6 +71,11 @@ class CommandFailed(LabError):
         self.output = output
 
 
+def system_words(error: OSError) -> str:
+    """The file and what the system says of it, without Python's error number; "" for nothing."""
+    return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+
+
 def _last_lines(output: str, returncode: int, keep: int = 8) -> str:
     lines = [line for line in output.strip().splitlines() if line.strip()]
     return "\n".join([f"exit {returncode}", *lines[-keep:]])

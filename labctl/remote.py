@@ -23,7 +23,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from labctl import dial
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed, LabError, WrongState
+from labctl.errors import CommandFailed, LabError, WrongState, system_words
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.managed import ManagedFile
@@ -368,7 +368,7 @@ class Remote:
 def _words(error: Exception) -> str:
     """What the system or paramiko says, without Python's error number."""
     if isinstance(error, OSError) and error.strerror:
-        return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+        return system_words(error)
     return str(error) or type(error).__name__
 
 

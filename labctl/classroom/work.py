@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from labctl.classroom.roll import Seat
-from labctl.errors import LabError
+from labctl.errors import LabError, system_words
 from labctl.i18n import _
 from labctl.progress import Progress
 
@@ -117,8 +117,7 @@ def _one(
         result = SeatResult(seat, seconds(), error=error)
     except OSError as error:
         # A full disk, a file that cannot be written.
-        cause = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
-        told = LabError(_("this machine has a problem"), cause=cause)
+        told = LabError(_("this machine has a problem"), cause=system_words(error))
         result = SeatResult(seat, seconds(), error=told)
     watcher.ended(result)
     return result

@@ -16,7 +16,7 @@ import typer
 
 from labctl import __version__, i18n
 from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
-from labctl.errors import ExitCode, LabError, MachineLacks
+from labctl.errors import ExitCode, LabError, MachineLacks, system_words
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.terminal import is_closed_pipe
@@ -159,7 +159,7 @@ def _of_machine(error: OSError) -> LabError:
             _("the current folder does not exist any more"),
             hint=commands("cd", text=_("go to another folder, then run the same command again")),
         )
-    cause = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    cause = system_words(error) or str(error)
     if error.errno == errno.ENOSPC:
         return MachineLacks(
             _("a disk of this machine is full"),
