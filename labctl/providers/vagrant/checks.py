@@ -20,6 +20,13 @@ from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt
 from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.placement import network_chosen
+from labctl.providers.vagrant.surroundings import (
+    folders_local,
+    host_only_module,
+    no_proxy,
+    one_virtualbox,
+    other_vagrantfile,
+)
 from labctl.providers.vagrant.versions import (
     Bad,
     dotted,
@@ -72,6 +79,10 @@ def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, .
     hosts = len(lab.hosts)
     disk = Check("disk", partial(disk_enough, hosts, options.memory))
     memory = Check("memory", partial(memory_enough, hosts, options.memory), quick=False)
+    others = (
+        Check("vagrantfile", other_vagrantfile, quick=False),
+        Check("proxy", no_proxy, quick=False),
+    )
     if hypervisor == "libvirt":
         return (
             Check("vagrant", vagrant_there),
@@ -80,14 +91,17 @@ def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, .
             Check("libvirt", libvirt_answers, quick=False),
             Check("kvm", kvm_there, quick=False),
             memory,
+            *others,
         )
     ranges = (
+        Check("hostonly", host_only_module, systems=("linux",)),
         Check("range-allowed", partial(range_allowed, lab)),
         Check("range-free", partial(range_free, lab), quick=False),
         Check("dhcp", partial(factory_dhcp, lab), quick=False),
     )
     on_this_system = (
         Check("virtualbox", virtualbox_there),
+        Check("installations", one_virtualbox, quick=False),
         Check("vagrant", vagrant_there),
         Check("fit", they_fit),
         Check("net", partial(network_chosen, lab, options), quick=False),
@@ -97,6 +111,8 @@ def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, .
         Check("virtualization", virtualization, quick=False),
         Check("trouble", no_known_trouble, quick=False),
         Check("home", folders_readable, quick=False),
+        Check("place", folders_local, quick=False),
+        *others,
     )
     return (
         Check("wsl", outside_wsl, systems=("linux",)),

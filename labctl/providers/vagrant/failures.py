@@ -44,8 +44,12 @@ def failure(
     if meaning is not None:
         return meaning.error_for(reason if errors else _end(reason, keep=12))
     hint = Hint(
-        _("{log} has the whole output; if the command fails again, rebuild the lab", log=log),
-        (("labctl", "destroy"), ("labctl", "up")),
+        _(
+            "{log} has the whole output; if the doctor finds nothing and the command fails again,"
+            " rebuild the lab",
+            log=log,
+        ),
+        (("labctl", "doctor"), ("labctl", "destroy"), ("labctl", "up")),
     )
     said = f"{kind}: {reason}" if kind else _end(reason)
     return CommandFailed(shell_line(["vagrant", *words]), done.returncode, said, hint=hint)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
-from labctl.hint import commands
+from labctl.hint import Command, Hint, commands
 from labctl.home import STATE_VARIABLE
 from labctl.i18n import _
 from labctl.machine import Machine
@@ -50,22 +52,50 @@ def _free(free: int, folder: Path) -> str:
     return _("{free:.1f} GiB free in {folder}", free=free / _GIB, folder=folder)
 
 
+@dataclass(frozen=True)
+class Used:
+    """A folder, and the command that chooses another one on Windows."""
+
+    folder: str
+    choice: Command
+
+
+def boxes_folder(machine: Machine) -> Path:
+    """The folder in which Vagrant keeps its boxes and data."""
+    chosen = machine.environment("VAGRANT_HOME")
+    return Path(chosen) if chosen else machine.home / ".vagrant.d"
+
+
+def used_folders(machine: Machine) -> tuple[Used, ...]:
+    """The folders of Vagrant, of labctl and of VirtualBox's machines."""
+    program = vboxmanage(machine) or "VBoxManage"
+    return (
+        Used(
+            machine.environment("VAGRANT_HOME") or str(machine.home),
+            ("setx", "VAGRANT_HOME", r"C:\vagrant"),
+        ),
+        Used(
+            machine.environment(STATE_VARIABLE) or str(machine.home),
+            ("setx", STATE_VARIABLE, r"C:\labctl"),
+        ),
+        Used(
+            machine_folder(machine) or str(machine.home),
+            (program, "setproperty", "machinefolder", _VMS),
+        ),
+    )
+
+
+def choices(wrong: Sequence[Used]) -> Hint:
+    """The commands that choose other folders on Windows."""
+    return commands(*(each.choice for each in wrong), text=_("run this, then open a new window"))
+
+
 def folders_readable(machine: Machine) -> Diagnosis:
     """Vagrant on Windows fails in folders with letters outside ASCII, as of a user named 太郎."""
     boxes = machine.environment("VAGRANT_HOME") or str(machine.home)
     if machine.system != "win32":
         return found("home", _("Vagrant stores its boxes in {folder}", folder=boxes))
-    state = machine.environment(STATE_VARIABLE) or str(machine.home)
-    machines = machine_folder(machine) or str(machine.home)
-    ways = (
-        (boxes, r"setx VAGRANT_HOME C:\vagrant"),
-        (state, rf"setx {STATE_VARIABLE} C:\labctl"),
-        (
-            machines,
-            (vboxmanage(machine) or "VBoxManage", "setproperty", "machinefolder", _VMS),
-        ),
-    )
-    wrong = [(folder, way) for folder, way in ways if not folder.isascii()]
+    wrong = [each for each in used_folders(machine) if not each.folder.isascii()]
     if not wrong and (name := _foreign_name(machine)):
         return warning(
             "home",
@@ -77,9 +107,9 @@ def folders_readable(machine: Machine) -> Diagnosis:
         return found("home", _("Vagrant stores its boxes in {folder}", folder=boxes))
     return lacking(
         "home",
-        _("the folder {folder} has characters outside ASCII", folder=wrong[0][0]),
+        _("the folder {folder} has characters outside ASCII", folder=wrong[0].folder),
         _("Vagrant on Windows cannot work there"),
-        commands(*(way for _folder, way in wrong), text=_("run this, then open a new window")),
+        choices(wrong),
     )
 
 

@@ -63,9 +63,19 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("QEMU cannot start a machine"),
         NoBoot,
         text="closed the monitor|connecting to monitor|failed to set MSR|ioctl\\(KVM_"
-        "|KVM kernel module|domaintype=kvm|requires KVM",
+        "|KVM kernel module|domaintype=kvm|type=kvm|requires KVM",
         advice=N_("check that virtualization is on and that this user may use /dev/kvm"),
         lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("macOS does not let VirtualBox run a machine"),
+        MachineLacks,
+        text="hv_v(m|cpu)_create",
+        advice=N_(
+            "close other programs that run machines, such as Docker, Parallels and UTM; if that"
+            " does not help, restart this machine and install VirtualBox again"
+        ),
+        lines=("labctl up",),
     ),
     Meaning(
         N_("another hypervisor on this machine holds the processor's virtualization"),
@@ -99,7 +109,7 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("VirtualBox's own files are damaged or another program blocks them"),
         MachineLacks,
         text="Unable to load R3 module|VERR_SUPLIB_|VERR_SUP_VP_|VERR_SUPDRV_HARDENING|VERR_LDR"
-        "|supR3Hardened",
+        "|supR3Hardened|contains a virus",
         advice=N_("install VirtualBox again, and let antivirus programs leave it alone"),
         lines=_DOCTOR,
     ),
@@ -107,9 +117,14 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("VirtualBox cannot use its kernel modules"),
         MachineLacks,
         classes=_classes("VirtualBoxKernelModuleNotLoaded VirtualBoxInstallIncomplete"),
-        text="VERR_VM_DRIVER_|rc=-19[01][0-9]|VERR_SUPDRV_|/dev/vboxdrv|VERR_\\w*VERSION_MISMATCH"
+        text="VERR_VM_DRIVER_|rc=-19[01][0-9]|VERR_SUPDRV_|/dev/vbox(drv|netctl)|VBoxDrvStub"
+        "|VERR_\\w*VERSION_MISMATCH"
         "|VERR_SYMBOL_NOT_FOUND|kernel (driver is either not loaded|modules do not match)"
         "|kernel modules? (is|are) not loaded",
+        advice=N_(
+            "on Linux the doctor shows how to load them; elsewhere install VirtualBox again, allow"
+            " its system software on macOS, and restart this machine"
+        ),
         lines=_DOCTOR,
     ),
     Meaning(
@@ -120,7 +135,8 @@ MEANINGS: tuple[Meaning, ...] = (
             " ForwardPortAdapterNotFound"
         ),
         # VirtualBox's own words, for a port that nothing listens on and Windows has reserved.
-        text="VERR_NAT_REDIR_SETUP|failed to set up redirection|VERR_NET_ADDRESS_IN_USE",
+        text="VERR_NAT_REDIR_SETUP|failed to set up redirection|VERR_NET_ADDRESS_IN_USE"
+        r"|bind\(2\) for|Errno::EADDRINUSE",
         advice=N_("stop the program that uses the port, or use another name for the lab"),
         lines=("labctl up",),
     ),
@@ -143,14 +159,23 @@ MEANINGS: tuple[Meaning, ...] = (
         MachineLacks,
         classes=_classes("PluginInstallSpace"),
         text="VERR_DISK_FULL|VERR_FILE_TOO_BIG|No space left on device|ENOSPC"
-        "|not enough (free )?space",
+        # What curl and bsdtar say while Vagrant downloads and unpacks a box.
+        "|not enough (free )?space|Fail(ed|ure) writing (body|output)|Write (failed|error)",
         advice=N_("free some disk space, then run the same command again"),
+    ),
+    Meaning(
+        N_("a disk of this machine cannot be read or written"),
+        MachineLacks,
+        text="VERR_DEV_IO_ERROR|VERR_(READ|WRITE|SEEK)_ERROR|Input/output error|Errno::EIO",
+        advice=N_("check that an external disk is still connected, and that the disk is sound"),
+        lines=("labctl up",),
     ),
     Meaning(
         N_("this machine has too little free memory"),
         MachineLacks,
         text=r"VERR_\w*NO_\w*MEMORY|NoMemoryError|VERR_GMM_HIT|VERR_OUT_OF_RESOURCES|E_OUTOFMEMORY"
-        "|Cannot allocate memory",
+        # Windows' paging file is too small.
+        "|Cannot allocate memory|0x800705AF|paging file is too small",
         advice=N_(
             "close programs, or reduce memory in labctl.toml, then run the same command again"
         ),
@@ -166,7 +191,8 @@ MEANINGS: tuple[Meaning, ...] = (
         text="(?i)host-only (adapter|interface|network)|hostonly(if|net)|NetCfgInstanceId"
         "|host network(ing)? interface|dhcp server"
         "|EnableStaticIPConfig|VBoxManageHostonly|dhcpserver: "
-        "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD",
+        "|VBoxNetAdpCtl|VBoxNetFlt|Host Interface Networking|VERR_INTNET_|VERR_SUPLIB_WORLD"
+        "|vmnet_start_interface|attach the network LUN",
         advice=N_("the doctor shows what blocks the lab's address range"),
         lines=_DOCTOR,
     ),
@@ -174,7 +200,8 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("VirtualBox has locked a machine"),
         Locked,
         text="already locked (for|by) a session|VBOX_E_INVALID_(OBJECT|VM|SESSION)_STATE"
-        "|while it is locked|VBOX_E_OBJECT_IN_USE|VERR_SHARING_VIOLATION|VERR_\\w*LOCK(ED|_FAILED)",
+        "|while it is locked|VBOX_E_OBJECT_IN_USE|VERR_SHARING_VIOLATION"
+        "|VERR_\\w*LOCK(ED|_FAILED|_VIOLATION)",
         advice=N_(
             "close the machine in VirtualBox's window, wait a few seconds, then run the same "
             "command again"
@@ -193,10 +220,20 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_DOCTOR,
     ),
     Meaning(
+        N_("a settings file of VirtualBox is damaged"),
+        WrongState,
+        text=r"Document is empty|\.(xml|vbox(-prev)?)', line \d+",
+        advice=N_(
+            "close every program of VirtualBox; beside the file is its older version, with -prev at"
+            " the end of the name: put that in its place"
+        ),
+        lines=("labctl up",),
+    ),
+    Meaning(
         N_("VirtualBox's service does not answer"),
         MachineLacks,
         text="Failed to (create|initialize) (the VirtualBox object|COM)|CO_E_SERVER_EXEC_FAILURE"
-        "|REGDB_E_CLASSNOTREG|RPC_[ES]_|0x8007(06BA|06ba|06BE|06be)"
+        "|REGDB_E_CLASSNOTREG|E_NOINTERFACE|RPC_[ES]_|0x8007(06BA|06ba|06BE|06be)"
         "|NS_ERROR_(SOCKET_FAIL|CALL_FAILED|FACTORY_NOT_REGISTERED|ABORT)|VERR_COM_",
         advice=N_(
             "close every program of VirtualBox or restart this machine, then run the same command "
@@ -205,12 +242,33 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_DOCTOR,
     ),
     Meaning(
+        N_("the box needs something that this VirtualBox does not have"),
+        MachineLacks,
+        text="Extension Pack|RawFile#0",
+        advice=N_("take box and version out of labctl.toml, so that the edition's box is used"),
+        lines=_ANEW,
+    ),
+    Meaning(
         N_("VirtualBox cannot read a machine of the lab"),
         WrongState,
         classes=_classes("VMInaccessible VirtualBoxConfigNotFound"),
         text="Medium '.*' is not accessible|E_ACCESSDENIED|VERR_FILE_NOT_FOUND|VERR_PATH_NOT_FOUND"
-        "|VBOX_E_FILE_ERROR|VERR_VD_|VBOX_E_XML_ERROR|VERR_SSM_",
+        "|VBOX_E_FILE_ERROR|VERR_VD_|VBOX_E_XML_ERROR|VERR_SSM_|Runtime error opening"
+        "|storage format of the medium",
         lines=_ANEW,
+    ),
+    Meaning(
+        N_("a machine was switched off meanwhile"),
+        WrongState,
+        text="is not currently running",
+        lines=("labctl up",),
+    ),
+    Meaning(
+        N_("VirtualBox ended a machine because of an error of its own"),
+        MachineLacks,
+        text="VERR_(VMM|VM|PGM|IEM|EM|TRPM|IOM|PDM|GVMM?|APIC|CPUM|GIM|TM|HGCM|INTERNAL)_",
+        advice=N_("restart this machine; if that does not help, install the newest VirtualBox"),
+        lines=("labctl doctor", "labctl up"),
     ),
     Meaning(
         N_("a name has characters that Vagrant cannot process"),
@@ -244,6 +302,49 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_DOCTOR,
     ),
     Meaning(
+        N_("the certificate of a server is not accepted"),
+        MachineLacks,
+        text="SSL certificate|certificate verify|CRYPT_E_|SEC_E_|schannel: "
+        "|(?i:self.signed certificate)",
+        advice=N_(
+            "check the date and time of this machine; if a proxy or an antivirus program reads"
+            " HTTPS, set CURL_CA_BUNDLE to a file with its certificate"
+        ),
+        lines=("labctl up",),
+    ),
+    Meaning(
+        N_("a proxy does not let Vagrant download"),
+        MachineLacks,
+        text="(?i:from proxy|resolve proxy|proxy connect|proxy auth|connect to proxy)"
+        r"|returned error: 407\b",
+        advice=N_(
+            "set HTTPS_PROXY to the proxy of this network with its user name and password, or unset"
+            " it if there is none"
+        ),
+        lines=("labctl up",),
+    ),
+    Meaning(
+        N_("the server of the boxes allows no more downloads for now"),
+        MachineLacks,
+        text=r"returned error: 429\b",
+        advice=N_(
+            "wait some minutes, or copy the folder boxes in .vagrant.d from a computer that has the"
+            " box"
+        ),
+        lines=("labctl up",),
+    ),
+    Meaning(
+        N_("there is no such box or version"),
+        MachineLacks,
+        classes=_classes(
+            "BoxAddNoMatchingVersion BoxAddNoMatchingProvider BoxProviderDoesntMatch"
+            " BoxVersionInvalid BoxAddNameMismatch BoxMetadataMalformedVersion BoxAddDirectVersion"
+        ),
+        text=r"returned error: 4(01|03|04|10)\b",
+        advice=N_("check box and version in labctl.toml; without them, the edition's box is used"),
+        lines=("labctl up",),
+    ),
+    Meaning(
         N_("the downloaded box is damaged"),
         MachineLacks,
         classes=_classes(
@@ -258,13 +359,16 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("the box is not on this machine and cannot be downloaded"),
         MachineLacks,
         classes=_classes(
-            "BoxAddShortNotFound BoxAddNoMatchingProvider BoxAddNoMatchingVersion BoxFileNotExist"
+            "BoxAddShortNotFound BoxFileNotExist"
             " BoxMetadataDownloadError BoxMetadataFileNotFound BoxNotFound BoxNotFoundWithProvider"
             " BoxNotFoundWithProviderAndVersion BoxServerNotSet DownloaderError"
-            " DownloaderInterrupted BoxProviderDoesntMatch BoxVersionInvalid BoxAddNameMismatch"
-            " BoxMetadataMalformedVersion BoxMetadataMissingRequiredFields BoxAddDirectVersion"
+            " DownloaderInterrupted BoxMetadataMissingRequiredFields"
         ),
-        advice=N_("connect to the internet for the first up, or add the box with vagrant box add"),
+        advice=N_(
+            "connect to the internet for the first up, or copy the folder boxes in .vagrant.d from"
+            " a computer that has the box"
+        ),
+        lines=("labctl up",),
     ),
     Meaning(
         N_("a machine did not boot in time"),
@@ -275,6 +379,7 @@ MEANINGS: tuple[Meaning, ...] = (
             " SSHConnectionRefused SSHConnectionAborted SSHNoRoute SSHNotReady MachineGuestNotReady"
             " NetSSHException SSHChannelOpenFail SSHNoExitStatus"
         ),
+        text="Net::SSH::|Errno::E(CONN(RESET|ABORTED|REFUSED)|TIMEDOUT|HOSTUNREACH|PIPE)",
         advice=N_(
             "check that virtualization is on; on a slow computer, set LABCTL_BOOT_TIMEOUT=1800"
         ),
@@ -320,7 +425,7 @@ MEANINGS: tuple[Meaning, ...] = (
             "VMNotCreatedError VMNotRunningError VirtualBoxNameExists VMNameExists VMNotFoundError"
             " VMNoMatchError MachineNotFound MachineStateInvalid VirtualBoxNoName VMCloneFailure"
             " VMCreateMasterFailure CloneNotFound CloneMachineNotFound VMCustomizationFailed"
-            " ActiveMachineWithDifferentProvider CorruptMachineIndex CantReadMACAddresses"
+            " ActiveMachineWithDifferentProvider CantReadMACAddresses"
             " DomainNameExists NoDomainError DomainVolumeExists VMBaseMacNotSpecified"
             " SSHInvalidShell"
             " UnimplementedProviderAction DestroyRequiresForce NoDomainVolume"
@@ -340,6 +445,7 @@ MEANINGS: tuple[Meaning, ...] = (
             " AttachDeviceError DetachDeviceError ImageUploadError ImageDownloadError NoBoxVolume"
             " InterfaceSlotNotAvailable InterfaceSlotExhausted NoDiskDeviceAvailable"
         ),
+        text=r"Call to vir\w+ failed|Libvirt::\w*Error",
         lines=_DOCTOR,
     ),
     Meaning(
@@ -375,21 +481,48 @@ MEANINGS: tuple[Meaning, ...] = (
         MachineLacks,
         classes=_classes(
             "HomeDirectoryNotAccessible HomeDirectoryLaterVersion HomeDirectoryUnknownVersion"
-            " LocalDataDirectoryNotAccessible MachineFolderNotAccessible DotfileUpgradeJSONError"
+            " LocalDataDirectoryNotAccessible MachineFolderNotAccessible"
             " EnvironmentNonExistentCWD VagrantfileWriteError"
         ),
         text="VERR_ACCESS_DENIED|VERR_PERMISSION_DENIED|VERR_WRITE_PROTECT|EACCES|EROFS"
-        "|Permission denied|Operation not permitted|Read-only file system",
+        "|Permission denied|Operation not permitted|Read-only file system"
+        "|ENOLCK|ENAMETOOLONG|VERR_FILENAME_TOO_LONG",
         advice=N_(
-            "sudo or another version may have created it; set VAGRANT_HOME to another folder"
+            "sudo or another version may have created it, its path may be too long, or it is on a"
+            " network drive; set VAGRANT_HOME to another folder"
         ),
         lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("a file in which Vagrant keeps its data is damaged"),
+        MachineLacks,
+        classes=_classes("CorruptMachineIndex PluginStateFileParseError DotfileUpgradeJSONError"),
+        text="JSON::ParserError",
+        advice=N_(
+            "remove the file that the message or the log names, such as"
+            " .vagrant.d/data/machine-index/index; Vagrant makes it again"
+        ),
+        lines=("labctl up",),
+    ),
+    Meaning(
+        N_("Vagrant itself is damaged or does not fit this VirtualBox"),
+        MachineLacks,
+        text="incompatible library version|all arguments must be String",
+        advice=N_("install the newest Vagrant again"),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("a program that Vagrant needs is missing"),
+        MachineLacks,
+        classes=_classes("CommandUnavailable CommandUnavailableWindows"),
+        advice=N_("install the program that the message names, or the newest Vagrant"),
+        lines=("labctl up",),
     ),
     Meaning(
         N_("a plugin of Vagrant is missing or broken"),
         MachineLacks,
         classes=_classes(
-            "PluginLoadError PluginInitError PluginNotInstalled PluginStateFileParseError"
+            "PluginLoadError PluginInitError PluginNotInstalled"
             " PluginGemNotFound PluginInstallFailed PluginInstallVersionConflict PluginNoLocalError"
             " PluginMissingLocalError PluginSourceError PluginMissingLibrary PluginMissingRubyDev"
             " PluginNeedsDeveloperTools BundlerError BundlerDisabled SourceSpecNotFound"
@@ -426,11 +559,38 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_DOCTOR,
     ),
     Meaning(
-        N_("this Vagrant cannot read the lab's Vagrantfile"),
+        N_("Vagrant cannot read a Vagrantfile"),
         MachineLacks,
         classes=_classes(
             "VagrantVersionBad VagrantfileLoadError VagrantfileSyntaxError VagrantfileNameError"
             " ConfigInvalid ConfigUpgradeErrors"
+        ),
+        advice=N_(
+            "if it is not the lab's but the one in .vagrant.d, rename it: Vagrant reads it for"
+            " every machine"
+        ),
+        lines=_DOCTOR,
+    ),
+    Meaning(
+        N_("Vagrant was told to do what the lab does not ask for, such as sharing a folder"),
+        MachineLacks,
+        classes=_classes(
+            "VirtualBoxMountFailed VirtualBoxMountNotSupportedBSD LinuxMountFailed"
+            " DarwinMountFailed NFSBadExports NFSDupePerms NFSExportsFailed NFSCantReadExports"
+            " NFSMountFailed NFSNoGuestIP NFSNoHostIP NFSNoValidIds NFSNotSupported"
+            " NFSClientNotInstalledInGuest RSyncError RSyncNotFound RSyncNotInstalledInGuest"
+            " RSyncPostCommandError RSyncGuestInstallError SharedFolderCreateFailed"
+            " SyncedFolderUnusable NoDefaultSyncedFolderImpl TriggersBadExitCodes"
+            " TriggersGuestNotExist TriggersGuestNotRunning TriggersNoBlockGiven"
+            " TriggersNoStageGiven CommunicatorNotFound WinRMInvalidCommunicator"
+            " CloudInitNotFound CloudInitCommandFailed CreateIsoHostCapNotFound ISOBuildFailed"
+            " VirtualBoxDisksDefinedExceedLimit VirtualBoxDisksControllerNotFound"
+            " VirtualBoxDisksNoSupportedControllers VirtualBoxDisksPrimaryNotFound"
+            " VirtualBoxDisksUnsupportedController"
+        ),
+        advice=N_(
+            "rename the Vagrantfile in .vagrant.d, which Vagrant reads for every machine, then run"
+            " the same command again"
         ),
         lines=_DOCTOR,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
 
 from labctl.machine import Machine, ThisMachine
@@ -17,19 +18,37 @@ UNLOCK_SECONDS = 20.0
 
 
 def vboxmanage(machine: Machine | None = None) -> str | None:
-    """The path of VBoxManage, searched like Vagrant does: on PATH, then in Windows' folder."""
-    machine = machine or ThisMachine()
-    found = machine.program("VBoxManage")
-    if found is not None or machine.system != "win32":
-        return found
-    programs = machine.environment("PROGRAMFILES") or "C:/Program Files"
-    folders = [
-        *machine.environment("VBOX_MSI_INSTALL_PATH").split(";"),
-        *machine.environment("VBOX_INSTALL_PATH").split(";"),
-        f"{programs}/Oracle/VirtualBox",
+    """The path of the VBoxManage that Vagrant uses; None if VirtualBox is not installed."""
+    return next(iter(installed(machine or ThisMachine())), None)
+
+
+def installed(machine: Machine) -> list[str]:
+    """Each VBoxManage of the machine, the one that Vagrant uses first.
+
+    On Windows, Vagrant prefers VirtualBox's usual folders to PATH, and PATH to the folders that
+    VirtualBox's installer names.
+
+    Source: Vagrant 2.3.4 to 2.4.9, plugins/providers/virtualbox/driver/base.rb.
+    """
+    on_path = machine.program("VBoxManage")
+    if machine.system != "win32":
+        return [on_path] if on_path is not None else []
+    drive = machine.environment("SYSTEMDRIVE") or "C:"
+    usual = [f"{drive}/Program Files", f"{drive}/Program Files (x86)"]
+    usual += [each for each in (machine.environment("PROGRAMFILES"),) if each]
+    named = machine.environment("VBOX_INSTALL_PATH") or machine.environment("VBOX_MSI_INSTALL_PATH")
+    paths = [
+        *_existing(machine, (f"{each}/Oracle/VirtualBox" for each in usual)),
+        *([PureWindowsPath(on_path)] if on_path is not None else []),
+        *_existing(machine, named.split(";")),
     ]
-    candidates = (str(PureWindowsPath(folder) / "VBoxManage.exe") for folder in folders if folder)
-    return next((path for path in candidates if machine.exists(path)), None)
+    # Windows does not tell small letters from capital ones.
+    return [str(path) for path in dict.fromkeys(paths)]
+
+
+def _existing(machine: Machine, folders: Iterable[str]) -> list[PureWindowsPath]:
+    paths = [PureWindowsPath(folder) / "VBoxManage.exe" for folder in folders if folder]
+    return [path for path in paths if machine.exists(str(path))]
 
 
 def machines_called(titles: set[str]) -> dict[str, str]:

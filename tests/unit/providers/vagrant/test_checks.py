@@ -322,6 +322,9 @@ def routes(*lines: str) -> str:
     )
 
 
+# VirtualBox's usual program on Windows, which Vagrant prefers.
+_USUAL = r"C:\Program Files\Oracle\VirtualBox\VBoxManage.exe"
+
 CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
     (
         "KVM holds VT-x since Linux 6.12",
@@ -689,6 +692,74 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         Verdict.LACKING,
         "machinefolder",
     ),
+    (
+        "two VirtualBoxes, of which Vagrant uses the older one",
+        replace(
+            WINDOWS,
+            files={_USUAL: ""},
+            answers={**WINDOWS.answers, f"{_USUAL} --version": "6.1.50r161033\n"},
+        ),
+        "installations",
+        Verdict.WARNING,
+        "uninstall",
+    ),
+    (
+        "the module for host-only networks is not loaded",
+        OtherMachine(files={**linux(), "/dev/vboxdrv": ""}),
+        "hostonly",
+        Verdict.LACKING,
+        "sudo modprobe vboxnetadp",
+    ),
+    (
+        "a Vagrantfile in Vagrant's own folder",
+        OtherMachine(files={**linux(), "/home/taro/.vagrant.d/Vagrantfile": ""}),
+        "vagrantfile",
+        Verdict.WARNING,
+        "rename",
+    ),
+    (
+        "the same in a folder that the user chose",
+        OtherMachine(
+            files={**linux(), "/data/vagrant/Vagrantfile": ""},
+            variables={"VAGRANT_HOME": "/data/vagrant"},
+        ),
+        "vagrantfile",
+        Verdict.WARNING,
+        "rename",
+    ),
+    (
+        "a proxy that the machines do not use",
+        replace(WINDOWS, variables={"https_proxy": "http://proxy.example.ac.jp:8080"}),
+        "proxy",
+        Verdict.WARNING,
+        "another network",
+    ),
+    (
+        "boxes in OneDrive",
+        replace(WINDOWS, variables={"VAGRANT_HOME": r"C:\Users\taro\OneDrive - Example\vagrant"}),
+        "place",
+        Verdict.WARNING,
+        "setx VAGRANT_HOME",
+    ),
+    (
+        "machines on a network drive",
+        replace(
+            WINDOWS,
+            answers={
+                "VBoxManage list systemproperties": "Default machine folder:  \\\\server\\vms\n"
+            },
+        ),
+        "place",
+        Verdict.WARNING,
+        "machinefolder",
+    ),
+    (
+        "boxes in the cloud folder of a Mac",
+        replace(MAC, variables={"VAGRANT_HOME": "/Users/hanako/Library/CloudStorage/boxes"}),
+        "place",
+        Verdict.WARNING,
+        "a disk of this machine",
+    ),
 ]
 
 
@@ -705,6 +776,18 @@ def test_a_machine_that_users_have(
     assert mend in str(said.mend)
     if verdict is Verdict.LACKING:
         assert said.mend
+
+
+def test_the_password_of_a_proxy_is_not_shown() -> None:
+    machine = OtherMachine(variables={"HTTPS_PROXY": "http://taro:secret@proxy.example:8080"})
+    said = diagnosed(machine, "proxy")
+    assert "proxy.example:8080" in said.what
+    assert "secret" not in str(said)
+
+
+def test_a_machine_with_both_modules_is_told_nothing_of_them() -> None:
+    machine = OtherMachine(files={**linux(), "/dev/vboxdrv": "", "/dev/vboxnetctl": ""})
+    assert "hostonly" not in [each.code for each in run_checks(checks(), machine)]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         "Progress state: NS_ERROR_FAILURE\nVBoxManage: error: Failed to create the host-only "
         "adapter\nVBoxManage: error: VBoxNetAdpCtl: Error while adding new interface: failed to "
         "open /dev/vboxnetctl: No such file or directory",
-        "network cannot be created",
+        "kernel modules",
         MachineLacks,
     ),
     (
@@ -269,6 +269,91 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         "too little free memory",
         MachineLacks,
     ),
+    (
+        "VBoxManage.exe: error: The paging file is too small for this operation to complete. "
+        "(0x800705AF)",
+        "too little free memory",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Error: vmnet_start_interface returned 1001 (VERR_INVALID_PARAMETER)."
+        "\nVBoxManage: error: Failed to attach the network LUN (VERR_INVALID_PARAMETER)",
+        "network cannot be created",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: hv_vm_create failed: 0xfae94007 (VERR_NEM_VM_CREATE_FAILED)",
+        "macOS does not let VirtualBox run",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: NtCreateFile(\\Device\\VBoxDrvStub) failed: 0xc0000034 "
+        "STATUS_OBJECT_NAME_NOT_FOUND (0 retries) (rc=-101)",
+        "kernel modules",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Operation did not complete successfully because the file contains "
+        "a virus or potentially unwanted software.",
+        "another program blocks them",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: RawFile#0 failed to create the raw output file /dev/null "
+        "(VERR_PATH_NOT_FOUND)",
+        "the box needs something",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage.exe: error: Runtime error opening 'C:\\VMs\\a.vbox' for reading: -103 (Path "
+        "not found.).",
+        "cannot read a machine of the lab",
+        WrongState,
+    ),
+    (
+        "VBoxManage: error: Could not get the storage format of the medium '/VMs/a/box.vmdk' "
+        "(VERR_NOT_SUPPORTED)",
+        "cannot read a machine of the lab",
+        WrongState,
+    ),
+    (
+        "VBoxManage.exe: error: Failed to create the VirtualBox object!\nVBoxManage.exe: error: "
+        "Document is empty.\nVBoxManage.exe: error: Location: 'C:\\Users\\taro\\.VirtualBox\\"
+        "VirtualBox.xml', line 1 (0), column 1.",
+        "settings file of VirtualBox is damaged",
+        WrongState,
+    ),
+    (
+        "VBoxManage.exe: error: Code E_NOINTERFACE (0x80004002) - No such interface supported "
+        "(extended info not available)",
+        "VirtualBox's service does not answer",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Machine 'labctl-default-host1' is not currently running.",
+        "switched off meanwhile",
+        WrongState,
+    ),
+    (
+        "VBoxManage: error: The VM cannot go on (VERR_DEV_IO_ERROR)",
+        "a disk of this machine cannot be read",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: A fatal error occurred (VERR_VMM_RING0_ASSERTION)",
+        "an error of its own",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Could not open the file (VERR_FILENAME_TOO_LONG)",
+        "one of its folders",
+        MachineLacks,
+    ),
+    (
+        "VBoxManage: error: Failed to lock the medium (VERR_FILE_LOCK_VIOLATION)",
+        "VirtualBox has locked a machine",
+        Locked,
+    ),
 ]
 
 CLASSES: list[tuple[str, type[LabError]]] = [
@@ -288,6 +373,37 @@ CLASSES: list[tuple[str, type[LabError]]] = [
     ("UIExpectsTTY", MachineLacks),
     ("DomainStartError", MachineLacks),
     ("SnapshotReversionError", WrongState),
+    ("CorruptMachineIndex", MachineLacks),
+    ("CommandUnavailableWindows", MachineLacks),
+    # A Vagrantfile of the user asks for what the lab does not.
+    ("VirtualBoxMountFailed", MachineLacks),
+    ("RSyncNotFound", MachineLacks),
+    ("VagrantfileSyntaxError", MachineLacks),
+]
+
+# Vagrant's texts around what curl says about the download of a box.
+_DOWNLOAD = (
+    "An error occurred while downloading the remote file. The error\nmessage, if any, is "
+    "reproduced below. Please fix this error and try\nagain.\n\n"
+)
+_CATALOG = (
+    "The box 'bento/ubuntu-24.04' could not be found or\ncould not be accessed in the remote "
+    'catalog.\n\nURL: ["https://vagrantcloud.com/bento/ubuntu-24.04"]\nError: '
+)
+DOWNLOADS: list[tuple[str, str]] = [
+    ("Could not resolve host: vagrantcloud.com", "cannot be downloaded"),
+    ("Recv failure: Connection was reset", "cannot be downloaded"),
+    ("SSL certificate problem: certificate is not yet valid", "certificate"),
+    ("SSL certificate problem: self-signed certificate in certificate chain", "certificate"),
+    ("error setting certificate verify locations:\n  CAfile: /mingw64/ssl/c.crt", "certificate"),
+    ("schannel: next InitializeSecurityContext failed: CRYPT_E_NO_REVOCATION_CHECK", "certificate"),
+    ("Received HTTP code 407 from proxy after CONNECT", "proxy"),
+    ("The requested URL returned error: 407", "proxy"),
+    ("Could not resolve proxy: proxy.example.ac.jp", "proxy"),
+    ("The requested URL returned error: 429", "no more downloads"),
+    ("The requested URL returned error: 404 Not Found", "no such box or version"),
+    ("The requested URL returned error: 503", "cannot be downloaded"),
+    ("Failure writing output to destination, passed 16384 returned 0", "disk is full"),
 ]
 
 
@@ -384,6 +500,35 @@ WITHOUT_CLASS: list[tuple[str, str]] = [
         "(Errno::EACCES)\n\tfrom /usr/bin/vagrant:1:in `<main>'",
         "one of its folders",
     ),
+    (
+        "C:/a/socket.rb:5:in `bind': Only one usage of each socket address is normally permitted. "
+        '- bind(2) for "127.0.0.1" port 20040 (Errno::EADDRINUSE)',
+        "port that the lab needs",
+    ),
+    # Windows has reserved the port.
+    ("/a/socket.rb:5:in `bind': Permission denied - bind(2) for 127.0.0.1:20040", "port that"),
+    (
+        "C:/a/io.rb:3:in `read': An existing connection was forcibly closed by the remote host. "
+        "(Errno::ECONNRESET)",
+        "did not boot in time",
+    ),
+    ("/a/b.rb:3:in `parse': unexpected end of input (JSON::ParserError)", "data is damaged"),
+    (
+        "/a/b.rb:44:in `initialize': all arguments must be String: ['VBoxManage', nil] "
+        "(ArgumentError)",
+        "does not fit this VirtualBox",
+    ),
+    ("/a/b.rb:1:in `flock': No locks available @ rb_file_flock (Errno::ENOLCK)", "its folders"),
+    (
+        "Call to virNetworkCreate failed: internal error: Network is already in use by interface "
+        "virbr1",
+        "cannot use libvirt",
+    ),
+    (
+        "Call to virDomainCreateWithFlags failed: Cannot access storage file '/a.img' (as uid:1): "
+        "Permission denied",
+        "cannot use libvirt",
+    ),
 ]
 
 
@@ -422,6 +567,17 @@ def test_vagrants_errors_are_explained(name: str, kind: type[LabError]) -> None:
     assert error.hint
 
 
+@pytest.mark.parametrize(("said", "message"), DOWNLOADS)
+@pytest.mark.parametrize(
+    ("name", "before"), [("DownloaderError", _DOWNLOAD), ("BoxAddShortNotFound", _CATALOG)]
+)
+def test_why_a_box_cannot_be_downloaded(name: str, before: str, said: str, message: str) -> None:
+    error = failed(name, before + said)
+    assert message in error.message
+    assert error.hint.text
+    assert isinstance(error, MachineLacks)
+
+
 def test_a_traceback_about_letters_names_the_folder_as_the_reason() -> None:
     said = (
         "/opt/vagrant/embedded/gems/gems/vagrant-2.4.3/lib/vagrant/util/subprocess.rb:155:in "
@@ -439,7 +595,7 @@ def test_any_other_error_is_shown_with_the_place_of_the_whole_output() -> None:
     assert isinstance(error, CommandFailed)
     assert "who knows" in error.cause
     assert str(LOG) in error.hint.text
-    assert error.hint.commands == (("labctl", "destroy"), ("labctl", "up"))
+    assert error.hint.commands == (("labctl", "doctor"), ("labctl", "destroy"), ("labctl", "up"))
 
 
 def test_no_class_has_two_meanings() -> None:

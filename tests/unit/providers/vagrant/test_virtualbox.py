@@ -128,6 +128,24 @@ WINDOWS = OtherMachine(system="win32", programs=())
             ),
             r"E:\B\VBoxManage.exe",
         ),
+        # Vagrant prefers the usual folder to PATH, and PATH to what the installer says.
+        (
+            replace(
+                WINDOWS,
+                programs=("VBoxManage",),
+                files={r"C:\Program Files\Oracle\VirtualBox\VBoxManage.exe": ""},
+            ),
+            r"C:\Program Files\Oracle\VirtualBox\VBoxManage.exe",
+        ),
+        (
+            replace(
+                WINDOWS,
+                programs=("VBoxManage",),
+                variables={"VBOX_MSI_INSTALL_PATH": "E:\\VB\\"},
+                files={r"E:\VB\VBoxManage.exe": ""},
+            ),
+            "VBoxManage",
+        ),
         # Another system has the same variables for other purposes.
         (
             OtherMachine(
@@ -141,6 +159,18 @@ WINDOWS = OtherMachine(system="win32", programs=())
 )
 def test_where_vboxmanage_is(machine: OtherMachine, path: str | None) -> None:
     assert virtualbox.vboxmanage(machine) == path
+
+
+def test_one_virtualbox_that_is_found_in_two_ways_is_one() -> None:
+    named = replace(
+        WINDOWS,
+        variables={"VBOX_MSI_INSTALL_PATH": "c:\\program files\\oracle\\virtualbox\\"},
+        files={
+            r"C:\Program Files\Oracle\VirtualBox\VBoxManage.exe": "",
+            r"c:\program files\oracle\virtualbox\VBoxManage.exe": "",
+        },
+    )
+    assert len(virtualbox.installed(named)) == 1
 
 
 def test_the_folder_of_machines_is_the_one_that_virtualbox_names() -> None:
