@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # On a busy machine, at most so many times as long.
@@ -17,6 +17,12 @@ _LONGEST = 6.0
 # How many processes run on each processor during a check of a quiet machine.
 _OWN = 2
 _LOAD = Path("/proc/loadavg")
+# The time that processes have waited for the disk since the machine started (PSI of Linux).
+_PRESSURE = Path("/proc/pressure/io")
+# Seconds between two looks at the clock, and by how much a look may be late on a machine that runs.
+_TICK, _USUAL = 0.05, 0.1
+# Seconds of standstill after which a late answer says nothing.
+_STANDSTILL = 1.0
 
 
 class Deadline:
@@ -38,6 +44,50 @@ class Deadline:
             self._seconds -= (now - self._asked) * 2 / (self._busy + busy)
             self._asked, self._busy = now, busy
             return max(0.0, self._seconds * busy)
+
+
+class Standstill:
+    """How long the machine stood still: no processor for this process, or no disk for any.
+
+    Load does not show it. A disk that writes a large file keeps a small one waiting for seconds.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._late, self._disk, self._last = 0.0, _waited_for_disk(), now
+
+    def looked(self, now: float) -> None:
+        """Count how late this look at the clock is. There is one in each `_TICK`."""
+        self._late += max(0.0, now - self._last - _TICK - _USUAL)
+        self._last = now
+
+    def was_long(self) -> bool:
+        """Whether an answer may be late for this reason alone."""
+        return max(self._late, _waited_for_disk() - self._disk) >= _STANDSTILL
+
+
+@contextmanager
+def standstill() -> Iterator[Standstill]:
+    """Watch the machine while the block runs."""
+    found, is_over = Standstill(time.monotonic()), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(_TICK):
+            found.looked(time.monotonic())
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        watching.join()
+
+
+def _waited_for_disk() -> float:
+    """The seconds in which a process waited for the disk; 0 where the system does not tell it."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(_PRESSURE.read_text().split()[4].removeprefix("total=")) / 1_000_000
+    return 0.0
 
 
 def patient(seconds: float) -> float:

@@ -37,15 +37,17 @@ class Story:
         shell = ("sh", "-c", text, name, *words)
         return self.labctl("ssh", host, "--user", "root", "--", *shell)
 
-    def wrong(self) -> set[str]:
-        """The codes of the failed findings of `labctl check`."""
-        return {finding["code"] for finding in self._failed()}
+    def has_only(self, code: str) -> None:
+        """Fail with what `labctl check` found, unless it is just this one code."""
+        failed = self.failed()
+        assert {finding["code"] for finding in failed} == {code}, failed
 
     def is_right(self) -> None:
         """Fail with what `labctl check` found, if it found anything."""
-        assert not (failed := self._failed()), failed
+        assert not (failed := self.failed()), failed
 
-    def _failed(self) -> list[dict[str, str]]:
+    def failed(self) -> list[dict[str, str]]:
+        """The failed findings of `labctl check`."""
         reports = self.labctl("check", "--json", code=None).json["reports"]
         return [each for report in reports for each in report["findings"] if not each["ok"]]
 
@@ -76,7 +78,6 @@ def lesson(story: Story) -> None:
 def drilled(story: Story, drill: str) -> None:
     """The drill breaks the lab, `check` finds its one cause, and `solve` repairs it."""
     story.labctl("drill", "start", drill)
-    breakage = find_drill(drill).breakage
-    assert story.wrong() == {breakage.code}
+    story.has_only(find_drill(drill).breakage.code)
     story.labctl("drill", "solve")
     story.is_right()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Barrier
 from typing import cast
 
@@ -14,6 +15,7 @@ from labctl.grading import grade
 from labctl.lab import load_lab
 from labctl.remote import Remote
 from labctl.results import Finding, Outcome, StepReport
+from provision import patience
 from provision.step import Scene, Step, Target
 
 Check = Callable[[Target], list[Finding]]
@@ -122,3 +124,39 @@ def test_sections_that_do_not_stand_on_each_other_are_checked_at_once(graded: Gr
 
     # If the checks ran one after the other, the first would wait for the second until timeout.
     graded(step("a", meets), step("b", meets))
+
+
+@pytest.mark.parametrize(("waited", "looks"), [(0, 1), (5_000_000, 2)])
+def test_what_fails_while_the_machine_stands_still_is_looked_at_once_more(
+    graded: Graded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, waited: int, looks: int
+) -> None:
+    disk = tmp_path / "io"
+    monkeypatch.setattr(patience, "_PRESSURE", disk)
+    disk.write_text("some avg10=0 avg60=0 avg300=0 total=0")
+    asked: list[str] = []
+
+    def late_at_first(target: Target) -> list[Finding]:
+        asked.append(target.host.name)
+        disk.write_text(f"some avg10=0 avg60=0 avg300=0 total={waited}")
+        return right(target) if len(asked) > 1 else wrong(target)
+
+    reports = graded(step("a", late_at_first))
+    assert len(asked) == looks
+    assert reports["a"].outcome is (Outcome.OK if looks == 2 else Outcome.FAILED)
+
+
+def test_what_is_right_on_a_machine_that_stands_still_is_right(
+    graded: Graded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    disk = tmp_path / "io"
+    monkeypatch.setattr(patience, "_PRESSURE", disk)
+    disk.write_text("some avg10=0 avg60=0 avg300=0 total=0")
+    asked: list[str] = []
+
+    def slow(target: Target) -> list[Finding]:
+        asked.append(target.host.name)
+        disk.write_text("some avg10=0 avg60=0 avg300=0 total=9000000")
+        return right(target)
+
+    graded(step("a", slow))
+    assert asked == ["host1"]

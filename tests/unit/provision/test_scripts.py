@@ -407,9 +407,12 @@ def test_old_package_lists_are_updated_once(machine: Machine) -> None:
             'postfix: To disable backwards compatibility use "postconf compatibility_level=3.6"',
             False,
         ),
-        ("postfix/postfix-script: warning: not owned by root: /etc/postfix/main.cf", True),
+        ("postfix/postfix-script: warning: not owned by root: {spool}/pid/master.pid", True),
+        ("postfix/postfix-script: warning: group or other writable: {spool}/pid", True),
+        ("postfix/postfix-script: warning: not owned by postfix: {spool}/incoming/81.79", False),
         ("find: ‘{spool}/active/B0D8122A2BF’: No such file or directory", False),
         ("find: ‘{spool}/defer/B/B0D8122A2BF’: No such file or directory", False),
+        ("find: '{spool}/data/prng_exch.1': No such file or directory", False),
         ("find: ‘{spool}/active’: No such file or directory", True),
     ],
 )
