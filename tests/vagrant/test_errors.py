@@ -77,7 +77,7 @@ def test_the_box_is_not_there_and_cannot_be_fetched(
         VagrantProvider(LAB, home).create()
     assert "box" in caught.value.message
     assert LAB.edition.providers["vagrant"]["box"] in caught.value.cause
-    assert "vagrant box add" in str(caught.value.hint)
+    assert "boxes" in str(caught.value.hint)
 
 
 def test_a_machine_that_does_not_boot_in_time(

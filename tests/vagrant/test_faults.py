@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import time
@@ -146,6 +147,19 @@ def test_the_folder_of_a_machine_that_virtualbox_forgot_is_not_in_the_way(
     stale.mkdir(parents=True)
     (stale / "labctl-fresh-host1.vbox").touch()
     assert provider(FRESH).create()
+
+
+@pytest.mark.long
+def test_a_folder_of_boxes_from_another_computer_saves_the_download(
+    fresh: LabHome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It names a master machine of the other computer, which VirtualBox here does not have."""
+    shutil.copytree(Path(os.environ["VAGRANT_HOME"]) / "boxes", tmp_path / "boxes")
+    for master in tmp_path.glob("boxes/**/master_id"):
+        master.write_text("6f2a0d3c-1111-4222-8333-444455556666", encoding="utf-8")
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path))
+    assert provider(FRESH).create()
+    ensure_set_up(FRESH)
 
 
 # -- ports ------------------------------------------------------------------------------------

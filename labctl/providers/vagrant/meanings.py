@@ -296,8 +296,8 @@ MEANINGS: tuple[Meaning, ...] = (
         ),
         text="VBOX_E_PLATFORM_ARCH_NOT_SUPPORTED|platform architecture \\w+ is not supported",
         advice=N_(
-            "set box and version in labctl.toml to a box that has one; add a box from a file with "
-            "--architecture"
+            "set box and version in labctl.toml to a box that has one; a box that was added from a "
+            'file has version = "0" and needs --architecture'
         ),
         lines=_DOCTOR,
     ),
