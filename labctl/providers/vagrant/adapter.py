@@ -100,7 +100,8 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         """Run a shell script as root through Vagrant's SSH. Returns its output."""
         # On Windows the script's lines reach the machine with a carriage return at their end.
         command = " ".join([r"tr -d '\r' | sudo -n sh -eu -s --", *args])
-        words = ["ssh", machine, "--no-tty", "--command", command]
+        # The user's ~/.ssh/config, with a proxy for every host for example, is not for machines.
+        words = ["ssh", machine, "--no-tty", "--command", command, "--", "-F", "none"]
         return self._execute(words, stdin=script, readable=False).stdout
 
     # -- snapshots, of one machine at a time ------------------------------------------------
@@ -177,6 +178,8 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
             # Do not ask HashiCorp's servers for newer versions.
             "VAGRANT_CHECKPOINT_DISABLE": "1",
             "VAGRANT_NO_COLOR": "1",
+            # What Vagrant says for its own developers would be taken for the text of an error.
+            "VAGRANT_LOG": "",
             # The user's plugins do not matter to VirtualBox, and old ones break Vagrant 2.4.
             **({"VAGRANT_NO_PLUGINS": "1"} if self._hypervisor == "virtualbox" else {}),
         }

@@ -47,6 +47,8 @@ _FIRST_VAGRANT: dict[tuple[int, ...], tuple[int, ...]] = {
     (7, 2): (2, 4, 9),
 }
 _OLDEST_VIRTUALBOX = (6, 1)
+# The newest VirtualBox series for the Vagrant of Debian 12, which is 2.3.4.
+_NEWEST_FOR_DEBIAN = (7, 0)
 # The first VirtualBox that runs on ARM processors.
 _FIRST_ON_ARM: dict[str, tuple[int, ...]] = {"darwin": (7, 1), "win32": (7, 2)}
 _FIRST_WITH_ARCHITECTURES = (2, 4)
@@ -215,6 +217,13 @@ def no_known_trouble(machine: Machine) -> Diagnosis | None:
     return warning("trouble", text, _(bad.trouble), Hint(VIRTUALBOX_PAGE))
 
 
+def _vagrant_for(machine: Machine) -> Hint:
+    """How to get a Vagrant that fits the VirtualBox that is installed."""
+    if machine.distribution == "debian" and virtualbox_version(machine)[:2] > _NEWEST_FOR_DEBIAN:
+        return Hint(VAGRANT_PAGE)
+    return _install(_INSTALL_VAGRANT, machine, VAGRANT_PAGE)
+
+
 def vagrant_there(machine: Machine) -> Diagnosis:
     """Vagrant is installed and tells its version."""
     if machine.program("vagrant") is None:
@@ -222,7 +231,7 @@ def vagrant_there(machine: Machine) -> Diagnosis:
             "vagrant",
             _("Vagrant is not installed"),
             _("it creates the machines"),
-            _install(_INSTALL_VAGRANT, machine, VAGRANT_PAGE),
+            _vagrant_for(machine),
         )
     version = vagrant_version(machine)
     if not version:

@@ -340,7 +340,7 @@ MEANINGS: tuple[Meaning, ...] = (
             "BoxAddNoMatchingVersion BoxAddNoMatchingProvider BoxProviderDoesntMatch"
             " BoxVersionInvalid BoxAddNameMismatch BoxMetadataMalformedVersion BoxAddDirectVersion"
         ),
-        text=r"returned error: 4(01|03|04|10)\b",
+        text=r"returned error: 4(03|04|10)\b",
         advice=N_("check box and version in labctl.toml; without them, the edition's box is used"),
         lines=("labctl up",),
     ),

@@ -155,7 +155,8 @@ def test_a_script_runs_as_root_without_the_carriage_returns_of_windows(
     asked.says = {"ssh": "done\n"}
     assert adapter.shell("host1", "hostname\n", "'a b'") == "done\n"
     command = "tr -d '\\r' | sudo -n sh -eu -s -- 'a b'"
-    assert asked.words == [["ssh", "host1", "--no-tty", "--command", command]]
+    words = ["ssh", "host1", "--no-tty", "--command", command]
+    assert asked.words == [[*words, "--", "-F", "none"]]
     assert asked.calls[0]["stdin"] == "hostname\n"
 
 
@@ -177,6 +178,7 @@ def test_vagrant_works_in_the_labs_folder_alone(
         "VAGRANT_DEFAULT_PROVIDER": hypervisor,
         "VAGRANT_CHECKPOINT_DISABLE": "1",
         "VAGRANT_NO_COLOR": "1",
+        "VAGRANT_LOG": "",
         **more,
     }
 

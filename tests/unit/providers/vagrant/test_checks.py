@@ -60,6 +60,11 @@ def test_a_machine_that_has_everything_is_usable(machine: OtherMachine) -> None:
     ("machine", "mend"),
     [
         (OtherMachine(programs=("VBoxManage",)), "sudo apt install vagrant"),
+        # Debian's own Vagrant would refuse this VirtualBox.
+        (
+            OtherMachine(programs=("VBoxManage",), virtualbox="7.2.4r170995\n"),
+            "https://developer.hashicorp.com/vagrant/install",
+        ),
         (
             OtherMachine(distribution="ubuntu", programs=("VBoxManage",)),
             "https://developer.hashicorp.com/vagrant/install",
