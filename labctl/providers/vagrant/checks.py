@@ -60,6 +60,7 @@ _BAD = (
 # How to build VirtualBox's kernel module again: in a package of the distribution, and in Oracle's.
 _DKMS = commands("sudo apt install --reinstall virtualbox-dkms")
 _VBOXCONFIG = commands("sudo /sbin/vboxconfig")
+_SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _PACKAGED = re.compile(r"virtualbox-dkms|_(Debian|Ubuntu)r\d")
 
 # How each system installs it; the others get the page.
@@ -196,13 +197,23 @@ def _module_anew(machine: Machine, said: str) -> Hint:
     else:
         packaged = machine.distribution == "ubuntu" or _PACKAGED.search(said)
         mend = _DKMS if packaged else _VBOXCONFIG
-    if "SecureBoot enabled" not in machine.ask("mokutil", "--sb-state"):
+    if not _secure_boot(machine):
         return mend
     text = _(
         "Secure Boot is on, so the kernel loads signed modules only: run this, register the key"
         " that it names with mokutil --import, then restart"
     )
     return Hint(text, mend.commands)
+
+
+def _secure_boot(machine: Machine) -> bool:
+    """Whether the firmware lets the kernel load signed modules only.
+
+    Source: UEFI specification, "Globally Defined Variables"; the first four bytes are attributes.
+    """
+    if "SecureBoot enabled" in machine.ask("mokutil", "--sb-state"):
+        return True
+    return (machine.read(_SECURE_BOOT) or "").endswith("\x01")
 
 
 def no_known_trouble(machine: Machine) -> Diagnosis | None:

@@ -386,6 +386,16 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=("labctl doctor", "labctl up"),
     ),
     Meaning(
+        N_("Windows ended the program of a machine before it began"),
+        NoBoot,
+        text="VBoxHardening",
+        advice=N_(
+            "an antivirus program, or files of an older VirtualBox, may be the cause: the end of"
+            " the file VBoxHardening.log says more; remove VirtualBox and install the newest one"
+        ),
+        lines=("labctl doctor", "labctl up"),
+    ),
+    Meaning(
         N_("a machine stopped during its boot"),
         NoBoot,
         classes=_classes("VMBootBadState VMPowerOffToPackage"),
@@ -497,7 +507,7 @@ MEANINGS: tuple[Meaning, ...] = (
         N_("a file in which Vagrant keeps its data is damaged"),
         MachineLacks,
         classes=_classes("CorruptMachineIndex PluginStateFileParseError DotfileUpgradeJSONError"),
-        text="JSON::ParserError",
+        text=r"JSON::ParserError|machine_index\.rb",
         advice=N_(
             "remove the file that the message or the log names, such as"
             " .vagrant.d/data/machine-index/index; Vagrant makes it again"

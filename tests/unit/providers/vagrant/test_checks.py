@@ -616,6 +616,21 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         "Secure Boot",
     ),
     (
+        "the same without the program mokutil",
+        OtherMachine(
+            virtualbox="WARNING: The vboxdrv kernel module is not loaded.\n7.0.20r1\n",
+            files={
+                **linux(),
+                "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c": (
+                    "\x06\0\0\0\x01"
+                ),
+            },
+        ),
+        "virtualbox",
+        Verdict.LACKING,
+        "Secure Boot",
+    ),
+    (
         "virtualization-based security without Memory integrity",
         replace(WINDOWS, answers={"Win32_ComputerSystem": "True True 2 \n"}),
         "virtualization",

@@ -104,7 +104,7 @@ VBOXMANAGE: list[tuple[str, str, type[LabError]]] = [
         "VBoxManage.exe: error: The virtual machine 'labctl-default-host1' has terminated "
         "unexpectedly during startup with exit code 1 (0x1).  More details may be available in "
         "'C:\\Users\\taro\\VirtualBox VMs\\labctl-default-host1\\Logs\\VBoxHardening.log'",
-        "stopped during its boot",
+        "before it began",
         NoBoot,
     ),
     (
@@ -513,6 +513,11 @@ WITHOUT_CLASS: list[tuple[str, str]] = [
         "did not boot in time",
     ),
     ("/a/b.rb:3:in `parse': unexpected end of input (JSON::ParserError)", "data is damaged"),
+    (
+        "C:/a/json/common.rb:156:in `initialize': negative string size (ArgumentError)\n"
+        "\tfrom C:/a/lib/vagrant/machine_index.rb:293:in `unlocked_reload'",
+        "data is damaged",
+    ),
     (
         "/a/b.rb:44:in `initialize': all arguments must be String: ['VBoxManage', nil] "
         "(ArgumentError)",
