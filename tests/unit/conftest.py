@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,6 +20,9 @@ settings.register_profile(
 )
 settings.load_profile("unit")
 
+# A number for each test of this process.
+_HOMES = itertools.count(1)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if sys.platform == "win32":
@@ -29,13 +32,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def _nobodys_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not tmp_path: most tests write nothing, and a folder for each is slow to make and remove.
+    home = tmp_path_factory.getbasetemp() / f"home{next(_HOMES)}"
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     if sys.platform == "win32":
         # The folders of a user come from the system there, not from the environment.
-        monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
-        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+        monkeypatch.setenv(STATE_VARIABLE, str(home / "state"))
+        monkeypatch.setenv(CACHE_VARIABLE, str(home / "cache"))
     for variable in ("LABCTL_NAME", "LABCTL_LANG"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

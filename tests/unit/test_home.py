@@ -14,14 +14,14 @@ from labctl.home import lab_home, lab_names, write_atomically, write_for_person
 
 
 @pytest.mark.posix
-def test_all_of_a_lab_lies_below_one_folder_but_the_lock(tmp_path: Path) -> None:
+def test_all_of_a_lab_lies_below_one_folder_but_the_lock() -> None:
     home = lab_home("class-a")
-    assert home.state == tmp_path / "state" / "labctl" / "labs" / "class-a"
+    assert home.state == Path(os.environ["XDG_STATE_HOME"]) / "labctl" / "labs" / "class-a"
     for path in (home.state_file, home.credentials_file, home.key_file, home.known_hosts):
         assert path.is_relative_to(home.state)
     # `destroy` removes the folder while it holds the lock.
     assert home.lock_file.parent == home.state.parent
-    assert home.cache == tmp_path / "cache" / "labctl"
+    assert home.cache == Path(os.environ["XDG_CACHE_HOME"]) / "labctl"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import shutil
@@ -100,23 +101,35 @@ def _called(function: ast.FunctionDef) -> Iterator[str]:
 # -- whether CI runs it ---------------------------------------------------------------------
 
 
+# In one process, which imports pytest and what the suites share only once.
+_COLLECT = """
+import json, sys, pytest
+for words in json.loads(sys.argv[1]):
+    # 5: nothing is left of these files.
+    if pytest.main(["--collect-only", "-q", *words]) not in (0, 5):
+        sys.exit(1)
+"""
+
+
 def run_by_ci() -> frozenset[tuple[str, str]]:
     """The promised tests that pytest collects for the commands of .ci/run: file and function."""
-    found: set[tuple[str, str]] = set()
+    runs = []
     for folder, options in _suites():
-        files = {file for file, _name in promised() if file.startswith(f"{folder}/")}
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "--collect-only", "-q", *sorted(files), *options],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        # 5: nothing is left of these files.
-        assert done.returncode in (0, 5), done.stdout
-        for line in done.stdout.splitlines():
-            file, _colons, test = line.partition("::")
-            found.add((file, test.rpartition("::")[2].partition("[")[0]))
+        # Without a file, pytest would collect another suite.
+        if files := sorted({file for file, _n in promised() if file.startswith(f"{folder}/")}):
+            runs.append([*files, *options])
+    done = subprocess.run(
+        [sys.executable, "-c", _COLLECT, json.dumps(runs)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = set()
+    for line in done.stdout.splitlines():
+        file, _colons, test = line.partition("::")
+        found.add((file, test.rpartition("::")[2].partition("[")[0]))
     return frozenset(found)
 
 

@@ -32,14 +32,14 @@ class Ended:
         return json.loads(self.out)
 
 
-def labctl(*args: str, code: int | None) -> Ended:
+def labctl(*args: str, code: int | None, env: Mapping[str, str] | None = None) -> Ended:
     """Run labctl to its end in this process. It must end with `code`, if any.
 
     A process of its own takes half a second, so it is for the tests about processes.
     """
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _stream in range(2))
     with (
-        mock.patch.dict(os.environ, {"LABCTL_LANG": "en"}),
+        mock.patch.dict(os.environ, {"LABCTL_LANG": "en", **(env or {})}),
         # What an earlier run chose is not this run's.
         mock.patch.multiple(i18n, _chosen=None, _preferred=None),
         redirect_stdout(out),

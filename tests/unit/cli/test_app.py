@@ -33,9 +33,7 @@ def test_help_names_every_command(lang: str) -> None:
 @pytest.mark.parametrize("lang", ["ja", "en"])
 @pytest.mark.parametrize("words", ["", "class", "drill"])
 def test_no_summary_of_a_command_is_cut(words: str, lang: str) -> None:
-    told = labctl_process(
-        "--lang", lang, *words.split(), "--help", code=0, env={"COLUMNS": "80"}
-    ).out
+    told = labctl("--lang", lang, *words.split(), "--help", code=0, env={"COLUMNS": "80"}).out
     assert told.count("...") == told.count("[ARGS]...") == 1
 
 
@@ -180,9 +178,7 @@ def test_a_terminal_without_japanese_is_no_reason_to_fail() -> None:
 
 def test_a_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ended = labctl_process(
-        "destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")}
-    )
+    ended = labctl("destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")})
     assert str(tmp_path / "file") in ended.err
     assert "hint:" in ended.err
 

@@ -16,7 +16,7 @@ from labctl.home import lab_home
 from labctl.providers.registry import provider_names
 from labctl.render.lab import print_up
 from labctl.state import LabState, write_state
-from tests.unit.cli.program import labctl, labctl_process
+from tests.unit.cli.program import labctl
 
 # Only the lab file says which language.
 NO_LANGUAGE = {"LABCTL_LANG": ""}
@@ -37,15 +37,13 @@ def remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_doctor_reads_the_lab_file_that_the_lab_was_made_with(tmp_path: Path) -> None:
-    told = labctl_process(
-        "doctor", "--provider", "nspawn", code=None, cwd=tmp_path, env=NO_LANGUAGE
-    ).out
+    told = labctl("doctor", "--provider", "nspawn", code=None, env=NO_LANGUAGE).out
     assert "ラボファイル" in told and "hypervisor" in told
     assert "vagrant" not in told
 
 
 def test_doctor_tells_each_providers_unused_keys_as_data(tmp_path: Path) -> None:
-    data = labctl_process("doctor", "--json", code=None, cwd=tmp_path).json["data"]
+    data = labctl("doctor", "--json", code=None).json["data"]
     ignored = {each["provider"]: each["ignored"] for each in data["providers"]}
     assert set(ignored) == set(provider_names())
     assert (ignored["vagrant"], ignored["nspawn"]) == ([], ["hypervisor"])
@@ -57,18 +55,18 @@ def test_doctor_tells_each_providers_unused_keys_as_data(tmp_path: Path) -> None
 
 def test_a_wrong_lab_file_is_told_by_doctor_too(remembered: Path, tmp_path: Path) -> None:
     remembered.write_text("nowhere = 1\n", "utf-8")
-    refused = labctl_process("doctor", code=2, cwd=tmp_path).err
+    refused = labctl("doctor", code=2).err
     assert str(remembered) in refused
     assert "nowhere: no such key" in refused
 
 
 def test_destroy_asks_and_tells_in_the_language_of_the_lab(tmp_path: Path) -> None:
-    told = labctl_process("destroy", "--yes", code=0, cwd=tmp_path, env=NO_LANGUAGE).out
+    told = labctl("destroy", "--yes", code=0, env=NO_LANGUAGE).out
     assert "削除" in told
 
 
 def test_status_tells_the_unused_keys(tmp_path: Path) -> None:
-    (lab,) = labctl_process("status", "--json", code=0, cwd=tmp_path).json["data"]["labs"]
+    (lab,) = labctl("status", "--json", code=0).json["data"]["labs"]
     assert lab["ignored"] == ["hypervisor"]
     assert len(lab["hosts"]) == 3
     assert "does not use these keys of the lab file: hypervisor" in labctl("status", code=0).out

@@ -40,7 +40,7 @@ def test_steps_are_listed_in_the_books_order() -> None:
 
 def test_steps_say_what_they_do_in_the_users_language() -> None:
     assert "builds the alias database" in labctl("steps", code=0).out
-    japanese = labctl_process("steps", code=0, env={"LABCTL_LANG": "ja"}).out
+    japanese = labctl("steps", code=0, env={"LABCTL_LANG": "ja"}).out
     assert "エイリアスのデータベースを構築する" in japanese
 
 
@@ -71,11 +71,12 @@ def test_the_name_of_a_checkpoint_is_never_cut(kept: None) -> None:
     assert book is not None
     name = "before-reset-20261125-032820"
     store.write(book.with_checkpoint(book.checkpoints[0].model_copy(update={"name": name})))
-    assert name in labctl_process("checkpoints", code=0, env={"COLUMNS": "50"}).out
+    assert name in labctl("checkpoints", code=0, env={"COLUMNS": "50"}).out
 
 
-def test_without_a_lab_there_are_none(tmp_path: Path) -> None:
-    told = labctl_process("checkpoints", "--name", "class-a", code=0, cwd=tmp_path).out
+def test_without_a_lab_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = labctl("checkpoints", "--name", "class-a", code=0).out
     assert told.splitlines() == [
         "there are none",
         "next: this saves some",

@@ -23,7 +23,9 @@ WAYS = {
 
 
 @pytest.fixture
-def pair() -> Pair:
+def pair(monkeypatch: pytest.MonkeyPatch) -> Pair:
+    # What is not in the logs at once never comes.
+    monkeypatch.setattr("labctl.mailtest.watch._LOG_LAG", 0.1)
     return Pair()
 
 
