@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labctl.baselines import Baselines
+from labctl.credentials import make_credentials
 from labctl.engine import OS, apply_steps, bring_up, checkpoint_of, remember, steps_until
 from labctl.errors import WrongState
 from labctl.hint import commands
@@ -34,6 +35,8 @@ def bring_up_like(
     if state is not None and state.complete:
         remember(session, state.complete)
         provider.start(progress)
+        if make_credentials(session.home, session.lab):
+            _apply_personal(session, state.complete, progress)
         return
     if not isinstance(provider, Copier):
         bring_up(session, progress, until)
@@ -52,11 +55,20 @@ def bring_up_like(
         )
     borrowed = tuple(names) if state is None else state.borrowed
     session = replace(session, state=remember(session, "", borrowed))
+    make_credentials(session.home, session.lab)
     provider.create_like(model.home, checkpoint)
     provider.start(progress)
     keep_own_passwords(session, checkpoint, progress)
     remember(_opened_again(session), checkpoint)
     Baselines(session.home).stand_at(checkpoint)
+
+
+def _apply_personal(session: Session, checkpoint: str, progress: Progress) -> None:
+    """Give the hosts of a complete lab new passwords, because its own were lost."""
+    steps = [step for step in steps_until(checkpoint, session.lab) if step.personal]
+    if steps:
+        with session.targets() as targets:
+            apply_steps(targets, steps, progress)
 
 
 def keep_own_passwords(session: Session, checkpoint: str, progress: Progress) -> None:

@@ -33,21 +33,52 @@ class Credentials(BaseModel):
 
 
 def load_credentials(home: LabHome, lab: Lab) -> Credentials:
-    """Load the lab's credentials. Missing ones are generated and saved.
+    """Load the lab's credentials. A password in the lab file overrides the saved one.
 
-    A password in the lab file overrides the saved one. Raises WrongState if the file cannot be
-    read.
+    Raises:
+        WrongState: The file cannot be read or lacks a password. New ones would be others than
+            those on the hosts.
     """
-    kept = _read(home)
-    passwords = {
-        account: lab.choices.passwords.get(account) or kept.get(account) or SecretStr(_make())
-        for account in (host.account for host in lab.mail_hosts)
-        if account is not None
-    }
-    if passwords != kept:
+    passwords = _known(home, lab)
+    lacking = [account for account in _accounts(lab) if account not in passwords]
+    if lacking:
+        raise WrongState(
+            _("the passwords of the lab {name} are not known", name=lab.name),
+            cause=_(
+                "{path} has none for: {names}",
+                path=home.credentials_file,
+                names=", ".join(lacking),
+            ),
+            hint=commands("labctl up", text=_("this sets new ones on the hosts")),
+        )
+    return Credentials(passwords=passwords)
+
+
+def make_credentials(home: LabHome, lab: Lab) -> bool:
+    """Generate the passwords that the lab lacks, and save all of them for load_credentials.
+
+    Returns:
+        Whether a password was generated, so that the hosts do not have it yet.
+
+    Raises:
+        WrongState: The file of passwords cannot be read.
+    """
+    known = _known(home, lab)
+    passwords = {name: known.get(name) or SecretStr(_make()) for name in _accounts(lab)}
+    if passwords != _read(home):
         clear = {name: secret.get_secret_value() for name, secret in passwords.items()}
         write_atomically(home.credentials_file, json.dumps({"passwords": clear}), mode=0o600)
-    return Credentials(passwords=passwords)
+    return passwords != known
+
+
+def _accounts(lab: Lab) -> list[str]:
+    return [host.account for host in lab.mail_hosts if host.account is not None]
+
+
+def _known(home: LabHome, lab: Lab) -> dict[str, SecretStr]:
+    """The passwords in the lab file, then those that are saved."""
+    saved = {**_read(home), **lab.choices.passwords}
+    return {name: saved[name] for name in _accounts(lab) if name in saved}
 
 
 def _read(home: LabHome) -> dict[str, SecretStr]:

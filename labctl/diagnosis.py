@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -24,7 +25,7 @@ class Diagnosis:
 
     `code` names it for machines and tests, `what` for people with what was found. `why` says
     what the lab needs it for, or what was measured; `mend` is the command to type or the page
-    to open.
+    to open. `measured` has the numbers behind it, in bytes: `used` and `allowed`.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Diagnosis:
     what: str
     why: str = ""
     mend: Hint = field(default_factory=Hint)
+    measured: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

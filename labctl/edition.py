@@ -134,6 +134,13 @@ def _network(value: object) -> object:
     return network
 
 
+def _address(value: object) -> object:
+    # IPv4Address also takes numbers, and `true` would be 0.0.0.1.
+    if not isinstance(value, str | IPv4Address):
+        raise ValueError(_("must be an IPv4 address like 192.168.1.12"))
+    return value
+
+
 Label = Annotated[str, AfterValidator(_label)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Admin = Annotated[str, AfterValidator(_admin)]
@@ -145,6 +152,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 ZoneFileName = Annotated[str, AfterValidator(_zone_file_name)]
 PackageName = Annotated[str, AfterValidator(_package_name)]
 PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network)]
+Address = Annotated[IPv4Address, BeforeValidator(_address)]
 # Accounts that a system has or that daemons of the lab get.
 _SYSTEM_ACCOUNTS = frozenset(
     {
@@ -170,14 +178,14 @@ class Network(Frozen):
     """The hosts' network; `machine` is the labctl machine's own address on it."""
 
     cidr: PrivateNetwork
-    machine: IPv4Address
+    machine: Address
 
 
 class Host(Frozen):
     """A server of the lab. The parent (`host0`) has no account: nobody gets mail there."""
 
     name: HostName
-    address: IPv4Address
+    address: Address
     domain: Domain
     account: Label | None = None
 

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from labctl.baselines import Baselines
+from labctl.credentials import make_credentials
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint, commands
 from labctl.i18n import _
@@ -144,6 +145,7 @@ def bring_up(
     steps = steps_until(until, session.lab)
     session.provider.ensure_usable()
     remember(session, session.complete)
+    make_credentials(session.home, session.lab)
     with _Run(session, progress) as run:
         run.create()
         for segment in plan(steps, every=every):

@@ -123,11 +123,26 @@ def written_for_person(path: Path) -> Iterator[None]:
         ) from error
 
 
+def ensure_folder_of(path: Path) -> None:
+    """Raise WrongUsage if the folder of a file that the user named does not exist.
+
+    It is not made: the path is probably misspelt.
+    """
+    folder = path.absolute().parent
+    if not folder.exists():
+        raise WrongUsage(
+            _("{path} cannot be written", path=path),
+            cause=_("there is no folder {path}", path=folder),
+            hint=_("make the folder first, or name another file"),
+        )
+
+
 def write_for_person(path: Path, text: str) -> None:
     """Write a file at a path that the user chose, atomically. Raises WrongUsage on failure.
 
     Devices, pipes and links are written in place: as root, a rename would replace /dev/null.
     """
+    ensure_folder_of(path)
     with written_for_person(path):
         if path.is_symlink() or (path.exists() and not path.is_file()):
             path.write_text(text, encoding="utf-8")

@@ -1,9 +1,11 @@
-"""Going back to a checkpoint. The state before a reset is kept as a checkpoint of its own."""
+"""Going back to a checkpoint. The state before a reset or an undo is kept as a checkpoint."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import count
 
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
@@ -14,9 +16,10 @@ from labctl.progress import Progress
 from labctl.providers.base import never_made, unknown_checkpoint
 from labctl.session import Session
 
-# How many states before a reset are kept; older ones are removed.
+# How many states before a reset or an undo are kept; older ones are removed.
 KEPT_BEFORE_RESET = 3
-_BEFORE = "before-reset-"
+_BEFORE_RESET = "before-reset-"
+_BEFORE_UNDO = "before-undo-"
 
 
 class NothingToUndo(WrongState):
@@ -30,6 +33,16 @@ class ResetResult:
     checkpoint: str
     kept_as: str
     seconds: float
+
+    @property
+    def takes_back_undo(self) -> bool:
+        """Whether an undo was undone: the restored state is that before an undo."""
+        return self.checkpoint.startswith(_BEFORE_UNDO)
+
+
+def is_kept(name: str) -> bool:
+    """Whether a checkpoint of that name is the state before a reset or an undo."""
+    return name.startswith((_BEFORE_RESET, _BEFORE_UNDO))
 
 
 def target_of_reset(session: Session, asked: str | None) -> str:
@@ -79,7 +92,7 @@ def _of_step(wanted: str, names: list[str], lab: Lab) -> str:
 
 
 def newest_before_reset(session: Session) -> str:
-    """The checkpoint of the state before the last reset; NothingToUndo if there is none."""
+    """The state before the last reset or undo; NothingToUndo if there is none."""
     kept = _kept(session)
     if not kept:
         raise NothingToUndo(_("there is no reset to undo"))
@@ -107,11 +120,13 @@ def remove_kept(session: Session, name: str) -> None:
 def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResult:
     """Restore the checkpoint on all hosts and keep the state before.
 
-    An undo uses its checkpoint up: the state before a reset is dropped once it is restored.
+    An undo uses its checkpoint up: the state before a reset is dropped once it is restored. The
+    state before an undo has another name, so that a second undo says what it takes back.
     """
     begun = time.monotonic()
     session.provider.ensure_usable()
-    kept_as = _BEFORE + time.strftime("%Y%m%d-%H%M%S")
+    is_undo = is_kept(checkpoint)
+    kept_as = _new_name(_BEFORE_UNDO if is_undo else _BEFORE_RESET, _kept(session))
     session.provider.restore(checkpoint, progress, keep_as=kept_as)
     # A reset ends the running drill.
     session.home.drill_file.unlink(missing_ok=True)
@@ -122,7 +137,7 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
         from labctl.copies import keep_own_passwords
 
         keep_own_passwords(session, checkpoint, progress)
-    if checkpoint.startswith(_BEFORE):
+    if is_undo:
         _drop(session, baselines, checkpoint)
     elif not baselines.has(checkpoint, [host.name for host in session.lab.hosts]):
         with session.targets() as targets:
@@ -132,15 +147,22 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     return ResetResult(checkpoint, kept_as, time.monotonic() - begun)
 
 
+def _new_name(beginning: str, taken: Collection[str]) -> str:
+    """A name with the time, and a number if two states are kept within a second."""
+    name = beginning + time.strftime("%Y%m%d-%H%M%S")
+    numbered = (f"{name}-{number}" for number in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
 def _drop(session: Session, baselines: Baselines, checkpoint: str) -> None:
     session.provider.drop(checkpoint)
     baselines.forget(checkpoint)
 
 
 def _kept(session: Session) -> list[str]:
-    """The states before a reset, oldest first.
+    """The states before a reset or an undo, oldest first.
 
     The order is the provider's. The times in the names are wrong if the clock was set back.
     """
     names = (info.name for info in session.provider.checkpoints())
-    return [name for name in names if name.startswith(_BEFORE)]
+    return [name for name in names if is_kept(name)]

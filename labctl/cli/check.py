@@ -16,6 +16,7 @@ from labctl.cli.options import (
     complete_hosts,
     complete_steps,
     ensure_apart,
+    in_a_folder,
     until_interrupted,
 )
 from labctl.i18n import _
@@ -47,7 +48,9 @@ def check(
     ] = False,
     junit: Annotated[
         Path | None,
-        typer.Option("--junit", help=_("Also write a JUnit file."), dir_okay=False),
+        typer.Option(
+            "--junit", help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder
+        ),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help=_("Repeat the check until Ctrl-C."))

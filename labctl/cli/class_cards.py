@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 
 from labctl.cli.class_options import ClassName
-from labctl.cli.options import AsJson
+from labctl.cli.options import AsJson, in_a_folder
 from labctl.i18n import _, ngettext
 
 
 def cards(
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help=_("The file (default: NAME-cards.html).")),
+        typer.Option(
+            "--output", "-o", help=_("The file (default: NAME-cards.html)."), callback=in_a_folder
+        ),
     ] = None,
     url: Annotated[
         str | None, typer.Option("--url", help=_("The address of the board, as students type it."))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli.class_options import ClassName, Seats, work
-from labctl.cli.options import AsJson
+from labctl.cli.options import AsJson, in_a_folder
 from labctl.i18n import _
 
 # Grading mostly waits: a refused password takes two seconds. With more at once, hosts become so
@@ -24,11 +24,15 @@ def check(
     ] = None,
     junit: Annotated[
         Path | None,
-        typer.Option("--junit", help=_("Also write a JUnit file."), dir_okay=False),
+        typer.Option(
+            "--junit", help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder
+        ),
     ] = None,
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", help=_("Also write a grade book as CSV."), dir_okay=False),
+        typer.Option(
+            "--csv", help=_("Also write a grade book as CSV."), dir_okay=False, callback=in_a_folder
+        ),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))] = False,
     class_name: ClassName = None,

@@ -36,6 +36,7 @@ def reset(
     from labctl.errors import WrongUsage
     from labctl.hint import Hint
     from labctl.render.classes import print_seats
+    from labctl.reset import is_kept
     from labctl.session import WHOLE
 
     roll = open_class(class_name)
@@ -46,7 +47,7 @@ def reset(
             hint=Hint("", (roll.command("reset", "7"), roll.command("reset", "--all"))),
         )
     seats = roll.chosen(seat or [])
-    if to is not None and not to.startswith("before-reset-"):
+    if to is not None and not is_kept(to):
         # A wrong name is told once, and not for each seat.
         steps_until(to, lab_of(roll))
     goal = to or roll.until or WHOLE

@@ -20,6 +20,7 @@ def undo(
 ) -> None:
     from labctl.classroom import actions
     from labctl.classroom.roll import open_class
+    from labctl.hint import Hint
     from labctl.render.classes import print_seats
 
     roll = open_class(class_name)
@@ -28,18 +29,32 @@ def undo(
         labels = ", ".join(one.label for one in seats)
         confirm(_("Return {seats} to the state before the last reset?", seats=labels))
     results = work(seats, lambda one, progress: actions.undo(roll, one, progress), quiet=as_json)
+    back = [each for each in results if each.value and each.value.takes_back_undo]
+    others = [each for each in results if each not in back]
+    lines = []
+    if others:
+        lines.append(
+            ngettext(
+                "{count} seat is back in the state before its reset",
+                "{count} seats are back in the state before their reset",
+                len(others),
+                count=count_of(others),
+            )
+        )
+    if back:
+        labels = ", ".join(each.seat.label for each in back)
+        lines.append(_("this took the last undo back: {seats}", seats=labels))
     print_seats(
         "class undo",
         roll,
         results,
-        ngettext(
-            "{count} seat is back in the state before its reset",
-            "{count} seats are back in the state before their reset",
-            len(results),
-            count=count_of(results),
-        ),
+        "\n".join(lines),
         as_json=as_json,
         again=roll.command("undo", *failed_seats(results)),
         data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
+        hint=Hint(
+            _("the state before is saved; a second undo takes this one back"),
+            (roll.command("undo", *seat),),
+        ),
     )
     exit_if_failed(results)

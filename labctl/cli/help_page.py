@@ -47,6 +47,12 @@ class Context(typer.Context):
 
     formatter_class = Formatter
 
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
+        # Typer's parser does not say at which command an option lacks its value.
+        if getattr(error, "ctx", self) is None:
+            error.ctx = self
+        return super().__exit__(kind, error, trace)
+
 
 def in_the_users_language(command: Any) -> Any:
     """The command, and all those in it, with such a help page."""

@@ -124,6 +124,15 @@ Until = Annotated[
 ]
 
 
+def in_a_folder(path: Path | None) -> Path | None:
+    """Refuse a file to write whose folder does not exist, before the work begins."""
+    from labctl.home import ensure_folder_of
+
+    if path is not None:
+        ensure_folder_of(path)
+    return path
+
+
 def ensure_apart(*options: tuple[str, object]) -> None:
     """Raise WrongUsage if two options are given of which one would have no effect."""
     from labctl.errors import WrongUsage

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, Name
+from labctl.cli.options import DEFAULT_NAME, Name, in_a_folder
 from labctl.i18n import _
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help=_("The HTML file to write."), dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help=_("The HTML file to write."), dir_okay=False, callback=in_a_folder),
+    ],
     open_it: Annotated[
         bool, typer.Option("--open", help=_("Open the page in the browser."))
     ] = False,

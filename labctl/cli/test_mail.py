@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, in_a_folder
 from labctl.i18n import _
 
 
@@ -46,7 +46,8 @@ def test_mail(
         ),
     ] = 30,
     junit: Annotated[
-        Path | None, typer.Option(help=_("Also write a JUnit file."), dir_okay=False)
+        Path | None,
+        typer.Option(help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder),
     ] = None,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, in_a_folder
 from labctl.i18n import _
 
 
@@ -24,6 +24,7 @@ def trace(
         typer.Option(
             help=_("Send a message and save the capture to this file, for Wireshark."),
             dir_okay=False,
+            callback=in_a_folder,
         ),
     ] = None,
     name: Name = DEFAULT_NAME,

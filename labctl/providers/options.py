@@ -25,9 +25,12 @@ Cpus = Annotated[int, Field(ge=1, le=64)]
 
 
 class ProviderOptions(BaseModel):
-    """The base of every provider's options."""
+    """The base of every provider's options.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    Text is no number and a number is no switch: a file says what it means, or is wrong.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
 
 
 Options = TypeVar("Options", bound=ProviderOptions)

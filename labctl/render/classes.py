@@ -195,12 +195,11 @@ def print_class_status(
 
 
 def _status_data(found: SeatStatus) -> dict[str, Any]:
-    disk = found.disk.what if found.disk is not None else ""
     return {
         "state": found.state,
         "complete": found.complete,
         "drill": found.drill,
-        "disk": disk,
+        "disk": found.disk.measured if found.disk is not None else None,
         "over_budget": found.over_budget,
     }
 

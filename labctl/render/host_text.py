@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from labctl.i18n import _
 from labctl.render.document import json_text, plain, print_json
 from labctl.render.screen import console
 
@@ -33,6 +34,7 @@ def print_files(files: Sequence[ManagedFile], *, written_to: Path | None, as_jso
 
 
 def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
+    """The lines as they come. A person is told if there are none; a program gets no lines."""
     colours: dict[str, str] = {}
     for line in lines:
         if as_json:
@@ -45,3 +47,6 @@ def print_log_lines(lines: Iterable[LogLine], *, as_json: bool) -> None:
         # A sign and not only a colour, for a file or a colour-blind reader.
         told = f"[dim]· {text}[/]" if line.probe else text
         console().print(f"{stamp} [{colour}]{line.host}[/] {told}")
+    if not colours and not as_json:
+        # Not among the lines, which may go to a file or another program.
+        sys.stderr.write(_("the mail logs have no lines to show") + "\n")

@@ -110,6 +110,8 @@ def print_reset(result: ResetResult, lab: Lab, *, as_json: bool) -> None:
         else _("all {count} hosts are back at {name} ({seconds:.1f} s)", **words)
     )
     console().print(text)
+    if result.takes_back_undo:
+        console().print(_("this took the last undo back"))
     undo = commands("labctl reset --undo", text=_("the previous state is saved; this restores it"))
     print_hint(console(), _("next"), undo, lab.name)
 

@@ -204,6 +204,11 @@ def test_a_wrong_edition_names_the_file_the_key_and_what_is_allowed(
         ("    memory: 1024", "    memroy: 1024", "providers.vagrant.memroy: no such key"),
         ("    memory: 1024", "    memory: all", "providers.vagrant.memory: must be a whole number"),
         (
+            "    memory: 1024",
+            '    memory: "1024"',
+            "providers.vagrant.memory: must be a whole number",
+        ),
+        (
             "  vagrant:",
             "  vagrnt:",
             "providers.vagrnt: there is no provider 'vagrnt'; providers: vagrant",

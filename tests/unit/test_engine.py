@@ -423,3 +423,13 @@ def test_the_names_of_steps_and_stops() -> None:
     assert steps_until(None, LAB) == steps_of(LAB)
     assert steps_until("os", LAB) == ()
     assert steps_until("dns", LAB) == steps_of(LAB)[:1]
+
+
+def test_lost_passwords_are_told_and_made_anew_by_the_next_up(lab: MemoryLab) -> None:
+    up(lab)
+    lab.home.credentials_file.unlink()
+    with pytest.raises(WrongState, match="the passwords of the lab default are not known"):
+        lab.session().targets().__enter__()
+    up(lab)
+    with lab.session().targets() as targets:
+        assert set(targets) == set(HOSTS)

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import WrongUsage
-from labctl.home import lab_home, lab_names, write_atomically, write_for_person
+from labctl.home import (
+    ensure_folder_of,
+    lab_home,
+    lab_names,
+    write_atomically,
+    write_for_person,
+)
 
 
 @pytest.mark.posix
@@ -115,3 +121,15 @@ def test_what_a_person_named_and_is_no_place_for_a_file_is_wrong_usage(
     (tmp_path / "file").touch()
     with pytest.raises(WrongUsage, match="cannot be written"):
         write_for_person(tmp_path / place, "text")
+
+
+def test_a_folder_that_does_not_exist_is_not_made_for_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WrongUsage) as refused:
+        write_for_person(Path("mispelt/report.xml"), "text")
+    assert refused.value.cause == f"there is no folder {tmp_path / 'mispelt'}"
+    assert list(tmp_path.iterdir()) == []
+    ensure_folder_of(Path("report.xml"))
+    write_for_person(Path("report.xml"), "text")

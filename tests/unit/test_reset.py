@@ -177,12 +177,44 @@ def test_the_state_before_a_reset_is_kept_and_can_be_brought_back(lab: MemoryLab
 def test_an_undo_uses_its_state_up_and_can_be_undone_itself(lab: MemoryLab) -> None:
     write(lab, "mine")
     reset(lab)
-    undo(lab)
-    assert lab.checkpoints() == ["os", "dns", "packages", "ready", "before-reset-time-1"]
-    undo(lab)
+    assert not undo(lab).takes_back_undo
+    assert lab.checkpoints() == ["os", "dns", "packages", "ready", "before-undo-time-1"]
+    assert undo(lab).takes_back_undo
     assert note(lab) == ""
     undo(lab)
     assert note(lab) == "mine"
+
+
+def test_after_a_later_reset_an_undo_takes_that_one_back(lab: MemoryLab) -> None:
+    reset(lab)
+    undo(lab)
+    write(lab, "mine")
+    reset(lab)
+    assert not undo(lab).takes_back_undo
+    assert note(lab) == "mine"
+
+
+def test_two_undos_within_a_second_keep_two_states(
+    lab: MemoryLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.reset.time.strftime", lambda _form: "now")
+    write(lab, "mine")
+    reset(lab)
+    assert undo(lab).kept_as == "before-undo-now"
+    assert undo(lab).kept_as == "before-undo-now-2"
+    assert undo(lab).kept_as == "before-undo-now"
+    assert note(lab) == "mine"
+
+
+def test_states_before_an_undo_count_among_those_that_are_kept(lab: MemoryLab) -> None:
+    for _number in range(KEPT_BEFORE_RESET):
+        reset(lab)
+    undo(lab)
+    reset(lab)
+    kept = lab.checkpoints()[4:]
+    assert kept == ["before-reset-time-1", "before-undo-time-3", "before-reset-time-4"]
+    remove_kept(lab.session(), kept_before_reset(lab.session(), "before-undo-time-3"))
+    assert "before-undo-time-3" not in lab.checkpoints()
 
 
 def test_without_a_reset_there_is_nothing_to_undo(lab: MemoryLab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -198,9 +199,10 @@ def limits_enforced(missing: Callable[[], list[str]], _machine: Machine) -> Diag
 def disk_budget(measure: Callable[[], int], budget: int, _machine: Machine) -> Diagnosis:
     used = measure()
     text = _("the lab's files are {size} MiB", size=used // 1024**2)
+    measured = {"used": used, "allowed": budget}
     if used <= budget:
-        return found("disk-budget", text)
-    return warning(
+        return replace(found("disk-budget", text), measured=measured)
+    over = warning(
         "disk-budget",
         text,
         _("the lab file allows {size} MiB", size=budget // 1024**2),
@@ -210,6 +212,7 @@ def disk_budget(measure: Callable[[], int], budget: int, _machine: Machine) -> D
             text=_("remove files on the hosts, or the states before a reset, which count too"),
         ),
     )
+    return replace(over, measured=measured)
 
 
 def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -116,7 +117,46 @@ def test_seats_are_reset_undone_and_graded(room: MemoryClass, sh: Shell, tmp_pat
     assert files(room, 2) == whole
 
 
-MUCH = warning("disk-budget", "the files are 9 GiB", "8 GiB are allowed", commands("labctl status"))
+def test_a_second_undo_says_that_it_takes_the_first_one_back(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    whole = files(room, 2)
+    sh("class reset 2 3 --to os --yes")
+    bare = files(room, 2)
+    first = sh("class undo 2 --yes")
+    assert "1 seat is back in the state before its reset" in first
+    assert "labctl class undo 2" in first
+    assert files(room, 2) == whole
+    second = sh("class undo 2 3 --yes")
+    assert "1 seat is back in the state before its reset" in second
+    assert "this took the last undo back: s02" in second
+    assert files(room, 2) == bare
+    (seat,) = sh.json("class undo 2 --yes")["seats"]
+    assert seat["checkpoint"].startswith("before-undo")
+
+
+def test_lost_passwords_of_a_seat_are_made_anew_by_the_next_up(
+    room: MemoryClass, sh: Shell
+) -> None:
+    sh("class up")
+    sh("up --name mail-s02")
+    seat = open_seat(room.roll, room.roll.seat(2))
+    before = seat.credentials
+    seat.home.credentials_file.unlink()
+    out = sh("class check 2", code=1)
+    assert "the passwords of the lab mail-s02 are not known" in out and "labctl class up" in out
+    # Only the step that sets them is applied: what else a student changed stays.
+    for step in ("accounts", "postfix"):
+        del room.world(2).hosts["host1"].files[path_of(step)]
+    sh("class up")
+    assert seat.credentials != before
+    assert path_of("accounts") in files(room, 2)
+    assert path_of("postfix") not in files(room, 2)
+
+
+MUCH = replace(
+    warning("disk-budget", "the files are 9 GiB", "8 GiB are allowed", commands("labctl status")),
+    measured={"used": 9 * 1024**3, "allowed": 8 * 1024**3},
+)
 
 
 def test_status_tells_which_seat_takes_too_much_disk_and_what_helps(
@@ -130,6 +170,8 @@ def test_status_tells_which_seat_takes_too_much_disk_and_what_helps(
     assert "labctl status --name mail-s02" in told
     seats = sh.json("class status")["seats"]
     assert [seat["over_budget"] for seat in seats] == [False, True, False]
+    much = {"used": 9 * 1024**3, "allowed": 8 * 1024**3}
+    assert [seat["disk"] for seat in seats] == [None, much, None]
 
 
 def test_a_seat_that_does_not_run_is_told_with_the_command_of_the_class(

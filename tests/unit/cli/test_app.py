@@ -126,6 +126,30 @@ def test_a_wrong_command_line_ends_with_2(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "--junit"],
+        ["test-mail", "--junit"],
+        ["trace", "--pcap"],
+        ["report"],
+        ["class", "check", "--junit"],
+        ["class", "check", "--csv"],
+        ["class", "cards", "--output"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_in_a_folder_that_does_not_exist_is_refused_before_the_work(
+    words: list[str], tmp_path: Path
+) -> None:
+    told = labctl(*words, str(tmp_path / "none" / "file"), code=2).err
+    assert told.splitlines()[:2] == [
+        f"error: {tmp_path / 'none' / 'file'} cannot be written",
+        f"  there is no folder {tmp_path / 'none'}",
+    ]
+    assert not (tmp_path / "none").exists()
+
+
 def test_no_words_at_all_are_answered_with_the_help() -> None:
     assert "Commands:" in labctl(code=2).err
 

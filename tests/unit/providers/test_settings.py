@@ -77,6 +77,12 @@ def test_the_table_of_another_provider_is_no_mistake() -> None:
     [
         ({"memory": 1}, "memory: "),
         ({"memory": "much"}, "memory: "),
+        ({"memory": "1024"}, "memory: must be a whole number"),
+        ({"memory": 1024.0}, "memory: must be a whole number"),
+        ({"cpus": True}, "cpus: must be a whole number"),
+        ({"disk": "4"}, "disk: must be a whole number"),
+        ({"vagrant": {"memory": "1024"}}, "vagrant.memory: must be a whole number"),
+        ({"vagrant": {"box": 5}}, "vagrant.box: must be text"),
         ({"hosts": 3}, "hosts: no such key"),
         ({"settings": {}}, "settings: no such key"),
         ({"provider": "docker"}, "provider: there is no provider 'docker'"),

@@ -185,10 +185,17 @@ def test_limits_that_the_kernel_cannot_enforce(monkeypatch: pytest.MonkeyPatch) 
     assert "memory" in said.what
 
 
+def test_a_lab_within_its_budget_of_disk() -> None:
+    (said,) = run_checks([each for each in every_check(size=5) if each.code == "disk-budget"], FIT)
+    assert said.verdict is Verdict.OK
+    assert said.measured == {"used": 5, "allowed": 1024**3}
+
+
 def test_a_lab_over_its_budget_of_disk() -> None:
     every = every_check(size=2 * 1024**3)
     (said,) = run_checks([each for each in every if each.code == "disk-budget"], FIT)
     assert (said.verdict, said.what) == (Verdict.WARNING, "the lab's files are 2048 MiB")
     assert said.why == "the lab file allows 1024 MiB"
+    assert said.measured == {"used": 2 * 1024**3, "allowed": 1024**3}
     remove = ("labctl", "checkpoints", "--remove", "NAME")
     assert said.mend.commands == (("labctl", "checkpoints"), remove)
