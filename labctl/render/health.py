@@ -65,6 +65,7 @@ def _as_data(diagnosis: Diagnosis, lab: str) -> dict[str, object]:
         "verdict": diagnosis.verdict,
         "what": diagnosis.what,
         "why": diagnosis.why,
+        "measured": dict(diagnosis.measured),
         "mend": mend["hint"],
         "commands": mend["commands"],
     }
