@@ -11,13 +11,12 @@ user=$1 kept=$2 token=$3
 home=$(home_of "$user")
 
 # drop FILE NOTE: the mbox without the messages that contain the token, and without the message
-# that begins with NOTE.
+# that begins with NOTE. What is before a message stays, also if no empty line ends it.
 drop() {
   awk -v start="$START" -v token="$token" -v note="$2" '
     function flush() { if (text != "" && !mine) printf "%s", text; text = ""; mine = 0 }
-    BEGIN { blank = 1 }
-    blank && $0 ~ start { flush() }
-    { text = text $0 "\n"; blank = $0 == "" }
+    $0 ~ start { flush() }
+    { text = text $0 "\n" }
     index($0, token) || note != "" && index($0, note) == 1 { mine = 1 }
     END { flush() }' "$1"
 }
@@ -29,24 +28,30 @@ plain() {
 }
 
 count() {
-  awk -v start="$START" '
-    BEGIN { blank = 1 }
-    blank && $0 ~ start { n++ }
-    { blank = $0 == "" }
-    END { print n + 0 }' "$1"
+  awk -v start="$START" '$0 ~ start { n++ } END { print n + 0 }' "$1"
 }
 
 # after OLD NEW: the messages of NEW behind as many as OLD has.
 after() {
   awk -v start="$START" -v skip="$(count "$1")" '
-    BEGIN { blank = 1 }
-    blank && $0 ~ start { n++ }
-    { blank = $0 == "" }
+    $0 ~ start { n++ }
     n > skip' "$2"
 }
 
 begins_with() {
   head -c "$(stat -c %s "$2")" "$1" | cmp -s - "$2"
+}
+
+# without_token FILE NOTE: make $new of a box that a program has written anew since it was saved.
+without_token() {
+  drop "$1" "$2" >"$new"
+  [ -f "$old" ] || return 0
+  plain "$old" >"$kept/old-plain"
+  plain "$new" >"$kept/new-plain"
+  if begins_with "$kept/new-plain" "$kept/old-plain"; then
+    after "$old" "$new" >"$kept/later"
+    cat "$old" "$kept/later" >"$new"
+  fi
 }
 
 # Take the dot lock, as Postfix and Dovecot do. Wait for 25 seconds at most: if a delivery and a
@@ -87,16 +92,13 @@ restore() {
   # Dovecot puts this note into a box that it finds empty.
   note="Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA"
   if [ -f "$old" ] && grep -qaF -- "$note" "$old"; then note=''; fi
-  drop "$file" "$note" >"$kept/rest"
-  new=$kept/rest
-  if [ -f "$old" ]; then
-    plain "$old" >"$kept/old-plain"
-    plain "$kept/rest" >"$kept/rest-plain"
-    if begins_with "$kept/rest-plain" "$kept/old-plain"; then
-      after "$old" "$kept/rest" >"$kept/later"
-      cat "$old" "$kept/later" >"$kept/new"
-      new=$kept/new
-    fi
+  new=$kept/new
+  if [ -f "$old" ] && begins_with "$file" "$old"; then
+    # The saved bytes are all there, so that they need not be understood.
+    tail -c "+$(($(stat -c %s "$old") + 1))" "$file" >"$kept/came"
+    { cat "$old" && drop "$kept/came" "$note"; } >"$new"
+  else
+    without_token "$file" "$note"
   fi
   if [ ! -s "$new" ] && [ -f "$old.absent" ]; then
     rm -f "$file"

@@ -94,6 +94,27 @@ def test_a_message_that_came_meanwhile_stays_behind_the_others(host: Host, box: 
     assert box.read_bytes() == OWN + OTHER
 
 
+@pytest.mark.parametrize(
+    "own",
+    [b"hello\n", b"hello", OWN.rstrip(b"\n"), OWN[:-1], OWN + b"\nFrom half@message\nSubj"],
+    ids=["no message", "no line", "no last line", "no empty line", "half a message"],
+)
+def test_what_no_empty_line_ends_comes_back_byte_for_byte(
+    host: Host, box: Path, own: bytes
+) -> None:
+    box.write_bytes(own)
+    through_a_test(host, box, own + TEST + OTHER + BOUNCE)
+    assert box.read_bytes() == own + OTHER
+
+
+def test_a_message_without_an_empty_line_is_kept_in_a_box_that_was_written_anew(
+    host: Host, box: Path
+) -> None:
+    box.write_bytes(OWN[:-1])
+    through_a_test(host, box, numbered(OWN[:-1], 1) + numbered(TEST, 2))
+    assert box.read_bytes() == OWN[:-1]
+
+
 def test_a_message_that_was_deleted_meanwhile_stays_deleted(host: Host, box: Path) -> None:
     box.write_bytes(OWN + OTHER)
     through_a_test(host, box, OTHER + TEST)
