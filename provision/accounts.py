@@ -24,7 +24,9 @@ def check(target: Target) -> list[Finding]:
     """The account exists with the lab's password, a home folder, and a mailbox it may use."""
     name = str(target.host.account)
     password = target.credentials.password(name)
-    facts = ask(target, _CHECK, name, str(target.peer.account), stdin=password + "\n")
+    facts = ask(
+        target, _CHECK, name, str(target.peer.account), target.letter, stdin=password + "\n"
+    )
     exists = _exists(target, facts)
     if not exists.ok:
         return [exists]
@@ -139,11 +141,6 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
     has_password = facts["password"] == "yes"
     state = [*facts["state"].split(), "", ""][1]
     told = _("none or locked") if state in ("NP", "L") else _("another one")
-    spool, box = facts["spool"], facts["box"]
-    box_ok = not box or (box.split()[0] == name and int(box.split()[1], 8) & 0o600 == 0o600)
-    kind, begins = facts["box-kind"], facts["box-begins"]
-    is_mbox = kind in ("", "regular file", "regular empty file") and not begins
-    what = f"{kind}: {begins}" if begins else kind
     return [
         Finding(
             code="accounts.password",
@@ -163,17 +160,44 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
             hint=_("Who owns the home folder? ls -ld shows it."),
             solution=f"chown -R {name}: ~{name}; chmod u+rwx ~{name}",
         ),
-        Finding(
-            code="accounts.mailbox",
-            ok=box_ok and is_mbox and _takes_locks(name, spool),
-            what=_("owner and mode of the mailbox"),
-            found=f"/var/mail {spool}; /var/mail/{name} {box}" + ("" if is_mbox else f" ({what})"),
-            expected=f"/var/mail 2775 root mail; /var/mail/{name} {name} 600",
-            hint=_("Dovecot and `mail` read the mailbox as its user. Look at ls -l /var/mail."),
-            solution=f"chown root:mail /var/mail; chmod 2775 /var/mail; "
-            f"chown {name}:mail /var/mail/{name}; chmod 600 /var/mail/{name}",
-        ),
+        _mailbox(name, facts),
     ]
+
+
+def _mailbox(name: str, facts: Facts) -> Finding:
+    """The mailbox, which Postfix appends to and its owner reads."""
+    kind, begins, end = facts["box-kind"], facts["box-begins"], facts["box-end"]
+    if kind not in ("", "regular file", "regular empty file"):
+        return _no_mbox(kind, f"mv /var/mail/{name} ~{name}/")
+    if begins:
+        return _no_mbox(begins, f"mv /var/mail/{name} ~{name}/")
+    spool, box = facts["spool"], facts["box"]
+    is_owned = not box or (box.split()[0] == name and int(box.split()[1], 8) & 0o600 == 0o600)
+    if end and is_owned:
+        return _no_mbox(_("no empty line at its end"), f"echo >>/var/mail/{name}")
+    return Finding(
+        code="accounts.mailbox",
+        ok=is_owned and _takes_locks(name, spool),
+        what=_("owner and mode of the mailbox"),
+        found=f"/var/mail {spool}; /var/mail/{name} {box}",
+        expected=f"/var/mail 2775 root mail; /var/mail/{name} {name} 600",
+        hint=_("Dovecot and `mail` read the mailbox as its user. Look at ls -l /var/mail."),
+        solution=f"chown root:mail /var/mail; chmod 2775 /var/mail; "
+        f"chown {name}:mail /var/mail/{name}; chmod 600 /var/mail/{name}",
+    )
+
+
+def _no_mbox(found: str, solution: str) -> Finding:
+    """What no message can be appended to, or what hides the next one from Dovecot and `mail`."""
+    return Finding(
+        code="accounts.mbox",
+        ok=False,
+        what=_("content of the mailbox"),
+        found=found,
+        expected=_("messages"),
+        hint=_("A mailbox is a file of messages. A From line begins each, an empty line ends it."),
+        solution=solution,
+    )
 
 
 STEP = Step(

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Usage: account-check.sh USER OTHER_USER <PASSWORD
+# Usage: account-check.sh USER OTHER_USER MARK <PASSWORD
+# MARK is in the messages of this very check; "" if it sends none.
 . ./say.sh
 . ./account-password.sh
 . ./mbox.sh
 
-name=$1 other=$2
+name=$1 other=$2 mark=$3
 IFS= read -r password
 say entry getent passwd "$name"
 say other getent passwd "$other"
@@ -36,3 +37,14 @@ say box-kind stat -c %F "/var/mail/$name"
 # Each message of an mbox begins with this word (mbox(5)).
 odd() { head -n 1 "/var/mail/$name" | grep -av '^From '; }
 say box-begins odd
+# open_end: the last line of a box that no empty line ends, so that the next message is no message
+# of its own to Dovecot and `mail`. While the messages of this check arrive, the last line may be
+# any; then the line before them counts.
+open_end() {
+  awk -v start="$START" -v mark="${mark:-no mark}" '
+    index($0, mark) { ours = 1; exit }
+    $0 ~ start { before = last }
+    { last = $0 }
+    END { if (ours) print before; else print last }' "/var/mail/$name"
+}
+say box-end open_end

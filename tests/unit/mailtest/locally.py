@@ -37,7 +37,7 @@ class Host:
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
 
-    def run(self, script: Script, *args: str) -> str:
+    def run(self, script: Script, *args: str, stdin: str = "") -> str:
         """What the script prints. It must succeed."""
         text = script.text
         for folder in _FOLDERS:
@@ -47,6 +47,7 @@ class Host:
         environment = {**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"}
         done = subprocess.run(
             ["sh", "-euc", text, "sh", *args],
+            input=stdin.encode(),
             capture_output=True,
             check=False,
             env=environment,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl.scripts import Script
 from provision.facts import Facts, parse_facts
+from tests.unit.mailtest.locally import Host
 from tests.unit.provision.test_scripts import Machine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the hosts run Linux")
@@ -133,3 +135,32 @@ def test_a_link_out_of_the_chroot_does_not_lead_to_the_socket(
             "smtp-auth-check.sh", "saslauthd", "/none", "/none/conf", "/run/saslauthd/mux", spool
         )
     assert bool(parse_facts(done.stdout)["there"]) is is_there
+
+
+FIRST = "From a@example1.jp  Fri Nov 27 01:00:00 2026\nSubject: first\n\nbody\n"
+OURS = "From user2@example2.jp  Fri Nov 27 01:00:01 2026\nMessage-ID: <mark.host2>\n\nbody\n\n"
+
+
+@pytest.mark.parametrize(
+    ("box", "end"),
+    [
+        (FIRST + "\n", ""),
+        ("", ""),
+        (FIRST, "body"),
+        (FIRST.removesuffix("\n"), "body"),
+        ("hello\n", "hello"),
+        # The messages of the check itself may be there already, or only the half of one.
+        (FIRST + OURS, "body"),
+        (FIRST + "\n" + OURS, ""),
+        (FIRST + "\n" + OURS.removesuffix("\n"), ""),
+        # An end that was missing once hides no further message.
+        (FIRST + FIRST + "\n" + OURS, ""),
+    ],
+)
+def test_a_mailbox_that_no_empty_line_ends_would_hide_the_next_message(
+    tmp_path: Path, box: str, end: str
+) -> None:
+    host = Host(tmp_path)
+    host.path("/var/mail/user1").write_text(box)
+    said = host.run(Script("provision", "account-check.sh"), "user1", "user2", "mark", stdin="x\n")
+    assert parse_facts(said)["box-end"] == end
