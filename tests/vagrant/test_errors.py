@@ -60,7 +60,11 @@ def test_no_virtualbox(place: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_virtualbox")
-def test_no_virtualbox_in_vagrants_own_words(home: LabHome) -> None:
+def test_no_virtualbox_in_vagrants_own_words(
+    home: LabHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # For whoever looks for a fault of Vagrant itself; labctl shows none of it.
+    monkeypatch.setenv("VAGRANT_LOG", "debug")
     with pytest.raises(MachineLacks) as caught:
         vagrant(LAB, home).boot()
     assert caught.value.message == "Vagrant cannot use VirtualBox"

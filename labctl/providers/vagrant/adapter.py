@@ -179,7 +179,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
             "VAGRANT_CHECKPOINT_DISABLE": "1",
             "VAGRANT_NO_COLOR": "1",
             # What Vagrant says for its own developers would be taken for the text of an error.
-            "VAGRANT_LOG": "",
+            "VAGRANT_LOG": "fatal",
             # The user's plugins do not matter to VirtualBox, and old ones break Vagrant 2.4.
             **({"VAGRANT_NO_PLUGINS": "1"} if self._hypervisor == "virtualbox" else {}),
         }

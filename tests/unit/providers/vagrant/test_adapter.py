@@ -178,7 +178,7 @@ def test_vagrant_works_in_the_labs_folder_alone(
         "VAGRANT_DEFAULT_PROVIDER": hypervisor,
         "VAGRANT_CHECKPOINT_DISABLE": "1",
         "VAGRANT_NO_COLOR": "1",
-        "VAGRANT_LOG": "",
+        "VAGRANT_LOG": "fatal",
         **more,
     }
 
