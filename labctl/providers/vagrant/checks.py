@@ -40,6 +40,7 @@ from labctl.providers.vagrant.virtualbox import vboxmanage
 
 VAGRANT_PAGE = "https://developer.hashicorp.com/vagrant/install"
 VIRTUALBOX_PAGE = "https://www.virtualbox.org/wiki/Downloads"
+_OLD_PAGE = "https://www.virtualbox.org/wiki/Download_Old_Builds"
 # The first Vagrant that knows a VirtualBox series (Vagrant's CHANGELOG).
 _FIRST_VAGRANT: dict[tuple[int, ...], tuple[int, ...]] = {
     (7, 0): (2, 3, 2),
@@ -54,8 +55,20 @@ _FIRST_ON_ARM: dict[str, tuple[int, ...]] = {"darwin": (7, 1), "win32": (7, 2)}
 _FIRST_WITH_ARCHITECTURES = (2, 4)
 # Versions that fail, from VirtualBox's own list of issues.
 _BAD = (
-    Bad((7, 2, 0), (7, 2, 3), (), N_("SSH connections through its forwarded ports are reset")),
-    Bad((7, 2, 18), (7, 2, 18), ("win32",), N_("its machines do not start on Windows")),
+    Bad(
+        first=(7, 2, 0),
+        last=(7, 2, 3),
+        better=(7, 2, 4),
+        systems=(),
+        trouble=N_("SSH connections through its forwarded ports are reset"),
+    ),
+    Bad(
+        first=(7, 2, 18),
+        last=(7, 2, 18),
+        better=(7, 2, 16),
+        systems=("win32",),
+        trouble=N_("its machines do not start on Windows"),
+    ),
 )
 # How to build VirtualBox's kernel module again: in a package of the distribution, and in Oracle's.
 _DKMS = commands("sudo apt install --reinstall virtualbox-dkms")
@@ -225,7 +238,8 @@ def no_known_trouble(machine: Machine) -> Diagnosis | None:
     if bad is None:
         return found("trouble", _("this version of VirtualBox has no known problem"))
     text = f"VirtualBox {dotted(version)}"
-    return warning("trouble", text, _(bad.trouble), Hint(VIRTUALBOX_PAGE))
+    mend = _("install VirtualBox {version}: {page}", version=dotted(bad.better), page=_OLD_PAGE)
+    return warning("trouble", text, _(bad.trouble), Hint(mend))
 
 
 def _vagrant_for(machine: Machine) -> Hint:

@@ -26,7 +26,7 @@ _SNAPSHOTS = 7
 
 def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     """Room for the box, the machines' disks and snapshots; `memory` is one machine's, in MiB."""
-    boxes = Path(machine.environment("VAGRANT_HOME") or machine.home)
+    boxes = boxes_folder(machine)
     machines = Path(machine_folder(machine) or machine.home)
     snapshots = hosts * _SNAPSHOTS * memory * 1024**2 // 2
     free = {folder: machine.free_disk(folder) for folder in (boxes, machines)}
@@ -71,7 +71,7 @@ def used_folders(machine: Machine) -> tuple[Used, ...]:
     program = vboxmanage(machine) or "VBoxManage"
     return (
         Used(
-            machine.environment("VAGRANT_HOME") or str(machine.home),
+            str(boxes_folder(machine)),
             ("setx", "VAGRANT_HOME", r"C:\vagrant"),
         ),
         Used(
@@ -92,7 +92,7 @@ def choices(wrong: Sequence[Used]) -> Hint:
 
 def folders_readable(machine: Machine) -> Diagnosis:
     """Vagrant on Windows fails in folders with letters outside ASCII, as of a user named 太郎."""
-    boxes = machine.environment("VAGRANT_HOME") or str(machine.home)
+    boxes = boxes_folder(machine)
     if machine.system != "win32":
         return found("home", _("Vagrant stores its boxes in {folder}", folder=boxes))
     wrong = [each for each in used_folders(machine) if not each.folder.isascii()]

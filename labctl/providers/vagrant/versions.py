@@ -20,10 +20,14 @@ _VAGRANT = re.compile(r"^Vagrant (\d+)\.(\d+)\.(\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Bad:
-    """Versions of VirtualBox from `first` to `last` that fail on these systems, or on all."""
+    """Versions of VirtualBox from `first` to `last` that fail on these systems, or on all.
+
+    `better` is a version that users reported to work.
+    """
 
     first: Version
     last: Version
+    better: Version
     systems: tuple[str, ...]
     trouble: str
 

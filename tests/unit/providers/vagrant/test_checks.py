@@ -670,7 +670,7 @@ CASES: list[tuple[str, OtherMachine, str, Verdict, str]] = [
         replace(WINDOWS, virtualbox="7.2.18r180000\n"),
         "trouble",
         Verdict.WARNING,
-        "virtualbox.org",
+        "install VirtualBox 7.2.16",
     ),
     (
         "the same VirtualBox elsewhere",
