@@ -19,6 +19,7 @@ from labctl.providers.rootfs import users
 from labctl.providers.rootfs.cgroup import Cgroup
 from labctl.providers.rootfs.mounts import is_mounted, unmount_below
 from labctl.run import Completed, run, spawn
+from labctl.scripts import Script
 from labctl.waiting import wait_until
 
 BOOT_SECONDS = 60
@@ -33,9 +34,7 @@ _DROPPED = (
     "CAP_NET_BROADCAST,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TTY_CONFIG"
 )
 
-# With --keep-unit, systemd-nspawn ends with this status if the host asks for a reboot, and
-# leaves it to its unit to start it again. There is no unit, so a shell does it.
-_AGAIN = 'while :; do "$@"; [ "$?" = 133 ] || exit; done'
+_AGAIN = Script("labctl.providers.nspawn", "again.sh")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ class Container:
         self.log.unlink(missing_ok=True)
         start = self.cgroup.entering(dial.inside(self.network.netns, argv))
         spawn(
-            self.cgroup.below("keeper").entering(["sh", "-c", _AGAIN, "sh", *start]), log=self.log
+            self.cgroup.below("keeper").entering(["sh", "-c", _AGAIN.text, "sh", *start]),
+            log=self.log,
         )
 
     def wait_ready(self) -> None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from labctl.scripts import Script
 from labctl.waiting import wait_until
 
-_ENTER = 'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"'
+_ENTER = Script("labctl.providers.rootfs", "enter.sh")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Cgroup:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         procs = [str(folder / "cgroup.procs") for folder in folders]
-        return ["sh", "-euc", _ENTER, "sh", *procs, "--", *argv]
+        return ["sh", "-euc", _ENTER.text, "sh", *procs, "--", *argv]
 
     def below(self, name: str) -> Cgroup:
         """A group inside this one, which is ended with it."""
