@@ -302,6 +302,16 @@ MEANINGS: tuple[Meaning, ...] = (
         lines=_DOCTOR,
     ),
     Meaning(
+        N_("Windows cannot find out whether the certificate of a server was revoked"),
+        MachineLacks,
+        text="CRYPT_E_(NO_REVOCATION_CHECK|REVOCATION_OFFLINE)",
+        advice=N_(
+            "a proxy or an antivirus program may prevent it: use another network, or copy the"
+            " folder boxes in .vagrant.d from a computer that has the box"
+        ),
+        lines=("labctl up",),
+    ),
+    Meaning(
         N_("the certificate of a server is not accepted"),
         MachineLacks,
         text="SSL certificate|certificate verify|CRYPT_E_|SEC_E_|schannel: "
