@@ -15,7 +15,7 @@ from labctl.errors import CommandFailed, LabError
 from labctl.managed import ManagedFile
 from labctl.providers.vagrant.adapter import SshAddress
 from labctl.providers.vagrant.book import Machine
-from labctl.providers.vagrant.meanings import NoBoot, PortTaken
+from labctl.providers.vagrant.meaning import NoBoot, PortTaken
 from tests.fakes.host import FakeHost, FakeRemote, Reply
 
 KEY = "ssh-ed25519 AAAA"

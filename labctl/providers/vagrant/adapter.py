@@ -22,7 +22,7 @@ from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.vagrant.failures import failure
-from labctl.providers.vagrant.meanings import NoBoot
+from labctl.providers.vagrant.meaning import NoBoot
 from labctl.providers.vagrant.output import Row, readable, rows
 from labctl.run import Completed, Watch, run
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from labctl.errors import CommandFailed, LabError
 from labctl.hint import Hint
 from labctl.i18n import _
-from labctl.providers.vagrant.meanings import MEANINGS, Meaning
+from labctl.providers.vagrant.meaning import Meaning
+from labctl.providers.vagrant.meanings import MEANINGS
 from labctl.providers.vagrant.output import plain, readable
 from labctl.providers.vagrant.texts import class_of
 from labctl.quote import shell_line

@@ -11,7 +11,7 @@ from labctl.parallel import on_each
 from labctl.providers.vagrant import virtualbox
 from labctl.providers.vagrant.adapter import Vagrant
 from labctl.providers.vagrant.folder import machine_title, made_machines, release_ports
-from labctl.providers.vagrant.meanings import Locked, NoBoot, PortTaken
+from labctl.providers.vagrant.meaning import Locked, NoBoot, PortTaken
 
 # Vagrant's words for a machine with saved memory. VirtualBox calls it aborted-saved if its process
 # died before the memory was read; Vagrant then tries to boot it and fails.

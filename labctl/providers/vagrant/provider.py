@@ -42,7 +42,7 @@ from labctl.providers.vagrant.folder import (
     write_folder,
 )
 from labctl.providers.vagrant.machines import RUNNING, Machines
-from labctl.providers.vagrant.meanings import NoBoot
+from labctl.providers.vagrant.meaning import NoBoot
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.probe import answers

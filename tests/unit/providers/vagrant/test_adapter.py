@@ -11,7 +11,7 @@ import pytest
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.providers.vagrant.adapter import Vagrant
 from labctl.providers.vagrant.failures import failure
-from labctl.providers.vagrant.meanings import NoBoot
+from labctl.providers.vagrant.meaning import NoBoot
 from labctl.providers.vagrant.output import readable, rows
 from labctl.run import Completed
 

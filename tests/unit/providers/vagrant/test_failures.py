@@ -9,7 +9,8 @@ import pytest
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.providers.vagrant.failures import failure
-from labctl.providers.vagrant.meanings import MEANINGS, Locked, NoBoot, PortTaken
+from labctl.providers.vagrant.meaning import Locked, NoBoot, PortTaken
+from labctl.providers.vagrant.meanings import MEANINGS
 from labctl.run import Completed
 
 LOG = Path("/home/taro/vagrant.log")

@@ -17,7 +17,7 @@ from labctl.managed import ManagedFile
 from labctl.providers.vagrant import VagrantProvider, peer
 from labctl.providers.vagrant.book import read_book
 from labctl.providers.vagrant.machines import Machines
-from labctl.providers.vagrant.meanings import Locked, NoBoot
+from labctl.providers.vagrant.meaning import Locked, NoBoot
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.vagrant import Boxes, FakeVagrant, vagrant_in_memory
