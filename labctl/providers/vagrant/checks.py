@@ -14,7 +14,7 @@ from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.vagrant.folder import box_architecture
-from labctl.providers.vagrant.folders import disk_enough, folders_readable
+from labctl.providers.vagrant.folders import disk_enough, folders_readable, snapshot_enough
 from labctl.providers.vagrant.hypervisor import virtualization
 from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
@@ -90,10 +90,17 @@ _INSTALL_VIRTUALBOX: dict[str, Command] = {
 _LINUX_PAGE = "https://www.virtualbox.org/wiki/Linux_Downloads"
 
 
-def checks(lab: Lab, options: VagrantOptions, hypervisor: str) -> tuple[Check, ...]:
-    """The checks for that hypervisor, in the order in which to mend what is lacking."""
+def checks(
+    lab: Lab, options: VagrantOptions, hypervisor: str, *, exists: bool
+) -> tuple[Check, ...]:
+    """The checks for that hypervisor, in the order in which to mend what is lacking.
+
+    Args:
+        exists: Whether the machines of the lab exist, which need less room from now on.
+    """
     hosts = len(lab.hosts)
-    disk = Check("disk", partial(disk_enough, hosts, options.memory))
+    room = snapshot_enough if exists else disk_enough
+    disk = Check("disk", partial(room, hosts, options.memory))
     memory = Check("memory", partial(memory_enough, hosts, options.memory), quick=False)
     others = (
         Check("vagrantfile", other_vagrantfile, quick=False),

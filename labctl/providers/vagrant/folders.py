@@ -24,6 +24,18 @@ _SAME = _GIB // 16
 _SNAPSHOTS = 7
 
 
+def snapshot_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
+    """Room for one more snapshot of a lab whose machines exist, as each reset makes one."""
+    machines = Path(machine_folder(machine) or machine.home)
+    free, need = machine.free_disk(machines), hosts * memory * 1024**2 // 2
+    if not free:
+        return unknown("disk", _("how much room {folder} has", folder=machines))
+    if free < need:
+        why = _("a snapshot of the machines needs {need:.1f} GiB", need=need / _GIB)
+        return lacking("disk", _free(free, machines), why, _("free some space"))
+    return found("disk", _free(free, machines))
+
+
 def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     """Room for the box, the machines' disks and snapshots; `memory` is one machine's, in MiB."""
     boxes = boxes_folder(machine)

@@ -105,7 +105,8 @@ class VagrantProvider:
         return _("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
 
     def checks(self) -> tuple[Check, ...]:
-        return checks.checks(self._lab, self.options, self._hypervisor)
+        exists = bool(made_machines(self._home))
+        return checks.checks(self._lab, self.options, self._hypervisor, exists=exists)
 
     def ensure_usable(self) -> None:
         ensure(self.checks(), ThisMachine())

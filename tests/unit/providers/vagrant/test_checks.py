@@ -201,6 +201,21 @@ def test_the_box_and_the_machines_may_be_on_two_disks(
 
 
 @pytest.mark.parametrize(
+    ("free", "verdict"),
+    [(GIB // 2, Verdict.LACKING), (2 * GIB, Verdict.OK), (0, Verdict.UNKNOWN)],
+)
+def test_a_lab_that_exists_needs_room_for_its_next_snapshot_only(
+    tmp_path: Path, free: int, verdict: Verdict
+) -> None:
+    home = LabHome(name="default", state=tmp_path / "state", cache=tmp_path / "cache")
+    machine_id = home.state / "vagrant" / ".vagrant" / "machines" / "host1" / "virtualbox" / "id"
+    machine_id.parent.mkdir(parents=True)
+    machine_id.touch()
+    said = run_checks(VagrantProvider(LAB, home).checks(), OtherMachine(disk=free))
+    assert {each.code: each.verdict for each in said}["disk"] is verdict
+
+
+@pytest.mark.parametrize(
     ("said", "verdict"),
     [
         ("True False\n", Verdict.OK),
