@@ -244,7 +244,6 @@ DNS: tuple[tuple[str, str], ...] = (
     ("hosts: itself by its mail name", 'echo "$address mail.$domain" >>/etc/hosts'),
     ("hosts: the mail name on the loopback", 'echo "127.0.0.1 mail.$domain" >>/etc/hosts'),
     ("hosts is gone", "rm /etc/hosts"),
-    ("a black hole in the routes", "ip route add blackhole $peer_address"),
 )  # fmt: skip
 
 
@@ -305,6 +304,7 @@ FIREWALL: tuple[tuple[str, str], ...] = (
      "ufw allow out 53 >/dev/null; ufw reload >/dev/null"),
     ("limited rate of new connections",
      "iptables -I INPUT -p tcp --dport 25 -m limit --limit 1/min --limit-burst 1 -j ACCEPT"),
+    ("a black hole in the routes", "ip route add blackhole $peer_address"),
     ("port 143 by its name", "ufw delete allow 143/tcp >/dev/null; ufw allow imap2 >/dev/null"),
     ("110 to 143 as a range", "ufw delete allow 143/tcp >/dev/null; "
                               "ufw delete allow 110/tcp >/dev/null; "
