@@ -320,7 +320,9 @@ def _filter(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
     if "firewall" not in edition.sections:
         return []
     machines.on(host, "busybox nc -l -p 4444 >/dev/null 2>&1 </dev/null & sleep 0.3")
-    knock = f"import socket; socket.create_connection(({host.address!r}, 4444), 2, ({OUTSIDE!r}, 0))"
+    knock = (
+        f"import socket; socket.create_connection(({host.address!r}, 4444), 2, ({OUTSIDE!r}, 0))"
+    )
     done = machines.from_stranger([sys.executable, "-c", knock])
     machines.on(host, "pkill -f 'busybox nc -l -p 4444' || :")
     return [Fault(host.name, "firewall", "off")] if done.ok else []
