@@ -55,7 +55,7 @@ def host_only_module(machine: Machine) -> Diagnosis | None:
 def other_vagrantfile(machine: Machine) -> Diagnosis | None:
     """There is no Vagrantfile that Vagrant reads for all machines of this user."""
     file = boxes_folder(machine) / "Vagrantfile"
-    if not machine.exists(str(file)):
+    if not machine.exists(file.as_posix()):
         return None
     return warning(
         "vagrantfile",
