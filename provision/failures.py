@@ -12,6 +12,8 @@ from labctl.errors import CommandFailed, LabError
 from labctl.hint import Hint, commands
 from labctl.i18n import N_, _
 
+# What apt says of a mirror's file that comes from the host's future.
+_OTHER_TIME = "is not valid yet"
 # The last lines of an output that say why, if a script did not tell.
 _LINES = 6
 
@@ -25,6 +27,8 @@ class FailureKind(StrEnum):
     INSTALL = "install"
     REACH_MIRROR = "reach-mirror"
     RUN = "run"
+    # Found in the reasons of a failure, never reported by a script.
+    CLOCK = "clock"
 
 
 _MESSAGES = {
@@ -34,6 +38,7 @@ _MESSAGES = {
     FailureKind.INSTALL: N_("{subject} cannot be installed on {host}"),
     FailureKind.REACH_MIRROR: N_("{host} cannot reach its package mirror"),
     FailureKind.RUN: N_("{subject} failed on {host}"),
+    FailureKind.CLOCK: N_("the clock of {host} does not fit its package mirror"),
 }
 
 
@@ -45,6 +50,8 @@ def failure_of(error: CommandFailed, host: str) -> LabError:
     if kind is None:
         said = [line for line in lines if line.strip() and not line.startswith("changed\t")]
         reasons = said[-_LINES:] or [f"exit {error.returncode}"]
+    if kind is FailureKind.REACH_MIRROR and any(_OTHER_TIME in line for line in reasons):
+        kind = FailureKind.CLOCK
     return LabError(
         _message(kind, subject, host, error),
         cause="\n".join(reasons),
@@ -73,7 +80,11 @@ def _hint(kind: FailureKind | None, subject: str, host: str, reasons: list[str])
         return commands(free, "labctl up", text=_("the disk is full: free some space"))
     match kind:
         case FailureKind.REACH_MIRROR:
-            return commands("labctl net open", "labctl up")
+            text = _("check that this machine is connected to the internet")
+            return commands("labctl net open", "labctl up", text=text)
+        case FailureKind.CLOCK:
+            text = _("set the date and time of this machine")
+            return commands("labctl down", "labctl up", text=text)
         case FailureKind.START | FailureKind.RELOAD:
             journal = [*shell, "--", "sudo", "journalctl", "-u", subject]
             return commands(journal, "labctl up", text=_("correct this on {host}", host=host))

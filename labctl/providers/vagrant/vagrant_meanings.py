@@ -204,6 +204,20 @@ VAGRANT: tuple[Meaning, ...] = (
         lines=DOCTOR,
     ),
     Meaning(
+        N_("the clock of a machine does not fit its package mirror"),
+        MachineLacks,
+        text="is not valid yet",
+        advice=N_("set the date and time of this machine"),
+        lines=ANEW,
+    ),
+    Meaning(
+        N_("a machine cannot download packages"),
+        MachineLacks,
+        text="Temporary failure resolving|E: (Failed to fetch|Unable to locate package)",
+        advice=N_("connect this machine to the internet without a proxy"),
+        lines=("labctl up",),
+    ),
+    Meaning(
         N_("Vagrant could not configure the network in a machine"),
         WrongState,
         classes=classes_of(

@@ -73,6 +73,15 @@ def test_a_mirror_that_cannot_be_reached_is_told_with_apts_lines() -> None:
     assert error.hint.commands[0] == ("labctl", "net", "open")
 
 
+def test_a_wrong_clock_is_no_mirror_that_cannot_be_reached() -> None:
+    error = failed(
+        "failed\treach-mirror\tbind9\nbecause\tE: Release file for http://deb.example/InRelease is "
+        "not valid yet (invalid for another 3h 2min 1s).\n"
+    )
+    assert error.message == "the clock of host1 does not fit its package mirror"
+    assert error.hint.commands == (("labctl", "down"), ("labctl", "up"))
+
+
 @pytest.mark.parametrize(
     "output",
     [

@@ -525,6 +525,17 @@ WITHOUT_CLASS: list[tuple[str, str]] = [
         "(ArgumentError)",
         "does not fit this VirtualBox",
     ),
+    (
+        "E: Release file for http://archive.ubuntu.com/ubuntu/dists/noble-updates/InRelease is not "
+        "valid yet (invalid for another 3h 2min 1s). Updates for this repository will not be "
+        "applied.\n",
+        "clock of a machine",
+    ),
+    (
+        "W: Failed to fetch http://archive.ubuntu.com/ubuntu/dists/noble/InRelease  Temporary "
+        "failure resolving 'archive.ubuntu.com'\nE: Unable to locate package nftables\n",
+        "cannot download packages",
+    ),
     ("/a/b.rb:1:in `flock': No locks available @ rb_file_flock (Errno::ENOLCK)", "its folders"),
     (
         "Call to virNetworkCreate failed: internal error: Network is already in use by interface "
