@@ -27,8 +27,6 @@ class FailureKind(StrEnum):
     INSTALL = "install"
     REACH_MIRROR = "reach-mirror"
     RUN = "run"
-    # Found in the reasons of a failure, never reported by a script.
-    CLOCK = "clock"
 
 
 _MESSAGES = {
@@ -38,7 +36,6 @@ _MESSAGES = {
     FailureKind.INSTALL: N_("{subject} cannot be installed on {host}"),
     FailureKind.REACH_MIRROR: N_("{host} cannot reach its package mirror"),
     FailureKind.RUN: N_("{subject} failed on {host}"),
-    FailureKind.CLOCK: N_("the clock of {host} does not fit its package mirror"),
 }
 
 
@@ -50,8 +47,14 @@ def failure_of(error: CommandFailed, host: str) -> LabError:
     if kind is None:
         said = [line for line in lines if line.strip() and not line.startswith("changed\t")]
         reasons = said[-_LINES:] or [f"exit {error.returncode}"]
-    if kind is FailureKind.REACH_MIRROR and any(_OTHER_TIME in line for line in reasons):
-        kind = FailureKind.CLOCK
+    if any(_OTHER_TIME in line for line in reasons):
+        return LabError(
+            _("the clock of {host} does not fit its package mirror", host=host),
+            cause="\n".join(reasons),
+            hint=commands(
+                "labctl down", "labctl up", text=_("set the date and time of this machine")
+            ),
+        )
     return LabError(
         _message(kind, subject, host, error),
         cause="\n".join(reasons),
@@ -82,9 +85,6 @@ def _hint(kind: FailureKind | None, subject: str, host: str, reasons: list[str])
         case FailureKind.REACH_MIRROR:
             text = _("check that this machine is connected to the internet")
             return commands("labctl net open", "labctl up", text=text)
-        case FailureKind.CLOCK:
-            text = _("set the date and time of this machine")
-            return commands("labctl down", "labctl up", text=text)
         case FailureKind.START | FailureKind.RELOAD:
             journal = [*shell, "--", "sudo", "journalctl", "-u", subject]
             return commands(journal, "labctl up", text=_("correct this on {host}", host=host))
