@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -430,7 +431,7 @@ def load_edition(name: str, folder: Path | None = None) -> Edition:
     path = edition_file(name, folder or Path.cwd())
     try:
         # Windows' own editor begins a file with a byte order mark.
-        return Edition.model_validate(parse_yaml(path.read_text(encoding="utf-8-sig")))
+        return _edition(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise WrongUsage(
             _("the edition file {path} cannot be read", path=path), cause=error.strerror or ""
@@ -438,6 +439,12 @@ def load_edition(name: str, folder: Path | None = None) -> Edition:
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         # Not only YAMLError: Python itself reads numbers.
         raise wrong_edition(path, mistakes(error, Edition)) from error
+
+
+@lru_cache(maxsize=8)
+def _edition(text: str) -> Edition:
+    """The edition that a file describes. A class opens one lab after the other with the same."""
+    return Edition.model_validate(parse_yaml(text))
 
 
 def wrong_edition(path: Path, cause: str) -> WrongUsage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 
 import pytest
@@ -47,6 +48,8 @@ def _nobodys_home(
     for variable in ("LABCTL_NAME", "LABCTL_LANG"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    # No test pulls the plug, and a busy disk takes seconds.
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
     # The language that one test chose must not affect the next.
     monkeypatch.setattr(i18n, "_chosen", None)
     monkeypatch.setattr(i18n, "_preferred", None)

@@ -51,6 +51,8 @@ BOTH = pytest.mark.parametrize("ending", ["md", "ja.md"])
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 COMMAND: Any = typer.main.get_command(build())
 COMMANDS = {name: COMMAND.get_command(typer.Context(COMMAND), name) for name in COMMAND.commands}
+# The program builds a command when it is run. Here each is parsed many times, and built once.
+COMMAND.get_command = lambda _context, name: COMMANDS.get(name)
 CHECKPOINTS = {"os", *(step.checkpoint or step.name for step in STEPS)}
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ import pytest
 
 from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, class_folder, class_names, open_class, open_seat
+from labctl.cli import commands as commands_of_labctl
 from labctl.cli.app import run
 from labctl.diagnosis import warning
 from labctl.errors import LabError
@@ -23,10 +25,14 @@ from labctl.providers.base import Copier
 from tests.fakes.classroom import MemoryClass, memory_class
 from tests.fakes.lab import path_of
 
+# `labctl class` has many commands, and a process builds them once.
+_BUILT = cache(commands_of_labctl._built)
+
 
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MemoryClass:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(commands_of_labctl, "_built", _BUILT)
     return memory_class(monkeypatch, seats=3, until="dns")
 
 
