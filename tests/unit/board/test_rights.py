@@ -160,7 +160,7 @@ def test_a_terminal_outlives_a_browser_that_talks_nonsense(student: Browser, sai
         # It is closed, or goes on; the next one works.
         with suppress(ConnectionClosed, TimeoutError):
             terminal.send(b"\r")
-            terminal.recv(timeout=1)
+            terminal.recv(timeout=0.2)
     with open_terminal(student, OWN) as terminal:
         read_until(terminal, '"caught-up"')
         terminal.send(b"echo good\r")
@@ -268,7 +268,7 @@ def test_a_terminal_and_live_rows_last_longer_than_a_request_may_take(
         )
         with open_terminal(student, OWN) as terminal:
             read_until(terminal, '"caught-up"')
-            time.sleep(1)
+            time.sleep(0.6)
             terminal.send(b"echo still there\r")
             read_until(terminal, "echo still there")
         stream.settimeout(0.5)

@@ -119,7 +119,7 @@ def test_a_program_that_prints_without_end_leaves_time_for_the_rest() -> None:
 
             found.terminal._keep = count  # type: ignore[method-assign]
             begun = time.monotonic()
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
             seconds = time.monotonic() - begun
             assert 0 < read <= terminals._MOST_UNSEEN * seconds + 2 * 65536
 

@@ -45,6 +45,7 @@ def manage(monkeypatch: pytest.MonkeyPatch) -> VBoxManage:
     found = VBoxManage()
     monkeypatch.setattr(virtualbox, "run", found.run)
     monkeypatch.setattr(virtualbox, "ThisMachine", OtherMachine)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
     return found
 
 
