@@ -16,8 +16,6 @@ from labctl.i18n import N_, _
 from labctl.lab import Host, Lab
 from provision.step import Target
 
-LEVELS = (1, 2, 3)
-
 
 @dataclass(frozen=True)
 class Drill:
