@@ -171,7 +171,7 @@ _SYSTEM_ACCOUNTS = frozenset(
 class Frozen(BaseModel):
     """The base of everything that is read from an edition or a lab file."""
 
-    # A password stands in no message, not even in one that nobody prints.
+    # No message contains a password, not even one that nobody prints.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
