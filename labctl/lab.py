@@ -151,15 +151,15 @@ class Lab(Frozen):
 
 
 def load_lab(name: str, lab_file: Path | None = None) -> Lab:
-    """The lab of that name, from `lab_file` or else from `./labctl.toml` if it exists.
+    """The lab of that name as its lab file describes it; without one, the default edition's.
 
-    What the file says to providers is not checked here; labctl.session.open_lab does.
+    Which file counts, and what it says to providers, is decided in labctl.session.open_lab.
 
     Raises:
         WrongUsage: The file is wrong; it names the file, the key and what is allowed.
     """
-    path = lab_file if lab_file is not None else Path(LAB_FILE)
-    choices = _read_lab_file(path, needed=lab_file is not None)
+    path = lab_file or Path(LAB_FILE)
+    choices = _read_lab_file(path) if lab_file is not None else LabFile()
     try:
         edition_file(choices.edition, path.parent)
     except WrongUsage as error:
@@ -173,16 +173,12 @@ def load_lab(name: str, lab_file: Path | None = None) -> Lab:
     return _checked(Lab(name=name, edition=edition, choices=choices), path)
 
 
-def _read_lab_file(path: Path, *, needed: bool) -> LabFile:
+def _read_lab_file(path: Path) -> LabFile:
     text = ""
     try:
         # Windows' own editor begins a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
         return LabFile.model_validate(tomllib.loads(text))
-    except FileNotFoundError as error:
-        if not needed:
-            return LabFile()
-        raise _unreadable(path, error) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     except (ValueError, RecursionError) as error:

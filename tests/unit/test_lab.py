@@ -50,6 +50,8 @@ def refused(folder: Path, text: str | bytes) -> LabError:
 def test_without_a_lab_file_the_lab_is_the_books(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Only labctl.session looks into the current folder.
+    (tmp_path / "labctl.toml").write_text('dns = "parent"\n')
     monkeypatch.chdir(tmp_path)
     lab = load_lab("default")
     assert [host.fqdn for host in lab.hosts] == ["host1.example1.jp", "host2.example2.jp"]
