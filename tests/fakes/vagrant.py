@@ -182,4 +182,9 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     monkeypatch.setattr(f"{virtualbox}.cut_power", boxes.cut_power)
     monkeypatch.setattr(f"{virtualbox}.discard_state", boxes.discarded.append)
     monkeypatch.setattr(f"{virtualbox}.remove_folders", lambda _titles: None)
+    # The real libvirt of this machine is none of the tests' business.
+    virsh = "labctl.providers.vagrant.virsh"
+    monkeypatch.setattr(f"{virsh}.machines_called", lambda _titles, _folder: {})
+    monkeypatch.setattr(f"{virsh}.remove_machine", lambda _name: None)
+    monkeypatch.setattr(f"{virsh}.remove_disks", lambda _titles: None)
     return boxes

@@ -8,9 +8,14 @@ from labctl.errors import LabError
 from labctl.home import LabHome
 from labctl.lab import Lab
 from labctl.parallel import on_each
-from labctl.providers.vagrant import virtualbox
+from labctl.providers.vagrant import virsh, virtualbox
 from labctl.providers.vagrant.adapter import Vagrant
-from labctl.providers.vagrant.folder import machine_title, made_machines, release_ports
+from labctl.providers.vagrant.folder import (
+    machine_title,
+    machines_folder,
+    made_machines,
+    release_ports,
+)
 from labctl.providers.vagrant.meaning import Locked, NoBoot, PortTaken
 
 # Vagrant's words for a machine with saved memory. VirtualBox calls it aborted-saved if its process
@@ -29,7 +34,7 @@ class Machines:
         self._hypervisor = hypervisor
 
     def exist(self) -> bool:
-        """Whether Vagrant or VirtualBox has any machine of the lab."""
+        """Whether Vagrant or the hypervisor has any machine of the lab."""
         return bool(made_machines(self._home) or self._registered())
 
     def boot(self, host: str) -> None:
@@ -69,28 +74,31 @@ class Machines:
             self._boot_cold(host)
 
     def remove(self) -> None:
-        """Remove every machine that Vagrant or VirtualBox has of the lab, with its disks."""
+        """Remove every machine that Vagrant or the hypervisor has of the lab, with its disks."""
         failed = None
         if made_machines(self._home):
             try:
                 self._vagrant.destroy()
             except LabError as error:
                 failed = error
-        # A machine that Vagrant lost sight of still has the lab's name in VirtualBox.
+        # A machine that Vagrant lost sight of still has the lab's name in the hypervisor.
         left = self._registered()
-        on_each(left.values(), virtualbox.remove_machine)
+        on_virtualbox = self._hypervisor == "virtualbox"
+        on_each(left.values(), virtualbox.remove_machine if on_virtualbox else virsh.remove_machine)
         self.make_room()
         if failed is not None and not left:
             raise failed
 
     def make_room(self) -> None:
-        """Remove the folders that machines of the lab left when VirtualBox forgot them."""
+        """Remove the folders or disks of machines that the hypervisor does not have."""
         if self._hypervisor == "virtualbox":
             virtualbox.remove_folders(self._titles)
+        else:
+            virsh.remove_disks(self._titles)
 
     def _registered(self) -> dict[str, str]:
         if self._hypervisor != "virtualbox":
-            return {}
+            return virsh.machines_called(self._titles, machines_folder(self._home))
         return virtualbox.machines_called(self._titles)
 
     @property
