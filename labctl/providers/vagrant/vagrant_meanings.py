@@ -83,6 +83,13 @@ VAGRANT: tuple[Meaning, ...] = (
         ),
     ),
     Meaning(
+        N_("libvirt has a machine or a disk with the name of the lab's"),
+        WrongState,
+        classes=classes_of("DomainNameExists DomainVolumeExists"),
+        advice=N_("it may be of another user: use another name for the lab"),
+        lines=("labctl up",),
+    ),
+    Meaning(
         N_("a machine of the lab was changed outside labctl"),
         WrongState,
         classes=classes_of(
@@ -90,7 +97,7 @@ VAGRANT: tuple[Meaning, ...] = (
             " VMNoMatchError MachineNotFound MachineStateInvalid VirtualBoxNoName VMCloneFailure"
             " VMCreateMasterFailure CloneNotFound CloneMachineNotFound VMCustomizationFailed"
             " ActiveMachineWithDifferentProvider CantReadMACAddresses"
-            " DomainNameExists NoDomainError DomainVolumeExists VMBaseMacNotSpecified"
+            " NoDomainError VMBaseMacNotSpecified"
             " SSHInvalidShell"
             " UnimplementedProviderAction DestroyRequiresForce NoDomainVolume"
         ),
