@@ -342,7 +342,7 @@ def unreachable(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
         return _("the server closed the connection")
     if isinstance(error, TimeoutError | WrongState):
-        return _("no answer within {seconds} s", seconds=round(patient(SECONDS)))
+        return _("no answer in time")
     return error.strerror or _("no answer") if isinstance(error, OSError) else _("no answer")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from labctl.i18n import _
@@ -9,12 +10,14 @@ from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask
-from provision.services import by_hand
+from provision.services import by_hand, frozen
 from provision.step import Target, packages_of
 
 _CHECK = Script("provision", "dns-check.sh")
 _CHECK_PARENT = Script("provision", "dns-check-parent.sh")
 
+# The process in a line of ss(8).
+_PROCESS = re.compile(r'\(\("([^"]+)"')
 # Seconds. What is forgotten within a minute corrects itself; a day-old answer does not.
 _SHORT = 60
 # How long the script takes if no server answers, and six times that for a busy machine.
@@ -40,6 +43,10 @@ def check(target: Target) -> list[Finding]:
         str(times),
         seconds=times * _SECONDS,
     )
+    if stopped := frozen("dns.frozen", _("BIND runs"), facts):
+        return [stopped]
+    if other := _other_server(target, facts):
+        return [other]
     running = _running(target, facts)
     files = _files(host, facts)
     if not files.ok:
@@ -50,6 +57,24 @@ def check(target: Target) -> list[Finding]:
     found = [*running, files, *zone, _loaded(host, facts)]
     # Every program gets what the zone says, so a wrong zone is the cause of both.
     return [*found, *_resolver(target, facts)] if all(each.ok for each in zone) else found
+
+
+def _other_server(target: Target, facts: Facts) -> Finding | None:
+    """Another program that took port 53 for TCP. BIND then answers over UDP at most."""
+    for line in facts.lines("tcp"):
+        local, names = line.split()[3], _PROCESS.findall(line)
+        is_ours = local.rpartition(":")[0] in ("*", "0.0.0.0", "[::]", str(target.host.address))
+        if is_ours and names and names[0] != "named":
+            return Finding(
+                code="dns.tcp",
+                ok=False,
+                what=_("BIND answers over TCP too"),
+                found=names[0],
+                expected="named",
+                hint=_("Which program listens on port 53? ss -ltnp shows it."),
+                solution=f"pkill -x {names[0]}; systemctl restart {target.family.bind.unit}",
+            )
+    return None
 
 
 def _running(target: Target, facts: Facts) -> list[Finding]:

@@ -12,7 +12,7 @@ from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
 from provision.dovecot_logins import ALSO, logins, remarks
 from provision.facts import Facts, ask
-from provision.services import by_hand, starts_at_boot
+from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target
 
 _CHECK = Script("provision", "dovecot-check.sh")
@@ -58,6 +58,8 @@ def check(target: Target) -> list[Finding]:
         if dovecot.syntax == "2.4":
             facts = _as_in_2_3(facts)
         answers = {"imap": imap.result(), "pop3": pop3.result()}
+    if stopped := frozen("dovecot.frozen", _("Dovecot runs"), facts):
+        return [stopped, _enabled(facts)]
     service = [_running(facts), _enabled(facts)]
     if facts.lines("error"):
         # Dovecot refuses its files as a whole, so no setting in them is known.

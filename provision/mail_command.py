@@ -49,8 +49,22 @@ def check(target: Target) -> list[Finding]:
     )
     if not there.ok:
         return [there]
+    if facts["endless"]:
+        return [there, _endless(target, facts["endless"])]
     # Whether mail arrives is tried on both hosts together (provision.behaviour).
     return [there, _sender(target, facts), _mailbox(target, facts), _queue(facts), _room(facts)]
+
+
+def _endless(target: Target, where: str) -> Finding:
+    return Finding(
+        code="mail-command.login",
+        ok=False,
+        what=_("the account's login"),
+        found=where,
+        expected=_("it works"),
+        hint=_("A login reads .profile. Does it come to its end?"),
+        solution=f"cp /etc/skel/.profile ~{target.host.account}/",
+    )
 
 
 def _sender(target: Target, facts: Facts) -> Finding:

@@ -21,8 +21,9 @@ _LOAD = Path("/proc/loadavg")
 _PRESSURE = Path("/proc/pressure/io")
 # Seconds between two looks at the clock, and by how much a look may be late on a machine that runs.
 _TICK, _USUAL = 0.05, 0.1
-# Seconds of standstill after which a late answer says nothing.
-_STANDSTILL = 1.0
+# Seconds of standstill, and their share of the whole time, after which a late answer says nothing.
+# A machine that is only busy waits for its disk now and then.
+_STANDSTILL, _SHARE = 1.0, 0.25
 
 
 class Deadline:
@@ -53,7 +54,8 @@ class Standstill:
     """
 
     def __init__(self, now: float) -> None:
-        self._late, self._disk, self._last = 0.0, _waited_for_disk(), now
+        self._late, self._disk = 0.0, _waited_for_disk()
+        self._begun = self._last = now
 
     def looked(self, now: float) -> None:
         """Count how late this look at the clock is. There is one in each `_TICK`."""
@@ -62,7 +64,8 @@ class Standstill:
 
     def was_long(self) -> bool:
         """Whether an answer may be late for this reason alone."""
-        return max(self._late, _waited_for_disk() - self._disk) >= _STANDSTILL
+        stood = max(self._late, _waited_for_disk() - self._disk)
+        return stood >= max(_STANDSTILL, _SHARE * (self._last - self._begun))
 
 
 @contextmanager

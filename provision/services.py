@@ -12,6 +12,7 @@ from labctl.i18n import _
 from labctl.results import Change, Finding
 from labctl.scripts import Script
 from provision.changes import flag, host_script
+from provision.facts import Facts
 from provision.step import Target
 
 _KEEP_RUNNING = Script("provision", "keep-running.sh")
@@ -45,6 +46,24 @@ def by_hand(active: str, process: str) -> str:
     """
     is_by_hand = active != "active" and bool(process)
     return _("it runs, but systemd did not start it") if is_by_hand else ""
+
+
+def frozen(code: str, what: str, facts: Facts) -> Finding | None:
+    """A daemon that a signal has stopped, of those that the fact `frozen` names."""
+    names = facts.lines("frozen")
+    if not names:
+        return None
+    return Finding(
+        code=code,
+        ok=False,
+        what=what,
+        found=f"{names[0]}: T",
+        expected=_("running"),
+        hint=_(
+            "A process may exist and yet do nothing: which letter has it in ps -e -o stat,comm?"
+        ),
+        solution=f"pkill -CONT -x {names[0]}",
+    )
 
 
 def starts_at_boot(code: str, what: str, unit: str, state: str) -> Finding:

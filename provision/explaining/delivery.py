@@ -17,7 +17,7 @@ from provision.explaining.settings import (
     overridden,
     parameter,
 )
-from provision.explaining.submission import FOLDERS, SYSTEM
+from provision.explaining.submission import FOLDERS, SENDMAIL, SYSTEM
 
 
 def _forwarded(case: Case) -> Told | None:
@@ -35,6 +35,7 @@ LOCAL = (
     Explanation("mail-command.delivery", _forwarded,
                 N_("mail for the account stays in its mailbox"), N_("arrived"),
                 N_("Follow a message of your own: which server said what of it?")),
+    SENDMAIL,
     master(missing_service("local/unix", "cleanup/unix", "rewrite/unix", "bounce/unix",
                              "qmgr/unix", "defer/unix", "proxymap/unix")),
     master(closed_in_chroot),

@@ -22,6 +22,14 @@ def _no_sendmail(case: Case) -> Told | None:
     return Told(mode or "-") if not mode or int(mode.split()[0][-1]) % 2 == 0 else None
 
 
+def _other_sendmail(case: Case) -> Told | None:
+    """Another program than Postfix's. On Red Hat's systems it is a link to sendmail.postfix."""
+    program = case.own.facts["sendmail"]
+    if program.rpartition("/")[2].partition(".")[0] in ("", "sendmail"):
+        return None
+    return Told(f"/usr/sbin/sendmail -> {program}")
+
+
 def _unreadable(case: Case) -> Told | None:
     words = [line for line in case.own.facts.lines("unreadable") if "denied" in line]
     return Told(words[0]) if words else None
@@ -63,11 +71,8 @@ def _closed_queue(case: Case) -> Told | None:
 
 def _frozen(case: Case) -> Told | None:
     """A process that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal."""
-    names = [name for name in case.own.facts.lines("frozen") if name in _DAEMONS]
+    names = case.own.facts.lines("frozen")
     return Told(", ".join(names), names[0], f"pkill -CONT -x {names[0]}") if names else None
-
-
-_DAEMONS = ("master", "qmgr", "pickup", "cleanup", "smtpd", "trivial-rewrite")
 
 
 def _no_login(case: Case) -> Told | None:
@@ -151,6 +156,13 @@ FOLDERS = (
 )  # fmt: skip
 
 
+# `mail` hands each message over to it, and does not notice if another program takes it.
+SENDMAIL = Explanation("mail-command.other-sendmail", _other_sendmail, "/usr/sbin/sendmail",
+                       N_("Postfix's own program"),
+                       N_("mail hands each message to sendmail. Which program is it? "
+                          "ls -l /usr/sbin/sendmail"))  # fmt: skip
+
+
 # What the system refuses to a program, in its own words.
 SYSTEM = (
     Explanation("accounts.limits",
@@ -184,6 +196,7 @@ SUBMIT = (
     Explanation("mail-command.sendmail", _no_sendmail, "/usr/sbin/sendmail",
                 "755 root root", N_("mail hands each message to sendmail. May the account run it?"),
                 "chmod 755 /usr/sbin/sendmail"),
+    SENDMAIL,
     Explanation("mail-command.mode", _mail_closed, "/usr/bin/mail", "755 root root",
                 N_("May the account run the command mail? Look at ls -lL /usr/bin/mail."),
                 "chmod 755 /usr/bin/mail"),

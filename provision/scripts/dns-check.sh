@@ -5,10 +5,13 @@
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
 . ./scratch.sh
+. ./frozen.sh
 
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 times=$7
 say active systemctl is-active "$unit"
 say by-hand pgrep -o -x named
+say frozen frozen named
+say tcp ss -ltnpH 'sport = :53'
 say enabled systemctl is-enabled "$unit"
 if command -v named-checkconf >/dev/null; then
   { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'

@@ -2,6 +2,7 @@
 # Usage: dovecot-check.sh UNIT FOLDER MARKER SETTING...
 # doveconf prints what Dovecot would read, from whichever of its files.
 . ./say.sh
+. ./frozen.sh
 
 unit=$1 folder=$2 marker=$3
 shift 3
@@ -10,6 +11,7 @@ shift 3
 say enabled systemctl is-enabled "$unit"
 say active systemctl is-active "$unit"
 say by-hand pgrep -o -x dovecot
+say frozen frozen dovecot,auth,anvil,config,imap-login,pop3-login
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer

@@ -5,6 +5,7 @@
 . ./say.sh
 . ./patience.sh
 . ./scratch.sh
+. ./frozen.sh
 
 user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
 seconds=$(patience)
@@ -37,6 +38,7 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
   "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
   /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp \
   /etc/passwd /dev/null /var /var/spool "$spool"
+say sendmail readlink -f /usr/sbin/sendmail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
 queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
 acls() { named-checkconf -p | sed -n '/^acl /,/};/p' | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
@@ -61,7 +63,7 @@ say path-line grep -nE '(^|[[:space:]])PATH=' /etc/profile "$home/.profile" "$ho
 # A login shell that does nothing ends at once, without a failure.
 login() {
   code=0
-  timeout "$((2 * seconds))" runuser -l "$user" -c true >/dev/null 2>&1 || code=$?
+  timeout "$seconds" runuser -l "$user" -c true >/dev/null 2>&1 || code=$?
   case $code in 0) ;; 124) echo .profile ;; *) echo ".profile: exit $code" ;; esac
 }
 say profile login
@@ -76,9 +78,7 @@ elsewhere() {
 say elsewhere elsewhere
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
-# Processes that a signal has stopped.
-frozen() { ps -eo stat=,comm= | sed -n 's/^T[^ ]* *//p'; }
-say frozen frozen
+say frozen frozen master,qmgr,pickup,cleanup,smtpd,trivial-rewrite
 routes() { ip route get "$peer_address" 2>&1 | grep -iE 'unreachable|invalid|prohibited|denied'; }
 say no-route routes
 say listens ss -ltnH 'sport = :25'

@@ -6,7 +6,7 @@
 . ./say.sh
 . ./patience.sh
 
-name=$1 log=$2 spool=$3 mark=$4 seconds=$((4 * $(patience)))
+name=$1 log=$2 spool=$3 mark=$4 seconds=$(($(patience) + 1))
 if command -v mail >/dev/null; then say mail echo yes; fi
 # stand_in FILE: write a script that notes the sender in place of sendmail.
 stand_in() {
@@ -22,20 +22,23 @@ folder=$(mktemp -d 2>/dev/null || :)
 [ -z "$folder" ] || trap 'rm -rf "$folder"' EXIT
 # After a signal, the shell runs the trap of EXIT only if the signal has one too.
 trap 'exit 1' HUP INT TERM
+send=''
 if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils &&
   stand_in "$folder/sendmail" 2>/dev/null; then
   chmod 755 "$folder/sendmail"
   chown -R "$name" "$folder" || :
-  echo test | timeout "$seconds" runuser -l "$name" -c \
-    "mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster" >/dev/null 2>&1 || :
-  say from cat "$folder/seen"
+  send="mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster >/dev/null"
 fi
+# One login for both, because a login may have no end, and runuser ends it only after two seconds
+# more. MAIL is in the line after the mark: a .profile may print something of its own.
+code=0
+login=$(echo test | timeout "$seconds" runuser -l "$name" -c \
+  "echo; echo labctl:; printenv MAIL; $send" 2>/dev/null) || code=$?
+marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
+if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi
+say from cat "$folder/seen"
 say origin postconf -hx -o inet_interfaces= myorigin
-# The line after the mark, because a .profile may print something of its own.
-box() {
-  timeout "$seconds" runuser -l "$name" -c 'echo && echo labctl: && printenv MAIL' |
-    sed -n '/^labctl:$/ { n; p; }'
-}
+box() { printf '%s\n' "$login" | sed -n '/^labctl:$/ { n; p; }'; }
 say box box
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }

@@ -51,7 +51,7 @@ settled() {
   if [ -n "$id" ]; then
     grep -qF " $id: to=<" "$rest"
   else
-    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1" && ! grep -qx 'exit 124' "$scratch/$1"
+    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1"
   fi
 }
 # alias_boxes: the mailboxes that have the message itself. A bounce has it in its body.

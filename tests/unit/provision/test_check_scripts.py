@@ -106,6 +106,41 @@ def test_a_greeting_of_the_profile_is_not_taken_for_mail(
 
 
 @pytest.mark.parametrize(
+    ("login", "endless"),
+    [
+        ('shift 3; exec sh -c "$1"', ""),
+        ("exit 1", ""),
+        ("exit 124", ".profile"),
+        # The login came to its end; it is the command that did not.
+        ("echo; echo labctl:; exit 124", ""),
+    ],
+)
+def test_a_login_that_has_no_end_is_told_and_waited_for_once(
+    machine: Machine, login: str, endless: str
+) -> None:
+    machine.program("mail", "echo 'mail (GNU Mailutils 3.15)'")
+    machine.program("runuser", login)
+    for name in ("postconf", "find", "df", "chown"):
+        machine.program(name, "exit 1")
+    done = machine.run("mail-command-check.sh", "user1", "/var/log/mail.log", "/nowhere", "")
+    assert parse_facts(done.stdout)["endless"] == endless
+    assert len([call for call in machine.calls() if call.startswith("runuser ")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("processes", "frozen"),
+    [("Ssl named", ""), ("T named", "named"), ("Tl named\nTl named", "named"), ("", "")],
+)
+def test_a_daemon_that_a_signal_stopped_is_told_from_one_at_work(
+    machine: Machine, processes: str, frozen: str
+) -> None:
+    machine.program("ps", f"printf '{processes}\\n'")
+    for name in ("named-checkconf", "dig", "rndc"):
+        machine.program(name, "exit 1")
+    assert dns(machine)["frozen"] == frozen
+
+
+@pytest.mark.parametrize(
     ("folder", "is_there"),
     [("real", True), ("/var/run/saslauthd", False), ("../../var/run/other", True)],
 )

@@ -47,10 +47,28 @@ def test_a_system_that_does_not_tell_of_its_disk_is_not_known_to_stand_still(
     assert not still.was_long()
 
 
-@pytest.mark.parametrize(
+LOOKS = pytest.mark.parametrize(
     ("looks", "is_long"),
-    [([0.05, 0.1, 0.15], False), ([0.2, 0.35, 0.5], False), ([0.05, 1.3, 1.35], True)],
+    [
+        ([0.05, 0.1, 0.15], False),
+        ([0.2, 0.35, 0.5], False),
+        ([0.05, 1.3, 1.35], True),
+        ([0.05, 1.3, 6.0], True),
+    ],
 )
+
+
+def test_a_short_wait_now_and_then_is_no_standstill(disk: Path) -> None:
+    still = Standstill(0.0)
+    for tick in range(1, 201):
+        still.looked(tick * 0.05)
+    disk.write_text(pressure(102))
+    assert not still.was_long()
+    disk.write_text(pressure(103))
+    assert still.was_long()
+
+
+@LOOKS
 def test_a_process_that_gets_no_processor_is_noticed(
     disk: Path, looks: list[float], is_long: bool
 ) -> None:
