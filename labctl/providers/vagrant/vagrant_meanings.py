@@ -83,7 +83,7 @@ VAGRANT: tuple[Meaning, ...] = (
         ),
     ),
     Meaning(
-        N_("libvirt has a machine or a disk with the name of the lab's"),
+        N_("libvirt already has a machine or a disk with this name"),
         WrongState,
         classes=classes_of("DomainNameExists DomainVolumeExists"),
         advice=N_("it may be of another user: use another name for the lab"),
@@ -165,7 +165,7 @@ VAGRANT: tuple[Meaning, ...] = (
         lines=DOCTOR,
     ),
     Meaning(
-        N_("a file in which Vagrant keeps its data is damaged"),
+        N_("one of Vagrant's data files is damaged"),
         MachineLacks,
         classes=classes_of("CorruptMachineIndex PluginStateFileParseError DotfileUpgradeJSONError"),
         text=r"JSON::ParserError|machine_index\.rb",

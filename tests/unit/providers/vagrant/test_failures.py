@@ -514,11 +514,11 @@ WITHOUT_CLASS: list[tuple[str, str]] = [
         "(Errno::ECONNRESET)",
         "did not boot in time",
     ),
-    ("/a/b.rb:3:in `parse': unexpected end of input (JSON::ParserError)", "data is damaged"),
+    ("/a/b.rb:3:in `parse': unexpected end of input (JSON::ParserError)", "data files is damaged"),
     (
         "C:/a/json/common.rb:156:in `initialize': negative string size (ArgumentError)\n"
         "\tfrom C:/a/lib/vagrant/machine_index.rb:293:in `unlocked_reload'",
-        "data is damaged",
+        "data files is damaged",
     ),
     (
         "/a/b.rb:44:in `initialize': all arguments must be String: ['VBoxManage', nil] "
