@@ -51,6 +51,8 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
 
+# The tests start labctl many times, so Python has to keep its compiled modules.
+check: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
