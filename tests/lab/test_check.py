@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from provision.steps import book_steps
 from tests.books import LAB
 from tests.lab.program import labctl, on_host, on_screen
@@ -50,6 +52,31 @@ def test_one_wrong_thing_is_one_failure_with_a_hint_and_on_wish_its_line(ready: 
     assert "mydestination = $mydomain" in labctl("check", "postfix", "--solution", code=1).out
     labctl("check", "--host", "host1")
     assert labctl("check", "dns", "aliases").out.count("✓ host2") == 2
+
+
+# What stops mail without a wrong setting, and the code of the one finding.
+_STOPPED = {
+    "accounts.mbox": "printf 'From a@example1.jp  Fri Nov 27 01:00:00 2026\\n\\nbye\\n' "
+    ">/var/mail/user1; chown user1:mail /var/mail/user1; chmod 600 /var/mail/user1",
+    "dns.frozen": "pkill -STOP -x named",
+    "dns.tcp": "systemctl stop named; "
+    "setsid busybox nc -ll -p 53 -e /bin/cat </dev/null >/dev/null 2>&1 & "
+    "until ss -ltnH 'sport = :53' | grep -q .; do sleep 0.1; done; systemctl start named",
+    "dovecot.frozen": "pkill -STOP -x dovecot",
+    "mail-command.login": "echo 'while :; do sleep 1; done' >>/home/user1/.profile",
+}
+
+
+@pytest.mark.parametrize("code", _STOPPED)
+def test_what_the_check_offers_as_a_solution_mends_what_it_found(
+    ready_once: str, code: str
+) -> None:
+    on_host("host1", _STOPPED[code])
+    reports = labctl("check", "--json", code=1).json["reports"]
+    wrong = [each for report in reports for each in report["findings"] if not each["ok"]]
+    assert [each["code"] for each in wrong] == [code], wrong
+    on_host("host1", wrong[0]["solution"])
+    labctl("check")
 
 
 def test_a_prepared_class_is_wrong_only_where_it_has_not_begun(ready: str) -> None:
