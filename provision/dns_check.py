@@ -214,11 +214,14 @@ def _resolver(target: Target, facts: Facts) -> list[Finding]:
     host, peer = target.host, target.peer
     own_there, own_found = _way(facts, "own", host.domain), _way(facts, "found", host.domain)
     peer_there, peer_found = _way(facts, "peer", peer.domain), _way(facts, "found", peer.domain)
+    kind = facts["resolv-conf"]
+    is_file = kind in ("", "regular file", "regular empty file")
     own = Finding(
         code="dns.resolver",
-        ok=own_found == own_there,
+        # The library asks this host itself if it cannot read the file; Postfix then does not start.
+        ok=own_found == own_there and is_file,
         what=_("this server finds its own domain"),
-        found=_line(own_found),
+        found=_line(own_found) if is_file else f"/etc/resolv.conf: {kind}",
         expected=_line(own_there),
         hint=_(
             "Which name server does this host ask? Now: {servers}",

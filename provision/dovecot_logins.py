@@ -161,7 +161,22 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
+_AGAIN = "doveconf -n; systemctl restart dovecot"
+# Dovecot names a setting itself: Unknown UNIX GID group: x (in mail_privileged_group setting).
+_NAMED = re.compile(r"(?:Error|Fatal): (?P<said>.*\(in (?P<setting>\w+) setting\))")
+
+
 def _in_log(lines: Sequence[str]) -> Finding | None:
+    named = [found for line in lines if (found := _NAMED.search(line))]
+    if named:
+        setting, said = named[-1]["setting"], named[-1]["said"]
+        hint = _("Dovecot writes why a login fails. Is there a group or user of this name?")
+        return replace(
+            _setting(setting, said, "", hint),
+            code=f"dovecot.log.{setting}",
+            expected=_("logged in"),
+            solution=_AGAIN,
+        )
     for pattern, name, hint in _IN_LOG:
         for line in reversed(lines):
             if re.fullmatch(pattern, line):
@@ -172,7 +187,7 @@ def _in_log(lines: Sequence[str]) -> Finding | None:
                     found=line.partition(": ")[2] or line,
                     expected=_("logged in"),
                     hint=_(hint),
-                    solution="doveconf -n; systemctl restart dovecot",
+                    solution=_AGAIN,
                 )
     return None
 
@@ -190,7 +205,7 @@ def _unknown(target: Target, answer: Answer) -> Finding:
         found="\n".join([answer.text, *lines]),
         expected=_("logged in"),
         hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
-        solution="doveconf -n; systemctl restart dovecot",
+        solution=_AGAIN,
     )
 
 
@@ -205,5 +220,5 @@ def _login(target: Target, protocol: str, answer: Answer) -> Finding:
             "Dovecot writes each refused login to {log}, with the reason.",
             log=target.family.mail_log,
         ),
-        solution="doveconf -n; systemctl restart dovecot",
+        solution=_AGAIN,
     )

@@ -27,6 +27,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("firewall.port-53-*", ("dns.*",)),
     ("firewall.outgoing", ("dns.peer", "dns.resolver", "postfix.restarted")),
     ("dns.*", ("firewall.port-53-*",)),
+    ("dns.resolver", ("postfix.check", "postfix.smtpd")),
     ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
     ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
 )

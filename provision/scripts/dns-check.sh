@@ -47,4 +47,5 @@ if [ -n "$loaded" ] && [ -e "$file" ]; then
   say written stat -c %Y "$file"
   say file echo "$file"
 fi
+say resolv-conf stat -L -c %F /etc/resolv.conf
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
