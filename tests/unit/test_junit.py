@@ -13,7 +13,7 @@ BAD = Case("mail", "answer", 1.25, "Connection refused", "smtp[1]: deferred (<&>
 
 
 def test_counts_times_and_the_failures_words(tmp_path: Path) -> None:
-    path = tmp_path / "out" / "junit.xml"
+    path = tmp_path / "junit.xml"
     write_junit(path, "labctl test-mail", [GOOD, BAD])
     suite = ElementTree.parse(path).getroot()[0]
     assert suite.attrib == {
