@@ -147,6 +147,8 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
      N_("A namespace has to hold the inbox. Compare 10-mail.conf with the package's.")),
     (r".*passwd-file.*", "passdb",
      N_("Whom does Dovecot ask whether a password is right?")),
+    (r".*(is missing [UG]ID|userdb).*", "userdb",
+     N_("As which user does Dovecot open the mailbox? It asks userdb.")),
     (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",
      "auth", N_("Logins are checked by a process of its own, service auth. Does it run?")),
     (r".*(Read-only file system|\(EROFS\)).*", "read-only",

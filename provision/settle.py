@@ -18,16 +18,18 @@ from provision.causes import UNKNOWN, Case, Cause, first_cause
 from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
 from provision.step import Step
 
+# What Postfix says if it finds no address for inet_interfaces.
+_NO_NETWORK = ("postfix.check", "postfix.smtpd")
 # A finding, and what follows from it on the same host.
 _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("firewall.loopback", ("postfix.restarted", "smtp-auth.*", "dns.*", "dovecot.*")),
+    ("firewall.loopback", ("postfix.restarted", *_NO_NETWORK, "smtp-auth.*", "dns.*", "dovecot.*")),
     ("firewall.port-25-tcp", ("postfix.restarted", "smtp-auth.*")),
     ("firewall.port-143-tcp", ("dovecot.imap*", "dovecot.login.unknown")),
     ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
     ("firewall.port-53-*", ("dns.*",)),
     ("firewall.outgoing", ("dns.peer", "dns.resolver", "postfix.restarted")),
     ("dns.*", ("firewall.port-53-*",)),
-    ("dns.resolver", ("postfix.check", "postfix.smtpd")),
+    ("dns.resolver", _NO_NETWORK),
     ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
     ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
 )

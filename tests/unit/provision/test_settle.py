@@ -242,15 +242,24 @@ def test_a_failed_section_blocks_the_behaviours_that_need_it() -> None:
     assert {chain.blocked_by for chain in chains} == {"postfix"}
 
 
-def test_a_finding_that_follows_from_another_blocks_its_section() -> None:
-    def report(step: str, code: str) -> StepReport:
+@pytest.mark.parametrize(
+    ("cause", "follows"),
+    [
+        ("firewall.port-25-tcp", "postfix.restarted"),
+        ("firewall.loopback", "postfix.smtpd"),
+        ("dns.resolver", "postfix.check"),
+    ],
+)
+def test_a_finding_that_follows_from_another_blocks_its_section(cause: str, follows: str) -> None:
+    def report(code: str) -> StepReport:
+        step = code.partition(".")[0]
         return StepReport(step, "", "host1", 0, findings=(Finding(code, False, "x"),))
 
-    firewall, postfix = without_consequences(
-        [report("firewall", "firewall.port-25-tcp"), report("postfix", "postfix.restarted")]
-    )
-    assert firewall.outcome is Outcome.FAILED
-    assert (postfix.outcome, postfix.blocked_by) == (Outcome.BLOCKED, "firewall")
+    found = {each.step: each for each in without_consequences([report(follows), report(cause)])}
+    section = cause.partition(".")[0]
+    assert found[section].outcome is Outcome.FAILED
+    postfix = found["postfix"]
+    assert (postfix.outcome, postfix.blocked_by) == (Outcome.BLOCKED, section)
 
 
 def test_a_client_that_may_not_relay_after_auth_is_found_although_all_mail_works() -> None:
