@@ -8,6 +8,7 @@ from labctl.results import Change, Finding
 from labctl.scripts import Script
 from provision.changes import host_script
 from provision.facts import Facts, ask
+from provision.patience import patient
 from provision.render import render
 from provision.step import Scene, Step, Target
 
@@ -22,6 +23,8 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
 
 _CLEAR = Script("provision", "mail-command.sh")
 _CHECK = Script("provision", "mail-command-check.sh")
+# Seconds that the script waits for a login at most.
+_LOGIN = 4.0
 
 
 def apply(target: Target) -> list[Change]:
@@ -37,7 +40,7 @@ def check(target: Target) -> list[Finding]:
     """The sender that `mail` writes, the mailbox that it reads, the queue, and room for mail."""
     family = target.family
     words = (str(target.host.account), family.mail_log, family.postfix.spool, target.letter)
-    facts = ask(target, _CHECK, *words)
+    facts = ask(target, _CHECK, *words, seconds=patient(_LOGIN))
     there = Finding(
         code="mail-command.mail",
         ok=bool(facts["mail"]),
