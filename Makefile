@@ -44,6 +44,9 @@ LIBVIRT_PACKAGES := vagrant-libvirt libvirt-daemon-system libvirt-daemon-driver-
 TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xauth xdotool xvfb \
   swaks bind9-dnsutils
 
+# Tests and benchmarks start labctl many times, so Python has to keep its compiled modules.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
 .PHONY: lab test check test-lab test-releases test-class bench-class bench-board test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
@@ -51,8 +54,6 @@ TEST_PACKAGES := $(LAB_PACKAGES) chromium fonts-noto-cjk tcpdump thunderbird xau
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
 
-# The tests start labctl many times, so Python has to keep its compiled modules.
-check: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
