@@ -23,7 +23,6 @@ from labctl.providers.settings import check_settings, edition_mistakes, ignored_
 from labctl.results import HostState
 from labctl.state import LabState, read_state
 from provision.step import Scene, Target, target_on
-from provision.steps import wrong_sections
 
 # The checkpoint of a lab that has all steps.
 WHOLE = "ready"
@@ -163,6 +162,9 @@ def checked_lab(name: str, lab_file: Path | None) -> Lab:
 
 def _check_edition(lab: Lab, lab_file: Path | None) -> None:
     """Raise WrongUsage if the edition names a step or an option that labctl does not have."""
+    # Importing the steps takes a while, and only a user's own edition needs it.
+    from provision.steps import wrong_sections
+
     if wrong := [*wrong_sections(lab.edition), *edition_mistakes(lab.edition)]:
         folder = lab_file.parent if lab_file is not None else Path.cwd()
         raise wrong_edition(edition_file(lab.choices.edition, folder), "\n".join(wrong))
