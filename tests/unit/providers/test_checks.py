@@ -9,7 +9,7 @@ import pytest
 from labctl.diagnosis import Diagnosis, Verdict, found, lacking
 from labctl.errors import LabError, MachineLacks, WrongUsage
 from labctl.home import LabHome
-from labctl.lab import Lab, load_edition
+from labctl.lab import Lab, LabFile, load_edition
 from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.examine import examine
@@ -39,6 +39,32 @@ def test_the_doctor_asks_all_providers_or_one() -> None:
     assert [health.provider for health in one.providers] == ["nspawn"]
     with pytest.raises(WrongUsage):
         examine(LAB, HOME, OtherMachine(), only="docker")
+
+
+def test_a_provider_that_the_edition_does_not_fit_lacks_just_that() -> None:
+    edition = LAB.edition.model_copy(update={"providers": {}})
+    lab = Lab(name="default", edition=edition)
+    health = examine(lab, HOME, OtherMachine())
+    vagrant = next(each for each in health.providers if each.provider == "vagrant")
+    (said,) = vagrant.diagnoses
+    assert (said.code, said.verdict) == ("options", Verdict.LACKING)
+    assert "the edition ubuntu-example does not fit the provider vagrant" in said.what
+    assert said.why
+    # The keys that there are.
+    assert "box" in str(said.mend)
+    # The others are asked all the same.
+    assert all(len(each.diagnoses) > 1 for each in health.providers if each is not vagrant)
+
+
+def test_the_doctor_names_the_keys_that_a_provider_does_not_use() -> None:
+    lab = Lab(name="default", edition=LAB.edition, choices=LabFile.model_validate({"cpus": 2}))
+    told = {each.provider: each.ignored for each in examine(lab, HOME, OtherMachine()).providers}
+    assert told == {"vagrant": (), "nspawn": ("cpus",), "incus": ("cpus",)}
+
+
+def test_the_doctor_says_which_system_it_looked_at() -> None:
+    for machine in SYSTEMS:
+        assert examine(LAB, HOME, machine).system == machine.system
 
 
 def asks(code: str, answer: Diagnosis | Exception, **more: object) -> Check:

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_ssh_private_key,
+)
 
 from labctl.providers.keys import client_key
 
@@ -36,3 +41,11 @@ def test_half_a_key_is_no_key(tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink()
     assert client_key(path) != before
     assert client_key(path) == path.with_suffix(".pub").read_text()
+
+
+def test_the_private_key_needs_no_passphrase_and_fits_the_public_one(tmp_path: Path) -> None:
+    path = tmp_path / "id_ed25519"
+    public = client_key(path)
+    private = load_ssh_private_key(path.read_bytes(), password=None)
+    found = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    assert public.split()[:2] == found.decode().split()

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from labctl.errors import ExitCode, LabError, WrongUsage
 from labctl.lab import Lab, LabFile, load_edition
+from labctl.providers.nspawn.limits import Limits
 from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.options import read_options
 from labctl.providers.registry import provider_names
 from labctl.providers.settings import (
     check_settings,
+    edition_mistakes,
     ignored_keys,
     known_keys,
     provider_with,
@@ -63,6 +65,14 @@ def test_a_key_that_only_another_provider_knows_is_reported() -> None:
     assert ignored_keys("nspawn", lab) == ("cpus", "hypervisor")
     assert ignored_keys("vagrant", lab) == ("mirror",)
     assert read_options("nspawn", NspawnOptions, lab).mirror == "http://mirror.example/debian"
+
+
+def test_a_lab_file_may_say_how_much_the_hosts_of_a_lab_take() -> None:
+    """Limits are of one host in the file, and of all hosts together in the kernel."""
+    options = read_options("nspawn", NspawnOptions, says(memory=512, processes=200, weight=50))
+    assert options.limits(2) == Limits(memory=1024 * 1024**2, processes=400, weight=50)
+    plain = read_options("nspawn", NspawnOptions, says()).limits(2)
+    assert plain == Limits(memory=2 * 768 * 1024**2, processes=2000, weight=100)
 
 
 def test_the_table_of_another_provider_is_no_mistake() -> None:
@@ -114,6 +124,48 @@ def test_an_edition_that_lacks_what_a_provider_needs_is_told() -> None:
     assert "ubuntu-example" in wrong.value.message
     assert "providers.vagrant.box: " in wrong.value.cause
     assert str(wrong.value.hint).startswith("keys: ") and "box" in str(wrong.value.hint)
+
+
+def test_all_that_an_edition_lacks_is_told_together() -> None:
+    providers = {"vagrant": {"box": 5, "memroy": 1024}}
+    edition = EDITION.model_copy(update={"providers": providers})
+    with pytest.raises(WrongUsage) as wrong:
+        vagrant(Lab(name="default", edition=edition))
+    box, version, memory = wrong.value.cause.splitlines()
+    assert box == "providers.vagrant.box: must be text"
+    assert version == "providers.vagrant.version: this key is missing"
+    assert memory.startswith("providers.vagrant.memroy: no such key; there are: box, version")
+
+
+def test_values_of_a_lab_file_that_do_not_fit_together_are_told_of_the_lab_file() -> None:
+    """No key alone is wrong, so nobody noticed it when the file was read."""
+    lab = says(net="bridge")
+    check_settings(lab, Path("labctl.toml"))
+    with pytest.raises(WrongUsage) as wrong:
+        vagrant(lab)
+    assert wrong.value.message == "the lab file does not fit the provider vagrant"
+    assert wrong.value.cause.startswith("bridge: the name of a network card is missing")
+    assert str(wrong.value.hint).startswith("keys: box, version, memory")
+    assert vagrant(says(net="bridge", bridge="eth0")).bridge == "eth0"
+
+
+def test_values_of_an_edition_that_do_not_fit_together_are_told_of_the_edition() -> None:
+    providers = {"vagrant": {**EDITION.providers["vagrant"], "net": "bridge"}}
+    edition = EDITION.model_copy(update={"providers": providers})
+    with pytest.raises(WrongUsage) as wrong:
+        vagrant(Lab(name="default", edition=edition))
+    assert "the edition ubuntu-example does not fit" in wrong.value.message
+    assert wrong.value.cause.startswith("providers.vagrant.bridge: ")
+
+
+def test_every_mistake_of_an_edition_is_told() -> None:
+    providers = {"vagrant": {"memory": "all"}, "nspawn": {"cpus": 2}, "docker": {}}
+    told = edition_mistakes(EDITION.model_copy(update={"providers": providers}))
+    assert [each.partition(": ")[0] for each in told] == [
+        "providers.vagrant.memory",
+        "providers.nspawn.cpus",
+        "providers.docker",
+    ]
 
 
 def test_only_nspawn_has_releases_and_only_incus_a_remote() -> None:

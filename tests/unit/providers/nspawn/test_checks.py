@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from stat import ST_UID
 from typing import ClassVar
 
 import pytest
@@ -19,6 +21,9 @@ from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.rootfs import users
 from tests.unit.doctor.other_machine import OtherMachine
 
+# The fixture below replaces it.
+count_in_use = checks.inotify_in_use
+STATE = Path("/state")
 NETWORK = LabNetwork("00000000", load_edition("ubuntu-example").network)
 NAMESPACES = {f"/proc/self/ns/{kind}": "" for kind in ("user", "mnt", "net", "pid", "uts", "ipc")}
 FILES = {
@@ -39,7 +44,7 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def every_check(hosts: int = 2, size: int = 0) -> tuple[Check, ...]:
-    return checks.checks(Path("/state"), NETWORK, lambda: hosts, lambda: size, 1024**3)
+    return checks.checks(STATE, NETWORK, lambda: hosts, lambda: size, 1024**3)
 
 
 def diagnosed(machine: OtherMachine, code: str, hosts: int = 2) -> Diagnosis:
@@ -78,7 +83,7 @@ def test_without_root_it_says_how_to_get_it_and_what_cannot_be_known() -> None:
 
 def test_missing_programs_are_told_with_the_command_that_installs_them() -> None:
     said = diagnosed(replace(FIT, programs=("ip", "ssh", "nsenter", "nft")), "programs")
-    assert said.verdict is Verdict.LACKING
+    assert (said.verdict, said.why) == (Verdict.LACKING, "mmdebstrap, systemd-container")
     assert said.mend.commands == (
         ("sudo", "apt-get", "install", "mmdebstrap", "systemd-container"),
     )
@@ -99,6 +104,7 @@ def test_a_kernel_without_namespaces_or_overlayfs(gone: str, what: str, mend: st
     said = diagnosed(replace(FIT, files=files), "kernel")
     assert (said.verdict, said.what) == (Verdict.LACKING, what)
     assert mend in str(said.mend)
+    assert said.why
 
 
 class Loading(OtherMachine):
@@ -125,8 +131,10 @@ def test_overlayfs_is_a_module_that_nobody_has_loaded_yet() -> None:
 
 def test_too_little_disk() -> None:
     said = diagnosed(replace(FIT, disk=299 * 1024**2), "disk")
-    assert (said.verdict, said.why) == (Verdict.LACKING, "/state: 299 MiB < 300 MiB")
-    assert diagnosed(replace(FIT, disk=300 * 1024**2), "disk").verdict is Verdict.OK
+    assert (said.verdict, said.why) == (Verdict.LACKING, f"{STATE}: 299 MiB < 300 MiB")
+    assert "XDG_STATE_HOME" in said.mend.text
+    said = diagnosed(replace(FIT, disk=300 * 1024**2), "disk")
+    assert (said.verdict, said.what) == (Verdict.OK, f"0.3 GiB free in {STATE}")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +145,63 @@ def test_inotify_instances_are_counted_for_the_hosts_to_come(hosts: int, verdict
     assert said.verdict is verdict
     if verdict is Verdict.LACKING:
         assert str(said.mend) == "sudo sysctl fs.inotify.max_user_instances=1024"
+
+
+def test_how_many_inotify_instances_are_in_use_is_told_either_way() -> None:
+    told = "fs.inotify.max_user_instances = 128, 20 in use"
+    assert diagnosed(FIT, "inotify", hosts=9).what == told
+    said = diagnosed(FIT, "inotify", hosts=10)
+    assert (said.what, said.why) == ("too few inotify instances; hosts to start: 10", told)
+
+
+class Processes:
+    """A folder /proc: who owns which process, and what it has open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.owners: dict[int, int] = {}
+
+    def add(self, number: int, owner: int, *opened: str) -> None:
+        self.owners[number] = owner
+        (self.folder / str(number) / "fd").mkdir(parents=True)
+        for place, what in enumerate(opened):
+            (self.folder / str(number) / "fd" / str(place)).symlink_to(what)
+
+
+@pytest.fixture
+def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Processes:
+    """Without root, a test cannot give a folder to somebody else."""
+    found = Processes(tmp_path / "proc")
+    real = Path.stat
+
+    def stat(path: Path, **how: bool) -> os.stat_result:
+        values = list(real(path, **how))
+        if path.parent == found.folder:
+            values[ST_UID] = found.owners[int(path.name)]
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(checks, "Path", lambda text: tmp_path / text.lstrip("/"))
+    return found
+
+
+@pytest.mark.posix
+def test_instances_of_root_and_of_the_hosts_users_count_together(processes: Processes) -> None:
+    notify = "anon_inode:inotify"
+    processes.add(1, 0, "/dev/null", notify, notify)
+    processes.add(20, users.FIRST + 1000, notify, "socket:[1]")
+    processes.add(300, 1000, notify)
+    processes.add(4000, users.FIRST)
+    assert count_in_use() == 3
+
+
+@pytest.mark.posix
+def test_a_process_that_ends_meanwhile_counts_for_nothing(processes: Processes) -> None:
+    processes.add(1, 0, "anon_inode:inotify")
+    processes.add(20, 0)
+    (processes.folder / "20" / "fd").rmdir()
+    processes.add(300, 0, "anon_inode:inotify")
+    assert count_in_use() == 2
 
 
 def test_user_ids_of_somebody_else_are_told_by_doctor_and_up_alike(
@@ -159,6 +224,11 @@ def test_addresses_in_use_are_a_warning_because_the_lab_runs_all_the_same(
     said = diagnosed(FIT, "range-free")
     assert (said.verdict, said.why) == (Verdict.WARNING, "vboxnet0: 192.168.56.0/24")
     assert "vboxnet0" in said.what
+    assert said.mend.text
+
+
+def test_free_addresses_are_named() -> None:
+    assert diagnosed(FIT, "range-free").what == "192.168.56.0/24 is free"
 
 
 def test_without_ip_nobody_knows_which_addresses_are_taken() -> None:
@@ -169,6 +239,8 @@ def test_without_ip_nobody_knows_which_addresses_are_taken() -> None:
 def test_a_class_is_told_of_the_one_file_that_mends_the_kernels_limits() -> None:
     said = diagnosed(FIT, "kernel-limits", hosts=60)
     assert said.verdict is Verdict.WARNING
+    assert said.what == "limits of the kernel are too low for 60 more hosts"
+    assert said.why == "fs.inotify.max_user_instances = 128 < 760"
     assert "/etc/sysctl.d/90-labctl.conf\nfs.inotify.max_user_instances = 1024" in said.mend.text
     assert said.mend.commands == (("sudo", "sysctl", "--system"),)
 
@@ -176,6 +248,15 @@ def test_a_class_is_told_of_the_one_file_that_mends_the_kernels_limits() -> None
 def test_too_little_memory_is_a_warning() -> None:
     said = diagnosed(replace(FIT, memory=100 * 1024**2), "kernel-limits")
     assert (said.verdict, said.why) == (Verdict.WARNING, "100 MiB < 112 MiB")
+    assert said.what == "there may be too little memory for 2 more hosts"
+    assert said.mend.text
+
+
+@pytest.mark.parametrize("running", [0, 1, 2])
+def test_the_doctor_counts_a_whole_lab_even_if_its_hosts_run(running: int) -> None:
+    """`labctl destroy` and `up` must work after it said so."""
+    said = diagnosed(FIT, "kernel-limits", hosts=2 - running)
+    assert said.what == "memory and the kernel's limits suffice for 2 more hosts"
 
 
 def test_limits_that_the_kernel_cannot_enforce(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +264,12 @@ def test_limits_that_the_kernel_cannot_enforce(monkeypatch: pytest.MonkeyPatch) 
     said = diagnosed(FIT, "controllers")
     assert said.verdict is Verdict.WARNING
     assert "memory" in said.what
+    assert said.why and said.mend.text
+
+
+def test_several_limits_that_the_kernel_cannot_enforce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "missing_controllers", lambda: ["memory", "cpu"])
+    assert diagnosed(FIT, "controllers").what.endswith(": memory, cpu")
 
 
 def test_a_lab_within_its_budget_of_disk() -> None:

@@ -24,6 +24,7 @@ from labctl.run import Completed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
+WAIT = ["systemctl", "is-system-running", "--wait"]
 NETWORK = Network(cidr=IPv4Network("192.168.56.0/24"), machine=IPv4Address("192.168.56.1"))
 
 
@@ -102,6 +103,24 @@ def test_a_host_boots_in_the_labs_network_and_its_own_group(
     assert groups == [f"{host.cgroup.name}/keeper", host.cgroup.name]
 
 
+def test_a_host_keeps_its_own_resolvers_and_time_zone(started: list[str]) -> None:
+    assert {"--resolv-conf=off", "--timezone=off"} <= set(started)
+
+
+def test_a_host_needs_no_service_of_this_machine(started: list[str]) -> None:
+    """Neither systemd-machined nor a unit: labctl also works where PID 1 is no systemd."""
+    assert {"--register=no", "--keep-unit", "--link-journal=no"} <= set(started)
+
+
+def test_what_a_host_says_while_it_boots_is_in_its_log(
+    host: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs: list[Path] = []
+    monkeypatch.setattr(module, "spawn", lambda argv, log: logs.append(log))
+    host.start()
+    assert logs == [host.log]
+
+
 # -- coming up ------------------------------------------------------------------------------
 
 
@@ -120,6 +139,46 @@ def test_a_host_without_a_console_is_told_all_the_same(host: Container) -> None:
     assert failed.value.cause == ""
 
 
+def test_a_console_need_not_be_text(host: Container) -> None:
+    host.log.write_bytes(b"panic \xff\n")
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.cause == "panic \N{REPLACEMENT CHARACTER}"
+
+
+def test_a_host_that_does_not_boot_may_be_made_anew(host: Container) -> None:
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.hint.commands == (("labctl", "destroy"), ("labctl", "up"))
+
+
+@pytest.mark.parametrize("bus", [True, False])
+def test_the_boot_is_over_only_when_the_hosts_bus_is_there(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bus: bool
+) -> None:
+    """systemctl in a host without a bus fails at once, long before the services run."""
+    asked: list[str] = []
+
+    def run(argv: Sequence[str], **_how: object) -> Completed:
+        asked.extend(argv)
+        return Completed(tuple(argv), 0, "running\n", "")
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    monkeypatch.setattr(module, "Path", lambda text: tmp_path / "machine" / text.lstrip("/"))
+    sshd(monkeypatch, b"SSH-2.0-OpenSSH\r\n")
+    if bus:
+        socket_file = tmp_path / "machine/proc/77/root/run/dbus/system_bus_socket"
+        socket_file.parent.mkdir(parents=True)
+        socket_file.touch()
+        host.wait_ready()
+        assert asked[-3:] == WAIT
+    else:
+        with pytest.raises(LabError, match="host1 did not boot"):
+            host.wait_ready()
+        assert "is-system-running" not in asked
+
+
 @pytest.fixture
 def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The host's systemd runs; returns the commands that are run in the host."""
@@ -136,9 +195,6 @@ def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
     monkeypatch.setattr(Container, "_wait_for_bus", lambda _host: None)
     return found
-
-
-WAIT = ["systemctl", "is-system-running", "--wait"]
 
 
 def test_a_host_is_ready_when_sshd_greets(
@@ -166,7 +222,9 @@ def test_what_systemd_waits_for_is_told_if_the_console_is_silent(
     jobs = "12 ssh.service     start running\n13 multi-user.target start waiting\n"
 
     def run(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
-        return Completed(tuple(argv), 0, jobs if "list-jobs" in argv else "starting\n", "")
+        asked = list(argv)[list(argv).index("--") + 1 :]
+        listed = asked == ["systemctl", "list-jobs", "--plain", "--no-legend"]
+        return Completed(tuple(argv), 0, jobs if listed else "starting\n", "")
 
     monkeypatch.setattr(module, "run", run)
     sshd(monkeypatch, b"")
@@ -239,8 +297,9 @@ def test_a_host_that_stands_still_can_be_copied(host: Container, tmp_path: Path)
 
 
 def test_a_host_that_does_not_run_has_no_moment_to_copy(host: Container) -> None:
-    with pytest.raises(WrongState, match="host1 does not run"):
+    with pytest.raises(WrongState, match="host1 does not run") as refused:
         host.hold_still()
+    assert str(refused.value.hint) == "labctl status, labctl up"
 
 
 def test_a_host_that_does_not_stand_still_is_told(
@@ -273,6 +332,45 @@ def test_halt_asks_systemd_and_waits_before_it_kills(
     # A frozen host would not hear the signal.
     assert (group(host, tmp_path) / "cgroup.freeze").read_text() == "0"
     assert emptied.is_set() and not host.running
+
+
+def test_a_host_that_ends_by_itself_meanwhile_is_halted(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(host, tmp_path)
+
+    def gone(_pid: int, _number: int) -> None:
+        (group(host, tmp_path) / "cgroup.events").write_text("populated 0\n")
+        raise ProcessLookupError
+
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    monkeypatch.setattr(os, "kill", gone)
+    host.halt()
+    assert not host.running
+
+
+def test_a_host_that_does_not_power_off_is_killed(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(host, tmp_path)
+    waited: list[float] = []
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    monkeypatch.setattr(os, "kill", lambda _pid, _number: None)
+    monkeypatch.setattr(Cgroup, "wait_empty", lambda _group, seconds: waited.append(seconds))
+    host.halt()
+    assert waited[0] == module.HALT_SECONDS
+    assert (group(host, tmp_path) / "cgroup.kill").read_text() == "1"
+
+
+def test_killing_a_host_removes_its_interface_and_unmounts_its_root(
+    host: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[object] = []
+    monkeypatch.setattr(LabNetwork, "drop_host_link", lambda _lab, name: removed.append(name))
+    monkeypatch.setattr(module, "unmount_below", removed.append)
+    host.kill()
+    assert removed[0] == "0123abcd-1"
+    assert removed[-1] == host.root
 
 
 def test_what_nspawn_keeps_of_a_machine_is_removed_with_it(host: Container, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from labctl.lab import load_lab
+from labctl.providers.nspawn import identity
 from labctl.providers.nspawn.identity import write_identity
 from labctl.providers.rootfs import users
 
@@ -47,18 +49,54 @@ def test_a_host_has_its_name_address_and_resolvers(tmp_path: Path, owners: dict[
     assert "Gateway=192.168.56.1\n" in network
 
 
-def test_a_host_has_this_machines_time_zone(tmp_path: Path, owners: dict[str, int]) -> None:
+def test_a_host_asks_no_dhcp_server_and_has_no_address_but_its_own(
+    tmp_path: Path, owners: dict[str, int]
+) -> None:
     written(tmp_path / "up")
-    zone, own = Path("/etc/localtime"), tmp_path / "up" / "etc" / "localtime"
-    assert own.is_symlink() is zone.is_symlink()
-    if own.is_symlink():
-        assert own.readlink() == zone.readlink()
+    text = (tmp_path / "up/etc/systemd/network/10-lab.network").read_text()
+    network = text.partition("[Network]\n")[2].splitlines()
+    assert "[Match]\nName=host0\n" in text
+    assert not [line for line in network if line.startswith("DHCP")]
+    assert {"LinkLocalAddressing=no", "IPv6AcceptRA=no"} <= set(network)
+
+
+def test_a_host_is_localhost_to_itself(tmp_path: Path, owners: dict[str, int]) -> None:
+    written(tmp_path / "up")
+    assert "127.0.0.1 localhost" in (tmp_path / "up/etc/hosts").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", ["reboot", "poweroff"])
+def test_reboot_and_poweroff_need_no_logind(
+    tmp_path: Path, owners: dict[str, int], name: str
+) -> None:
+    written(tmp_path / "up")
+    first, *lines = (tmp_path / "up/usr/local/sbin" / name).read_text().splitlines()
+    assert first == "#!/bin/sh"
+    assert lines == [
+        f"exec systemctl start {name}.target --job-mode=replace-irreversibly --no-block"
+    ]
+
+
+def test_a_host_has_this_machines_time_zone(
+    tmp_path: Path, owners: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = tmp_path / "machine" / "etc" / "localtime"
+    monkeypatch.setattr(identity, "Path", lambda text: tmp_path / "machine" / text.lstrip("/"))
+    written(tmp_path / "without")
+    assert not os.path.lexists(tmp_path / "without/etc/localtime")
+    zone.parent.mkdir(parents=True)
+    zone.symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
+    written(tmp_path / "up")
+    own = tmp_path / "up/etc/localtime"
+    assert own.readlink() == Path("/usr/share/zoneinfo/Asia/Tokyo")
 
 
 def test_no_two_hosts_share_a_key_or_a_machine_id(tmp_path: Path, owners: dict[str, int]) -> None:
     public = {written(tmp_path / name) for name in ("one", "two")}
     assert len(public) == 2
     one, two = (tmp_path / name / "etc" for name in ("one", "two"))
+    assert all(key.split()[2] == "root@host1" for key in public)
+    assert re.fullmatch("[0-9a-f]{32}\n", (one / "machine-id").read_text())
     for path in ("machine-id", "ssh/ssh_host_ed25519_key"):
         assert (one / path).read_text() != (two / path).read_text()
     assert (one / "ssh/ssh_host_ed25519_key.pub").read_text() in public
@@ -75,7 +113,11 @@ def test_nobody_but_the_owner_reads_what_is_secret(
         os.umask(before)
     modes = {
         "etc": 0o755,
+        "etc/hostname": 0o644,
+        "etc/hosts": 0o644,
         "etc/machine-id": 0o444,
+        "etc/resolv.conf": 0o644,
+        "etc/systemd/network/10-lab.network": 0o644,
         "etc/ssh/ssh_host_ed25519_key": 0o600,
         "etc/ssh/ssh_host_ed25519_key.pub": 0o644,
         "root": 0o700,
@@ -83,6 +125,7 @@ def test_nobody_but_the_owner_reads_what_is_secret(
         f"home/{LAB.edition.admin}": 0o755,
         f"home/{LAB.edition.admin}/.ssh": 0o700,
         f"home/{LAB.edition.admin}/.ssh/authorized_keys": 0o600,
+        "usr/local/sbin/poweroff": 0o755,
         "usr/local/sbin/reboot": 0o755,
     }
     found = {name: (tmp_path / "up" / name).stat().st_mode & 0o777 for name in modes}

@@ -20,6 +20,7 @@ from labctl import dial
 from labctl.errors import MachineLacks
 from labctl.lab import Network
 from labctl.providers.nspawn import forwarding, network
+from labctl.providers.nspawn.addresses import Used
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.nspawn.rules import Ends, WayOut, rules_inside, rules_on_machine
 from labctl.providers.rootfs.cgroup import Hierarchies
@@ -275,46 +276,125 @@ def test_the_hosts_are_reachable_if_the_route_over_the_uplink_is_the_labs(
         )
 
 
+def test_without_the_programs_there_is_no_network_to_remove(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`labctl destroy` also works on a machine where they were removed meanwhile."""
+
+    def missing(argv: Sequence[str], *, check: bool) -> Completed:
+        raise MachineLacks(f"the program {argv[0]} is not installed")
+
+    monkeypatch.setattr(network, "run", missing)
+    monkeypatch.setattr(network, "_LOCK", tmp_path / "lock")
+    LAB.remove()
+
+
+def test_what_a_killed_labctl_left_of_a_namespace_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine = IpMachine(dict(DATA["machine"]))
+    for name in ("network", "addresses"):
+        monkeypatch.setattr(f"labctl.providers.nspawn.{name}.run", machine.run)
+    monkeypatch.setattr(network, "_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(network, "_NAMESPACES", tmp_path / "netns")
+    monkeypatch.setattr(network, "_SYSCTLS", tmp_path)
+    monkeypatch.setattr(forwarding, "allow", lambda: None)
+    left = tmp_path / "netns" / LAB.namespace
+    left.parent.mkdir()
+    left.touch()
+    LAB.create(None)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
+def test_a_route_that_leads_nowhere_is_a_rival_too(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It has no interface, so people are told its kind."""
+
+    def run(argv: Sequence[str]) -> Completed:
+        routes = [{"type": kind, "dst": "192.168.0.0/16"}]
+        return Completed(tuple(argv), 0, json.dumps(routes) if "route" in argv else "", "")
+
+    monkeypatch.setattr("labctl.providers.nspawn.addresses.run", run)
+    assert LAB.rivals() == [Used(kind, IPv4Network("192.168.0.0/16"))]
+    assert f"({kind})" in LAB.why_unreachable()
+
+
 # -- forwarding -----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The machine's forwarding settings: one file for each way out."""
-    (tmp_path / "eth0").write_text("0\n")
-    (tmp_path / "wlan0").write_text("1\n")
-    monkeypatch.setattr(forwarding, "_setting", lambda device: tmp_path / device)
-    monkeypatch.setattr(forwarding, "_file", lambda: tmp_path / "kept.json")
+    """The machine's forwarding settings: a folder for each way out; see ip-sysctl of the kernel."""
+    folder = tmp_path / "proc/sys/net/ipv4/conf"
+    for name, value in {"eth0": "0\n", "wlan0": "1\n"}.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "forwarding").write_text(value)
+    namespace = tmp_path / "proc/thread-self/ns/net"
+    namespace.parent.mkdir(parents=True)
+    namespace.touch()
+    monkeypatch.setattr(forwarding, "_FOLDER", tmp_path / "run")
+    monkeypatch.setattr(forwarding, "Path", lambda text: tmp_path / text.lstrip("/"))
     routes = [{"dst": "default", "dev": "eth0"}, {"dst": "default", "dev": "wlan0"}, {"dst": "x"}]
     answers = {("route", "show", "default"): routes}
     monkeypatch.setattr(forwarding, "ip_json", lambda *words: answers[words])
-    return tmp_path
+    return folder
 
 
 def values(settings: Path) -> list[str]:
-    return [(settings / name).read_text().strip() for name in ("eth0", "wlan0")]
+    return [(settings / name / "forwarding").read_text().strip() for name in ("eth0", "wlan0")]
+
+
+def kept(settings: Path) -> list[Path]:
+    """The files with values from before the first lab."""
+    return list((settings.parents[4] / "run").iterdir())
 
 
 def test_forwarding_is_on_while_a_lab_runs_and_then_as_it_was(settings: Path) -> None:
     forwarding.allow()
     assert values(settings) == ["1", "1"]
+    assert [path.stat().st_mode & 0o777 for path in kept(settings)] == [0o600]
     # A second lab must not keep the values that the first one set.
     forwarding.allow()
     forwarding.put_back()
     assert values(settings) == ["0", "1"]
-    (settings / "eth0").write_text("1")
+    assert kept(settings) == []
+    (settings / "eth0/forwarding").write_text("1")
     forwarding.put_back()
     assert values(settings) == ["1", "1"]
 
 
 def test_a_way_out_that_is_gone_does_not_prevent_the_others_from_being_put_back(
-    settings: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Path,
 ) -> None:
     forwarding.allow()
-    gone = settings / "none" / "wlan0"
-    monkeypatch.setattr(
-        forwarding, "_setting", lambda device: gone if device == "wlan0" else settings / device
-    )
+    (settings / "eth0/forwarding").unlink()
+    (settings / "eth0").rmdir()
+    (settings / "wlan0/forwarding").write_text("0")
     forwarding.put_back()
-    assert (settings / "eth0").read_text() == "0"
-    assert not (settings / "kept.json").exists()
+    assert (settings / "wlan0/forwarding").read_text() == "1"
+    assert kept(settings) == []
+
+
+def test_a_container_with_labs_of_its_own_has_settings_of_its_own(settings: Path) -> None:
+    forwarding.allow()
+    # The same folder in another network namespace: another file by its number.
+    namespace = settings.parents[3] / "thread-self/ns/net"
+    other = namespace.with_name("other")
+    other.touch()
+    other.replace(namespace)
+    forwarding.put_back()
+    assert values(settings) == ["1", "1"]
+    assert len(kept(settings)) == 1
+
+
+@pytest.mark.parametrize("text", ["", "not JSON", '{"eth0": 1}', "[]"])
+def test_a_file_that_cannot_be_read_keeps_no_lab_from_starting(settings: Path, text: str) -> None:
+    forwarding.allow()
+    (file,) = kept(settings)
+    file.write_text(text)
+    forwarding.put_back()
+    assert kept(settings) == []
+    forwarding.allow()
+    assert values(settings) == ["1", "1"]

@@ -50,6 +50,7 @@ def test_limits_that_are_too_low_are_named_with_the_file_that_raises_them() -> N
     )
     said = limits(60, low)
     assert said.verdict is Verdict.LACKING
+    assert said.what == "limits of the kernel are too low for 60 hosts"
     assert said.why == (
         "fs.inotify.max_user_instances = 128 < 760, net.ipv4.neigh.default.gc_thresh3 = 512 < 736"
     )
@@ -77,7 +78,7 @@ def test_a_limit_that_the_kernel_does_not_have_is_not_needed() -> None:
 def test_memory_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
     said = memory(10, replace(machine(), memory=free))
     assert said.verdict is verdict
-    assert f"10 more hosts: 560 MiB, free: {free // MIB} MiB" in said.what
+    assert said.what == f"memory for 10 more hosts: 560 MiB, free: {free // MIB} MiB"
     assert bool(said.mend) is (verdict is Verdict.WARNING)
 
 
@@ -87,7 +88,7 @@ def test_memory_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -
 def test_disk_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
     said = disk(STATE, 10, replace(machine(), disk=free))
     assert said.verdict is verdict
-    assert f"10 more hosts: 600 MiB, free: {free // MIB} MiB" in said.what
+    assert said.what == f"disk for 10 more hosts: 600 MiB, free: {free // MIB} MiB"
     if verdict is Verdict.LACKING:
         assert said.why == str(STATE)
         assert "XDG_STATE_HOME" in said.mend.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,3 +49,17 @@ def test_what_the_file_sets_is_enough(hosts: int) -> None:
     for each in needs(hosts, DEBIAN).short:
         value = int(sysctl_lines([each])[-1].partition("=")[2])
         assert each.needed <= value < 2 * each.needed
+
+
+def test_a_need_that_is_a_power_of_two_is_not_doubled() -> None:
+    need = Need("kernel.pid_max", 1, 4096)
+    assert sysctl_lines([need]) == ["kernel.pid_max = 4096"]
+    assert sysctl_lines([replace(need, needed=4097)]) == ["kernel.pid_max = 8192"]
+
+
+def test_ten_labs_need_what_was_measured_twice_over_and_the_rest_of_the_machine() -> None:
+    every = {each.setting: each for each in needs(20, DEBIAN).limits}
+    watches = every["fs.inotify.max_user_watches"]
+    assert (watches.limit, watches.needed) == (28000, 4096 + 20 * 60)
+    assert needs(20, DEBIAN).memory == 20 * 56 * 1024**2
+    assert needs(20, DEBIAN).disk == 20 * 60 * 1024**2

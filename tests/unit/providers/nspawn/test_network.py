@@ -45,8 +45,15 @@ def test_labs_have_different_uplinks(one: str, other: str) -> None:
 def test_a_machine_that_uses_the_usual_range_gets_another() -> None:
     ends = free_ends("0123abcd", [IPv4Network("198.18.0.0/15")])
     assert ends.machine in IPv4Network("100.64.0.0/10")
-    with pytest.raises(MachineLacks, match="way out"):
+    with pytest.raises(MachineLacks, match="way out") as lacking:
         free_ends("0123abcd", [IPv4Network("0.0.0.0/0")])
+    assert lacking.value.cause == "198.18.0.0/15, 100.64.0.0/10, 10.0.0.0/8"
+
+
+@given(IDS)
+def test_the_labs_end_is_the_address_after_the_machines(lab_id: str) -> None:
+    ends = free_ends(lab_id, [])
+    assert ends.lab == ends.machine + 1
 
 
 def test_only_name_servers_that_a_host_can_reach_are_passed_on() -> None:
@@ -54,6 +61,41 @@ def test_only_name_servers_that_a_host_can_reach_are_passed_on() -> None:
     assert resolvers_in(told) == ()
     assert resolvers_in("nameserver 192.0.2.1 # office\nnameserver\nnameserver x") == ("192.0.2.1",)
     assert resolvers_in("#nameserver 192.0.2.9\nnameserver fe80::1%eth0") == ()
+
+
+@pytest.mark.parametrize(
+    ("etc", "resolved", "seen"),
+    [
+        ("nameserver 192.0.2.1\n", "nameserver 192.0.2.2\n", ("192.0.2.1",)),
+        # systemd-resolved listens on the loopback, and keeps the real ones in a file of its own.
+        ("nameserver 127.0.0.53\n", "nameserver 192.0.2.2\n", ("192.0.2.2",)),
+        (None, "nameserver 192.0.2.2\n", ("192.0.2.2",)),
+        ("nameserver 127.0.0.53\n", None, ()),
+        (None, None, ()),
+    ],
+)
+def test_the_machines_own_name_servers_come_from_two_files(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    etc: str | None,
+    resolved: str | None,
+    seen: tuple[str, ...],
+) -> None:
+    files = {tmp_path / "etc": etc, tmp_path / "resolved": resolved}
+    for path, text in files.items():
+        if text is not None:
+            path.write_text(text)
+    monkeypatch.setattr(resolvers, "_FILES", tuple(map(str, files)))
+    assert resolvers.machine_resolvers() == seen
+
+
+def test_a_comment_in_another_encoding_hides_no_name_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "resolv.conf"
+    conf.write_bytes(b"# B\xfcro\nnameserver 192.0.2.1\n")
+    monkeypatch.setattr(resolvers, "_FILES", (str(conf),))
+    assert resolvers.machine_resolvers() == ("192.0.2.1",)
 
 
 def test_a_name_server_with_an_address_of_the_lab_gets_a_stand_in(

@@ -240,3 +240,27 @@ def test_a_file_of_the_models_identity_hides_no_file_of_the_copys_own(tmp_path: 
     left = {path.name for path in (copy.upper(work, "host1") / "etc").iterdir()}
     assert left == {"resolv.conf", "motd"}
     assert (model.upper(work, "host1") / "etc/machine-id").read_text() == "1"
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("linked", ["model", "copy"])
+def test_a_link_that_took_the_place_of_a_file_is_kept(tmp_path: Path, linked: str) -> None:
+    """And a file that took the place of a link: what they lead to may be another file later."""
+    model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")
+    identity, work = model.new_layer(HOSTS), copy.new_layer(HOSTS)
+    written(model, identity, {"etc/localtime": "UTC", "etc/zone": "UTC"})
+    written(copy, work, {"etc/localtime": "UTC", "etc/zone": "UTC"})
+    store, layer = (model, identity) if linked == "model" else (copy, work)
+    link = store.upper(layer, "host1") / "etc/localtime"
+    link.unlink()
+    link.symlink_to("zone")
+    copy.drop_copies(work, model, identity, HOSTS)
+    left = {path.name for path in (copy.upper(work, "host1") / "etc").iterdir()}
+    assert left == {"localtime"}
+
+
+def test_overlayfs_works_beside_the_layer_it_writes(tmp_path: Path) -> None:
+    """mount(2) refuses a work folder on another file system, or inside of the layer."""
+    store = LayerStore(tmp_path)
+    upper, work = store.upper("1", "host1"), store.work("1", "host1")
+    assert upper.parent == work.parent and upper != work
