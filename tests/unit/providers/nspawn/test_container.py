@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -119,6 +120,30 @@ def test_what_a_host_says_while_it_boots_is_in_its_log(
     monkeypatch.setattr(module, "spawn", lambda argv, log: logs.append(log))
     host.start()
     assert logs == [host.log]
+
+
+@pytest.mark.parametrize(("ends", "boots"), [("133 133 0", 3), ("0", 1), ("1", 1)])
+def test_a_host_that_asks_for_a_reboot_is_booted_again(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, boots: int
+) -> None:
+    """systemd-nspawn ends with 133 then, and with another code after a poweroff."""
+    program, left, booted = (tmp_path / name for name in ("systemd-nspawn", "ends", "boots"))
+    program.write_text(
+        f"""#!/bin/sh
+read -r code rest <{left}
+echo "$rest" >{left}
+echo "$@" >>{booted}
+exit "$code"
+"""
+    )
+    program.chmod(0o755)
+    left.write_text(ends + "\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("labctl.dial.inside", lambda _netns, argv: argv)
+    monkeypatch.setattr(module, "spawn", lambda argv, log: subprocess.run(argv, check=False))
+    host.start()
+    every = booted.read_text().splitlines()
+    assert len(every) == boots and len(set(every)) == 1 and "--boot" in every[0].split()
 
 
 # -- coming up ------------------------------------------------------------------------------
