@@ -22,6 +22,7 @@ from labctl.providers.settings import (
     known_keys,
     provider_with,
     releases,
+    with_release,
 )
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.session import open_lab, open_session
@@ -172,6 +173,24 @@ def test_only_nspawn_has_releases_and_only_incus_a_remote() -> None:
     assert releases() == ("bookworm", "trixie")
     assert provider_with("remote") == "incus"
     assert provider_with("hypervisor") == "vagrant"
+
+
+def test_another_release_changes_nothing_else_of_what_the_lab_file_says() -> None:
+    lab = says(memory=512, nspawn={"processes": 200, "release": "bookworm"})
+    other = with_release(lab, "nspawn", "trixie")
+    options = read_options("nspawn", NspawnOptions, other)
+    assert (options.release, options.memory, options.processes) == ("trixie", 512, 200)
+    assert (other.name, other.edition, other.options) == (lab.name, lab.edition, lab.options)
+    assert read_options("nspawn", NspawnOptions, lab).release == "bookworm"
+
+
+def test_who_asks_for_a_wrong_release_is_told_the_right_ones() -> None:
+    with pytest.raises(WrongUsage) as wrong:
+        with_release(says(), "nspawn", "buster")
+    assert str(wrong.value.hint) == "releases: bookworm, trixie"
+    with pytest.raises(WrongUsage) as wrong:
+        with_release(says(), "vagrant", "trixie")
+    assert str(wrong.value.hint) == "providers with it: nspawn"
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([1])

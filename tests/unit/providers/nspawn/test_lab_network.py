@@ -306,14 +306,22 @@ def test_what_a_killed_labctl_left_of_a_namespace_is_no_obstacle(
     assert not left.exists()
 
 
-@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
-def test_a_route_that_leads_nowhere_is_a_rival_too(
-    monkeypatch: pytest.MonkeyPatch, kind: str
+@pytest.mark.parametrize(
+    ("route", "kind"),
+    [
+        ({"type": "blackhole"}, "blackhole"),
+        ({"type": "unreachable"}, "unreachable"),
+        # Over several interfaces.
+        ({"nexthops": [{"dev": "eth0"}, {"dev": "eth1"}]}, "?"),
+    ],
+)
+def test_a_route_without_one_interface_is_a_rival_too(
+    monkeypatch: pytest.MonkeyPatch, route: dict[str, Any], kind: str
 ) -> None:
-    """It has no interface, so people are told its kind."""
+    """People are told its kind instead."""
 
     def run(argv: Sequence[str]) -> Completed:
-        routes = [{"type": kind, "dst": "192.168.0.0/16"}]
+        routes = [{**route, "dst": "192.168.0.0/16"}]
         return Completed(tuple(argv), 0, json.dumps(routes) if "route" in argv else "", "")
 
     monkeypatch.setattr("labctl.providers.nspawn.addresses.run", run)

@@ -41,7 +41,8 @@ def test_limits_that_suffice_are_shown_with_what_is_needed() -> None:
 
 @pytest.mark.parametrize(("limit", "verdict"), [("760\n", Verdict.OK), ("759\n", Verdict.LACKING)])
 def test_a_limit_may_be_just_what_is_needed(limit: str, verdict: Verdict) -> None:
-    assert limits(60, machine(fs__inotify__max_user_instances=limit)).verdict is verdict
+    said = limits(60, machine(fs__inotify__max_user_instances=limit))
+    assert (said.code, said.verdict) == ("kernel-limits", verdict)
 
 
 def test_limits_that_are_too_low_are_named_with_the_file_that_raises_them() -> None:
@@ -78,6 +79,7 @@ def test_a_limit_that_the_kernel_does_not_have_is_not_needed() -> None:
 def test_memory_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
     said = memory(10, replace(machine(), memory=free))
     assert said.verdict is verdict
+    assert said.code == "memory"
     assert said.what == f"memory for 10 more hosts: 560 MiB, free: {free // MIB} MiB"
     assert bool(said.mend) is (verdict is Verdict.WARNING)
 
@@ -88,6 +90,7 @@ def test_memory_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -
 def test_disk_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
     said = disk(STATE, 10, replace(machine(), disk=free))
     assert said.verdict is verdict
+    assert said.code == "disk"
     assert said.what == f"disk for 10 more hosts: 600 MiB, free: {free // MIB} MiB"
     if verdict is Verdict.LACKING:
         assert said.why == str(STATE)

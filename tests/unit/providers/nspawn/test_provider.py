@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.checks import run_checks
 from labctl.providers.nspawn import NspawnProvider
+from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.store import Book, LayerStore
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
@@ -387,3 +389,24 @@ def test_every_host_of_a_class_counts(kernel: Kernel) -> None:
     (memory,) = run_checks([every["memory"]], machine)
     assert "60 hosts" in limits.what
     assert "20 more hosts" in memory.what
+
+
+def test_the_budget_of_a_lab_is_that_of_its_hosts_together(tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text("disk = 3\n")
+    provider = NspawnProvider(load_lab("default", file), HOME())
+    (check,) = [each for each in provider.checks() if each.code == "disk-budget"]
+    (said,) = run_checks([check], OtherMachine())
+    assert said.measured == {"used": 0, "allowed": 2 * 3 * 1024**3}
+
+
+@pytest.mark.parametrize(("running", "count"), [([], 2), (["host1"], 1), (["host1", "host2"], 0)])
+def test_hosts_that_do_not_run_yet_are_counted(
+    monkeypatch: pytest.MonkeyPatch, running: list[str], count: int
+) -> None:
+    monkeypatch.setattr(Container, "running", property(lambda each: each.host in running))
+    provider = NspawnProvider(load_lab("default"), HOME())
+    (check,) = [each for each in provider.checks() if each.code == "inotify"]
+    monkeypatch.setattr("labctl.providers.nspawn.checks.inotify_in_use", lambda: 1000)
+    (said,) = run_checks([check], OtherMachine(is_root=True))
+    assert said.what == f"too few inotify instances; hosts to start: {count}"

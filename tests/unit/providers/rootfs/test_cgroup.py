@@ -147,6 +147,16 @@ def test_limits_go_to_the_hierarchy_that_has_the_controller(mounted: Hierarchies
     assert not (unified / "memory.max").exists()
 
 
+def test_a_limit_that_the_kernel_refuses_prevents_no_other(mounted: Hierarchies) -> None:
+    """As in a container whose own groups have no controllers: doctor names what is missing."""
+    (mounted.unified / "cgroup.subtree_control").mkdir()
+    (mounted.unified / "labctl-1" / "pids.max").mkdir(parents=True)
+    LabGroup("1").limit(Limits(memory=1024, processes=300, weight=50))
+    memory = mounted.controllers["memory"] / "labctl-1"
+    assert (memory / "memory.limit_in_bytes").read_text() == "1024"
+    assert (mounted.unified / "labctl-1/cpu.weight").read_text() == "50"
+
+
 def test_the_weight_of_version_1_is_in_shares(
     mounted: Hierarchies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
