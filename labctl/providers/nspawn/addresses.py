@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_interface
+from ipaddress import IPv4Interface, IPv4Network
 from itertools import islice
 from typing import Any
 
@@ -34,9 +34,8 @@ def used_networks() -> list[Used]:
     found = []
     for link in ip_json("address"):
         for address in link.get("addr_info", []):
-            network = ip_interface(f"{address['local']}/{address['prefixlen']}").network
-            if isinstance(network, IPv4Network):
-                found.append(Used(link["ifname"], network))
+            own = IPv4Interface(f"{address['local']}/{address['prefixlen']}")
+            found.append(Used(link["ifname"], own.network))
     for route in ip_json("route", "show", "table", "main"):
         if route["dst"] != "default":
             found.append(Used(route.get("dev", route.get("type", "?")), IPv4Network(route["dst"])))

@@ -95,6 +95,13 @@ def test_a_network_that_this_machine_does_not_reach_is_told(kernel: Kernel) -> N
     assert ("", "another network has these addresses") in said
 
 
+def test_an_up_that_has_nothing_to_start_tells_it_too(up: Kernel) -> None:
+    up.reachable = False
+    said = Heard()
+    assert open_provider().start(said) is False
+    assert said == ["another network has these addresses"]
+
+
 def test_only_the_host_that_stopped_is_booted_and_the_other_is_asked(up: Kernel) -> None:
     open_provider().cut_power(["host2"])
     up.calls.clear()
