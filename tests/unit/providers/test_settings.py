@@ -114,6 +114,14 @@ def test_a_mistake_is_told_with_its_key_whatever_the_provider(
         assert said in refused(says(**{"provider": provider, **settings})).cause
 
 
+def test_a_wrong_key_is_told_with_all_that_a_lab_file_can_say() -> None:
+    hint = str(refused(says(nowhere=1)).hint)
+    known = [each.strip() for each in hint.partition(":")[2].split(",")]
+    # labctl's own keys, an option of each provider, and the providers' tables.
+    assert {"edition", "lang", "cpus", "weight", "remote", *provider_names()} <= set(known)
+    assert len(known) == len(set(known))
+
+
 def test_two_mistakes_are_told_together() -> None:
     assert refused(says(memory=1, nowhere=2)).cause.count("\n") == 1
 

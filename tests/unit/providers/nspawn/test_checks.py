@@ -281,7 +281,8 @@ def test_a_lab_within_its_budget_of_disk() -> None:
 def test_a_lab_over_its_budget_of_disk() -> None:
     every = every_check(size=2 * 1024**3)
     (said,) = run_checks([each for each in every if each.code == "disk-budget"], FIT)
-    assert (said.verdict, said.what) == (Verdict.WARNING, "the lab's files are 2048 MiB")
+    assert (said.code, said.verdict) == ("disk-budget", Verdict.WARNING)
+    assert said.what == "the lab's files are 2048 MiB"
     assert said.why == "the lab file allows 1024 MiB"
     assert said.measured == {"used": 2 * 1024**3, "allowed": 1024**3}
     remove = ("labctl", "checkpoints", "--remove", "NAME")

@@ -286,6 +286,16 @@ def test_a_stopped_sshd_is_started_and_the_refusal_is_told(
     assert failed.value.hint.commands == (("labctl", "reset"),)
 
 
+def test_a_host_that_never_finishes_its_boot_has_nothing_to_say_of_its_sshd(
+    host: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: None)
+    sshd(monkeypatch, b"")
+    with pytest.raises(WrongState, match="sshd of host1 does not answer") as failed:
+        host.ensure_answers()
+    assert failed.value.cause == ""
+
+
 # -- logging in -----------------------------------------------------------------------------
 
 

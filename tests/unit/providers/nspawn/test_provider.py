@@ -153,6 +153,25 @@ def test_a_host_is_mounted_on_its_layers_newest_first(up: Kernel) -> None:
     )
 
 
+def test_overlayfs_works_in_the_layer_that_it_writes(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts: list[tuple[Path, ...]] = []
+
+    def mount(target: Path, _lower: object, upper: Path, work: Path) -> None:
+        mounts.append((target, upper, work))
+        kernel.mounts[target.name] = (upper,)
+
+    monkeypatch.setattr("labctl.providers.nspawn.provider.mount_overlay", mount)
+    open_provider().create()
+    open_provider().start()
+    folder = HOME().state
+    layer = folder / "layers" / book().top
+    assert mounts == [
+        (folder / "hosts" / host, layer / host / "upper", layer / host / "work") for host in HOSTS
+    ]
+
+
 class Heard(list[str]):
     """A progress callback that keeps the messages about the whole lab."""
 
