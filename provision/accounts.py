@@ -36,66 +36,81 @@ def check(target: Target) -> list[Finding]:
 def _closed(target: Target, facts: Facts) -> list[Finding]:
     """What keeps a person or mail out although the password is right."""
     name = str(target.host.account)
+    found = (
+        _expired(name, facts),
+        _denied_by_pam(facts),
+        _locked(name, facts, is_locked=target.is_locked),
+        _no_shell(name, facts),
+    )
+    return [each for each in found if each is not None]
+
+
+def _expired(name: str, facts: Facts) -> Finding | None:
     changed, _colon, ends = facts["expiry"].partition(":")
     today = facts.number("today")
-    is_over = ends.isdigit() and int(ends) <= today
     # A password without a limit has the limit 99999 or none.
     is_old = facts["valid"].isdigit() and int(changed or today) + facts.number("valid") < today
-    found = []
-    if is_over or changed == "0" or is_old:
-        found.append(
-            Finding(
-                code="accounts.expired",
-                ok=False,
-                what=_("the account {name} may log in", name=name),
-                found=_("expired")
-                if is_over
-                else _("the password must be changed first")
-                if changed == "0"
-                else _("the password is too old"),
-                expected=_("never expires"),
-                hint=_("chage -l {name} shows how long the account is valid.", name=name),
-                solution=f"chage -E -1 -M -1 -d today {name}",
-            )
-        )
-    if facts["denies"]:
-        found.append(
-            Finding(
-                code="accounts.pam",
-                ok=False,
-                what="/etc/pam.d/common-auth",
-                found=facts["denies"],
-                expected=_("no such line"),
-                hint=_("Every login asks PAM. Which line of common-auth is asked first?"),
-                solution="pam-auth-update --force",
-            )
-        )
-    if facts["lock"] or target.is_locked:
-        lock = facts["lock"] or f"/var/mail/{name}.lock"
-        found.append(
-            Finding(
-                code="accounts.lock",
-                ok=False,
-                what=_("the mailbox is free for a delivery"),
-                found=lock,
-                expected=_("no lock file"),
-                hint=_("A .lock file beside a mailbox says that a program writes to it. Does one?"),
-                solution=f"rm {lock}",
-            )
-        )
-    if facts["shell"].endswith(("/nologin", "/false")) or facts["no-shell"]:
-        found.append(
-            Finding(
-                code="accounts.shell",
-                ok=False,
-                what=_("a shell for the account"),
-                found=facts["shell"],
-                expected="/bin/bash",
-                hint=_("Can the account log in? getent passwd shows its shell."),
-                solution=f"usermod -s /bin/bash {name}",
-            )
-        )
-    return found
+    if ends.isdigit() and int(ends) <= today:
+        state = _("expired")
+    elif changed == "0":
+        state = _("the password must be changed first")
+    elif is_old:
+        state = _("the password is too old")
+    else:
+        return None
+    return Finding(
+        code="accounts.expired",
+        ok=False,
+        what=_("the account {name} may log in", name=name),
+        found=state,
+        expected=_("never expires"),
+        hint=_("chage -l {name} shows how long the account is valid.", name=name),
+        solution=f"chage -E -1 -M -1 -d today {name}",
+    )
+
+
+def _denied_by_pam(facts: Facts) -> Finding | None:
+    if not facts["denies"]:
+        return None
+    return Finding(
+        code="accounts.pam",
+        ok=False,
+        what="/etc/pam.d/common-auth",
+        found=facts["denies"],
+        expected=_("no such line"),
+        hint=_("Every login asks PAM. Which line of common-auth is asked first?"),
+        solution="pam-auth-update --force",
+    )
+
+
+def _locked(name: str, facts: Facts, *, is_locked: bool) -> Finding | None:
+    """A lock file that nobody gives back. `is_locked` if it kept the check from the mailbox."""
+    lock = facts["lock"] or (f"/var/mail/{name}.lock" if is_locked else "")
+    if not lock:
+        return None
+    return Finding(
+        code="accounts.lock",
+        ok=False,
+        what=_("the mailbox is free for a delivery"),
+        found=lock,
+        expected=_("no lock file"),
+        hint=_("A .lock file beside a mailbox says that a program writes to it. Does one?"),
+        solution=f"rm {lock}",
+    )
+
+
+def _no_shell(name: str, facts: Facts) -> Finding | None:
+    if not facts["shell"].endswith(("/nologin", "/false")) and not facts["no-shell"]:
+        return None
+    return Finding(
+        code="accounts.shell",
+        ok=False,
+        what=_("a shell for the account"),
+        found=facts["shell"],
+        expected="/bin/bash",
+        hint=_("Can the account log in? getent passwd shows its shell."),
+        solution=f"usermod -s /bin/bash {name}",
+    )
 
 
 def _exists(target: Target, facts: Facts) -> Finding:
