@@ -211,52 +211,57 @@ def _loaded(host: Host, facts: Facts) -> Finding:
 
 
 def _resolver(target: Target, facts: Facts) -> list[Finding]:
-    host, peer = target.host, target.peer
-    own_there, own_found = _way(facts, "own", host.domain), _way(facts, "found", host.domain)
-    peer_there, peer_found = _way(facts, "peer", peer.domain), _way(facts, "found", peer.domain)
+    own = _finds_own(target, facts)
+    # A server that does not answer for its zone is that server's finding, not this one's.
+    if not own.ok or not all(_way(facts, "peer", target.peer.domain)):
+        return [own]
+    return [own, _finds_peer(target, facts)]
+
+
+def _finds_own(target: Target, facts: Facts) -> Finding:
+    there, found = (_way(facts, who, target.host.domain) for who in ("own", "found"))
     kind = facts["resolv-conf"]
     is_file = kind in ("", "regular file", "regular empty file")
-    own = Finding(
+    return Finding(
         code="dns.resolver",
         # The library asks this host itself if it cannot read the file; Postfix then does not start.
-        ok=own_found == own_there and is_file,
+        ok=found == there and is_file,
         what=_("this server finds its own domain"),
-        found=_line(own_found) if is_file else f"/etc/resolv.conf: {kind}",
-        expected=_line(own_there),
+        found=_line(found) if is_file else f"/etc/resolv.conf: {kind}",
+        expected=_line(there),
         hint=_(
             "Which name server does this host ask? Now: {servers}",
             servers=", ".join(facts.lines("nameserver")) or "-",
         ),
         solution=f"/etc/resolv.conf: nameserver {_asked(target).address}",
     )
-    # A server that does not answer for its zone is that server's finding, not this one's.
-    if not own.ok or not all(peer_there):
-        return [own]
+
+
+def _finds_peer(target: Target, facts: Facts) -> Finding:
+    peer = target.peer
+    there, found = (_way(facts, who, peer.domain) for who in ("peer", "found"))
     # An answer of the other zone, or its word that there is none, comes from memory.
     kept = _seconds_kept(facts, peer)
-    is_old = peer_found != peer_there and kept is not None
+    is_old = found != there and kept is not None
     # A copy of the zone on this host is no memory: it stays as it is, however short its TTL.
     is_short = kept is not None and kept <= _SHORT and not facts["copy"]
-    return [
-        own,
-        Finding(
-            code="dns.peer",
-            ok=peer_found == peer_there or is_short,
-            what=_("this server finds {domain}", domain=peer.domain),
-            found=_line(peer_found),
-            expected=_line(peer_there),
-            hint=_("This answer is older than the zone: where may it be kept, and how long?")
-            if is_old
-            else _(
-                "{name} itself answers for it. How would this host's BIND come to ask it?",
-                name=peer.name,
-            ),
-            solution=f"rndc flush; rndc retransfer {peer.domain}"
-            if is_old
-            else f'{target.family.bind.zones}: zone "{peer.domain}" '
-            f"{{ type forward; forward only; forwarders {{ {peer.address}; }}; }};",
+    return Finding(
+        code="dns.peer",
+        ok=found == there or is_short,
+        what=_("this server finds {domain}", domain=peer.domain),
+        found=_line(found),
+        expected=_line(there),
+        hint=_("This answer is older than the zone: where may it be kept, and how long?")
+        if is_old
+        else _(
+            "{name} itself answers for it. How would this host's BIND come to ask it?",
+            name=peer.name,
         ),
-    ]
+        solution=f"rndc flush; rndc retransfer {peer.domain}"
+        if is_old
+        else f'{target.family.bind.zones}: zone "{peer.domain}" '
+        f"{{ type forward; forward only; forwarders {{ {peer.address}; }}; }};",
+    )
 
 
 def _asked(target: Target) -> Host:
