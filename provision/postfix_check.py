@@ -92,7 +92,27 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
         ),
         *(_by_network(target, facts) if _relays_by_network(target) else _by_auth(facts)),
     ]
+    if not any(_is_set(facts, finding.what) for finding in findings):
+        return [_nothing_set(target, findings)]
     return [finding for finding in findings if not _is_swallowed(finding, findings)]
+
+
+def _nothing_set(target: Target, findings: Sequence[Finding]) -> Finding:
+    """A main.cf without any of the section's parameters, which has one cause and not six."""
+    return Finding(
+        code="postfix.main-cf",
+        ok=False,
+        what=target.family.postfix.main_cf,
+        found=_("sets none of them"),
+        expected=", ".join(finding.what for finding in findings),
+        hint=_("Is this the file that you edited? postconf -n shows what main.cf really sets."),
+        solution="\n".join(finding.solution for finding in findings),
+    )
+
+
+def _is_set(facts: Facts, name: str) -> bool:
+    """Whether main.cf or master.cf sets the parameter."""
+    return name in facts.lines("set") or name in _pairs(facts, "override")
 
 
 def _is_swallowed(finding: Finding, others: Sequence[Finding]) -> bool:
@@ -212,8 +232,7 @@ def _relays_rightly(words: list[str]) -> bool:
 def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
     unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
     # A right default is not enough: the section is about main.cf. What master.cf says counts more.
-    overrides = _pairs(facts, "override")
-    is_set = name in facts.lines("set") or name in overrides
+    overrides, is_set = _pairs(facts, "override"), _is_set(facts, name)
     if name in overrides:
         hint = _("postconf -P shows what master.cf sets for smtpd: look for {name}.", name=name)
     elif unused and not is_set:
