@@ -128,7 +128,7 @@ test-vagrant: $(VENV)/.dev vagrant-packages
 test-vagrant-short:
 	$(MAKE) test-vagrant PYTEST_OPTIONS="-m 'not long'"
 
-# Real libvirt with software emulation, in namespaces of its own: half an hour on two cores.
+# Real libvirt with software emulation, in namespaces of its own: 6 to 30 minutes on two cores.
 test-libvirt: $(VENV)/.dev libvirt-packages
 	$(SUDO) $(BIN)/python -m tests.vagrant.box libvirt
 	$(SUDO) unshare --net --mount --pid --fork --kill-child --mount-proc \
