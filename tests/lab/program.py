@@ -33,6 +33,12 @@ class Ended:
     def json(self) -> Any:
         return json.loads(self.out)["data"]
 
+    @property
+    def wrong(self) -> list[dict[str, str]]:
+        """The failed findings in the document of `labctl check --json`."""
+        reports = self.json["reports"]
+        return [each for report in reports for each in report["findings"] if not each["ok"]]
+
 
 def labctl(
     *args: str, name: str = LAB, code: int | None = 0, lang: str = "en", within: Sequence[str] = ()

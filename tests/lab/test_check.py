@@ -72,8 +72,7 @@ def test_what_the_check_offers_as_a_solution_mends_what_it_found(
     ready_once: str, code: str
 ) -> None:
     on_host("host1", _STOPPED[code])
-    reports = labctl("check", "--json", code=1).json["reports"]
-    wrong = [each for report in reports for each in report["findings"] if not each["ok"]]
+    wrong = labctl("check", "--json", code=1).wrong
     assert [each["code"] for each in wrong] == [code], wrong
     on_host("host1", wrong[0]["solution"])
     labctl("check")

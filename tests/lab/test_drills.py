@@ -21,8 +21,7 @@ def set_password(account: str) -> str:
 
 def wrong() -> list[dict[str, str]]:
     """The failed findings of `labctl check`."""
-    reports = labctl("check", "--json", code=None).json["reports"]
-    return [each for report in reports for each in report["findings"] if not each["ok"]]
+    return labctl("check", "--json", code=None).wrong
 
 
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)

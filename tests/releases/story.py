@@ -48,8 +48,7 @@ class Story:
 
     def failed(self) -> list[dict[str, str]]:
         """The failed findings of `labctl check`."""
-        reports = self.labctl("check", "--json", code=None).json["reports"]
-        return [each for report in reports for each in report["findings"] if not each["ok"]]
+        return self.labctl("check", "--json", code=None).wrong
 
 
 @contextmanager

@@ -126,18 +126,28 @@ def test_sections_that_do_not_stand_on_each_other_are_checked_at_once(graded: Gr
     graded(step("a", meets), step("b", meets))
 
 
+@pytest.fixture
+def waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Have the machine wait for its disk, so many microseconds since it started."""
+    disk = tmp_path / "io"
+
+    def wait(microseconds: int) -> None:
+        disk.write_text(f"some avg10=0 avg60=0 avg300=0 total={microseconds}")
+
+    monkeypatch.setattr(patience, "_PRESSURE", disk)
+    wait(0)
+    return wait
+
+
 @pytest.mark.parametrize(("waited", "looks"), [(0, 1), (5_000_000, 2)])
 def test_what_fails_while_the_machine_stands_still_is_looked_at_once_more(
-    graded: Graded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, waited: int, looks: int
+    graded: Graded, waits: Callable[[int], None], waited: int, looks: int
 ) -> None:
-    disk = tmp_path / "io"
-    monkeypatch.setattr(patience, "_PRESSURE", disk)
-    disk.write_text("some avg10=0 avg60=0 avg300=0 total=0")
     asked: list[str] = []
 
     def late_at_first(target: Target) -> list[Finding]:
         asked.append(target.host.name)
-        disk.write_text(f"some avg10=0 avg60=0 avg300=0 total={waited}")
+        waits(waited)
         return right(target) if len(asked) > 1 else wrong(target)
 
     reports = graded(step("a", late_at_first))
@@ -146,16 +156,13 @@ def test_what_fails_while_the_machine_stands_still_is_looked_at_once_more(
 
 
 def test_what_is_right_on_a_machine_that_stands_still_is_right(
-    graded: Graded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    graded: Graded, waits: Callable[[int], None]
 ) -> None:
-    disk = tmp_path / "io"
-    monkeypatch.setattr(patience, "_PRESSURE", disk)
-    disk.write_text("some avg10=0 avg60=0 avg300=0 total=0")
     asked: list[str] = []
 
     def slow(target: Target) -> list[Finding]:
         asked.append(target.host.name)
-        disk.write_text("some avg10=0 avg60=0 avg300=0 total=9000000")
+        waits(9_000_000)
         return right(target)
 
     graded(step("a", slow))
