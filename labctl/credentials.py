@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
@@ -39,7 +40,7 @@ def load_credentials(home: LabHome, lab: Lab) -> Credentials:
         WrongState: The file cannot be read or lacks a password. New ones would be others than
             those on the hosts.
     """
-    passwords = _known(home, lab)
+    passwords = _known(_read(home), lab)
     lacking = [account for account in _accounts(lab) if account not in passwords]
     if lacking:
         raise WrongState(
@@ -63,9 +64,10 @@ def make_credentials(home: LabHome, lab: Lab) -> bool:
     Raises:
         WrongState: The file of passwords cannot be read.
     """
-    known = _known(home, lab)
+    saved = _read(home)
+    known = _known(saved, lab)
     passwords = {name: known.get(name) or SecretStr(_make()) for name in _accounts(lab)}
-    if passwords != _read(home):
+    if passwords != saved:
         clear = {name: secret.get_secret_value() for name, secret in passwords.items()}
         write_atomically(home.credentials_file, json.dumps({"passwords": clear}), mode=0o600)
     return passwords != known
@@ -75,10 +77,10 @@ def _accounts(lab: Lab) -> list[str]:
     return [host.account for host in lab.mail_hosts if host.account is not None]
 
 
-def _known(home: LabHome, lab: Lab) -> dict[str, SecretStr]:
+def _known(saved: Mapping[str, SecretStr], lab: Lab) -> dict[str, SecretStr]:
     """The passwords in the lab file, then those that are saved."""
-    saved = {**_read(home), **lab.choices.passwords}
-    return {name: saved[name] for name in _accounts(lab) if name in saved}
+    passwords = {**saved, **lab.choices.passwords}
+    return {name: passwords[name] for name in _accounts(lab) if name in passwords}
 
 
 def _read(home: LabHome) -> dict[str, SecretStr]:
