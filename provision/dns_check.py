@@ -9,7 +9,7 @@ from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
-from provision.facts import Facts, ask
+from provision.facts import Facts, ask, local_address
 from provision.services import by_hand, frozen
 from provision.step import Target, packages_of
 
@@ -62,8 +62,8 @@ def check(target: Target) -> list[Finding]:
 def _other_server(target: Target, facts: Facts) -> Finding | None:
     """Another program that took port 53 for TCP. BIND then answers over UDP at most."""
     for line in facts.lines("tcp"):
-        local, names = line.split()[3], _PROCESS.findall(line)
-        is_ours = local.rpartition(":")[0] in ("*", "0.0.0.0", "[::]", str(target.host.address))
+        place, names = local_address(line), _PROCESS.findall(line)
+        is_ours = place.rpartition(":")[0] in ("*", "0.0.0.0", "[::]", str(target.host.address))
         if is_ours and names and names[0] != "named":
             return Finding(
                 code="dns.tcp",

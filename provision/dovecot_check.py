@@ -10,7 +10,7 @@ from labctl.i18n import N_, _
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
-from provision.dovecot_logins import ALSO, logins, remarks
+from provision.dovecot_logins import ALSO, logins, remarks, shown
 from provision.facts import Facts, ask
 from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target
@@ -120,7 +120,7 @@ def _in_2_4(finding: Finding) -> Finding:
         lines = ("mail_driver = mbox", "mail_path = ~/mail", "mail_inbox_path = /var/mail/%{user}")
         names = " ".join(line.partition(" ")[0] for line in lines)
         return replace(
-            finding, what=names, hint=_shown(_HINTS[name], names), solution="\n".join(lines)
+            finding, what=names, hint=shown(_(_HINTS[name]), names), solution="\n".join(lines)
         )
     if name == "disable_plaintext_auth":
         return replace(
@@ -128,14 +128,10 @@ def _in_2_4(finding: Finding) -> Finding:
             what="auth_allow_cleartext",
             found="yes" if finding.ok else "no",
             expected="yes",
-            hint=_shown(_HINTS[name], "auth_allow_cleartext"),
+            hint=shown(_(_HINTS[name]), "auth_allow_cleartext"),
             solution="auth_allow_cleartext = yes",
         )
     return finding
-
-
-def _shown(hint: str, name: str) -> str:
-    return f"{_(hint)} " + _("doveconf {name} shows the value in force.", name=name)
 
 
 def _running(facts: Facts) -> Finding:
@@ -190,7 +186,7 @@ def _setting(name: str, found: str, expected: str, ok: bool) -> Finding:
         what=name,
         found=found or _("empty"),
         expected=expected,
-        hint=_shown(_HINTS[name], name),
+        hint=shown(_(_HINTS[name]), name),
         solution=f"{name} = {expected}",
     )
 

@@ -10,7 +10,7 @@ from labctl.i18n import N_, _
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import Answer
-from provision.facts import Facts, ask
+from provision.facts import Facts, ask, local_address
 from provision.step import Target
 
 # Settings beside the book's by which a login may fail, in both syntaxes.
@@ -102,9 +102,9 @@ def _protocols(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
 
 def _listen(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
     places = {
-        line.split()[3]
-        for line in facts.lines("listens")
-        if len(line.split()) > 3 and not line.split()[3].startswith("[")
+        place
+        for place in map(local_address, facts.lines("listens"))
+        if place and not place.startswith("[")
     }
     closed = [
         name
@@ -132,9 +132,14 @@ def _setting(name: str, found: str, expected: str, hint: str) -> Finding:
         what=name,
         found=found,
         expected=expected,
-        hint=f"{hint} " + _("doveconf {name} shows the value in force.", name=name),
+        hint=shown(hint, name),
         solution=expected if name == "passdb" else f"{name} = {expected}",
     )
+
+
+def shown(hint: str, setting: str) -> str:
+    """The hint, and how to see the setting."""
+    return f"{hint} " + _("doveconf {name} shows the value in force.", name=setting)
 
 
 # What Dovecot's log says, and the setting or the file that it is about.
@@ -173,10 +178,13 @@ def _in_log(lines: Sequence[str]) -> Finding | None:
     if named:
         setting, said = named[-1]["setting"], named[-1]["said"]
         hint = _("Dovecot writes why a login fails. Is there a group or user of this name?")
-        return replace(
-            _setting(setting, said, "", hint),
+        return Finding(
             code=f"dovecot.log.{setting}",
+            ok=False,
+            what=setting,
+            found=said,
             expected=_("logged in"),
+            hint=shown(hint, setting),
             solution=_AGAIN,
         )
     for pattern, name, hint in _IN_LOG:

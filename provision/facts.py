@@ -55,6 +55,12 @@ def ask(
     return parse_facts(target.remote.script(script, *args, stdin=stdin, left=left).stdout)
 
 
+def local_address(line: str) -> str:
+    """The local address and port in a line of ss(8) without headings, "" in a shorter line."""
+    words = line.split()
+    return words[3] if len(words) > 3 else ""
+
+
 def parse_facts(output: str) -> Facts:
     """The facts in a script's output: a key, a tab and a value on each line."""
     found: dict[str, list[str]] = {}

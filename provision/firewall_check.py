@@ -12,7 +12,7 @@ from labctl import dial
 from labctl.i18n import _
 from labctl.results import Finding
 from labctl.scripts import Script
-from provision.facts import Facts, ask
+from provision.facts import Facts, ask, local_address
 from provision.families.base import Firewall
 from provision.packets import is_for_all, removal, stopped_by, to_port
 from provision.patience import patient
@@ -167,7 +167,7 @@ def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -
 
 
 def _listens(facts: Facts, target: Target, port: int, protocol: str) -> bool:
-    places = {line.split()[3] for line in facts.lines(protocol) if len(line.split()) > 3}
+    places = set(map(local_address, facts.lines(protocol)))
     # A socket of IPv6 that takes IPv4 too is "*"; "[::]" is one of IPv6 alone.
     hosts = ("0.0.0.0", "*", str(target.host.address))
     return any(f"{host}:{port}" in places for host in hosts)

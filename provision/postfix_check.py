@@ -14,7 +14,7 @@ from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import smtp_greeting, told_by
-from provision.facts import Facts, ask
+from provision.facts import Facts, ask, local_address
 from provision.services import by_hand, starts_at_boot
 from provision.step import Target
 
@@ -292,7 +292,8 @@ def _enabled(facts: Facts) -> Finding:
 
 def _in_force(target: Target, facts: Facts) -> Finding:
     """main.cf is right. Whether it is in force tell the running server, then the clock."""
-    addresses = {line.split()[3].rpartition(":")[0].strip("[]") for line in facts.lines("listens")}
+    places = map(local_address, facts.lines("listens"))
+    addresses = {place.rpartition(":")[0].strip("[]") for place in places}
     everywhere = bool({"0.0.0.0", "*", "::"} & addresses)
     wanted = ("127.0.0.1", str(target.host.address))
     absent = [] if everywhere else [each for each in wanted if each not in addresses]
