@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,6 +20,7 @@ from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
+from labctl.parallel import on_each
 from labctl.progress import Progress
 from labctl.results import StepReport
 from labctl.session import Session
@@ -266,16 +266,19 @@ def apply_steps(
     targets: Mapping[str, Target], steps: Sequence[Step], progress: Progress
 ) -> tuple[StepReport, ...]:
     """Apply the steps on every host, hosts in parallel; return the reports in the book's order."""
-    with ThreadPoolExecutor(len(targets)) as pool:
-        running = [pool.submit(_apply_on, target, steps, progress) for target in targets.values()]
-        try:
-            found = [report for done in running for report in done.result()]
-        except BaseException:
-            # Cut the connections, so that no thread continues to change the lab.
-            for target in targets.values():
-                target.remote.abandon()
-            raise
-    return in_book_order(found, next(iter(targets.values())).lab)
+
+    def cut_connections() -> None:
+        """Let no thread continue to change the lab."""
+        for target in targets.values():
+            target.remote.abandon()
+
+    found = on_each(
+        targets.values(),
+        lambda target: _apply_on(target, steps, progress),
+        stop=cut_connections,
+    )
+    reports = [report for reports in found for report in reports]
+    return in_book_order(reports, next(iter(targets.values())).lab)
 
 
 def _apply_on(target: Target, steps: Sequence[Step], progress: Progress) -> list[StepReport]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from labctl.errors import CommandFailed, WrongUsage
 from labctl.hint import commands
@@ -204,31 +204,44 @@ def _one(
     """Check the steps at once, also those that the preconditions of others will block."""
     wanted = [step for step in steps if step.applies_to(target.scene)]
     asked = _with_needed(target, wanted)
-    with ThreadPoolExecutor(len(asked) or 1) as pool:
-        begun = {
-            step.name: pool.submit(_grade_one, target, step, progress, note_wrong) for step in asked
-        }
-        _tell(wanted, begun, {step.name: step for step in asked}, told)
-        return tuple(_settled(step, asked, begun) for step in wanted)
+    found = _Found(wanted, asked, told)
+    on_each(asked, lambda step: found.add(_grade_one(target, step, progress, note_wrong)))
+    return tuple(found.settled(step) for step in wanted)
 
 
-def _tell(
-    wanted: Sequence[Step],
-    begun: Mapping[str, Future[StepReport]],
-    asked: Mapping[str, Step],
-    told: Told,
-) -> None:
-    """Tell each report as soon as it and those of its preconditions are there."""
+class _Found:
+    """The reports of one host, as they come from several threads."""
 
-    def is_done(step: Step) -> bool:
-        needed = (asked[name] for name in step.requires if name in asked)
-        return begun[step.name].done() and all(map(is_done, needed))
+    def __init__(self, wanted: Sequence[Step], asked: Sequence[Step], told: Told) -> None:
+        self._asked = {step.name: step for step in asked}
+        self._reports: dict[str, StepReport] = {}
+        self._untold, self._told = list(wanted), told
+        self._lock = Lock()
 
-    waiting = list(wanted)
-    for _done in as_completed(begun.values()):
-        for step in [step for step in waiting if is_done(step)]:
-            waiting.remove(step)
-            told(_settled(step, list(asked.values()), begun))
+    def add(self, report: StepReport) -> None:
+        """Tell each report as soon as it and those of its preconditions are there."""
+        with self._lock:
+            self._reports[report.step] = report
+            for step in [step for step in self._untold if self._is_complete(step)]:
+                self._untold.remove(step)
+                self._told(self.settled(step))
+
+    def settled(self, step: Step) -> StepReport:
+        """The report of a step, or that a precondition blocks it."""
+        report = self._reports[step.name]
+        for other in self._needed(step):
+            before = self.settled(other)
+            if before.outcome is not Outcome.OK:
+                cause = before.blocked_by or before.step
+                return replace(report, seconds=0, findings=(), blocked_by=cause)
+        return report
+
+    def _is_complete(self, step: Step) -> bool:
+        return step.name in self._reports and all(map(self._is_complete, self._needed(step)))
+
+    def _needed(self, step: Step) -> list[Step]:
+        """The preconditions of a step that are checked too, in the order of the check."""
+        return [other for other in self._asked.values() if other.name in step.requires]
 
 
 def _opens_mailbox(target: Target, steps: Sequence[Step]) -> bool:
@@ -251,20 +264,6 @@ def _with_needed(target: Target, wanted: Sequence[Step]) -> list[Step]:
         found.update({step.name: step for step in more})
         todo += more
     return list(found.values())
-
-
-def _settled(
-    step: Step, asked: Sequence[Step], begun: Mapping[str, Future[StepReport]]
-) -> StepReport:
-    """The report of a step, or that a precondition blocks it."""
-    for other in asked:
-        if other.name in step.requires:
-            before = _settled(other, asked, begun)
-            if before.outcome is not Outcome.OK:
-                cause = before.blocked_by or before.step
-                report = begun[step.name].result()
-                return replace(report, seconds=0, findings=(), blocked_by=cause)
-    return begun[step.name].result()
 
 
 def _grade_one(

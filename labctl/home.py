@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,16 +168,18 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
 
 def _move(source: Path, target: Path) -> None:
     """Replace a file. Windows refuses while somebody reads it, so try again for two seconds."""
-    deadline = time.monotonic() + 2
-    while True:
-        try:
-            source.replace(target)
-        except PermissionError:
-            if sys.platform != "win32" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    if sys.platform != "win32":
+        source.replace(target)
+        return
+    # Not at the top, because every command imports this module.
+    from labctl.waiting import retry_while
+
+    retry_while(
+        lambda error: isinstance(error, PermissionError),
+        lambda: source.replace(target),
+        seconds=2,
+        every=0.05,
+    )
 
 
 def remove_folder(folder: Path) -> None:

@@ -19,7 +19,6 @@ from typing import Self
 
 import paramiko
 from fabric import Config, Connection
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from labctl import dial
 from labctl.endpoint import Endpoint
@@ -31,6 +30,7 @@ from labctl.quote import shell_line
 from labctl.run import Completed
 from labctl.scripts import PATIENCE, Script
 from labctl.tunnel import Tunnel
+from labctl.waiting import retry_while
 
 # Errors are exceptions here. paramiko would also print them.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -266,13 +266,9 @@ class Remote:
 
     def _session(self) -> paramiko.Channel:
         """A channel for one command. sshd refuses the eleventh (MaxSessions in sshd_config(5))."""
-        patiently = Retrying(
-            retry=retry_if_exception(self._is_refusal),
-            stop=stop_after_delay(30),
-            wait=wait_fixed(0.05),
-            reraise=True,
+        channel: paramiko.Channel = retry_while(
+            self._is_refusal, self._connection.create_session, seconds=30, every=0.05
         )
-        channel: paramiko.Channel = patiently(self._connection.create_session)
         return channel
 
     def _is_refusal(self, error: BaseException) -> bool:

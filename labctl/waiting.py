@@ -1,4 +1,4 @@
-"""Polling: ask a question until its answer is good, or until a deadline."""
+"""Wait until an answer is good or an error has passed, or until a deadline."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from tenacity import (
     RetryCallState,
     Retrying,
+    retry_if_exception,
     retry_if_exception_type,
     retry_if_result,
     stop_after_delay,
@@ -46,6 +47,28 @@ def wait_until(
         retry=again,
         retry_error_callback=_outcome,
     )(ask)
+
+
+def retry_while(
+    passing: Callable[[BaseException], bool],
+    action: Callable[[], T],
+    *,
+    seconds: float,
+    every: float = 0.2,
+) -> T:
+    """Call `action` again while it raises an error that `passing` accepts, for at most `seconds`.
+
+    `every` is the pause between two calls, in seconds.
+
+    Raises:
+        The error of the last call, if no time is left or `passing` does not accept it.
+    """
+    return Retrying(
+        stop=stop_after_delay(seconds),
+        wait=wait_fixed(every),
+        retry=retry_if_exception(passing),
+        reraise=True,
+    )(action)
 
 
 def _outcome(state: RetryCallState) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from xml.etree import ElementTree
 
 from labctl.i18n import _
 from labctl.lab import Edition, Host
+from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from labctl.wire import Http
@@ -59,12 +60,9 @@ def servers_of(host: Host, edition: Edition) -> tuple[Server, ...]:
 def check(target: Target) -> list[Finding]:
     """The name has its address, both paths have the book's settings, also after a reboot."""
     host = target.host
-    with ThreadPoolExecutor(len(PATHS)) as pool:
-        fetched = [pool.submit(_fetched, target, path) for path in PATHS]
+    with beside(partial(on_each, PATHS, partial(_fetched, target))) as fetched:
         facts = ask(target, _CHECK, str(host.address), host.domain, UNIT)
-        pages = [
-            _page(target, path, page.result()) for path, page in zip(PATHS, fetched, strict=True)
-        ]
+    pages = [_page(target, path, page) for path, page in zip(PATHS, fetched(), strict=True)]
     return [
         Finding(
             code="autoconfig.name",

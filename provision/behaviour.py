@@ -132,6 +132,8 @@ class Observation:
     def __init__(self, targets: Sequence[Target], mailed: Sequence[Target], mark: str) -> None:
         """`mailed` are those of the targets that send and receive messages."""
         hosts = {target.host.name for target in mailed}
+        # A pool instead of labctl.parallel: some of the work waits for other work, and the caller
+        # goes on meanwhile.
         self._pool = ThreadPoolExecutor(7 * len(targets) or 1)
         self._wanted, self._decided = False, threading.Event()
         sent = {

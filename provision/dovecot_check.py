@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from labctl.i18n import N_, _
+from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
@@ -48,16 +48,15 @@ def check(target: Target) -> list[Finding]:
     """Login and inbox over both protocols, the book's settings, and the running Dovecot."""
     name = str(target.host.account)
     password = target.credentials.password(name)
-    with ThreadPoolExecutor(2) as pool:
-        imap = pool.submit(imap_login, target, name, password)
-        pop3 = pool.submit(pop3_login, target, name, password)
+    tried = (imap_login, pop3_login)
+    with beside(lambda: on_each(tried, lambda login: login(target, name, password))) as logged_in:
         dovecot = target.family.dovecot
         settings = SETTINGS[dovecot.syntax]
         words = (dovecot.unit, dovecot.folder, dovecot.marker, *settings, *ALSO)
         facts = ask(target, _CHECK, *words)
-        if dovecot.syntax == "2.4":
-            facts = _as_in_2_3(facts)
-        answers = {"imap": imap.result(), "pop3": pop3.result()}
+    if dovecot.syntax == "2.4":
+        facts = _as_in_2_3(facts)
+    answers = dict(zip(("imap", "pop3"), logged_in(), strict=True))
     if stopped := frozen("dovecot.frozen", _("Dovecot runs"), facts):
         return [stopped, _enabled(facts)]
     service = [_running(facts), _enabled(facts)]

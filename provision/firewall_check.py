@@ -6,10 +6,10 @@ A port without a server answers too (with a refusal), unless a firewall drops th
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 from labctl import dial
 from labctl.i18n import _
+from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask, local_address
@@ -32,12 +32,10 @@ _CHECK = Script("provision", "firewall-check.sh")
 def check(target: Target) -> list[Finding]:
     """A filter is on and starts at boot. Each port of the lab answers from outside."""
     doors = [(port, protocol) for port, protocols in RULES for protocol in protocols]
-    with ThreadPoolExecutor(len(doors)) as pool:
-        knocks = [pool.submit(_knock, target, *door) for door in doors]
+    with beside(lambda: on_each(doors, lambda door: _knock(target, *door))) as knocks:
         facts = ask(target, _CHECK)
-        answers = [knock.result() for knock in knocks]
     ports = [
-        _port(facts, target, *door, answer) for door, answer in zip(doors, answers, strict=True)
+        _port(facts, target, *door, answer) for door, answer in zip(doors, knocks(), strict=True)
     ]
     return [
         _active(target.family.firewall, facts),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import IPv4Network
 
 from labctl.errors import WrongState
 from labctl.i18n import N_, _
 from labctl.lab import Host
+from labctl.parallel import beside
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import smtp_greeting, told_by
@@ -27,19 +27,17 @@ _LOG = Script("provision", "log-tail.sh")
 
 def check(target: Target) -> list[Finding]:
     """The book's parameters as Postfix reads them, `postfix check`, and the running Postfix."""
-    with ThreadPoolExecutor(1) as pool:
-        postfix = target.family.postfix
-        silent = pool.submit(ask, target, _SILENT, postfix.spool)
-        own, peer = target.host, target.peer
-        domains = (own.domain, peer.domain, peer.mail_name, peer.fqdn)
-        words = (postfix.main_cf, postfix.unit, postfix.running_unit, *domains)
+    postfix, own, peer = target.family.postfix, target.host, target.peer
+    domains = (own.domain, peer.domain, peer.mail_name, peer.fqdn)
+    words = (postfix.main_cf, postfix.unit, postfix.running_unit, *domains)
+    with beside(lambda: ask(target, _SILENT, postfix.spool)) as silent:
         facts = ask(target, _CHECK, *words)
     settings = _settings(target, facts)
     findings = [*settings, _enabled(facts)]
     # A wrong setting is the cause if Postfix does not run or is not silent. What postfix check
     # says is the cause if it does not run.
     if all(finding.ok for finding in settings):
-        quiet, running = _silent(silent.result()), _running(target, facts)
+        quiet, running = _silent(silent()), _running(target, facts)
         # Of the other parameters only this one keeps Postfix from starting.
         odd = None if quiet.ok and running.ok else _odd_setting(facts, "inet_protocols")
         if odd is not None:

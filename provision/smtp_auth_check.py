@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from labctl.i18n import _
+from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import Answer, smtp_auth
@@ -21,10 +20,8 @@ def check(target: Target) -> list[Finding]:
     """AUTH PLAIN and LOGIN with the right password and a wrong one, then the settings."""
     name = str(target.host.account)
     password = target.credentials.password(name)
-    with ThreadPoolExecutor(3) as pool:
-        plain = pool.submit(smtp_auth, target, name, password, "PLAIN")
-        login = pool.submit(smtp_auth, target, name, password, "LOGIN")
-        wrong = pool.submit(smtp_auth, target, name, f"not-{password}", "PLAIN")
+    logins = ((password, "PLAIN"), (password, "LOGIN"), (f"not-{password}", "PLAIN"))
+    with beside(lambda: on_each(logins, lambda login: smtp_auth(target, name, *login))) as answered:
         sasl = target.family.sasl
         facts = ask(
             target,
@@ -35,9 +32,8 @@ def check(target: Target) -> list[Finding]:
             sasl.mux,
             target.family.postfix.chroot,
         )
-        tried = {"PLAIN": plain.result(), "LOGIN": login.result()}
-        refused = wrong.result()
-    found = _behaviour(target, facts, tried, refused)
+    plain, login, refused = answered()
+    found = _behaviour(target, facts, {"PLAIN": plain, "LOGIN": login}, refused)
     # Dovecot may check passwords in saslauthd's place.
     return found if _asks_dovecot(facts) else [*found, *_lasting(sasl, facts)]
 

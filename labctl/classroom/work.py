@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from labctl.classroom.roll import Seat
 from labctl.errors import LabError, system_words
 from labctl.i18n import _
+from labctl.parallel import on_each
 from labctl.progress import Progress
 
 Value = TypeVar("Value")
@@ -80,25 +80,9 @@ def on_seats(
         KeyboardInterrupt: After the seats at work have ended; the others were not begun.
     """
     seen = watcher or Nobody()
-    pool = ThreadPoolExecutor(max_workers=max(1, min(at_once, len(seats))))
-    todo = [pool.submit(_one, seat, action, seen) for seat in seats]
-    try:
-        _wait(todo)
-    except KeyboardInterrupt:
-        for future in todo:
-            future.cancel()
-        seen.stopping()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return [future.result() for future in todo]
-
-
-def _wait(todo: Sequence[Future[SeatResult[Value]]]) -> None:
-    left = set[Future[SeatResult[Value]]](todo)
-    while left:
-        # Windows hears Ctrl-C only between two waits.
-        left = wait(left, timeout=0.5, return_when=FIRST_COMPLETED).not_done
+    return on_each(
+        seats, lambda seat: _one(seat, action, seen), at_once=at_once, stop=seen.stopping
+    )
 
 
 def _one(

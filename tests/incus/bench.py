@@ -16,10 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labctl.parallel import on_each
 from tests.incus.daemon import POOL, Daemon, incus_daemon
 
 _AT_ONCE = 2
@@ -110,16 +110,14 @@ class Runner:
         found = Figures(self.provider, labs)
         memory, disk = available_memory(), self.used_disk()
         begun = time.monotonic()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(self.like_model, names))
+        on_each(names, self.like_model, at_once=_AT_ONCE)
         found.seconds["copies of a prepared lab, all"] = time.monotonic() - begun
         os.sync()
         found.memory = (memory - available_memory()) / labs / 1e6
         found.disk = (self.used_disk() - disk) / labs / 1e6
         for title, words in _COMMANDS.items():
             found.seconds[title] = sorted(self.labctl(*words, name=names[0]) for _n in range(3))[1]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(self.destroy, names))
+        on_each(names, self.destroy, at_once=_AT_ONCE)
         return found
 
     def destroy(self, name: str) -> None:

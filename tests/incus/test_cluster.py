@@ -18,6 +18,7 @@ from labctl.providers.incus import IncusProvider
 from labctl.providers.incus.book import read_book, write_book
 from labctl.providers.incus.client import Incus
 from labctl.results import HostState
+from labctl.waiting import wait_until
 from tests.incus.cluster import Cluster, incus_cluster
 from tests.incus.daemon import Daemon
 from tests.lab.program import labctl
@@ -247,10 +248,7 @@ def await_online(first: Daemon, name: str) -> None:
 
 
 def _await(first: Daemon, name: str, *, online: bool) -> None:
-    deadline = time.monotonic() + 60
-    while (state(first, name) == "Online") is not online:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    assert wait_until(60, lambda: (state(first, name) == "Online") is online, every=0.5)
 
 
 def state(first: Daemon, name: str) -> str:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labctl import waiting
+
 # One lab per process of pytest-xdist.
 LAB = "-".join(filter(None, ("lab-tests", os.environ.get("PYTEST_XDIST_WORKER"))))
 
@@ -142,7 +144,4 @@ def wait_for(path: Path, seconds: float = 120) -> None:
 
 def wait_until(condition: Callable[[], bool], otherwise: str, seconds: float = 120) -> None:
     """Wait for a condition. If it does not come true, the test fails with `otherwise`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.01)
+    assert waiting.wait_until(seconds, condition, every=0.01), otherwise

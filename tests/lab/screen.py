@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
-
 from labctl.home import lab_home
+from labctl.waiting import wait_until
 
 T = TypeVar("T")
 Environment = Mapping[str, str]
@@ -20,12 +19,8 @@ Environment = Mapping[str, str]
 
 def until(ask: Callable[[], T | None], seconds: float = 240) -> T:
     """Wait until `ask` returns a result. The first start takes long."""
-    found = Retrying(
-        stop=stop_after_delay(seconds),
-        wait=wait_fixed(0.3),
-        retry=retry_if_result(lambda answer: not answer),
-    )(ask)
-    assert found is not None
+    found = wait_until(seconds, ask, every=0.3, retry_errors=False)
+    assert found, f"no result after {seconds} s"
     return found
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
+from labctl.parallel import on_each
 from labctl.run import Completed
 from provision.step import Target
 
@@ -19,8 +19,7 @@ def test_of_many_commands_at_once_none_is_lost(targets: Mapping[str, Target]) ->
             for argv, stdin in ((["echo", str(number)], None), (["false"], "unread\n"))
         ]
 
-    with ThreadPoolExecutor(40) as pool:
-        each = list(pool.map(ended, range(200)))
+    each = on_each(range(200), ended, at_once=40)
     assert [(done.returncode, done.stdout) for one in each for done in one] == [
         result for number in range(200) for result in ((0, f"{number}\n"), (1, "")) * len(targets)
     ]

@@ -7,7 +7,6 @@ faults affect the other host, so two DNS faults never run together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ import pytest
 from labctl.drills.actions import perform
 from labctl.drills.breakages import BREAKAGES, DNS, MAIL, Breakage
 from labctl.grading import grade_hosts
+from labctl.parallel import on_each
 from labctl.results import Change, Outcome, StepReport
 from provision.step import Step, Target
 from provision.steps import STEPS, book_steps, find_step
@@ -27,10 +27,9 @@ Case = TypeVar("Case")
 Result = TypeVar("Result")
 
 
-def on_each(targets: Targets, work: Callable[[Target], Result]) -> dict[str, Result]:
+def by_host(targets: Targets, work: Callable[[Target], Result]) -> dict[str, Result]:
     """Run the same on all hosts in parallel. Returns the results by host."""
-    with ThreadPoolExecutor(len(targets)) as pool:
-        return dict(zip(targets, pool.map(work, targets.values()), strict=True))
+    return dict(zip(targets, on_each(targets.values(), work), strict=True))
 
 
 def graded(targets: Targets, steps: Sequence[Step] = book_steps(LAB)) -> list[StepReport]:
@@ -86,7 +85,7 @@ def test_all_sections_of_a_whole_lab_are_right(targets: Targets) -> None:
 
 
 def test_applying_again_changes_nothing(targets: Targets) -> None:
-    assert on_each(targets, apply_all) == {name: [] for name in targets}
+    assert by_host(targets, apply_all) == {name: [] for name in targets}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=names_of)
@@ -102,10 +101,10 @@ def test_one_fault_gives_one_finding_and_is_mended(
 
     spoilt = {host: targets[host] for host in pair}
     try:
-        on_each(spoilt, broken)
+        by_host(spoilt, broken)
         found = wrong(graded(targets))
     finally:
-        changes = on_each(spoilt, mended)
+        changes = by_host(spoilt, mended)
     expected = {(host, breakage.code) for host, breakage in pair.items()}
     assert found == expected
     assert all(pair[host].repair or changes[host] for host in pair)
@@ -127,10 +126,10 @@ def test_every_right_way_is_right(targets: Targets, pair: Mapping[str, RightWay]
 
     other = {host: targets[host] for host in pair}
     try:
-        on_each(other, done)
+        by_host(other, done)
         assert_all_right(graded(targets))
     finally:
-        on_each(other, taken_back)
+        by_host(other, taken_back)
 
 
 def test_after_all_that_the_whole_lab_is_right(targets: Targets) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from labctl.home import lab_home
 from labctl.providers.nspawn.limits import lab_id_of
 from labctl.providers.rootfs.build import image_cgroup
+from labctl.waiting import wait_until
 from tests.lab.program import LAB
 
 
@@ -62,10 +62,7 @@ def traces() -> Traces:
 
 def changed_since(before: Traces) -> dict[str, list[str]]:
     """The differences by kind. The kernel gets 20 s to remove what it removes itself."""
-    deadline = time.monotonic() + 20
-    while (found := traces().difference(before)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
+    return wait_until(20, lambda: traces().difference(before), lambda found: not found)
 
 
 def _mounts() -> Iterator[str]:

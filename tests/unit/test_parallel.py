@@ -1,4 +1,4 @@
-"""The same work for several hosts at once."""
+"""Work on several things at once: order of results, errors, Ctrl-C, limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from labctl import parallel
-from labctl.parallel import on_each
+from labctl.parallel import beside, on_each
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -54,3 +54,56 @@ def test_waiting_is_in_short_pieces_between_which_windows_hears_ctrl_c(
     assert on_each([1], lambda item: go_on.wait(10)) == [True]
     assert len(pieces) >= 3
     assert max(pieces) <= 1
+
+
+def test_an_error_begins_no_more_actions_and_stops_the_others() -> None:
+    stopped, begun = threading.Event(), []
+
+    def act(item: int) -> None:
+        begun.append(item)
+        if item == 1:
+            raise ValueError(item)
+        assert stopped.wait(10)
+
+    with pytest.raises(ValueError, match="1"):
+        on_each([1, 2, 3, 4], act, at_once=1, stop=stopped.set)
+    assert begun in ([1], [1, 2])
+
+
+def test_ctrl_c_stops_what_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped, begun = threading.Event(), threading.Event()
+
+    def act(_item: int) -> bool:
+        begun.set()
+        return stopped.wait(10)
+
+    def interrupted(_futures: object, timeout: float) -> None:
+        assert begun.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parallel, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        on_each([1, 2], act, stop=stopped.set)
+    assert stopped.is_set()
+
+
+def test_an_action_runs_beside_the_block() -> None:
+    go_on = threading.Event()
+
+    def act() -> str:
+        assert go_on.wait(10), "both run at once"
+        return "done"
+
+    with beside(act) as result:
+        go_on.set()
+    assert result() == "done"
+
+
+def test_an_error_beside_the_block_is_raised_only_if_the_result_is_wanted() -> None:
+    def act() -> None:
+        raise ValueError("late")
+
+    with beside(act) as result:
+        pass
+    with pytest.raises(ValueError, match="late"):
+        result()

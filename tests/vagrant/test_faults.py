@@ -28,6 +28,7 @@ from labctl.providers.vagrant.folder import machines_folder, ports
 from labctl.providers.vagrant.probe import answers
 from labctl.remote import Remote
 from labctl.results import HostState
+from labctl.waiting import wait_until
 from tests.vagrant.conftest import crash, manage, stop_processor
 from tests.vagrant.double.registry import Store, Vm
 
@@ -125,10 +126,10 @@ def test_machines_whose_first_boot_timed_out_are_made_anew(
 def test_machines_whose_first_up_was_killed_are_made_anew(fresh: LabHome, store: Store) -> None:
     child = multiprocessing.get_context("fork").Process(target=_create_in_a_group)
     child.start()
-    deadline = time.monotonic() + 120
-    while not any(vm.pid for vm in store.read().vms.values() if "fresh" in vm.name):
-        assert time.monotonic() < deadline, "no machine was started"
-        time.sleep(0.2)
+    _until(
+        lambda: any(vm.pid for vm in store.read().vms.values() if "fresh" in vm.name),
+        "no machine was started",
+    )
     _kill(child)
     assert provider(FRESH).create()
     ensure_set_up(FRESH)
@@ -291,10 +292,7 @@ def _restored(home: LabHome) -> tuple[str, ...]:
 
 
 def _until(done: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 120
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
+    assert wait_until(120, done, every=0.1), what
 
 
 # -- states of machines -----------------------------------------------------------------------

@@ -14,14 +14,13 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from labctl.errors import CommandFailed, LabError, MachineLacks
 from labctl.i18n import _
 from labctl.providers.incus.refusals import Busy, NotThere, Server, error_from, silent
 from labctl.quote import shell_line
 from labctl.run import Completed, run
 from labctl.scripts import Script
+from labctl.waiting import retry_while
 
 _PACKAGE = "labctl.providers.incus"
 
@@ -82,13 +81,11 @@ class Incus:
         timeout: float = PATIENCE,
     ) -> None:
         """Send a request that changes something, and wait until the server has done it."""
-        patiently = Retrying(
-            retry=retry_if_exception_type(Busy),
-            stop=stop_after_delay(_BUSY_SECONDS),
-            wait=wait_fixed(0.2),
-            reraise=True,
+        retry_while(
+            lambda error: isinstance(error, Busy),
+            lambda: self._query(method, path, query or {}, data or {}, timeout),
+            seconds=_BUSY_SECONDS,
         )
-        patiently(self._query, method, path, query or {}, data or {}, timeout)
 
     def _query(
         self,

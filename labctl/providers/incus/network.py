@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Interface
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
-
 from labctl.errors import LabError, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.placement import ensure_all_online
 from labctl.providers.incus.refusals import NotThere
+from labctl.waiting import retry_while
 
 _PROJECT = "user.labctl.project"
 # The value of that key for what all labs share.
@@ -143,10 +142,4 @@ def _create_network(
 
 def _patiently(action: Callable[[], None]) -> None:
     """Incus fails to make or remove a bridge while another interface of the server vanishes."""
-    retrying = Retrying(
-        retry=retry_if_exception(lambda error: type(error) is LabError),
-        stop=stop_after_attempt(6),
-        wait=wait_fixed(0.1),
-        reraise=True,
-    )
-    retrying(action)
+    retry_while(lambda error: type(error) is LabError, action, seconds=5, every=0.1)

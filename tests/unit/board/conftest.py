@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from labctl.classroom.roll import open_class, open_seat, write_roll
 from labctl.engine import bring_up
 from labctl.home import STATE_VARIABLE
 from labctl.progress import silent
+from labctl.waiting import wait_until
 from tests.fakes.board import Browser, RunningBoard, running_board
 from tests.fakes.classroom import MemoryClass, memory_class
 
@@ -90,7 +90,4 @@ def logged_in(board: RunningBoard, code: str) -> Browser:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert wait_until(20, condition, every=0.01)

@@ -19,6 +19,7 @@ from labctl.diagnosis import warning
 from labctl.engine import bring_up
 from labctl.mailtest.probes import BEGINS, ENDS
 from labctl.progress import silent
+from labctl.waiting import wait_until
 from tests.fakes.board import InThread
 from tests.fakes.classroom import MemoryClass, memory_class
 from tests.fakes.lab import path_of
@@ -49,10 +50,7 @@ def collector(room: MemoryClass, history: History) -> Iterator[Collector]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert wait_until(20, condition, every=0.01)
 
 
 def states(row: Row) -> dict[str, CellState]:

@@ -90,11 +90,11 @@ def test_an_interrupt_ends_the_seats_at_work_and_begins_no_more(
             super().stopping()
             heard_stop.set()
 
-    def interrupted(_todo: object) -> None:
+    def interrupted(_todo: object, timeout: float) -> None:
         assert begun.wait(10)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("labctl.classroom.work._wait", interrupted)
+    monkeypatch.setattr("labctl.parallel.wait", interrupted)
     heard = Stops()
     with pytest.raises(KeyboardInterrupt):
         on_seats(SEATS, act, heard, at_once=1)
