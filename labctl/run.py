@@ -70,19 +70,7 @@ def run(
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         if log is None:
-            done = subprocess.run(
-                argv,
-                input=None if stdin is None else stdin.encode(),
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                timeout=timeout,
-                cwd=cwd,
-                env=environment,
-                check=False,
-            )
-            result = Completed(
-                tuple(argv), done.returncode, decoded(done.stdout), decoded(done.stderr)
-            )
+            result = _run_captured(argv, stdin=stdin, timeout=timeout, cwd=cwd, env=environment)
         else:
             result = _run_logged(
                 argv, timeout=timeout, cwd=cwd, env=environment, log=log, watch=watch
@@ -97,6 +85,27 @@ def run(
     if check and not result.ok:
         raise CommandFailed(shell_line(argv), result.returncode, result.stdout + result.stderr)
     return result
+
+
+def _run_captured(
+    argv: Sequence[str],
+    *,
+    stdin: str | None,
+    timeout: float | None,
+    cwd: Path | None,
+    env: Mapping[str, str],
+) -> Completed:
+    done = subprocess.run(
+        argv,
+        input=None if stdin is None else stdin.encode(),
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        timeout=timeout,
+        cwd=cwd,
+        env=env,
+        check=False,
+    )
+    return Completed(tuple(argv), done.returncode, decoded(done.stdout), decoded(done.stderr))
 
 
 def decoded(output: bytes) -> str:

@@ -55,48 +55,62 @@ def make_class(
         WrongUsage: A name, the edition, the lab file or `until` is wrong.
         WrongState: There is another class, or a lab, of that name.
     """
-    folder = class_folder(name)
     places = tuple(Seat(name, each, students.get(each, "")) for each in range(1, seats + 1))
-    own = folder / LAB_FILE
+    own = class_folder(name) / LAB_FILE
     roll = Roll(name, places, until, lab_file.absolute() if lab_file else own)
-    if lab_file is None:
-        # An edition of one's own is a path from here; the lab file is in another folder.
-        text = _lab_file(edition, remote)
-    if name in class_names():
-        if read_roll(name) == roll and (lab_file or own.read_text("utf-8") == text):
-            return roll
+    text = _lab_file(edition, remote) if lab_file is None else None
+    is_same = name in class_names() and read_roll(name) == roll
+    if is_same and (text is None or own.read_text("utf-8") == text):
+        return roll
+    _ensure_free(roll)
+    _write_class(roll, own, text)
+    return roll
+
+
+def _ensure_free(roll: Roll) -> None:
+    """Raise WrongState if there is a class, or a lab, of that name."""
+    if roll.name in class_names():
         raise WrongState(
-            _("there is already a class {name}", name=name),
+            _("there is already a class {name}", name=roll.name),
             hint=Hint(
                 _("edit {file}, or remove the class first", file=roll.file),
                 (roll.command("end"),),
             ),
         )
-    if labs := labs_of(name):
+    if labs := labs_of(roll.name):
         raise WrongState(
             _("there are labs that the class would take over"),
             cause=", ".join(labs),
             hint=Hint("", tuple(("labctl", "destroy", "--name", each) for each in labs)),
         )
+
+
+def _write_class(roll: Roll, own: Path, text: str | None) -> None:
+    """Write the files of a class, or none if what they say is wrong.
+
+    Args:
+        own: The class's own lab file.
+        text: What is written into it; None if the class uses a file of the person.
+    """
+    folder = class_folder(roll.name)
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     try:
-        if lab_file is None:
+        if text is not None:
             write_atomically(own, text, mode=0o600)
         # Not lab_of, which would blame the class's file for what the person typed.
-        steps_until(until, checked_lab(name, roll.lab_file))
+        steps_until(roll.until, checked_lab(roll.name, roll.lab_file))
         write_roll(roll)
     except WrongUsage:
-        # Nothing is left of a class that was never made.
-        if lab_file is None:
+        if text is not None:
             own.unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
         raise
-    return roll
 
 
 def _lab_file(edition: str | None, remote: str | None) -> str:
+    # An edition of one's own is a path from here; the lab file is in another folder.
     chosen = edition or DEFAULT_EDITION
     path = edition_file(chosen, Path.cwd())
     named = str(path.absolute()) if is_path(chosen) else chosen

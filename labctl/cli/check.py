@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,18 +11,17 @@ import typer
 from labctl.cli.options import (
     DEFAULT_NAME,
     AsJson,
+    Junit,
     Name,
     complete_hosts,
     complete_steps,
     ensure_apart,
-    in_a_folder,
     until_interrupted,
 )
 from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.grading import Grades
-    from labctl.repeating import Repeating
     from provision.step import Step, Target
 
 # Long enough to read what changed, short enough to feel at once.
@@ -46,12 +44,7 @@ def check(
     solution: Annotated[
         bool, typer.Option("--solution", help=_("Also show the correct line."))
     ] = False,
-    junit: Annotated[
-        Path | None,
-        typer.Option(
-            "--junit", help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder
-        ),
-    ] = None,
+    junit: Junit = None,
     watch: Annotated[
         bool, typer.Option("--watch", help=_("Repeat the check until Ctrl-C."))
     ] = False,
@@ -65,9 +58,8 @@ def check(
     from labctl.errors import ExitCode
     from labctl.grading import chosen_steps, grade_hosts, junit_cases
     from labctl.junit import write_junit
-    from labctl.render.check import print_checks, print_grades, watching
+    from labctl.render.check import print_checks, print_grades
     from labctl.render.live import Live
-    from labctl.repeating import Repeating
     from labctl.session import open_session
     from provision.steps import steps_of
 
@@ -85,9 +77,7 @@ def check(
         with Live(session.lab, quiet=as_json, fleeting=True) as live:
             grades = grade_hosts(targets, steps, live.progress, sends=not (watch or no_mail))
         if watch:
-            # The table as it last was stays on the screen.
-            with watching(errors_only=errors_only, solution=solution) as show:
-                grades = _repeated(targets, steps, Repeating(grades, show))
+            grades = _repeated(targets, steps, grades, errors_only=errors_only, solution=solution)
     if junit is not None:
         # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", junit_cases(grades))
@@ -96,12 +86,23 @@ def check(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _repeated(targets: Mapping[str, Target], steps: Sequence[Step], repeating: Repeating) -> Grades:
-    """Grade again and again until Ctrl-C. Returns the grades that the screen showed last."""
+def _repeated(
+    targets: Mapping[str, Target],
+    steps: Sequence[Step],
+    grades: Grades,
+    *,
+    errors_only: bool,
+    solution: bool,
+) -> Grades:
+    """Grade again and again until Ctrl-C. Returns the grades that stay on the screen."""
     from labctl.grading import grade_hosts
+    from labctl.render.check import watching
+    from labctl.repeating import Repeating
 
-    with until_interrupted():
-        while True:
-            time.sleep(_PAUSE_SECONDS)
-            repeating.ended(grade_hosts(targets, steps, sends=False, told=repeating.told))
-    return repeating.grades
+    with watching(errors_only=errors_only, solution=solution) as show:
+        repeating = Repeating(grades, show)
+        with until_interrupted():
+            while True:
+                time.sleep(_PAUSE_SECONDS)
+                repeating.ended(grade_hosts(targets, steps, sends=False, told=repeating.told))
+        return repeating.grades

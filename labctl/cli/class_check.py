@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labctl.cli.class_options import ClassName, Seats, work
-from labctl.cli.options import AsJson, in_a_folder
+from labctl.cli.options import AsJson, Junit, in_a_folder
 from labctl.i18n import _
 
 # Grading mostly waits: a refused password takes two seconds. With more at once, hosts become so
@@ -22,12 +22,7 @@ def check(
         list[str] | None,
         typer.Option("--step", help=_("Check only this step; may be repeated."), metavar="STEP"),
     ] = None,
-    junit: Annotated[
-        Path | None,
-        typer.Option(
-            "--junit", help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder
-        ),
-    ] = None,
+    junit: Junit = None,
     csv: Annotated[
         Path | None,
         typer.Option(

@@ -7,18 +7,15 @@ from typing import Annotated
 import typer
 
 from labctl.cli.class_options import ClassName, SeatArgument
+from labctl.cli.options import HostCommand, HostUser
 from labctl.i18n import _
 
 
 def enter(
     seat: SeatArgument,
     host: Annotated[str, typer.Argument(help=_("host1 or host2."))],
-    command: Annotated[
-        list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option("--user", "-u", help=_("User of the shell (default: ubuntu)."))
-    ] = None,
+    command: HostCommand = None,
+    user: HostUser = None,
     class_name: ClassName = None,
 ) -> None:
     from labctl.classroom.actions import opened

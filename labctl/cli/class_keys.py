@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed,
 from labctl.cli.class_ssh import DEFAULT_PORT, FirstPort
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from labctl.classroom.roll import Roll
+    from labctl.hint import Hint
 
 
 def keys(
@@ -31,7 +35,6 @@ def keys(
     from labctl.classroom.doors import doors_of
     from labctl.classroom.keys import write_keys
     from labctl.classroom.roll import open_class
-    from labctl.hint import Hint
     from labctl.home import written_for_person
     from labctl.render.classes import print_seats
 
@@ -60,12 +63,15 @@ def keys(
         as_json=as_json,
         again=roll.command("keys"),
         data=lambda files: {"files": [str(file) for file in files]},
-        hint=Hint(
-            _(
-                "hand each student one folder; in it, ssh -F config {host} logs in",
-                host=doors[0].host,
-            ),
-            (roll.command("ssh", "--host", "0.0.0.0"),),
-        ),
+        hint=_next(roll, doors[0].host),
     )
     exit_if_failed(results)
+
+
+def _next(roll: Roll, host: str) -> Hint:
+    from labctl.hint import Hint
+
+    return Hint(
+        _("hand each student one folder; in it, ssh -F config {host} logs in", host=host),
+        (roll.command("ssh", "--host", "0.0.0.0"),),
+    )

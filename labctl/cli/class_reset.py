@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,11 @@ from labctl.cli.class_options import (
 from labctl.cli.confirm import confirm
 from labctl.cli.options import AsJson, Yes, ensure_apart
 from labctl.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from labctl.classroom.roll import Roll, Seat
+    from labctl.classroom.work import SeatResult
+    from labctl.reset import ResetResult
 
 
 def reset(
@@ -33,20 +39,11 @@ def reset(
     from labctl.classroom import actions
     from labctl.classroom.roll import lab_of, open_class
     from labctl.engine import steps_until
-    from labctl.errors import WrongUsage
-    from labctl.hint import Hint
-    from labctl.render.classes import print_seats
     from labctl.reset import is_kept
     from labctl.session import WHOLE
 
     roll = open_class(class_name)
-    ensure_apart((f"SEAT {' '.join(seat or [])}", seat), ("--all", every))
-    if not seat and not every:
-        raise WrongUsage(
-            _("which seats?"),
-            hint=Hint("", (roll.command("reset", "7"), roll.command("reset", "--all"))),
-        )
-    seats = roll.chosen(seat or [])
+    seats = _named_seats(roll, seat or [], every=every)
     if to is not None and not is_kept(to):
         # A wrong name is told once, and not for each seat.
         steps_until(to, lab_of(roll))
@@ -61,6 +58,35 @@ def reset(
     results = work(
         seats, lambda one, progress: actions.reset(roll, one, to, progress), quiet=as_json
     )
+    _print(roll, results, to, goal, as_json=as_json)
+    exit_if_failed(results)
+
+
+def _named_seats(roll: Roll, seat: Sequence[str], *, every: bool) -> tuple[Seat, ...]:
+    """The seats that the command line names. A reset of all seats has to be asked for."""
+    from labctl.errors import WrongUsage
+    from labctl.hint import Hint
+
+    ensure_apart((f"SEAT {' '.join(seat)}", seat), ("--all", every))
+    if not seat and not every:
+        raise WrongUsage(
+            _("which seats?"),
+            hint=Hint("", (roll.command("reset", "7"), roll.command("reset", "--all"))),
+        )
+    return roll.chosen(seat)
+
+
+def _print(
+    roll: Roll,
+    results: Sequence[SeatResult[ResetResult]],
+    to: str | None,
+    goal: str,
+    *,
+    as_json: bool,
+) -> None:
+    from labctl.hint import Hint
+    from labctl.render.classes import print_seats
+
     target = () if to is None else ("--to", to)
     print_seats(
         "class reset",
@@ -78,7 +104,6 @@ def reset(
         data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
         hint=Hint(
             _("the states before are saved; this restores one"),
-            (roll.command("undo", seats[0].label),),
+            (roll.command("undo", results[0].seat.label),),
         ),
     )
-    exit_if_failed(results)

@@ -72,6 +72,15 @@ def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
     return [info.name for info in saved if info.name.startswith(incomplete)]
 
 
+def in_a_folder(path: Path | None) -> Path | None:
+    """Refuse a file to write whose folder does not exist, before the work begins."""
+    from labctl.home import ensure_folder_of
+
+    if path is not None:
+        ensure_folder_of(path)
+    return path
+
+
 Name = Annotated[
     str,
     typer.Option(
@@ -84,6 +93,12 @@ Name = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print one JSON document."))]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help=_("Skip the confirmation."))]
+Junit = Annotated[
+    Path | None,
+    typer.Option(
+        "--junit", help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder
+    ),
+]
 LabFile = Annotated[
     Path | None,
     typer.Option("--lab", help=_("The lab file (default: ./labctl.toml if it exists).")),
@@ -113,6 +128,12 @@ OptionalHost = Annotated[
     str | None,
     typer.Argument(help=_("host1 or host2 (default: all)."), autocompletion=complete_hosts),
 ]
+HostCommand = Annotated[
+    list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
+]
+HostUser = Annotated[
+    str | None, typer.Option("--user", "-u", help=_("User of the shell (default: ubuntu)."))
+]
 Until = Annotated[
     str | None,
     typer.Option(
@@ -122,15 +143,6 @@ Until = Annotated[
         metavar="STEP",
     ),
 ]
-
-
-def in_a_folder(path: Path | None) -> Path | None:
-    """Refuse a file to write whose folder does not exist, before the work begins."""
-    from labctl.home import ensure_folder_of
-
-    if path is not None:
-        ensure_folder_of(path)
-    return path
 
 
 def ensure_apart(*options: tuple[str, object]) -> None:

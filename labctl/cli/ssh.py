@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, HostArgument, Name
-from labctl.i18n import _
+from labctl.cli.options import DEFAULT_NAME, HostArgument, HostCommand, HostUser, Name
 
 # The exit status of ssh(1) if ssh itself fails.
 _FAILED = 255
@@ -16,12 +14,8 @@ _FAILED = 255
 
 def ssh(
     host: HostArgument,
-    command: Annotated[
-        list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option("--user", "-u", help=_("User of the shell (default: ubuntu)."))
-    ] = None,
+    command: HostCommand = None,
+    user: HostUser = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
     from labctl.run import interactive

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, in_a_folder
+from labctl.cli.options import DEFAULT_NAME, AsJson, Junit, Name
 from labctl.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.mailtest.suite import Part
 
 
 def _seconds(value: float) -> float:
@@ -45,22 +49,13 @@ def test_mail(
             min=1, max=3600, callback=_seconds, help=_("Seconds to wait for each message.")
         ),
     ] = 30,
-    junit: Annotated[
-        Path | None,
-        typer.Option(help=_("Also write a JUnit file."), dir_okay=False, callback=in_a_folder),
-    ] = None,
+    junit: Junit = None,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.errors import ExitCode, WrongUsage
+    from labctl.errors import WrongUsage
     from labctl.hint import commands
-    from labctl.junit import write_junit
-    from labctl.lock import locked
-    from labctl.mailtest.memory import keep_result
-    from labctl.mailtest.suite import PARTS, cases, run_parts
-    from labctl.render.live import Live
-    from labctl.render.mail import print_mail_tests
-    from labctl.session import open_session
+    from labctl.mailtest.suite import PARTS
 
     if stress:
         if client or negative or everything or repeat > 1:
@@ -76,6 +71,27 @@ def test_mail(
         )
     asked = {"client": client or everything, "negative": negative or everything, "mail": everything}
     parts = tuple(part for part in PARTS if asked[part]) or ("mail",)
+    _run(name, parts, repeat, timeout, junit, as_json=as_json)
+
+
+def _run(
+    name: str,
+    parts: Sequence[Part],
+    repeat: int,
+    timeout: float,
+    junit: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from labctl.errors import ExitCode
+    from labctl.junit import write_junit
+    from labctl.lock import locked
+    from labctl.mailtest.memory import keep_result
+    from labctl.mailtest.suite import cases, run_parts
+    from labctl.render.live import Live
+    from labctl.render.mail import print_mail_tests
+    from labctl.session import open_session
+
     session = open_session(name)
     session.ensure_up()
     with locked(session.home), Live(session.lab, quiet=as_json) as live:

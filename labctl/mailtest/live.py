@@ -13,7 +13,7 @@ from labctl.hint import commands
 from labctl.home import written_for_person
 from labctl.i18n import _
 from labctl.mailtest.capture import Spoken, captured, dialogues
-from labctl.mailtest.letters import first_letters, new_run_id
+from labctl.mailtest.letters import Sending, first_letters, new_run_id
 from labctl.mailtest.mailcommand import read_by_mail, user_of, write_by_mail
 from labctl.mailtest.trace import Trace, trace_message
 from labctl.mailtest.watch import Watch
@@ -45,22 +45,11 @@ def send_and_watch(
             _("the network of the lab is not on this machine, so it cannot be captured"),
             hint=commands("labctl trace last"),
         )
-    letter = first_letters([sender.host, receiver.host], watch.run_id)[0]
-    # Of a kind that nobody answers.
-    letter = replace(letter, kind="watched")
     with TemporaryDirectory(prefix="labctl-") as folder:
         file = Path(folder) / "smtp.pcap"
         with boxes_kept(list(watch.targets.values()), watch.run_id):
             with captured(receiver.host.address, file, receiver.remote.endpoint.netns):
-                sending = write_by_mail(sender, letter, receiver.host.mailbox)
-                if not sending.sent:
-                    raise LabError(_("the message was not sent"), cause=sending.words)
-                found = find_messages(
-                    receiver.remote, user_of(receiver), [letter.token], timeout
-                ).get(letter.token)
-                if found is not None:
-                    sending = read_by_mail(receiver, sending, found)[0]
-                watch.settled_logs([sending])
+                sending = _delivered(watch, timeout)
             trace = trace_message(targets, sending.message_id)
         names = {str(host.address): host.name for host in sender.lab.hosts}
         spoken = dialogues(file, names)
@@ -73,3 +62,20 @@ def send_and_watch(
             with written_for_person(keep):
                 shutil.copyfile(file, keep)
     return trace, spoken
+
+
+def _delivered(watch: Watch, timeout: float) -> Sending:
+    """Send a message, read it, and wait until both hosts have logged it."""
+    sender, receiver = watch.targets.values()
+    letter = first_letters([sender.host, receiver.host], watch.run_id)[0]
+    # Of a kind that nobody answers.
+    letter = replace(letter, kind="watched")
+    sending = write_by_mail(sender, letter, receiver.host.mailbox)
+    if not sending.sent:
+        raise LabError(_("the message was not sent"), cause=sending.words)
+    tokens = [letter.token]
+    found = find_messages(receiver.remote, user_of(receiver), tokens, timeout).get(letter.token)
+    if found is not None:
+        sending = read_by_mail(receiver, sending, found)[0]
+    watch.settled_logs([sending])
+    return sending
