@@ -9,7 +9,7 @@ from labctl.scripts import Script
 from provision.dialogue import Answer, smtp_auth
 from provision.facts import Facts, ask
 from provision.families.base import Family, Sasl
-from provision.services import starts_at_boot
+from provision.services import frozen, starts_at_boot
 from provision.step import Target
 
 _CHECK = Script("provision", "smtp-auth-check.sh")
@@ -210,19 +210,8 @@ def _conf(facts: Facts) -> dict[str, str]:
 
 
 def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
-    states = facts.lines("states")
-    if states and all(state.startswith("T") for state in states):
-        return Finding(
-            code="smtp-auth.saslauthd",
-            ok=False,
-            what=_("saslauthd runs"),
-            found=f"saslauthd: {states[0]}",
-            expected=_("running"),
-            hint=_(
-                "A process may exist and yet do nothing: which letter has it in ps -e -o stat,comm?"
-            ),
-            solution="pkill -CONT saslauthd",
-        )
+    if stopped := frozen("smtp-auth.saslauthd", _("saslauthd runs"), facts):
+        return stopped
     if facts["running"]:
         return None
     if _start_missing(facts):

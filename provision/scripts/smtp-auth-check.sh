@@ -3,6 +3,7 @@
 # smtpd looks for saslauthd's socket at MUX. master.cf decides whether that is below CHROOT. CONF
 # is where Postfix looks for smtpd.conf; other places are reported as `elsewhere` and `beside`.
 . ./say.sh
+. ./frozen.sh
 
 unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
 say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
@@ -13,7 +14,9 @@ esac
 say enabled systemctl is-enabled "$unit"
 say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
-say states ps -o stat= -C saslauthd
+# One of its processes that runs is enough.
+all_frozen() { ps -o stat= -C saslauthd | grep -qv '^T' || frozen saslauthd; }
+say frozen all_frozen
 case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux root= ;;
   *) socket=$chroot$mux root=$(readlink -f "$chroot") ;;

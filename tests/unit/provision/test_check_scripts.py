@@ -172,6 +172,28 @@ def test_a_link_out_of_the_chroot_does_not_lead_to_the_socket(
     assert bool(parse_facts(done.stdout)["there"]) is is_there
 
 
+@pytest.mark.parametrize(
+    ("states", "frozen"),
+    [("T T", "saslauthd"), ("T Ss", ""), ("Ss S", ""), ("", "")],
+)
+def test_saslauthd_is_stopped_only_if_none_of_its_processes_runs(
+    machine: Machine, states: str, frozen: str
+) -> None:
+    machine.program(
+        "ps",
+        f"""case $* in
+  "-o args= "*) exit 1 ;;
+  *comm=*) for state in {states}; do echo "$state saslauthd"; done ;;
+  *) for state in {states}; do echo "$state"; done ;;
+esac""",
+    )
+    for name in ("systemctl", "runuser", "pgrep", "postconf"):
+        machine.program(name, "exit 1")
+    words = ("saslauthd", "/none", "/none/conf", "/run/saslauthd/mux", "/var/spool/postfix")
+    done = machine.run("smtp-auth-check.sh", *words)
+    assert parse_facts(done.stdout)["frozen"] == frozen
+
+
 FIRST = "From a@example1.jp  Fri Nov 27 01:00:00 2026\nSubject: first\n\nbody\n"
 OURS = "From user2@example2.jp  Fri Nov 27 01:00:01 2026\nMessage-ID: <mark.host2>\n\nbody\n\n"
 
