@@ -15,7 +15,7 @@ say enabled systemctl is-enabled "$unit"
 say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
 # One of its processes that runs is enough.
-all_frozen() { ps -o stat= -C saslauthd | grep -qv '^T' || frozen saslauthd; }
+all_frozen() { [ -n "$(ps -o stat= -C saslauthd | sed '/^T/d')" ] || frozen saslauthd; }
 say frozen all_frozen
 case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux root= ;;
