@@ -41,15 +41,20 @@ mount --bind "$source" "$tree/src"
 mount -t proc proc "$tree/proc"
 mount --bind /dev "$tree/dev"
 exec chroot "$tree" env HOME=/root WINEPREFIX=/root/wine WINEDEBUG=-all XDG_RUNTIME_DIR=/run \
-  sh -c 'cd /src && exec wine /python/python.exe "$@"' sh "$@"
+  sh -c 'cd /src && exec "$@"' sh "$@"
 """
+# Waits until the whole registry is on disk. A Wine that ends earlier leaves a registry without
+# the providers of cryptography for good, and OpenSSL then finds no random numbers.
+_BOOT = "wine wineboot --init && wineserver -w"
+_PROVIDER = r"[Software\\Microsoft\\Cryptography\\Defaults\\Provider\\"
 
 
 def prepare() -> Path:
     """The folder tree with Wine, the Windows Python and its packages. Needs root at first."""
     tree = CACHE / "tree"
     constraints = (ROOT / "constraints.txt").read_bytes()
-    recipe = hashlib.sha256(f"{SUITE}{PYTHON}{_PATHS}".encode() + constraints).hexdigest()
+    words = (SUITE, PYTHON, _PATHS, _BOOT, *_dependencies(), *TESTS)
+    recipe = hashlib.sha256("\n".join(words).encode() + constraints).hexdigest()
     mark = CACHE / "recipe"
     if not mark.exists() or mark.read_text(encoding="utf-8") != recipe:
         shutil.rmtree(CACHE, ignore_errors=True)
@@ -58,6 +63,7 @@ def prepare() -> Path:
         run(["mmdebstrap", "--quiet", "--variant=minbase", packages, SUITE, str(tree)])
         _python(tree / "python")
         _packages(tree / "site")
+        _boot(tree)
         mark.write_text(recipe, encoding="utf-8")
     return tree
 
@@ -81,18 +87,36 @@ def _python(target: Path) -> None:
     (target / "python313._pth").write_text(_PATHS, encoding="utf-8")
 
 
-def _packages(target: Path) -> None:
+def _dependencies() -> list[str]:
+    """What labctl and the board of a class need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["class"]]
+
+
+def _packages(target: Path) -> None:
     kind = ["--platform=win_amd64", "--python-version=3.13", "--only-binary=:all:"]
     where = ["--quiet", f"--target={target}", f"--constraint={ROOT / 'constraints.txt'}"]
-    run([sys.executable, "-m", "pip", "install", *kind, *where, *project["dependencies"], *TESTS])
+    run([sys.executable, "-m", "pip", "install", *kind, *where, *_dependencies(), *TESTS])
+
+
+def _boot(tree: Path) -> None:
+    """Make the folder that Wine keeps drive C: and the registry in."""
+    status = _in_tree(tree, "sh", "-c", _BOOT)
+    registry = tree / "root" / "wine" / "system.reg"
+    if status or _PROVIDER not in registry.read_text(encoding="utf-8", errors="replace"):
+        raise SystemExit("Wine did not make its registry: OpenSSL would find no random numbers")
+
+
+def _in_tree(tree: Path, *command: str) -> int:
+    """Run a command in the folder tree, with the checkout in /src; returns its exit status."""
+    enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh"]
+    words = [*enter, str(tree), str(ROOT), *command]
+    return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 def windows_python(tree: Path, *words: str) -> int:
     """Run the Windows Python in the checkout; returns its exit status."""
-    enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh"]
-    command = [*enter, str(tree), str(ROOT), *words]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    return _in_tree(tree, "wine", "/python/python.exe", *words)
 
 
 def main(options: list[str]) -> int:
