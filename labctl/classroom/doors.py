@@ -22,6 +22,7 @@ from labctl import dial
 from labctl.classroom import actions
 from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll, Seat, lab_of
+from labctl.classroom.unix import ensure_unix
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.i18n import _
@@ -72,9 +73,11 @@ def serve_doors(roll: Roll, address: str, first: int, ready: Callable[[], None])
     """Keep the doors open until Ctrl-C or SIGTERM. `ready` is called once they are.
 
     Raises:
+        MachineLacks: This machine has Windows.
         WrongState: A port is in use.
         WrongUsage: This machine does not have the address.
     """
+    ensure_unix()
     # Each connection needs two.
     allow_many_files()
     asyncio.run(_serve(Doors(roll, first), address, ready))
@@ -116,7 +119,9 @@ class Doors:
                 )
             except OSError as error:
                 await self.close()
-                if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                # Since Python 3.13, asyncio gives no number for an address that is not there.
+                lacking = error.errno in {errno.EADDRNOTAVAIL, None}
+                if lacking or isinstance(error, socket.gaierror):
                     raise WrongUsage(
                         _("this machine does not have the address {address}", address=address)
                     ) from error

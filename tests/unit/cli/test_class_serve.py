@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from labctl.classroom.board import ids_of
 from labctl.cli import class_serve
 from labctl.errors import MachineLacks, WrongUsage
+from tests.unit.cli.program import labctl
 
 
 def refused(*, host: str, is_secure: bool = False, plain_http: bool = False) -> bool:
@@ -58,3 +60,11 @@ def test_the_web_process_is_never_root(monkeypatch: pytest.MonkeyPatch) -> None:
         ids_of("root")
     with pytest.raises(WrongUsage):
         ids_of("no-such-user-here")
+
+
+@pytest.mark.parametrize("words", ["serve", "ssh --host 127.0.0.1"])
+def test_a_class_is_not_served_from_windows(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    labctl("class", "init", "mail", "--seats", "1", code=0)
+    monkeypatch.setattr(sys, "platform", "win32")
+    refused = labctl("class", *words.split(), code=3).err
+    assert "Windows cannot serve a class" in refused
