@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from labctl import i18n
 from labctl.home import CACHE_VARIABLE, STATE_VARIABLE
+from labctl.machine import ThisMachine
 
 # Properties use few examples, so that the whole suite takes seconds.
 settings.register_profile(
@@ -53,3 +54,17 @@ def _nobodys_home(
     # The language that one test chose must not affect the next.
     monkeypatch.setattr(i18n, "_chosen", None)
     monkeypatch.setattr(i18n, "_preferred", None)
+
+
+@pytest.fixture
+def a_provider(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a VirtualBox that always fails, except for root on Linux, whom nspawn suits."""
+    if sys.platform == "linux" and ThisMachine().is_root:
+        return
+    folder = tmp_path_factory.mktemp("virtualbox")
+    if sys.platform == "win32":
+        (folder / "VBoxManage.bat").write_text("@exit 1\n")
+    else:
+        (folder / "VBoxManage").write_text("#!/bin/sh\nexit 1\n")
+        (folder / "VBoxManage").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")

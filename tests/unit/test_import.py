@@ -29,7 +29,8 @@ for name in LACKING:
 for name in ("geteuid", "getuid", "getgid", "chown", "fork", "killpg", "mkfifo", "uname"):
     if hasattr(os, name):
         delattr(os, name)
-there = {"SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_DFL", "SIG_IGN"}
+there = {"SIGABRT", "SIGBREAK", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM"}
+there |= {"SIG_DFL", "SIG_IGN"}
 for name in {name for name in dir(signal) if name.startswith("SIG")} - there:
     delattr(signal, name)
 vars(socket).pop("AF_UNIX", None)

@@ -51,7 +51,7 @@ def test_scripts_and_modules_of_an_earlier_version_do_not_stay(
         (tmp_path / name).touch()
     whole.mend()
     found = (tmp_path / "mutants").rglob("*.*")
-    assert {str(path.relative_to(tmp_path / "mutants")) for path in found} == kept
+    assert {path.relative_to(tmp_path / "mutants").as_posix() for path in found} == kept
 
 
 def test_a_sample_draws_from_each_name_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ class Place:
 @contextmanager
 def place(folder: Path) -> Iterator[Place]:
     """A new class with its board."""
+    if sys.platform == "win32":
+        pytest.skip("the board needs Unix")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder / "state"))
         room = memory_class(patch, until=None)

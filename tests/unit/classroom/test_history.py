@@ -29,6 +29,7 @@ def test_changes_outlive_the_process(path: Path) -> None:
     assert again.newest() == {(1, "dns"): Change(2.5, 1, "dns", RIGHT)}
 
 
+@pytest.mark.posix
 def test_only_its_owner_can_read_it(path: Path) -> None:
     History(path)
     assert path.stat().st_mode & 0o077 == 0

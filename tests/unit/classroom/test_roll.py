@@ -65,6 +65,7 @@ def test_the_language_of_the_lab_file_is_taken() -> None:
     assert i18n.language() == "ja"
 
 
+@pytest.mark.usefixtures("a_provider")
 def test_a_seat_is_an_ordinary_lab_with_the_lab_file_of_the_class(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

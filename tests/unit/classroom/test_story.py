@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -272,7 +273,8 @@ def test_cards_have_every_code_and_no_other_origin(
     assert "&lt;b&gt;山田" in page and "<b>山田" not in page
     assert page.count("https://") == len(roll.seats) + 1
     assert "<script" not in page
-    assert path.stat().st_mode & 0o077 == 0
+    if sys.platform != "win32":
+        assert path.stat().st_mode & 0o077 == 0
 
 
 def test_cards_tell_the_ports_of_ssh_only_if_asked(

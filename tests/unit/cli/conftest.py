@@ -1,4 +1,4 @@
-"""The program, run in the process of the tests."""
+"""The program, run in the process of the tests, on a machine that a provider suits."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def _signals() -> Iterator[None]:
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _provider(a_provider: None) -> None:
+    """Most commands choose a provider first."""

@@ -37,7 +37,10 @@ def labctl(*args: str, code: int | None, env: Mapping[str, str] | None = None) -
 
     A process of its own takes half a second, so it is for the tests about processes.
     """
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _stream in range(2))
+    # The ends of lines are the same on every system.
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _stream in range(2)
+    )
     with (
         mock.patch.dict(os.environ, {"LABCTL_LANG": "en", **(env or {})}),
         # What an earlier run chose is not this run's.

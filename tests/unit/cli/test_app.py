@@ -18,7 +18,7 @@ import pytest
 from labctl import __version__
 from labctl.cli import app
 from labctl.cli.app import run
-from labctl.home import lab_home
+from labctl.home import STATE_VARIABLE, lab_home
 from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl, labctl_process
 
@@ -189,6 +189,7 @@ def test_a_hosts_own_json_option_is_not_labctls() -> None:
     assert ended.out == ""
 
 
+@pytest.mark.posix
 def test_a_name_that_is_no_text_is_told_all_the_same(tmp_path: Path) -> None:
     ended = labctl_process("render", "host1", "--json", "--lab", b"\xff.toml", code=2)
     assert ended.json["error"]["message"].encode(errors="surrogateescape").count(b"\xff") == 1
@@ -202,7 +203,7 @@ def test_a_terminal_without_japanese_is_no_reason_to_fail() -> None:
 
 def test_a_folder_that_cannot_be_written_is_the_machines_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ended = labctl("destroy", "--yes", code=3, env={"XDG_STATE_HOME": str(tmp_path / "file")})
+    ended = labctl("destroy", "--yes", code=3, env={STATE_VARIABLE: str(tmp_path / "file")})
     assert str(tmp_path / "file") in ended.err
     assert "hint:" in ended.err
 
@@ -231,12 +232,14 @@ def test_a_pipe_that_is_closed_during_a_command_is_not_the_machines_fault(
 
     monkeypatch.setattr(app, "_Interrupts", lambda: SimpleNamespace(seen=False))
     monkeypatch.setattr(app, "build", lambda: write)
+    monkeypatch.setattr(app, "is_closed_pipe", lambda _error: False)
     assert app.run(["steps"]) == 3
     monkeypatch.setattr(app, "is_closed_pipe", lambda _error: True)
     with pytest.raises(OSError, match="Invalid argument"):
         app.run(["steps"])
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("words", [["steps"], ["steps", "--json"], ["reset", "--json", "--yes"]])
 def test_what_finds_no_room_is_the_machines_fault(words: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
@@ -252,6 +255,7 @@ def test_what_finds_no_room_is_the_machines_fault(words: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
@@ -270,6 +274,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path, number: sign
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(("typed", "code"), [(b"\x03", 130), (b"n\n", 1), (b"\x04", 1)])
 def test_ctrl_c_at_a_question_is_no_answer(typed: bytes, code: int) -> None:
     # Use a separate terminal, where Ctrl-C is a signal.

@@ -60,6 +60,7 @@ def test_a_wrong_lab_file_is_told_by_doctor_too(remembered: Path, tmp_path: Path
     assert "nowhere: no such key" in refused
 
 
+@pytest.mark.posix
 def test_destroy_asks_and_tells_in_the_language_of_the_lab(tmp_path: Path) -> None:
     told = labctl("destroy", "--yes", code=0, env=NO_LANGUAGE).out
     assert "削除" in told

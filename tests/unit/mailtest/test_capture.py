@@ -16,6 +16,7 @@ import pytest
 
 from labctl.errors import MachineLacks
 from labctl.mailtest.capture import Spoken, captured, dialogues
+from tests.unit.mailtest.locally import ON_LINUX
 from tests.unit.mailtest.recorded import DATA
 
 NAMES = {"192.168.56.101": "host1", "192.168.56.102": "host2"}
@@ -67,6 +68,7 @@ def test_a_machine_that_cannot_capture_says_what_to_do(
     assert str(error.value.hint) == hint
 
 
+@ON_LINUX
 @pytest.mark.parametrize(("says", "cause"), [("", "exit 1"), ("echo no permission >&2", "no perm")])
 def test_a_tcpdump_that_ends_at_once_is_told_by_what_it_said(
     says: str, cause: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -53,6 +53,7 @@ def send(record: Path, last: int, sendmail: str) -> str:
     return record.read_text(encoding="utf-8")
 
 
+@pytest.mark.posix
 def test_the_script_records_what_sendmail_answers(tmp_path: Path) -> None:
     record = tmp_path / "quiet"
     record.touch()
@@ -69,6 +70,7 @@ def test_the_script_records_what_sendmail_answers(tmp_path: Path) -> None:
     assert "Message-ID: <labctl.7.quiet.3@example1.jp>\n\n" in mail
 
 
+@pytest.mark.posix
 def test_the_script_never_sends_a_number_again(tmp_path: Path) -> None:
     """Message 2 was started when the power was cut, so its result is unknown."""
     record = tmp_path / "quiet"

@@ -1,7 +1,6 @@
 """A server's refusal is told in the server's words, without those of Python or a library."""
 
 import errno
-import os
 import poplib
 import smtplib
 
@@ -28,7 +27,7 @@ from labctl.mailtest.wire import said
             smtplib.SMTPServerDisconnected("Connection unexpectedly closed"),
             "Connection unexpectedly closed",
         ),
-        (OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)), "Connection refused"),
+        (OSError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
         (TimeoutError("timed out"), "timed out"),
         (EOFError(), "EOFError"),
     ],

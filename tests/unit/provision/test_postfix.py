@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -98,6 +99,8 @@ esac
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
+    if sys.platform == "win32":
+        pytest.skip("the hosts run Linux")
     return Machine(tmp_path)
 
 

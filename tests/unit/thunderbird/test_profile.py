@@ -48,6 +48,7 @@ def test_user_js_has_account_identity_and_servers(tmp_path: Path) -> None:
     assert found["network.dns.forceResolve"] == "192.168.56.102"
 
 
+@pytest.mark.posix
 @pytest.mark.usefixtures("without_nss")
 def test_nobody_else_reads_it_and_no_password_is_in_clear(tmp_path: Path) -> None:
     folder = tmp_path / "p"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def test_on_path_first_then_where_windows_installs_it(
     installed.touch()
     assert find_thunderbird() == str(installed)
 
-    on_path = tmp_path / "thunderbird"
+    on_path = tmp_path / ("thunderbird.exe" if sys.platform == "win32" else "thunderbird")
     on_path.touch(mode=0o755)
     assert find_thunderbird() == str(on_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.nspawn import Kernel, nspawn_in_memory
 from tests.unit.doctor.other_machine import OtherMachine
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
 HOME = partial(lab_home, "default")
 

@@ -169,6 +169,7 @@ def saved_stack(book: Book, layers: tuple[str, ...]) -> Saved | None:
     return next(each for each in book.checkpoints if each.stack.layers == layers)
 
 
+@pytest.mark.posix
 def test_a_layer_is_enterable_and_measured(tmp_path: Path) -> None:
     store = LayerStore(tmp_path)
     layer = store.new_layer(HOSTS)
@@ -178,6 +179,7 @@ def test_a_layer_is_enterable_and_measured(tmp_path: Path) -> None:
     assert store.size(layer) - before >= 100_000
 
 
+@pytest.mark.posix
 def test_files_that_labs_share_count_by_their_share(tmp_path: Path) -> None:
     model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")
     layer = model.new_layer(HOSTS)
@@ -190,6 +192,7 @@ def test_files_that_labs_share_count_by_their_share(tmp_path: Path) -> None:
     assert copy.size_of_all() == copy.size(layer) + copy.size(another)
 
 
+@pytest.mark.posix
 def test_a_copied_layer_takes_the_place_of_what_a_killed_labctl_left(tmp_path: Path) -> None:
     model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")
     layer = model.new_layer(HOSTS)
@@ -229,6 +232,7 @@ def written(store: LayerStore, layer: str, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
+@pytest.mark.posix
 def test_a_file_of_the_models_identity_hides_no_file_of_the_copys_own(tmp_path: Path) -> None:
     """Opening /etc/machine-id for writing brings it into the layer, as it was."""
     model, copy = LayerStore(tmp_path / "model"), LayerStore(tmp_path / "copy")

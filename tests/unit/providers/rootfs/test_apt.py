@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from labctl.errors import MachineLacks
 from labctl.providers.rootfs import apt
 from labctl.providers.rootfs.apt import AptSetup, guest_suite, machine_setup
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
 # As the installer of Debian 12 writes it, with the usual additional files.
 DEBIAN_12 = """

@@ -21,6 +21,8 @@ from labctl.providers.rootfs.mounts import (
 )
 from labctl.run import Completed
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
+
 
 def as_the_kernel_writes(path: str) -> str:
     """fs/proc_namespace.c escapes space, tab, line end, backslash and #."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from labctl.providers.rootfs.seal import break_seal, built_on, is_sealed, seal
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
 NAMES = ["etc/a b", "etc/line\nend", "etc/日本", "etc/passwd"]
 

@@ -171,7 +171,7 @@ def disks(boxes: float, machines: float) -> Diagnosis:
     machine = OtherMachine(
         variables={"VAGRANT_HOME": "/boxes"},
         answers={"VBoxManage list systemproperties": "Default machine folder: /vms\n"},
-        other_disks={"/boxes": int(boxes * GIB), "/vms": int(machines * GIB)},
+        other_disks={str(Path("/boxes")): int(boxes * GIB), str(Path("/vms")): int(machines * GIB)},
         disk=0,
     )
     return diagnosed(machine, "disk")
@@ -197,7 +197,7 @@ def test_the_box_and_the_machines_may_be_on_two_disks(
 ) -> None:
     said = disks(boxes, machines)
     assert said.verdict is verdict, said
-    assert folder in said.what
+    assert str(Path(folder)) in said.what
 
 
 @pytest.mark.parametrize(
