@@ -20,7 +20,8 @@ def on_each(
 ) -> list[Result]:
     """Run `action` on every item at once, each in a thread of its own.
 
-    An error or Ctrl-C begins no more actions, and ends none.
+    An error or Ctrl-C ends no action. With `at_once`, it begins no more of them; without, all are
+    begun in any case, even if the first fails at once.
 
     Args:
         at_once: how many actions run at the same time at most; None for no limit.
@@ -41,8 +42,9 @@ def on_each(
         try:
             return [_result(each) for each in begun]
         except BaseException:
-            for each in begun:
-                each.cancel()
+            if at_once is not None:
+                for each in begun:
+                    each.cancel()
             if stop is not None:
                 stop()
             raise

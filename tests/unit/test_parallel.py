@@ -33,9 +33,12 @@ def test_the_first_error_is_raised_after_every_action_has_ended() -> None:
         ended.append(item)
         raise ValueError(item)
 
-    with pytest.raises(ValueError, match="1"):
-        on_each([1, 2, 3], act)
-    assert sorted(ended) == [1, 2, 3]
+    # A thread that has just ended an action may get the next one, which then begins later.
+    for _attempt in range(100):
+        ended.clear()
+        with pytest.raises(ValueError, match="1"):
+            on_each([1, 2, 3], act)
+        assert sorted(ended) == [1, 2, 3]
 
 
 def test_waiting_is_in_short_pieces_between_which_windows_hears_ctrl_c(
