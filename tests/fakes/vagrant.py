@@ -53,7 +53,7 @@ class Boxes:
         name = next(name for name in self.hosts if self.address(name).port == machine.port)
         return self.hosts[name].running and machine.host_keys == (f"{KEY}{name}",)
 
-    def called(self, titles: set[str]) -> dict[str, str]:
+    def called(self, titles: set[str], _folder: Path) -> dict[str, str]:
         """VirtualBox's machines with these names. Here a name is a UUID, too."""
         there = {f"labctl-default-{name}" for name in self.hosts} | self.unregistered
         return {name: name for name in sorted(there & titles)}
@@ -181,10 +181,10 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     monkeypatch.setattr(f"{virtualbox}.remove_machine", boxes.unregistered.discard)
     monkeypatch.setattr(f"{virtualbox}.cut_power", boxes.cut_power)
     monkeypatch.setattr(f"{virtualbox}.discard_state", boxes.discarded.append)
-    monkeypatch.setattr(f"{virtualbox}.remove_folders", lambda _titles: None)
+    monkeypatch.setattr(f"{virtualbox}.make_room", lambda _titles: None)
     # The real libvirt of this machine is none of the tests' business.
     virsh = "labctl.providers.vagrant.virsh"
     monkeypatch.setattr(f"{virsh}.machines_called", lambda _titles, _folder: {})
     monkeypatch.setattr(f"{virsh}.remove_machine", lambda _name: None)
-    monkeypatch.setattr(f"{virsh}.remove_disks", lambda _titles: None)
+    monkeypatch.setattr(f"{virsh}.make_room", lambda _titles: None)
     return boxes

@@ -15,7 +15,6 @@ from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.vagrant.folder import box_architecture
 from labctl.providers.vagrant.folders import disk_enough, folders_readable, snapshot_enough
-from labctl.providers.vagrant.hypervisor import virtualization
 from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
 from labctl.providers.vagrant.options import VagrantOptions
@@ -37,6 +36,7 @@ from labctl.providers.vagrant.versions import (
     virtualbox_version,
 )
 from labctl.providers.vagrant.virtualbox import vboxmanage
+from labctl.providers.vagrant.virtualization import virtualization
 
 VAGRANT_PAGE = "https://developer.hashicorp.com/vagrant/install"
 VIRTUALBOX_PAGE = "https://www.virtualbox.org/wiki/Downloads"

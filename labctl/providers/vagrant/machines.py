@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
 
 from labctl.errors import LabError
 from labctl.home import LabHome
@@ -24,6 +26,32 @@ _SAVED = {"saved", "aborted-saved"}
 RUNNING = {"running", "restoring"}
 
 
+class Hypervisor(Protocol):
+    """What Vagrant does not do with machines. The modules virtualbox and virsh implement it.
+
+    Machines have an id, which is a UUID or a name.
+    """
+
+    def machines_called(self, titles: set[str], folder: Path, /) -> dict[str, str]:
+        """The ids of the machines with one of these names that a Vagrant folder made, by name."""
+
+    def remove_machine(self, machine: str, /) -> None:
+        """Stop a machine and remove it with its disks."""
+
+    def cut_power(self, machine: str, /) -> None:
+        """Cut the power of a machine in a state in which Vagrant does not."""
+
+    def discard_state(self, machine: str, /) -> None:
+        """Remove saved memory that Vagrant does not discard, so that the machine boots anew."""
+
+    def make_room(self, titles: set[str], /) -> None:
+        """Remove what is left of machines with these names that the hypervisor does not have."""
+
+
+# By Vagrant's name of the hypervisor.
+_HYPERVISORS: dict[str, Hypervisor] = {"virtualbox": virtualbox, "libvirt": virsh}
+
+
 class Machines:
     """The machines of one lab, one at a time."""
 
@@ -31,7 +59,7 @@ class Machines:
         self._lab = lab
         self._home = home
         self._vagrant = vagrant
-        self._hypervisor = hypervisor
+        self._hypervisor = _HYPERVISORS[hypervisor]
 
     def exist(self) -> bool:
         """Whether Vagrant or the hypervisor has any machine of the lab."""
@@ -46,10 +74,10 @@ class Machines:
     def reboot(self, host: str) -> None:
         """Cut the power of a machine that runs but does not answer, and start it again.
 
-        Vagrant does not cut the power in a state such as `stuck`, so VirtualBox is asked first.
+        Vagrant does not cut the power in a state such as `stuck`, so the hypervisor comes first.
         """
-        for uuid in self._uuids(host):
-            virtualbox.cut_power(uuid)
+        for machine in self._ids(host):
+            self._hypervisor.cut_power(machine)
         self._boot_cold(host)
 
     def restore(self, host: str, snapshot: str) -> None:
@@ -83,23 +111,17 @@ class Machines:
                 failed = error
         # A machine that Vagrant lost sight of still has the lab's name in the hypervisor.
         left = self._registered()
-        on_virtualbox = self._hypervisor == "virtualbox"
-        on_each(left.values(), virtualbox.remove_machine if on_virtualbox else virsh.remove_machine)
+        on_each(left.values(), self._hypervisor.remove_machine)
         self.make_room()
         if failed is not None and not left:
             raise failed
 
     def make_room(self) -> None:
         """Remove the folders or disks of machines that the hypervisor does not have."""
-        if self._hypervisor == "virtualbox":
-            virtualbox.remove_folders(self._titles)
-        else:
-            virsh.remove_disks(self._titles)
+        self._hypervisor.make_room(self._titles)
 
     def _registered(self) -> dict[str, str]:
-        if self._hypervisor != "virtualbox":
-            return virsh.machines_called(self._titles, machines_folder(self._home))
-        return virtualbox.machines_called(self._titles)
+        return self._hypervisor.machines_called(self._titles, machines_folder(self._home))
 
     @property
     def _titles(self) -> set[str]:
@@ -127,14 +149,13 @@ class Machines:
     def _discard(self, host: str) -> None:
         """Remove the saved memory of a state that Vagrant itself does not discard."""
         if self._vagrant.state(host) == "aborted-saved":
-            for uuid in self._uuids(host):
-                virtualbox.discard_state(uuid)
+            for machine in self._ids(host):
+                self._hypervisor.discard_state(machine)
 
-    def _uuids(self, host: str) -> tuple[str, ...]:
-        """VirtualBox's name of a machine; empty under libvirt."""
-        if self._hypervisor != "virtualbox":
-            return ()
-        return tuple(virtualbox.machines_called({machine_title(self._lab, host)}).values())
+    def _ids(self, host: str) -> tuple[str, ...]:
+        """The hypervisor's id of a machine; empty if it does not have the machine."""
+        titles, folder = {machine_title(self._lab, host)}, machines_folder(self._home)
+        return tuple(self._hypervisor.machines_called(titles, folder).values())
 
     def _port_freed(self, action: Callable[[], None]) -> None:
         """Do something; if a port was taken, once more without what a killed Vagrant claimed."""

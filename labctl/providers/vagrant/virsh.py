@@ -14,12 +14,12 @@ from labctl.run import Completed, run
 URI = "qemu:///system"
 
 
-def machines_called(titles: set[str], folder: Path) -> dict[str, str]:
+def machines_called(titles: set[str], folder: Path, /) -> dict[str, str]:
     """The machines with one of these names that were made in a Vagrant folder; name to name."""
     return {name: name for name in titles & _machines() if _is_of(name, folder)}
 
 
-def remove_machine(name: str) -> None:
+def remove_machine(name: str, /) -> None:
     """Stop a machine and remove it with its snapshots and disks.
 
     Raises:
@@ -31,7 +31,15 @@ def remove_machine(name: str) -> None:
     _virsh("undefine", name, *options, check=True)
 
 
-def remove_disks(titles: set[str]) -> None:
+def cut_power(_name: str, /) -> None:
+    """Do nothing: Vagrant itself cuts the power of libvirt's machines in every state."""
+
+
+def discard_state(_name: str, /) -> None:
+    """Do nothing: Vagrant itself discards memory that libvirt cannot read."""
+
+
+def make_room(titles: set[str], /) -> None:
     """Remove the disks with the names of these machines, if no such machine exists.
 
     An interrupted Vagrant leaves them. vagrant-libvirt then refuses to make the machine.

@@ -51,7 +51,7 @@ def _existing(machine: Machine, folders: Iterable[str]) -> list[PureWindowsPath]
     return [path for path in paths if machine.exists(str(path))]
 
 
-def machines_called(titles: set[str]) -> dict[str, str]:
+def machines_called(titles: set[str], _folder: Path | None = None, /) -> dict[str, str]:
     """The UUIDs of the registered machines with one of these names, by name."""
     program = vboxmanage()
     if program is None:
@@ -64,7 +64,7 @@ def machines_called(titles: set[str]) -> dict[str, str]:
     }
 
 
-def remove_machine(uuid: str) -> None:
+def remove_machine(uuid: str, /) -> None:
     """Stop a machine and remove it with its disks.
 
     VirtualBox holds a machine for some seconds after its power was cut, so this tries again.
@@ -77,12 +77,12 @@ def remove_machine(uuid: str) -> None:
     wait_until(UNLOCK_SECONDS, lambda: run([program, "unregistervm", uuid, "--delete"]).ok, every=1)
 
 
-def cut_power(uuid: str) -> None:
+def cut_power(uuid: str, /) -> None:
     """Cut the power of a machine; nothing happens if it is off."""
     run([vboxmanage() or "VBoxManage", "controlvm", uuid, "poweroff"], check=False)
 
 
-def discard_state(uuid: str) -> None:
+def discard_state(uuid: str, /) -> None:
     """Remove a machine's saved memory, so that it boots from its disk."""
     wait_until(
         UNLOCK_SECONDS,
@@ -99,7 +99,7 @@ def machine_folder(machine: Machine) -> str:
     return place["folder"].strip() if place else ""
 
 
-def remove_folders(titles: set[str]) -> None:
+def make_room(titles: set[str], /) -> None:
     """Remove the folders of machines with these names that VirtualBox does not have any more.
 
     VirtualBox refuses to make a machine whose folder exists.

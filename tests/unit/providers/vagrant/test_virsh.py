@@ -73,7 +73,7 @@ def test_a_machine_is_stopped_and_removed_with_its_disks(asked: Virsh) -> None:
 
 
 def test_only_disks_of_machines_that_libvirt_does_not_have_are_removed(asked: Virsh) -> None:
-    virsh.remove_disks(WANTED)
+    virsh.make_room(WANTED)
     deleted = [each for each in asked.asked if each.startswith("vol-delete")]
     assert deleted == ["vol-delete labctl-default-host2.img --pool default"]
 
@@ -81,5 +81,5 @@ def test_only_disks_of_machines_that_libvirt_does_not_have_are_removed(asked: Vi
 def test_without_virsh_nothing_is_asked(asked: Virsh, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virsh, "ThisMachine", lambda: OtherMachine(programs=()))
     assert virsh.machines_called(WANTED, FOLDER) == {}
-    virsh.remove_disks(WANTED)
+    virsh.make_room(WANTED)
     assert asked.asked == []

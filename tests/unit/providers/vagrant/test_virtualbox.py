@@ -191,7 +191,7 @@ def test_only_folders_of_machines_that_virtualbox_forgot_are_removed(
     for name in ("labctl-default-host1", "labctl-default-host2", "my own machine"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "disk.vdi").touch()
-    virtualbox.remove_folders(titles)
+    virtualbox.make_room(titles)
     # VirtualBox still has host1.
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["labctl-default-host1", "my own machine"]
