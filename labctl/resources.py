@@ -7,19 +7,15 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent
 
 
-def _shipped(name: str) -> Path:
+def shipped(name: str) -> Path:
+    """A file or folder that is at the top of a checkout."""
     inside = _PACKAGE / "_data" / name
     return inside if inside.exists() else _PACKAGE.parent / name
 
 
 def templates() -> Path:
     """The folder of Jinja2 templates, in the same layout as on the host."""
-    return _shipped("templates")
-
-
-def vagrantfile() -> Path:
-    """The Vagrantfile of the lab."""
-    return _shipped("Vagrantfile")
+    return shipped("templates")
 
 
 def editions() -> Path:

@@ -28,7 +28,7 @@ def init(
     remote: Annotated[
         str | None,
         typer.Option(
-            help=_("An Incus server or cluster for the labs, as `incus remote list` names it."),
+            help=_("The server or cluster that the labs run on (default: this machine)."),
             metavar="REMOTE",
         ),
     ] = None,

@@ -1,7 +1,7 @@
 """What two mail servers say to each other, captured with tcpdump and decoded with dpkt.
 
-The capture is made on this machine's interface in the lab's network (for nspawn the bridge, which
-every frame between the hosts passes).
+The capture is made on this machine's interface in the lab's network. Every frame between the hosts
+passes it if it is a bridge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What is in none of the layers of pyproject.toml is ground floor: it imports only that."""
+"""What the contracts of pyproject.toml leave open.
+
+What is in none of the layers is ground floor: it imports only that. A provider is a package that
+nobody but the registry knows, and it knows no other provider.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import tomllib
 import grimp
 import pytest
 
+from labctl.providers.registry import provider_names
 from tests.unit.pages import ROOT
 
 GRAPH = grimp.build_graph("labctl", "provision")
@@ -47,3 +52,33 @@ def test_the_ground_floor_has_no_cycle() -> None:
             if GRAPH.chain_exists(importer=name, imported=module)
         ]
         assert around == [], module
+
+
+SHARED = {f"labctl.providers.{name}" for name in ("base", "checks", "keys", "options", "rootfs")}
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_a_provider_knows_only_what_all_providers_share(name: str) -> None:
+    package = f"labctl.providers.{name}"
+    imported = {
+        other
+        for module in [package, *GRAPH.find_descendants(package)]
+        for other in GRAPH.find_modules_directly_imported_by(module)
+    }
+    assert {
+        other
+        for other in imported
+        if is_in(other, {"labctl.providers"}) and not is_in(other, {package, *SHARED})
+    } == set()
+
+
+@pytest.mark.parametrize("name", provider_names())
+def test_nothing_imports_a_provider(name: str) -> None:
+    """The registry has its name as text, and imports it when it is asked for."""
+    package = f"labctl.providers.{name}"
+    importers = {
+        other
+        for module in [package, *GRAPH.find_descendants(package)]
+        for other in GRAPH.find_modules_that_directly_import(module)
+    }
+    assert {other for other in importers if not is_in(other, {package})} == set()

@@ -80,7 +80,7 @@ def write_folder(lab: Lab, options: VagrantOptions, home: LabHome) -> Path:
     """Write the Vagrantfile and lab.json; returns the folder."""
     folder = machines_folder(home)
     made = machines(lab, options, emulated=is_emulated(home))
-    vagrantfile = resources.vagrantfile().read_text(encoding="utf-8")
+    vagrantfile = resources.shipped("Vagrantfile").read_text(encoding="utf-8")
     write_atomically(folder / "Vagrantfile", vagrantfile)
     write_atomically(folder / "lab.json", json.dumps(made, indent=1) + "\n")
     return folder
