@@ -81,8 +81,11 @@ class Session:
             if state is not HostState.RUNNING and (hosts is None or name in hosts)
         ]
         if down:
+            whole = len(down) == len(states)
             raise WrongState(
-                _("the lab {name} is not running", name=self.lab.name),
+                _("the lab {name} is not running", name=self.lab.name)
+                if whole
+                else _("{host} does not run", host=", ".join(down)),
                 cause=", ".join(f"{name}: {_(states[name])}" for name in down),
                 hint=commands(again(self)),
             )

@@ -12,7 +12,7 @@ import sys
 
 # A command is over in a second or two: to look for garbage every 700 objects, as hundreds of
 # modules load, is a tenth of that; so is pydantic's search of all packages for plugins.
-gc.set_threshold(50_000)
+gc.set_threshold(200_000)
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
@@ -24,6 +24,8 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _unsaid(error, code)
+    # Python looks through everything once more when it ends, unless it is told not to.
+    gc.freeze()
     sys.exit(code)
 
 

@@ -202,10 +202,11 @@ def _replace_containers(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None
 
 
 def _replace_network(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
-    def create(_network: object, way_out: object) -> None:
+    def create(_network: object, way_out: object) -> bool:
         kernel.call("network")
         kernel.network = True
         kernel.filters.append(way_out)
+        return kernel.reachable
 
     def set_filter(_network: object, way_out: object) -> None:
         if kernel.network:
@@ -219,7 +220,6 @@ def _replace_network(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
         "create": create,
         "set_filter": set_filter,
         "remove": remove,
-        "is_reachable": lambda _network: kernel.reachable,
         "why_unreachable": lambda _network: "another network has these addresses",
     }
     for name, method in methods.items():

@@ -90,6 +90,7 @@ def test_a_lab_is_up_if_every_host_runs(lab: MemoryLab) -> None:
     lab.session().provider.cut_power(["host2"])
     with pytest.raises(WrongState) as refused:
         lab.session().ensure_up()
+    assert refused.value.message == "host2 does not run"
     assert refused.value.cause == "host2: stopped"
     assert "labctl up" in str(refused.value.hint)
 
@@ -217,6 +218,7 @@ def test_a_host_is_reached_while_the_other_one_is_off(lab: MemoryLab) -> None:
     lab.session().ensure_up(["host1"])
     with pytest.raises(WrongState) as refused:
         lab.session().endpoint("host2")
+    assert refused.value.message == "host2 does not run"
     assert refused.value.cause == "host2: stopped"
     assert str(refused.value.hint) == "labctl up --until dns"
 

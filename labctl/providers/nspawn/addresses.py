@@ -32,11 +32,12 @@ class Used:
 def used_networks() -> list[Used]:
     """The IPv4 networks of all interfaces and of the main routing table, without the default."""
     found = []
-    for link in ip_json("address"):
+    links, routes = ip_json_each("address", "route show table main")
+    for link in links:
         for address in link.get("addr_info", []):
             own = IPv4Interface(f"{address['local']}/{address['prefixlen']}")
             found.append(Used(link["ifname"], own.network))
-    for route in ip_json("route", "show", "table", "main"):
+    for route in routes:
         if route["dst"] != "default":
             found.append(Used(route.get("dev", route.get("type", "?")), IPv4Network(route["dst"])))
     return found
@@ -72,7 +73,24 @@ def _candidates(pool: IPv4Network, begin: int) -> Iterator[IPv4Network]:
         yield IPv4Network((int(pool.network_address) + place * step, _UPLINK_PREFIX))
 
 
-def ip_json(*words: str) -> list[dict[str, Any]]:
-    """The output of `ip -json` for IPv4 (ip(8)). Raises CommandFailed."""
-    found: list[dict[str, Any]] = json.loads(run(["ip", "-j", "-4", *words]).stdout or "[]")
+def ip_json(*words: str, check: bool = True) -> list[dict[str, Any]]:
+    """The output of `ip -json` for IPv4 (ip(8)).
+
+    Args:
+        check: If False, what is not there is an empty list.
+
+    Raises:
+        CommandFailed: It is not there.
+    """
+    return _entries(run(["ip", "-j", "-4", *words], check=check).stdout)
+
+
+def ip_json_each(*lines: str) -> list[list[dict[str, Any]]]:
+    """The same for several lines of `ip -batch` at once. Raises CommandFailed."""
+    said = run(["ip", "-j", "-4", "-batch", "-"], stdin="".join(f"{line}\n" for line in lines))
+    return [_entries(line) for line in said.stdout.splitlines()]
+
+
+def _entries(text: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(text or "[]")
     return [entry for entry in found if entry]

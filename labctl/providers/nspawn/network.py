@@ -8,6 +8,7 @@ that other programs on the machine reach the hosts too; labctl never needs it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,7 +36,7 @@ _INNER_UPLINK = "uplink"
 _LOCK = Path("/run/labctl-network.lock")
 _NAMESPACES = Path("/run/netns")
 _SYSCTLS = Path("/proc/sys")
-_SETTINGS = Script("labctl.providers.nspawn", "namespace-settings.sh")
+_INSIDE = Script("labctl.providers.nspawn", "inside.sh")
 _UPLINK = re.compile(UPLINKS + r"([0-9a-f]{8})")
 
 
@@ -68,10 +69,13 @@ class LabNetwork:
     def exists(self) -> bool:
         return self._ends() is not None
 
-    def create(self, way: WayOut | None) -> None:
+    def create(self, way: WayOut | None) -> bool:
         """Make the namespace, the uplink and the filters, and claim the route; idempotent.
 
         `way` is what may leave the lab; nothing if None.
+
+        Returns:
+            Whether other programs on this machine reach the hosts by their addresses.
 
         Raises:
             MachineLacks: No addresses are free for the uplink.
@@ -86,7 +90,7 @@ class LabNetwork:
             self._filter(ends, way)
             self._configure(ends)
             forwarding.allow()
-            self._claim(ends)
+            return self._claim(ends)
 
     def set_filter(self, way: WayOut | None) -> None:
         """Change what may leave the lab, if the network exists."""
@@ -114,13 +118,6 @@ class LabNetwork:
             if each.interface != self.uplink and each.network.overlaps(self.network.cidr)
         ]
 
-    def is_reachable(self) -> bool:
-        """Whether other programs on this machine reach the hosts by their addresses."""
-        return any(
-            each.interface == self.uplink and each.network == self.network.cidr
-            for each in used_networks()
-        )
-
     def why_unreachable(self) -> str:
         """What to tell a person if `is_reachable` is False."""
         names = ", ".join(dict.fromkeys(each.interface for each in self.rivals()))
@@ -141,7 +138,8 @@ class LabNetwork:
     # -- parts -------------------------------------------------------------------------------
 
     def _namespace_works(self) -> bool:
-        return run(["ip", "-n", self.namespace, "link", "show", "lo"], check=False).ok
+        # A namespace has a name while it is mounted over a file (ip-netns(8)).
+        return os.path.ismount(self.netns)
 
     def _forget_namespace(self) -> None:
         run(["ip", "netns", "delete", self.namespace], check=False)
@@ -151,14 +149,12 @@ class LabNetwork:
 
     def _ends(self) -> Ends | None:
         """The uplink's addresses as they are; None if there is no uplink."""
-        # A bridge of that name is of a lab that labctl 0.1 made.
-        links = run(["ip", "-br", "link", "show", "dev", self.uplink, "type", "veth"], check=False)
-        if not links.stdout:
-            return None
-        for link in ip_json("address", "show", "dev", self.uplink):
-            for address in link.get("addr_info", []):
-                machine = IPv4Address(address["local"])
-                return Ends(machine, machine + 1)
+        for link in ip_json("-details", "address", "show", "dev", self.uplink, check=False):
+            # A bridge of that name is of a lab that labctl 0.1 made.
+            if link["linkinfo"]["info_kind"] == "veth":
+                for address in link["addr_info"]:
+                    machine = IPv4Address(address["local"])
+                    return Ends(machine, machine + 1)
         return None
 
     def _add_uplink(self) -> Ends:
@@ -175,12 +171,9 @@ class LabNetwork:
         return ends
 
     def _configure(self, ends: Ends) -> None:
-        if not run(["ip", "-n", self.namespace, "link", "show", BRIDGE], check=False).ok:
-            run(["ip", "-n", self.namespace, "link", "add", BRIDGE, "type", "bridge"])
         gateway = f"{self.network.machine}/{self.network.cidr.prefixlen}"
-        run(dial.inside(self.netns, ["sh", "-euc", _SETTINGS.text]))
         run(
-            ["ip", "-n", self.namespace, "-batch", "-"],
+            dial.inside(self.netns, ["sh", "-euc", _INSIDE.text, "sh", BRIDGE]),
             stdin=f"link set dev {BRIDGE} type bridge stp_state 0\n"
             f"address replace {gateway} dev {BRIDGE}\n"
             f"address replace {ends.lab}/30 dev {_INNER_UPLINK}\n"
@@ -189,7 +182,6 @@ class LabNetwork:
         )
         _write_sysctl(f"net/ipv6/conf/{self.uplink}/disable_ipv6", "1")
         _write_sysctl(f"net/ipv4/conf/{self.uplink}/forwarding", "1")
-        run(["ip", "link", "set", self.uplink, "up"])
 
     def _filter(self, ends: Ends, way: WayOut | None) -> None:
         """Both filters, each in one transaction."""
@@ -205,17 +197,26 @@ class LabNetwork:
         run(["nft", "-f", "-"], stdin=rules_on_machine(self.table, self.uplink, ends, way))
         run(dial.inside(self.netns, ["nft", "-f", "-"]), stdin=inside)
 
-    def _claim(self, ends: Ends) -> None:
+    def _claim(self, ends: Ends) -> bool:
         """Lead the machine's programs to the hosts, unless their addresses mean others here."""
-        for rival in self.rivals():
-            found = _UPLINK.fullmatch(rival.interface)
-            if found and not LabGroup(found[1]).populated():
-                # What a killed labctl left, or a lab whose hosts are gone.
-                route = [str(rival.network), "dev", rival.interface]
-                run(["ip", "route", "delete", *route], check=False)
-        if not self.rivals():
-            route = [str(self.network.cidr), "via", str(ends.lab), "dev", self.uplink]
-            run(["ip", "route", "replace", *route])
+        rivals = self.rivals()
+        gone = [each for each in rivals if _is_gone(each)]
+        # What a killed labctl left, or a lab whose hosts are gone.
+        for rival in gone:
+            route = [str(rival.network), "dev", rival.interface]
+            run(["ip", "route", "delete", *route], check=False)
+        is_ours = not (self.rivals() if gone else rivals)
+        changes = f"link set {self.uplink} up\n"
+        if is_ours:
+            changes += f"route replace {self.network.cidr} via {ends.lab} dev {self.uplink}\n"
+        run(["ip", "-batch", "-"], stdin=changes)
+        return is_ours
+
+
+def _is_gone(rival: Used) -> bool:
+    """Whether it is the route of a lab that has no hosts."""
+    uplink = _UPLINK.fullmatch(rival.interface)
+    return uplink is not None and not LabGroup(uplink[1]).populated()
 
 
 @contextmanager

@@ -234,8 +234,7 @@ class NspawnProvider:
         on_each(self._containers, Container.wait_ready)
 
     def _open_network(self, book: Book, progress: Progress) -> None:
-        self._network.create(self._way_out() if book.net_open else None)
-        if not self._network.is_reachable():
+        if not self._network.create(self._way_out() if book.net_open else None):
             progress("", self._network.why_unreachable())
 
     def _way_out(self) -> WayOut:

@@ -154,6 +154,12 @@ def test_how_many_inotify_instances_are_in_use_is_told_either_way() -> None:
     assert (said.what, said.why) == ("too few inotify instances; hosts to start: 10", told)
 
 
+def test_a_lab_that_runs_needs_no_look_at_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "inotify_in_use", None)
+    said = diagnosed(FIT, "inotify", hosts=0)
+    assert (said.verdict, said.what) == (Verdict.OK, "fs.inotify.max_user_instances = 128")
+
+
 class Processes:
     """A folder /proc: who owns which process, and what it has open."""
 

@@ -34,14 +34,14 @@ LAB = LabNetwork(
     "0123abcd", Network(cidr=IPv4Network("192.168.56.0/24"), machine=IPv4Address("192.168.56.1"))
 )
 DATA = yaml.safe_load((Path(__file__).parent / "data" / "network.yaml").read_text("utf-8"))
-_SETTINGS = Script("labctl.providers.nspawn", "namespace-settings.sh").text
+_INSIDE = Script("labctl.providers.nspawn", "inside.sh").text
 # What the kernel has to be told of the uplink.
 UPLINK_SETTINGS = (
     f"net/ipv6/conf/{LAB.uplink}/disable_ipv6",
     f"net/ipv4/conf/{LAB.uplink}/forwarding",
 )
 # Commands that only look.
-_LOOKS = ("-j", "-br", "show")
+_LOOKS = ("-j", "show")
 
 
 @dataclass
@@ -60,39 +60,45 @@ class IpMachine:
         told = self.has["uplink"]
         return self.given or ("" if told in (None, "none") else str(told))
 
+    def replace_programs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in ("network", "addresses"):
+            monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", self.run)
+        # ip-netns(8) mounts a namespace over a file with its name.
+        monkeypatch.setattr("os.path.ismount", lambda path: self.has["namespace"])
+
     def run(self, argv: Sequence[str], *, check: bool = True, stdin: str = "") -> Completed:
         words = list(argv)
         if any(word in _LOOKS for word in words):
-            said = self.look(words)
+            said = self.look(words, stdin)
             return Completed(tuple(words), 0 if said is not None else 1, said or "", "")
         self.runs.append(named(words))
         if words[:3] == ["ip", "route", "delete"]:
             self.has["routes"] = {to: d for to, d in self.has["routes"].items() if to != words[3]}
         if words[-3:] == ["nft", "-f", "-"]:
             self.filters.append(stdin)
-        if words[-2:] == ["-batch", "-"]:
+        if words[-2:] == ["-batch", "-"] or _INSIDE in words:
             self.batches += stdin.splitlines()
             for line in stdin.splitlines():
                 if line.endswith(f"dev {LAB.uplink}") and line.startswith("address add"):
                     self.given = line.split()[2]
         return Completed(tuple(words), 0, "", "")
 
-    def look(self, words: list[str]) -> str | None:
+    def look(self, words: list[str], stdin: str) -> str | None:
         """The answer to a question, None for an error."""
         match words:
-            case ["ip", "-n", LAB.namespace, "link", "show", "lo"]:
-                return "lo" if self.has["namespace"] else None
-            case ["ip", "-n", LAB.namespace, "link", "show", "lab"]:
-                return "lab" if self.has["bridge"] else None
-            case ["ip", "-br", "link", "show", "dev", LAB.uplink, "type", "veth"]:
-                return "up" if self.has["uplink"] or self.given else ""
-            case ["ip", "-j", "-4", "address", "show", "dev", LAB.uplink]:
-                return json.dumps(addresses({LAB.uplink: self.uplink} if self.uplink else {}))
-            case ["ip", "-j", "-4", "address"]:
-                return json.dumps(addresses(self.has["addresses"]))
-            case ["ip", "-j", "-4", "route", "show", "table", "main"]:
+            case ["ip", "-j", "-4", "-details", "address", "show", "dev", LAB.uplink]:
+                if not self.has["uplink"] and not self.given:
+                    return None
+                (link,) = addresses({LAB.uplink: self.uplink})
+                return json.dumps([{**link, "linkinfo": {"info_kind": self.has["kind"]}}])
+            case ["ip", "-j", "-4", "-batch", "-"]:
+                assert stdin == "address\nroute show table main\n"
                 routes = [{"dst": to, "dev": dev} for to, dev in self.has["routes"].items()]
-                return json.dumps([{"dst": "default", "dev": "eth0"}, *routes])
+                lists = [
+                    addresses(self.has["addresses"]),
+                    [{"dst": "default", "dev": "eth0"}, *routes],
+                ]
+                return "".join(f"{json.dumps(each)}\n" for each in lists)
             case ["ip", "-j", "-4", "link", "show", "type", "veth"]:
                 return json.dumps([{"ifname": name} for name in self.has["links"]])
         raise AssertionError(shell_line(words))
@@ -105,7 +111,9 @@ def addresses(of: dict[str, str]) -> list[dict[str, Any]]:
             "ifname": name,
             "addr_info": [
                 {"local": each.partition("/")[0], "prefixlen": int(each.partition("/")[2])}
-            ],
+            ]
+            if each
+            else [],
         }
         for name, each in of.items()
     ]
@@ -116,8 +124,8 @@ def named(words: list[str]) -> str:
     inside = dial.inside(LAB.netns, [])
     if words[: len(inside)] == inside:
         words = ["inside", *words[len(inside) :]]
-    if _SETTINGS in words:
-        words = ["inside", "sh", "namespace-settings.sh"]
+    if _INSIDE in words:
+        words = ["inside", "sh", "inside.sh"]
     return shell_line(words)
 
 
@@ -128,6 +136,7 @@ class Outcome:
     machine: IpMachine
     forwarding: str
     settings: dict[str, str]
+    reachable: bool = False
 
 
 def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Outcome:
@@ -137,8 +146,7 @@ def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path)
     for path in settings.values():
         path.parent.mkdir(parents=True)
         path.write_text("0")
-    for module in ("network", "addresses"):
-        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    machine.replace_programs(monkeypatch)
     monkeypatch.setattr(network, "_LOCK", folder / "lock")
     monkeypatch.setattr(network, "_NAMESPACES", folder / "netns")
     monkeypatch.setattr(network, "_SYSCTLS", folder / "sys")
@@ -153,7 +161,7 @@ def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path)
         monkeypatch.setattr(f"labctl.providers.{module}.hierarchies", lambda: found)
     match case["call"]:
         case "create":
-            LAB.create(None)
+            result.reachable = LAB.create(None)
         case "set_filter":
             LAB.set_filter(None)
         case "remove":
@@ -176,6 +184,10 @@ def test_the_network_is_changed_by_these_commands_only(
     assert runs == [line.format_map(ends) for line in case["runs"]]
     if "batches" in case:
         assert batches == [line.format_map(ends) for line in case["batches"]]
+    # On the machine there is a route to the hosts if they are said to be reachable.
+    routes = [line for line in batches if line.startswith("route replace 192.168.56.0/24 via ")]
+    assert found.reachable is case.get("reachable", False)
+    assert bool(routes) is found.reachable
     wanted = case.get("forwarding", "on" if case["call"] == "create" else "left on")
     assert found.forwarding == wanted
     setting = "1" if case["call"] == "create" else "0"
@@ -186,13 +198,12 @@ def test_a_kernel_without_ipv6_has_no_setting_of_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(network, "_SYSCTLS", tmp_path)
-    machine = IpMachine({**DATA["machine"], "namespace": True, "bridge": True})
-    for module in ("network", "addresses"):
-        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    machine = IpMachine({**DATA["machine"], "namespace": True})
+    machine.replace_programs(monkeypatch)
     monkeypatch.setattr(network, "_LOCK", tmp_path / "lock")
     monkeypatch.setattr(forwarding, "allow", lambda: None)
     LAB.create(None)
-    assert f"ip link set {LAB.uplink} up" in machine.runs
+    assert f"link set {LAB.uplink} up" in machine.batches
 
 
 def test_the_interface_of_a_host_that_was_killed_is_removed_from_the_labs_namespace(
@@ -219,8 +230,7 @@ def test_a_network_exists_if_its_uplink_has_an_address(
     monkeypatch: pytest.MonkeyPatch, uplink: str | None, exists: bool
 ) -> None:
     machine = IpMachine({**DATA["machine"], "uplink": uplink})
-    for module in ("network", "addresses"):
-        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    machine.replace_programs(monkeypatch)
     assert LAB.exists() is exists
 
 
@@ -232,8 +242,7 @@ def test_the_filters_on_the_machine_and_in_the_lab_let_out_the_same(
     monkeypatch: pytest.MonkeyPatch, way: WayOut | None
 ) -> None:
     machine = IpMachine({**DATA["machine"], "uplink": "198.18.0.5/30"})
-    for module in ("network", "addresses"):
-        monkeypatch.setattr(f"labctl.providers.nspawn.{module}.run", machine.run)
+    machine.replace_programs(monkeypatch)
     LAB.set_filter(way)
     ends = Ends(IPv4Address("198.18.0.5"), IPv4Address("198.18.0.6"))
     assert machine.runs == ["nft -f -", "inside nft -f -"]
@@ -251,23 +260,19 @@ def test_the_filters_on_the_machine_and_in_the_lab_let_out_the_same(
 
 
 @pytest.mark.parametrize(
-    ("routes", "addresses_", "reachable"),
+    ("routes", "addresses_"),
     [
-        ({"192.168.56.0/24": "lab-0123abcd"}, {}, True),
-        ({"192.168.56.0/24": "lab-ffffffff"}, {}, False),
-        ({"192.168.0.0/16": "lab-0123abcd"}, {}, False),
-        ({}, {"vboxnet0": "192.168.56.1/24"}, False),
+        ({"192.168.56.0/24": "lab-0123abcd"}, {}),
+        ({"192.168.56.0/24": "lab-ffffffff"}, {}),
+        ({"192.168.0.0/16": "lab-0123abcd"}, {}),
+        ({}, {"vboxnet0": "192.168.56.1/24"}),
     ],
 )
-def test_the_hosts_are_reachable_if_the_route_over_the_uplink_is_the_labs(
-    monkeypatch: pytest.MonkeyPatch,
-    routes: dict[str, str],
-    addresses_: dict[str, str],
-    reachable: bool,
+def test_whatever_else_has_addresses_of_the_lab_is_a_rival(
+    monkeypatch: pytest.MonkeyPatch, routes: dict[str, str], addresses_: dict[str, str]
 ) -> None:
     machine = IpMachine({**DATA["machine"], "routes": routes, "addresses": addresses_})
     monkeypatch.setattr("labctl.providers.nspawn.addresses.run", machine.run)
-    assert LAB.is_reachable() is reachable
     rivals = {each.interface for each in LAB.rivals()}
     assert rivals == {*routes.values(), *addresses_} - {"lab-0123abcd"}
     if rivals:
@@ -293,8 +298,7 @@ def test_what_a_killed_labctl_left_of_a_namespace_is_no_obstacle(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     machine = IpMachine(dict(DATA["machine"]))
-    for name in ("network", "addresses"):
-        monkeypatch.setattr(f"labctl.providers.nspawn.{name}.run", machine.run)
+    machine.replace_programs(monkeypatch)
     monkeypatch.setattr(network, "_LOCK", tmp_path / "lock")
     monkeypatch.setattr(network, "_NAMESPACES", tmp_path / "netns")
     monkeypatch.setattr(network, "_SYSCTLS", tmp_path)
@@ -320,9 +324,9 @@ def test_a_route_without_one_interface_is_a_rival_too(
 ) -> None:
     """People are told its kind instead."""
 
-    def run(argv: Sequence[str]) -> Completed:
+    def run(argv: Sequence[str], **_how: object) -> Completed:
         routes = [{**route, "dst": "192.168.0.0/16"}]
-        return Completed(tuple(argv), 0, json.dumps(routes) if "route" in argv else "", "")
+        return Completed(tuple(argv), 0, f"[]\n{json.dumps(routes)}\n", "")
 
     monkeypatch.setattr("labctl.providers.nspawn.addresses.run", run)
     assert LAB.rivals() == [Used(kind, IPv4Network("192.168.0.0/16"))]
