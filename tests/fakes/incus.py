@@ -68,6 +68,8 @@ class Instance:
     fails_to_boot: bool = False
 
     def as_data(self) -> dict[str, Any]:
+        # Of an instance on a cluster member that does not answer, a server knows no more.
+        known = {"volatile.uuid": f"{self.project}/{self.name}", **self.config}
         return {
             "name": self.name,
             "project": self.project,
@@ -76,7 +78,7 @@ class Instance:
             "architecture": "x86_64",
             "description": "",
             "profiles": [],
-            "config": dict(self.config),
+            "config": {} if self.status == "Error" else known,
             "devices": dict(self.devices),
         }
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,6 +246,13 @@ def await_offline(first: Daemon, name: str) -> None:
 
 def await_online(first: Daemon, name: str) -> None:
     _await(first, name, online=True)
+    # The member is online before the others have reached it again.
+    assert wait_until(60, lambda: all(each["config"] for each in instances(first)), every=0.5)
+
+
+def instances(first: Daemon) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = first.query("/1.0/instances?recursion=1&all-projects=true")
+    return found
 
 
 def _await(first: Daemon, name: str, *, online: bool) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labctl.errors import CommandFailed, LabError, WrongState
+from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Network
@@ -268,6 +268,7 @@ class Instances:
         )
         mine: dict[str, int] = {}
         taken = set()
+        self._ensure_known(found)
         for each in found:
             config = each["config"]
             first = int(config.get("security.idmap.base") or config.get("volatile.idmap.base") or 0)
@@ -282,8 +283,10 @@ class Instances:
 
         Raises:
             WrongState: The project has instances of somebody else, which are left alone.
+            MachineLacks: A cluster member with some of them does not answer.
         """
         found = self._incus.get("instances", query={"recursion": "1"})
+        self._ensure_known(found)
         ours = [each["name"] for each in found if MARK in each["config"]]
         others = [each["name"] for each in found if MARK not in each["config"]]
         self.remove(ours)
@@ -302,6 +305,18 @@ class Instances:
                     ),
                     text=_("move them to another project, or delete them"),
                 ),
+            )
+
+    def _ensure_known(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Raise MachineLacks if Incus knows no more of an instance than its name and its member.
+
+        So it lists the instances of a cluster member that does not answer at that moment.
+        """
+        silent = sorted({each["location"] for each in found if not each["config"]})
+        if silent:
+            raise MachineLacks(
+                _("a cluster member does not answer: {member}", member=", ".join(silent)),
+                hint=commands(f"incus cluster list {self._incus.name()}".rstrip()),
             )
 
     def remove(self, names: Iterable[str]) -> None:

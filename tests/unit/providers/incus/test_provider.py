@@ -667,6 +667,26 @@ def test_a_lab_on_a_member_that_went_down_is_named_with_the_member(cluster: Serv
     assert set(open_provider().status().values()) == {HostState.BROKEN}
 
 
+def test_instances_on_a_silent_member_are_not_taken_for_somebody_elses(
+    cluster: Server, tmp_path: Path
+) -> None:
+    """The stock for copies is on other members than the lab."""
+    open_provider().create()
+    open_provider().start()
+    open_provider().save("ready")
+    open_provider("one", lab_file(tmp_path, 'target = "m1"\n')).create_like(HOME(), "ready")
+    cluster.instances[PROJECT, "host1-on-m1"].status = "Error"
+    before = dict(cluster.instances)
+    with pytest.raises(MachineLacks) as refused:
+        open_provider().destroy()
+    assert refused.value.message == "a cluster member does not answer: m1"
+    assert str(refused.value.hint) == "incus cluster list"
+    # A new lab could get user ids that are in use.
+    with pytest.raises(MachineLacks):
+        open_provider("two").create()
+    assert {key for key in cluster.instances if key[0] != "labctl-two"} == set(before)
+
+
 def test_a_remote_is_named_in_every_request(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
