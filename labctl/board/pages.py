@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from labctl.board.picture import picture_of
 from labctl.classroom.rows import CellState, Said
-from labctl.i18n import N_, _, language, ngettext, speaking
+from labctl.html import html_environment
+from labctl.i18n import N_, _, language, speaking
 
 _FOLDER = Path(__file__).parent
 _TYPES = {
@@ -57,18 +56,8 @@ class Pages:
     """The templates, loaded once: later their files may be out of reach."""
 
     def __init__(self, version: str) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(_FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            cache_size=-1,
-        )
+        self._environment = html_environment(_FOLDER / "templates", stays=True)
         self._environment.globals.update(
-            _=_,
-            ngettext=ngettext,
             version=version,
             signs=SIGNS,
             words=WORDS,

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
@@ -25,6 +25,15 @@ def unknown_checkpoint(name: str, names: Iterable[str]) -> WrongUsage:
     return WrongUsage(
         _("there is no checkpoint {name}", name=repr(name)),
         hint=_("checkpoints: {names}", names=", ".join(names)),
+    )
+
+
+def incomplete_checkpoint(name: str, snapshot: str, hosts: Iterable[str], hint: Hint) -> WrongState:
+    """The error for a checkpoint whose snapshot somebody removed on some hosts."""
+    return WrongState(
+        _("checkpoint {name} is missing on {hosts}", name=name, hosts=", ".join(hosts)),
+        cause=_("its snapshot {snapshot} was removed", snapshot=snapshot),
+        hint=hint,
     )
 
 

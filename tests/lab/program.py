@@ -36,6 +36,11 @@ class Ended:
         return json.loads(self.out)["data"]
 
     @property
+    def error(self) -> Any:
+        """The message, cause and hint of the error, from a labctl run with --json."""
+        return json.loads(self.out)["error"]
+
+    @property
     def wrong(self) -> list[dict[str, str]]:
         """The failed findings in the document of `labctl check --json`."""
         reports = self.json["reports"]

@@ -37,7 +37,7 @@ def test_the_hosts_are_libvirts_machines() -> None:
 
 
 def test_a_second_up_changes_nothing() -> None:
-    again = labctl("up", "--json").data
+    again = labctl("up", "--json").json
     assert not again["made"]
     assert not again["started"]
 
@@ -62,11 +62,11 @@ def test_mail_goes_both_ways_after_the_reset() -> None:
 
 def test_a_reset_to_a_checkpoint_from_before_a_restart() -> None:
     labctl("down")
-    (lab,) = labctl("status", "--json").data["labs"]
+    (lab,) = labctl("status", "--json").json["labs"]
     assert [host["state"] for host in lab["hosts"]] == ["stopped", "stopped"]
     labctl("up")
     labctl("reset", "--yes")
-    assert not labctl("up", "--json").data["started"]
+    assert not labctl("up", "--json").json["started"]
     labctl("test-mail", "--timeout", "120")
 
 

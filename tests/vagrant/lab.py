@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from tests.lab.program import Ended
 
 NAME = "vagrant-tests"
 # Small, because the machines are emulated.
 LAB_FILE = 'provider = "vagrant"\nmemory = 512\n'
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The exit code and both outputs of a labctl run."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)["data"]
-
-    @property
-    def error(self) -> Any:
-        """The message, cause and hint of the error, from a labctl run with --json."""
-        return json.loads(self.out)["error"]
 
 
 def labctl(*args: str, code: int = 0, **variables: str) -> Ended:

@@ -44,9 +44,9 @@ def machine(store: Store, host: str) -> Vm:
 
 
 def test_a_class_begins_where_chapter_5_ends_and_up_goes_on_from_there() -> None:
-    (lab,) = labctl("status", "--json").data["labs"]
+    (lab,) = labctl("status", "--json").json["labs"]
     assert [each["name"] for each in lab["checkpoints"]] == ["os", "dns"]
-    assert labctl("up", "--json").data["reports"]
+    assert labctl("up", "--json").json["reports"]
 
 
 def test_two_linked_clones_run_under_names_that_show_the_lab(store: Store) -> None:
@@ -74,7 +74,7 @@ def test_the_hosts_know_their_names_and_the_admin_needs_no_password() -> None:
 
 def test_a_second_up_changes_nothing(store: Store) -> None:
     calls = (store.home / "calls.log").stat().st_size
-    again = labctl("up", "--json").data
+    again = labctl("up", "--json").json
     assert not again["made"]
     assert not again["started"]
     assert [report for report in again["reports"] if report["changes"]] == []
@@ -84,7 +84,7 @@ def test_a_second_up_changes_nothing(store: Store) -> None:
 
 
 def test_status_sees_both_running_with_all_checkpoints() -> None:
-    (lab,) = labctl("status", "--json").data["labs"]
+    (lab,) = labctl("status", "--json").json["labs"]
     assert [host["state"] for host in lab["hosts"]] == ["running", "running"]
     assert [each["name"] for each in lab["checkpoints"]] == ["os", "dns", "packages", "ready"]
 
@@ -95,7 +95,7 @@ def test_mail_goes_both_ways() -> None:
 
 
 def test_an_independent_client_logs_in_sends_and_reads() -> None:
-    accounts = {each["host"]: each for each in labctl("credentials", "--json").data["accounts"]}
+    accounts = {each["host"]: each for each in labctl("credentials", "--json").json["accounts"]}
     user1, user2 = accounts["host1"], accounts["host2"]
     with smtplib.SMTP(ADDRESSES["host1"], 25, timeout=SECONDS) as smtp:
         with pytest.raises(smtplib.SMTPAuthenticationError):
@@ -157,10 +157,10 @@ def test_a_snapshot_missing_on_one_machine_stops_the_reset_before_it_begins(stor
 def test_stopped_machines_start_again_and_nothing_is_lost() -> None:
     on_host("host1", "echo kept >/root/kept; sync")
     labctl("down")
-    (lab,) = labctl("status", "--json").data["labs"]
+    (lab,) = labctl("status", "--json").json["labs"]
     assert [host["state"] for host in lab["hosts"]] == ["stopped", "stopped"]
     assert labctl("test-mail", "--json", code=4).error["hint"].startswith("labctl up")
-    assert not labctl("up", "--json").data["made"]
+    assert not labctl("up", "--json").json["made"]
     assert on_host("host1", "cat /root/kept") == "kept\n"
 
 
@@ -170,7 +170,7 @@ def test_a_machine_deleted_behind_labctls_back_is_named(store: Store) -> None:
     # VirtualBox lets go of a machine a moment after its power was cut.
     time.sleep(store.read().behaviour.lock_seconds)
     manage("unregistervm", gone.uuid, "--delete")
-    (lab,) = labctl("status", "--json").data["labs"]
+    (lab,) = labctl("status", "--json").json["labs"]
     assert [host["state"] for host in lab["hosts"]] == ["running", "absent"]
     error = labctl("up", "--json", code=4).error
     assert "host2" in error["message"]

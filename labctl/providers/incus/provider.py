@@ -19,7 +19,7 @@ from labctl.lab import Host, Lab, PackageSet
 from labctl.machine import Machine, ThisMachine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
-from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.base import incomplete_checkpoint, never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.incus import checks, many, network
 from labctl.providers.incus.book import (
@@ -512,15 +512,8 @@ class IncusProvider:
         """Every host has the snapshot, or none is touched."""
         lack = self._instances.missing(saved.snapshot)
         if lack:
-            raise WrongState(
-                _(
-                    "checkpoint {name} is missing on {hosts}",
-                    name=saved.name,
-                    hosts=", ".join(lack),
-                ),
-                cause=_("its snapshot {snapshot} was removed", snapshot=saved.snapshot),
-                hint=commands("labctl status", text=_("go back to another checkpoint")),
-            )
+            hint = commands("labctl status", text=_("go back to another checkpoint"))
+            raise incomplete_checkpoint(saved.name, saved.snapshot, lack, hint)
 
     def _settled(self) -> Book:
         """The book, after what a killed labctl began is finished: a restore or a move."""

@@ -19,7 +19,7 @@ from labctl.machine import Machine as LocalMachine
 from labctl.machine import ThisMachine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
-from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.base import incomplete_checkpoint, never_made, unknown_checkpoint
 from labctl.providers.checks import Check, ensure
 from labctl.providers.keys import client_key
 from labctl.providers.options import ProviderOptions, read_options
@@ -446,19 +446,10 @@ class VagrantProvider:
             if saved.snapshot not in names
         ]
         if lack:
-            raise WrongState(
-                _(
-                    "checkpoint {name} is missing on {hosts}",
-                    name=saved.name,
-                    hosts=", ".join(lack),
-                ),
-                cause=_("its snapshot {snapshot} was removed", snapshot=saved.snapshot),
-                hint=commands(
-                    "labctl destroy",
-                    "labctl up",
-                    text=_("use another checkpoint, or rebuild the lab"),
-                ),
+            hint = commands(
+                "labctl destroy", "labctl up", text=_("use another checkpoint, or rebuild the lab")
             )
+            raise incomplete_checkpoint(saved.name, saved.snapshot, lack, hint)
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
         """The checkpoints. The size is 0, because hypervisors do not report it."""
