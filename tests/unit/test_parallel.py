@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,15 +28,24 @@ def test_results_come_in_the_order_of_the_items() -> None:
     assert on_each([], act) == []
 
 
-def test_the_first_error_is_raised_after_every_action_has_ended() -> None:
+def test_the_first_error_is_raised_after_every_action_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ended = []
 
     def act(item: int) -> None:
         ended.append(item)
         raise ValueError(item)
 
-    # A thread that has just ended an action may get the next one, which then begins later.
-    for _attempt in range(100):
+    submit = ThreadPoolExecutor.submit
+
+    def submit_later(pool: ThreadPoolExecutor, *words: Any) -> Any:
+        # The thread of the action before is idle then, gets this one too, and begins it later.
+        time.sleep(0.01)
+        return submit(pool, *words)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_later)
+    for _attempt in range(5):
         ended.clear()
         with pytest.raises(ValueError, match="1"):
             on_each([1, 2, 3], act)
