@@ -83,6 +83,9 @@ class ThisMachine:
 
     @property
     def distribution(self) -> str:
+        # Under Wine, Windows programs can read this file of Linux.
+        if self.system != "linux":
+            return ""
         for line in (self.read("/etc/os-release") or "").splitlines():
             if line.startswith("ID="):
                 return line.removeprefix("ID=").strip('"')

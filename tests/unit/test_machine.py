@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from ipaddress import IPv4Interface
 
 import pytest
@@ -72,3 +73,12 @@ def test_free_memory_is_a_number_or_not_known(
     monkeypatch.setattr("labctl.machine.sys.platform", system)
     monkeypatch.setattr(ThisMachine, "ask", lambda *_argv: said)
     assert ThisMachine().free_memory() == found
+
+
+@pytest.mark.parametrize(("system", "told"), [("linux", "debian"), ("win32", ""), ("darwin", "")])
+def test_only_linux_has_a_distribution(
+    system: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(ThisMachine, "read", lambda _self, _path: 'NAME="Debian"\nID=debian\n')
+    assert ThisMachine().distribution == told
