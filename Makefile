@@ -13,7 +13,7 @@
 # make test-vagrant  real Vagrant and its VirtualBox provider with a test double of VBoxManage
 # make test-vagrant-short  the same with containers as guests, without the longest faults, for CI
 # make test-libvirt  real Vagrant on real libvirt, with software emulation
-# make test-windows  unit tests with a Windows Python under Wine: over an hour, needs root
+# make test-windows  unit tests with a Windows Python under Wine: 10 minutes, needs root
 # make test-incus  a real Incus started by the tests: contract, story, isolation, HTTPS client
 # make test-incus-short  only the contract and the isolation of two labs: 3 minutes, for CI
 # make test-incus-cluster  a cluster of three members on this machine
