@@ -281,7 +281,9 @@ def exists(module: str) -> bool:
 
 def test_messages_in_troubleshooting_are_messages_of_the_program() -> None:
     """Each heading is a message of the source, including its `{fields}`."""
-    sources = [path.read_text("utf-8") for part in ("labctl", "provision") for path in _python(part)]
+    sources = [
+        path.read_text("utf-8") for part in ("labctl", "provision") for path in _python(part)
+    ]
     source = re.sub(r'"\s*\n\s*"', "", "\n".join(sources))
     english, japanese = (_messages_of(f"troubleshooting.{ending}") for ending in ("md", "ja.md"))
     assert english
