@@ -31,7 +31,7 @@ CASES = [
     ("class init a --seats many", "wrong value for --seats", "labctl class init --help",
      "--seats の値が正しくありません"),
     ("up extra words", "too many words: extra words", "labctl up --help",
-     "余分な語があります：extra words"),
+     "余分な語があります: extra words"),
     ("class init a --students /", "wrong value for --students\n  / is a folder, not a",
      "labctl class init --help", "--students の値が正しくありません\n  / はファイルではなく"),
     ("net ajar", "wrong value for open|close\n  'ajar' is none of: open, close\n",
