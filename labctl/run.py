@@ -5,12 +5,14 @@ Commands are lists, never shell text. An error contains the command as a line to
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -64,17 +66,18 @@ def run(
             the command is ended and the error is raised.
 
     Raises:
-        MachineLacks: The program is not installed.
+        MachineLacks: The program is not installed, or the file is no program.
         CommandFailed: The command failed and `check` is true, or ran longer than `timeout`.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
-        if log is None:
-            result = _run_captured(argv, stdin=stdin, timeout=timeout, cwd=cwd, env=environment)
-        else:
-            result = _run_logged(
-                argv, timeout=timeout, cwd=cwd, env=environment, log=log, watch=watch
-            )
+        with _starting(argv[0]):
+            if log is None:
+                result = _run_captured(argv, stdin=stdin, timeout=timeout, cwd=cwd, env=environment)
+            else:
+                result = _run_logged(
+                    argv, timeout=timeout, cwd=cwd, env=environment, log=log, watch=watch
+                )
     except (FileNotFoundError, PermissionError) as error:
         if cwd is not None and not cwd.exists():
             raise
@@ -186,7 +189,7 @@ def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
+    with _starting(argv[0]), log.open("ab") as sink:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -216,15 +219,16 @@ def attach(
     """
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
-    return subprocess.Popen(
-        argv,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-        process_group=0 if sys.platform != "win32" else None,
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )
+    with _starting(argv[0]):
+        return subprocess.Popen(
+            argv,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            process_group=0 if sys.platform != "win32" else None,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
 
 
 def on_terminal(argv: Sequence[str], terminal: int) -> subprocess.Popen[bytes]:
@@ -254,7 +258,8 @@ def interactive(argv: Sequence[str]) -> int:
     """
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
-    status = subprocess.run(argv, check=False).returncode
+    with _starting(argv[0]):
+        status = subprocess.run(argv, check=False).returncode
     # The exit status that a shell reports for a command ended by a signal.
     return status if status >= 0 else 128 - status
 
@@ -268,6 +273,20 @@ def show(page: Path) -> None:
             _("no browser was found on this machine"),
             hint=_("open the file yourself: {path}", path=page),
         )
+
+
+@contextmanager
+def _starting(program: str) -> Iterator[None]:
+    """Raise MachineLacks with the name of a file that the system does not take for a program."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        raise MachineLacks(
+            _("{name} is not a program that this machine can run", name=program),
+            hint=commands("labctl doctor"),
+        ) from error
 
 
 def _not_installed(program: str) -> MachineLacks:

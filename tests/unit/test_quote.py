@@ -17,8 +17,7 @@ from labctl.errors import CommandFailed
 from labctl.quote import shell_line, typed_line
 from labctl.run import run
 from labctl.shell import ssh_command
-
-pytestmark = pytest.mark.posix
+from tests.unit.programs import python
 
 # Print each word followed by a zero byte, which no word can contain.
 ECHO = ["printf", "%s\\0"]
@@ -56,6 +55,7 @@ def shell(line: str, folder: Path, path: str = "") -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.posix
 @given(WORDS)
 def test_a_shell_reads_back_exactly_the_words(folder: Path, words: list[str]) -> None:
     assert words_said(shell(shell_line([*ECHO, "mark", *words]), folder)) == ["mark", *words]
@@ -64,13 +64,15 @@ def test_a_shell_reads_back_exactly_the_words(folder: Path, words: list[str]) ->
 
 @given(WORDS)
 def test_a_command_here_gets_exactly_the_words(folder: Path, words: list[str]) -> None:
-    said = run([*ECHO, "mark", *words], cwd=folder).stdout
+    echo = python("for word in sys.argv[1:]: os.write(1, word.encode() + bytes(1))")
+    said = run([*echo, "mark", *words], cwd=folder).stdout
     # As in the output of any command, the line ends of Windows become \n.
     lines = ["mark", *(word.replace("\r\n", "\n") for word in words)]
     assert words_said(said) == lines
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.posix
 def test_a_failed_command_is_told_as_one_could_type_it(folder: Path) -> None:
     with pytest.raises(CommandFailed) as failed:
         run(["sh", "-c", 'printf %s "$0"; exit 9', "$(touch canary); a\nb"])
@@ -101,6 +103,7 @@ def on_a_host(words: Sequence[str], tmp_path: Path, folder: Path, user: str = "u
     return shell(line, folder, path=str(programs))
 
 
+@pytest.mark.posix
 @given(WORDS)
 def test_several_words_reach_a_hosts_command_as_they_are(
     tmp_path: Path, folder: Path, words: list[str]
@@ -109,18 +112,21 @@ def test_several_words_reach_a_hosts_command_as_they_are(
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.posix
 def test_one_word_alone_is_a_shell_command_on_the_host(tmp_path: Path, folder: Path) -> None:
     loop = "for each in 1 2\ndo echo $each\ndone"
     assert on_a_host([loop], tmp_path, folder) == "1\n2\n"
     assert on_a_host(["sh", "-c", loop], tmp_path, folder) == "1\n2\n"
 
 
+@pytest.mark.posix
 def test_a_user_name_never_becomes_a_command(tmp_path: Path, folder: Path) -> None:
     for user in NASTY:
         on_a_host(["true"], tmp_path, folder, user=user)
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.posix
 def test_the_lab_is_reached_by_its_own_keys_alone(tmp_path: Path) -> None:
     words = ssh_command(endpoint(tmp_path), "ubuntu", [], terminal=True)
     assert "StrictHostKeyChecking=yes" in words
@@ -128,6 +134,7 @@ def test_the_lab_is_reached_by_its_own_keys_alone(tmp_path: Path) -> None:
     assert words[-2:] == ["--", "sudo -n -i --user=ubuntu"]
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
 @pytest.mark.parametrize("name", ["a b", 'a"b', "100%h", "a\\b", "$(touch canary)", "山田"])
 def test_the_real_ssh_reads_the_keys_from_any_folder(tmp_path: Path, name: str) -> None:

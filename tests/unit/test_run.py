@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 import webbrowser
 from pathlib import Path
@@ -11,56 +10,63 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
+from labctl.quote import shell_line
 from labctl.run import decoded, interactive, run, show, spawn
-
-pytestmark = pytest.mark.posix
+from tests.unit.programs import python
 
 
 def test_both_outputs_and_the_status_come_back() -> None:
-    done = run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)
+    done = run(python("print('out'); print('err', file=sys.stderr); sys.exit(3)"), check=False)
     assert (done.stdout, done.stderr, done.returncode, done.ok) == ("out\n", "err\n", 3, False)
 
 
 def test_a_failure_names_the_command_its_status_and_its_last_words() -> None:
+    command = python("print(*range(1, 21), sep='\\n'); sys.exit(7)")
     with pytest.raises(CommandFailed) as failed:
-        run(["sh", "-c", "seq 20; exit 7"])
-    assert failed.value.command == "sh -c 'seq 20; exit 7'"
+        run(command)
+    assert failed.value.command == shell_line(command)
     assert failed.value.cause.splitlines() == ["exit 7", *(str(n) for n in range(13, 21))]
 
 
 def test_what_goes_in_is_in_no_message() -> None:
     with pytest.raises(CommandFailed) as failed:
-        run(["sh", "-c", "cat >/dev/null; exit 1"], stdin="user1:secret\n")
+        run(python("sys.stdin.read(); sys.exit(1)"), stdin="user1:secret\n")
     assert "secret" not in repr(vars(failed.value)) + str(failed.value)
 
 
 def test_a_command_that_is_not_fed_does_not_wait_for_a_keyboard() -> None:
-    assert run(["cat"], timeout=5).stdout == ""
+    assert run(python("print(sys.stdin.read(), end='')"), timeout=20).stdout == ""
 
 
 def test_a_command_that_runs_too_long_is_ended() -> None:
     with pytest.raises(CommandFailed, match=r"timed out after 0\.2 s"):
-        run(["sleep", "60"], timeout=0.2)
+        run(python("time.sleep(60)"), timeout=0.2)
 
 
+@pytest.mark.posix
 def test_output_that_is_no_text_is_still_told() -> None:
     assert run(["printf", r"\377"]).stdout == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_commands_speak_one_language() -> None:
-    assert run(["sh", "-c", "echo $LC_ALL $OWN"], env={"OWN": "x"}).stdout == "C.UTF-8 x\n"
+    command = python("print(os.environ['LC_ALL'], os.environ['OWN'])")
+    assert run(command, env={"OWN": "x"}).stdout == "C.UTF-8 x\n"
 
 
 def test_with_a_log_only_this_commands_lines_come_back(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "build.log"
-    run(["echo", "first"], log=log)
-    assert run(["sh", "-c", "echo second; echo third >&2"], log=log).stdout == "second\nthird\n"
+    run(python("print('first')"), log=log)
+    more = python("print('second', flush=True); print('third', file=sys.stderr)")
+    assert run(more, log=log).stdout == "second\nthird\n"
     assert log.read_text() == "first\nsecond\nthird\n"
 
 
 def test_a_program_that_is_not_there_is_the_machines_lack(tmp_path: Path) -> None:
     (tmp_path / "not-executable").touch(mode=0o644)
-    for name in ("labctl-no-such-program", str(tmp_path / "not-executable")):
+    (tmp_path / "no-program.exe").write_text("no program")
+    (tmp_path / "no-program.exe").chmod(0o755)
+    files = (str(tmp_path / name) for name in ("not-executable", "no-program.exe"))
+    for name in ("labctl-no-such-program", *files):
         for start in (run, interactive, lambda argv: spawn(argv, log=tmp_path / "log")):
             with pytest.raises(MachineLacks) as lacks:
                 start([name])
@@ -68,6 +74,7 @@ def test_a_program_that_is_not_there_is_the_machines_lack(tmp_path: Path) -> Non
             assert str(lacks.value.hint) == "labctl doctor"
 
 
+@pytest.mark.posix
 def test_what_outlives_labctl_is_in_a_session_of_its_own(tmp_path: Path) -> None:
     log = tmp_path / "log"
     pid = spawn(["sh", "-c", "echo started; read forever"], log=log)
@@ -79,11 +86,16 @@ def test_what_outlives_labctl_is_in_a_session_of_its_own(tmp_path: Path) -> None
     assert log.read_text() == "started\n"
 
 
+def test_the_status_of_a_command_on_the_terminal_comes_back() -> None:
+    assert interactive(python("sys.exit(5)")) == 5
+
+
+@pytest.mark.posix
 def test_a_command_ended_by_a_signal_is_told_as_a_shell_does() -> None:
-    assert interactive([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"]) == 128 + 15
-    assert interactive(["sh", "-c", "exit 5"]) == 5
+    assert interactive(python("os.kill(os.getpid(), 15)")) == 128 + 15
 
 
+@pytest.mark.posix
 def test_a_page_is_shown_in_the_persons_browser_or_the_lack_of_one_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,14 +120,14 @@ def test_a_page_is_shown_in_the_persons_browser_or_the_lack_of_one_told(
 
 
 def test_a_watched_command_is_ended_as_soon_as_the_watcher_finds_an_error(tmp_path: Path) -> None:
-    script = "echo wrong key; exec sleep 60"
+    command = python("print('wrong key', flush=True); time.sleep(60)")
 
     def watch(said: str) -> LabError | None:
         return WrongState("the key does not fit") if "wrong key" in said else None
 
     begun = time.monotonic()
     with pytest.raises(WrongState, match="the key does not fit"):
-        run(["sh", "-c", script], log=tmp_path / "log", watch=watch)
+        run(command, log=tmp_path / "log", watch=watch)
     assert time.monotonic() - begun < 20
 
 

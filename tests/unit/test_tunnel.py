@@ -11,11 +11,18 @@ import pytest
 from labctl.errors import MachineLacks, WrongState
 from labctl.remote import Remote
 from labctl.tunnel import Tunnel
+from tests.unit.programs import python
 from tests.unit.test_remote import host, says
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the commands are those of Unix")
+# A process on Windows cannot have a socket as its input.
+BOTH_WAYS = pytest.mark.parametrize("pumped", [pytest.param(False, marks=pytest.mark.posix), True])
+# Like cat(1), and a client that cannot reach the host.
+_ECHO = python("while data := os.read(0, 65536): os.write(1, data)")
 
-BOTH_WAYS = pytest.mark.parametrize("pumped", [False, True])
+
+def _fails(said: str) -> list[str]:
+    return python(f"sys.stderr.write({said!r}); sys.exit(1)")
+
 
 # Like `incus exec HOST -- sshd -i`: stdin and stdout are the connection.
 _RELAY = """
@@ -33,7 +40,7 @@ while data := there.recv(65536):
 
 @BOTH_WAYS
 def test_bytes_go_both_ways_until_the_end(pumped: bool) -> None:
-    tunnel = Tunnel(["cat"], pumped=pumped)
+    tunnel = Tunnel(_ECHO, pumped=pumped)
     sent = bytes(range(256)) * 4096
     received = bytearray()
     for start in range(0, len(sent), 4096):
@@ -46,7 +53,7 @@ def test_bytes_go_both_ways_until_the_end(pumped: bool) -> None:
 
 @BOTH_WAYS
 def test_the_end_of_the_command_is_the_end_of_the_connection(pumped: bool) -> None:
-    tunnel = Tunnel(["sh", "-c", "echo no such host >&2; exit 1"], pumped=pumped)
+    tunnel = Tunnel(_fails("no such host"), pumped=pumped)
     assert tunnel.socket.recv(1) == b""
     assert tunnel.close() == "no such host"
     assert tunnel.close() == tunnel.said
@@ -54,7 +61,7 @@ def test_the_end_of_the_command_is_the_end_of_the_connection(pumped: bool) -> No
 
 @BOTH_WAYS
 def test_a_command_that_does_not_end_is_ended(pumped: bool) -> None:
-    tunnel = Tunnel(["sleep", "60"], pumped=pumped)
+    tunnel = Tunnel(python("time.sleep(60)"), pumped=pumped)
     assert tunnel.close() == ""
 
 
@@ -85,7 +92,7 @@ def test_another_host_key_behind_the_proxy_command_is_refused(tmp_path: Path) ->
 
 def test_the_proxy_command_s_own_words_are_the_cause(tmp_path: Path) -> None:
     with host(tmp_path, says(b"")) as (endpoint, _seen):
-        proxy = ("sh", "-c", "echo Error: Instance is not running >&2; exit 1")
+        proxy = tuple(_fails("Error: Instance is not running"))
         with (
             Remote(replace(endpoint, proxy_command=proxy)) as remote,
             pytest.raises(WrongState) as failed,
