@@ -4,6 +4,7 @@
 # make test-class   a class of 30 labs: every command, and kills; 4 seats are part of test-lab
 # make bench-class  measure a class of 1, 5, 10 and 30 seats against the bare boot
 # make bench-board  measure the board of a class that runs: BENCH_OPTIONS="--class NAME"
+# make bench-incus  labs on Incus beside the same labs in containers, and what 300 seats need
 # make test-machine   README's first command and make check on a new machine with Debian 13
 # make test-corpus   only the known breakages: check must find each, and up must repair it
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
@@ -49,7 +50,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-releases test-class bench-class bench-board test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
+.PHONY: lab test check test-lab test-releases test-class bench-class bench-board bench-incus test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -105,6 +106,9 @@ bench-class: $(VENV)/.dev packages
 
 bench-board: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/python -m tests.bench.board $(BENCH_OPTIONS)
+
+bench-incus: $(VENV)/.dev packages incus-packages
+	$(SUDO) $(BIN)/python -m tests.incus.bench $(BENCH_OPTIONS)
 
 # A root file system of its own with this kernel; SUITE=bookworm for Debian 12.
 SUITE ?= trixie

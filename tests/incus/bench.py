@@ -1,25 +1,28 @@
 """How long labs take on Incus, beside the same labs in nspawn containers, in one run.
 
-    python -m tests.incus.bench [--sizes 1,5,10] [--into FOLDER]
+    make bench-incus BENCH_OPTIONS="--into docs/benchmark.md --picture docs/images/incus-growth.svg"
 
-Prints a table in Markdown; FOLDER gets the figures as JSON and a picture of their growth. The
-daemon is the tests' own; labs are made two at a time. Run it on a machine that does nothing else.
+Prints tables in Markdown. The daemon is the tests' own; labs are made two at a time. Run it on a
+machine that does nothing else. What a class of 300 needs is computed from the figures.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labctl.parallel import on_each
+from labctl.run import run
+from tests.bench.growth import picture
+from tests.bench.timing import machine, put_into
 from tests.incus.daemon import POOL, Daemon, incus_daemon
 
 _AT_ONCE = 2
@@ -32,6 +35,7 @@ from labctl.session import open_session
 name, model, provider = sys.argv[1:]
 bring_up_like(open_session(name, None, provider), open_session(model), silent)
 """
+_COPIES = "copies of a prepared lab, all"
 _COMMANDS = {
     "`up`, nothing to do": ("up",),
     "`check`": ("check",),
@@ -111,7 +115,7 @@ class Runner:
         memory, disk = available_memory(), self.used_disk()
         begun = time.monotonic()
         on_each(names, self.like_model, at_once=_AT_ONCE)
-        found.seconds["copies of a prepared lab, all"] = time.monotonic() - begun
+        found.seconds[_COPIES] = time.monotonic() - begun
         os.sync()
         found.memory = (memory - available_memory()) / labs / 1e6
         found.disk = (self.used_disk() - disk) / labs / 1e6
@@ -156,89 +160,152 @@ def table(figures: list[Figures]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def picture(figures: list[Figures], title: str, value: Callable[[Figures], float]) -> str:
-    """A line for each provider: labs to the right, the value upward."""
-    width, height, edge = 420, 240, 46
-    most_labs = max(each.labs for each in figures)
-    most = max(value(each) for each in figures) or 1
-    lines = []
-    for number, provider in enumerate(sorted({each.provider for each in figures})):
-        mine = [each for each in figures if each.provider == provider]
-        points = [
-            (
-                edge + each.labs / most_labs * (width - 2 * edge),
-                height - edge - value(each) / most * (height - 2 * edge),
-            )
-            for each in mine
-        ]
-        colour = ("#1f6feb", "#bf5700")[number]
-        path = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
-        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for (x, y), each in zip(points, mine, strict=True):
-            lines.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="{colour}"/>')
-            label = f"{value(each):.0f}"
-            lines.append(f'<text x="{x + 5:.0f}" y="{y - 5:.0f}" fill="{colour}">{label}</text>')
-        lines.append(
-            f'<text x="{edge + 6}" y="{edge + 14 * number}" fill="{colour}">{provider}</text>'
-        )
-    base = height - edge
-    marks = "".join(
-        f'<text x="{edge + n / most_labs * (width - 2 * edge):.0f}" y="{base + 16}" '
-        f'text-anchor="middle">{n}</text>'
-        for n in sorted({each.labs for each in figures})
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="11">\n'
-        f'<rect width="{width}" height="{height}" fill="#ffffff"/>\n'
-        f'<text x="{edge}" y="20" font-size="13">{title}</text>\n'
-        f'<path d="M{edge} {edge - 10}V{base}H{width - edge + 10}" fill="none" stroke="#888"/>\n'
-        + "\n".join(lines)
-        + f'\n{marks}<text x="{width / 2:.0f}" y="{height - 10}" text-anchor="middle">labs</text>\n'
-        "</svg>\n"
-    )
+@dataclass(frozen=True)
+class Traffic:
+    """MB between a client and the server over HTTPS, for one lab; the prepared pair's disk."""
+
+    check: float
+    reset: float
+    stock: float
 
 
-def write(folder: Path, figures: list[Figures]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([vars(each) for each in figures], indent=1)
-    (folder / "figures.json").write_text(text, encoding="utf-8")
-    copies = "copies of a prepared lab, all"
-    for name, title, value in (
-        ("seconds", f"{copies}: seconds", lambda each: each.seconds[copies]),
-        ("memory", "memory of all labs: MB", lambda each: each.memory * each.labs),
-        ("disk", "disk of all labs: MB", lambda each: each.disk * each.labs),
-    ):
-        (folder / f"{name}.svg").write_text(picture(figures, title, value), encoding="utf-8")
+class Far:
+    """A lab that is reached over HTTPS, for the bytes that pass."""
+
+    NAME = "bench-far"
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        conf = daemon.folder / "far"
+        conf.mkdir()
+        self._env = {
+            **os.environ,
+            "XDG_STATE_HOME": str(daemon.folder / "state"),
+            "LC_ALL": "C.UTF-8",
+            "INCUS_CONF": str(conf),
+            # There is no local server on a laptop.
+            "INCUS_DIR": str(daemon.folder / "nowhere"),
+            "LABCTL_NAME": self.NAME,
+        }
+
+    def measure(self, stock: float) -> Traffic:
+        """Make the lab, measure, and remove it."""
+        daemon = self._daemon
+        daemon.incus("config", "set", "core.https_address", "127.0.0.1:8443")
+        token = daemon.incus("config", "trust", "add", "laptop", "--quiet").stdout.split()[-1]
+        self._run("incus", "remote", "add", "far", token)
+        lab_file = daemon.folder / "far.toml"
+        lab_file.write_text('provider = "incus"\nremote = "far"\n', encoding="utf-8")
+        self._labctl("up", "--lab", str(lab_file))
+        check, reset = (self._bytes(words) for words in (("check",), ("reset", "--yes")))
+        self._labctl("destroy", "--yes")
+        return Traffic(check / 1e6, reset / 1e6, stock)
+
+    def _bytes(self, words: Sequence[str]) -> int:
+        before = self._passed()
+        self._labctl(*words)
+        return self._passed() - before
+
+    def _passed(self) -> int:
+        """The bytes that the loopback of the server's network has received."""
+        text = self._daemon.inside("cat", "/proc/net/dev").stdout
+        line = next(line for line in text.splitlines() if line.strip().startswith("lo:"))
+        return int(line.split()[1])
+
+    def _labctl(self, *words: str) -> None:
+        self._run(sys.executable, "-m", "labctl", *words)
+
+    def _run(self, *argv: str) -> None:
+        within = ["nsenter", f"--target={self._daemon.pid}", "--net", "--"]
+        run([*within, *argv], env=self._env, timeout=300)
+
+
+# A member of a cluster as schools have them, and what of its memory is left for labs.
+_MEMBER_CORES = 16
+_MEMBER_GIB = 64
+_FOR_LABS = 0.8
+_SEATS = 300
+
+
+def for_300(largest: Figures, traffic: Traffic) -> str:
+    """What a class of 300 needs, computed from a run with fewer labs on these cores."""
+    cores = os.cpu_count() or 1
+    memory = largest.memory * _SEATS / 1000
+    members = max(2, math.ceil(memory / (_MEMBER_GIB * 1.0737 * _FOR_LABS)))
+    seat = largest.seconds[_COPIES] / largest.labs * cores
+    minutes = seat * _SEATS / (members * _MEMBER_CORES) / 60
+    grading = largest.seconds["`check`"] * cores
+    rows = (
+        ("memory of the labs", f"{memory:.0f} GB"),
+        ("disk of the labs", f"{largest.disk * _SEATS / 1000:.1f} GB"),
+        (
+            f"members with {_MEMBER_CORES} cores and {_MEMBER_GIB} GiB, of which"
+            f" {_FOR_LABS:.0%} are for labs; at least two",
+            f"{members}",
+        ),
+        ("the first `class up`", f"{minutes:.1f} minutes"),
+        (
+            "grading of all seats once, at most",
+            f"{grading * _SEATS / (members * _MEMBER_CORES) / 60:.1f} minutes",
+        ),
+        ("network: the prepared pair, once to each further member", f"{traffic.stock:.0f} MB"),
+        (
+            "network: between the instructor and the cluster, grading of all seats",
+            f"{traffic.check * _SEATS:.0f} MB",
+        ),
+        (
+            "network: the same, reset of all seats",
+            f"{traffic.reset * _SEATS:.0f} MB",
+        ),
+    )
+    lines = [f"| {_SEATS} seats, **computed** | |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in rows)]) + "\n"
+
+
+def growth(figures: list[Figures]) -> str:
+    """A line for each provider and command, by the number of labs."""
+    lines = {
+        f"{provider}, {what}": {
+            each.labs: each.seconds[title] for each in figures if each.provider == provider
+        }
+        for provider in sorted({each.provider for each in figures})
+        for what, title in (("copies", _COPIES), ("check", "`check`"), ("reset", "`reset`"))
+    }
+    return picture("Seconds by the number of labs", lines)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="1,5,10")
-    parser.add_argument("--into", type=Path)
-    options = parser.parse_args()
-    sizes = [int(size) for size in options.sizes.split(",")]
+    """Print Markdown tables on stdout."""
+    parser = argparse.ArgumentParser(prog="make bench-incus", description=__doc__)
+    parser.add_argument("--labs", type=int, nargs="+", default=[1, 5, 10])
+    parser.add_argument("--into", type=Path, help="put the tables into this page, at its marks")
+    parser.add_argument("--picture", type=Path, help="write the growth as SVG into this file")
+    wanted = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    said = machine()
     with tempfile.TemporaryDirectory(prefix="lb-") as text, incus_daemon(Path(text)) as daemon:
         state = {"XDG_STATE_HOME": str(daemon.folder / "state"), "LC_ALL": "C.UTF-8"}
         runners = [
             Runner("nspawn", state, daemon.folder / "state", daemon),
             Runner("incus", {**state, **daemon.env}, daemon.folder / "state", daemon),
         ]
-        load = ", ".join(f"{number:.1f}" for number in os.getloadavg())
-        print(f"{os.cpu_count()} cores, load before {load}\n", flush=True)
+        empty = runners[-1].used_disk()
         ones = {runner.provider: runner.measure_one() for runner in runners}
-        print(table_of_one(ones), flush=True)
+        stock = (runners[-1].used_disk() - empty) / 1e6
         figures: list[Figures] = []
-        for size in sizes:
-            figures += [runner.measure(size) for runner in runners]
-            # As far as the time went.
-            print(table(figures), flush=True)
-            if options.into:
-                write(options.into, figures)
+        for count in sorted(wanted.labs):
+            figures += [runner.measure(count) for runner in runners]
+            print(table(figures), file=sys.stderr, flush=True)
+        traffic = Far(daemon).measure(stock)
         for runner in runners:
             runner.destroy(_MODEL)
-    load = ", ".join(f"{number:.1f}" for number in os.getloadavg())
-    print(f"load after {load}")
+    tables = (table_of_one(ones), table(figures), for_300(figures[-1], traffic))
+    page = "\n".join([f"Measured on {said}\n", *tables]).rstrip("\n")
+    print(page)
+    if wanted.into is not None:
+        put_into(wanted.into, page, mark="make bench-incus")
+    if wanted.picture is not None:
+        wanted.picture.write_text(growth(figures), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -202,6 +202,12 @@ HARMS = {
     ),
     # More than two hosts may have together (disk in the lab file).
     "disk": Harm("fallocate -l 9G /var/tmp/much", "over_budget"),
+    # All seats share the machine's disk, so a disk of the host's own is filled to the last byte.
+    "full disk": Harm(
+        "mount -t tmpfs -o size=64k,mode=2775,gid=mail full /var/mail;"
+        " mount -t tmpfs -o size=64k,mode=1777 full /var/tmp;"
+        " cat /dev/zero >/var/mail/all; cat /dev/zero >/var/tmp/all"
+    ),
 }
 
 
