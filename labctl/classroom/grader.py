@@ -17,9 +17,9 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
-from labctl.classroom.look import disk_of
 from labctl.classroom.roll import open_seat, read_roll
 from labctl.classroom.rows import Cell, Said, Verdict
+from labctl.classroom.status import disk_of
 from labctl.classroom.verdicts import Sections, verdict
 from labctl.diagnosis import Verdict as Warned
 from labctl.errors import LabError

@@ -7,8 +7,8 @@ from labctl.cli.options import AsJson
 
 
 def status(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
-    from labctl.classroom.look import look_at_seat
     from labctl.classroom.roll import open_class
+    from labctl.classroom.status import look_at_seat
     from labctl.render.classes import print_class_status
 
     roll = open_class(class_name)

@@ -86,7 +86,7 @@ def _run(
     from labctl.errors import ExitCode
     from labctl.junit import write_junit
     from labctl.lock import locked
-    from labctl.mailtest.memory import keep_result
+    from labctl.mailtest.last_result import keep_result
     from labctl.mailtest.suite import cases, run_parts
     from labctl.render.live import Live
     from labctl.render.mail import print_mail_tests

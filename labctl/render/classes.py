@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from labctl.classroom.grades import outcome_of, steps_in
-from labctl.classroom.look import SeatState, SeatStatus
 from labctl.classroom.roll import Roll, Seat
+from labctl.classroom.status import SeatState, SeatStatus
 from labctl.classroom.work import SeatResult
 from labctl.errors import WrongUsage
 from labctl.grading import Grades

@@ -12,8 +12,8 @@ from labctl.errors import WrongUsage
 from labctl.grading import grade_hosts
 from labctl.i18n import language
 from labctl.lab import Lab
+from labctl.mailtest.last_result import last_result
 from labctl.mailtest.logs import newest_records
-from labctl.mailtest.memory import last_result
 from labctl.mailtest.trace import Trace, trace_records
 from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labctl.home import LabHome, lab_home
-from labctl.mailtest.memory import keep_result, last_result
+from labctl.mailtest.last_result import keep_result, last_result
 from labctl.results import Delivery, MailTestResult, Trial
 
 DELIVERY = Delivery(
