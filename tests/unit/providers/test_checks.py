@@ -14,7 +14,7 @@ from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.examine import examine
 from labctl.providers.registry import provider_class, provider_names
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
 HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowhere/cache"))

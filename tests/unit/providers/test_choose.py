@@ -11,7 +11,7 @@ from labctl.errors import MachineLacks, WrongUsage
 from labctl.home import LabHome
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.choose import choose, make_provider
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 EDITION = load_edition("ubuntu-example")
 HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowhere/cache"))

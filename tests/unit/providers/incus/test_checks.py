@@ -15,7 +15,7 @@ from labctl.providers.incus.checks import checks
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.many import checks_of_many
 from labctl.providers.incus.options import IncusOptions
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 SERVER = {"auth": "trusted", "environment": {"server_version": "6.0.4"}}
 POOLS = [{"name": "labctl", "driver": "btrfs"}]

@@ -22,7 +22,7 @@ from labctl.results import HostState
 from labctl.system import CODE_NAMES
 from tests.contract.provider_contract import HOSTS, NOTE, Bench, ProviderContract
 from tests.fakes.incus import FIRST_ID, Instance, Server, incus_in_memory
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 HOME = partial(lab_home, "default")
 PROJECT = "labctl-default"

@@ -19,7 +19,7 @@ from labctl.providers.nspawn import NspawnProvider, checks
 from labctl.providers.nspawn.addresses import Used
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.rootfs import users
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 # The fixture below replaces it.
 count_in_use = checks.inotify_in_use

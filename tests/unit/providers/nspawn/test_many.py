@@ -13,7 +13,7 @@ from labctl.providers.checks import run_checks
 from labctl.providers.nspawn import checks, many
 from labctl.providers.nspawn.many import checks_of_many, disk, limits, memory
 from labctl.providers.rootfs import users
-from tests.unit.doctor.other_machine import GIB, OtherMachine
+from tests.fakes.machine import GIB, OtherMachine
 
 STATE = Path("/var/lib/labctl/a-s01")
 MIB = 1024**2

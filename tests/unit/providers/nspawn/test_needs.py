@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.providers.nspawn.needs import Need, needs, sysctl_lines
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 # What the kernel of Debian 12 begins with on a machine of 4 GiB.
 DEBIAN = OtherMachine(

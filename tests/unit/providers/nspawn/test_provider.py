@@ -17,8 +17,8 @@ from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.store import Book, LayerStore
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
+from tests.fakes.machine import OtherMachine
 from tests.fakes.nspawn import Kernel, nspawn_in_memory
-from tests.unit.doctor.other_machine import OtherMachine
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 

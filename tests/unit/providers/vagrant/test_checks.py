@@ -15,7 +15,7 @@ from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.vagrant import VagrantProvider
 from labctl.providers.vagrant.libvirt import libvirt_answers, libvirt_plugin
-from tests.unit.doctor.other_machine import GIB, OtherMachine
+from tests.fakes.machine import GIB, OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
 

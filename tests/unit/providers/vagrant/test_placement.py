@@ -12,7 +12,7 @@ from labctl.home import LabHome
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.checks import run_checks
 from labctl.providers.vagrant import VagrantProvider
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 HOME = LabHome(name="default", state=Path("/nowhere/state"), cache=Path("/nowhere/cache"))
 # A PC at home, in the range that the edition `ubuntu` has too.

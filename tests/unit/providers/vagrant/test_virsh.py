@@ -10,7 +10,7 @@ import pytest
 from labctl.errors import CommandFailed
 from labctl.providers.vagrant import virsh
 from labctl.run import Completed
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 FOLDER = Path("/home/taro/lab/vagrant")
 DISKS = """\

@@ -12,7 +12,7 @@ import pytest
 from labctl.errors import CommandFailed
 from labctl.providers.vagrant import virtualbox
 from labctl.run import Completed
-from tests.unit.doctor.other_machine import OtherMachine
+from tests.fakes.machine import OtherMachine
 
 LISTING = (
     '"labctl-default-host1" {6f2a0d3c-1111-4222-8333-444455556666}\n'
