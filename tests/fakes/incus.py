@@ -376,7 +376,10 @@ class Server:
         )
         if source["type"] == "copy":
             model = self.instance(source["source"], source["project"])
+            given = made.config
             made.restore(model.snapshot())
+            # Of a configuration nothing goes to another member by itself (Incus 6.0.4).
+            made.config = given if model.location != target else {**made.config, **given}
             made.snapshots = copy.deepcopy(model.snapshots)
         else:
             self._found(self.images, source["alias"])

@@ -153,6 +153,8 @@ class Instances:
                 "type": "container",
                 "profiles": [],
                 "source": {"type": "copy", "source": sources[name], "project": project},
+                # A copy on another member gets none of it by itself.
+                "config": {k: v for k, v in found["config"].items() if not k.startswith(_OWN)},
                 # Incus asks for it if the copy goes to another member.
                 "architecture": found["architecture"],
             }
@@ -501,6 +503,8 @@ _FIRST_ID = 1_000_000 + _IDS
 # So many ranges more than there are instances.
 _SPARE = 256
 _ID_ATTEMPTS = 10
+# Incus notes these for each instance anew.
+_OWN = "volatile."
 _NOTED = ("volatile.", "image.", "user.")
 
 

@@ -648,12 +648,17 @@ def test_copies_on_another_member_are_taken_from_one_stock_there(
     open_provider().save("ready")
     file = lab_file(tmp_path, 'target = "m1"\n')
     for name in ("one", "two"):
+        cluster.changes.clear()
         open_provider(name, file).create_like(HOME(), "ready")
         assert locations(cluster, f"labctl-{name}") == {"m1"}
         assert notes(cluster, f"labctl-{name}") == ["from the model"] * 2
     stock = [name for project, name in cluster.instances if project == PROJECT and "-on-" in name]
+    # Nothing is sent over the network for the second lab: its hosts and its neighbour are all.
+    assert cluster.changes.count("POST instances") == 3
     # One where the model is, without network interfaces, and its copy on the other member.
     assert sorted(stock) == ["host1-on-m1", "host1-on-m2", "host2-on-m1", "host2-on-m2"]
+    open_provider().destroy()
+    assert PROJECT not in cluster.projects
 
 
 def test_a_lab_on_a_member_that_went_down_is_named_with_the_member(cluster: Server) -> None:
