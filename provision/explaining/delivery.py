@@ -21,10 +21,20 @@ from provision.explaining.submission import FOLDERS, SENDMAIL, SYSTEM
 
 
 def _forwarded(case: Case) -> Told | None:
-    places = case.own.facts.lines("elsewhere")
+    places = case.own.facts.lines("forward")
     if not places:
         return None
     return Told(", ".join(places), solution=f"rm ~{case.own.host.account}/.forward")
+
+
+def _aliased(case: Case) -> Told | None:
+    """/etc/aliases has the account's name. Postfix looks there before it delivers (local(8))."""
+    places = case.own.facts.lines("account-alias")
+    if not places:
+        return None
+    name = str(case.own.host.account)
+    line = f"sed -i '/^{name}:/d' /etc/aliases; newaliases"
+    return Told(f"{name}: {', '.join(places)}", solution=line)
 
 
 def _local_names(name: str) -> bool:
@@ -35,6 +45,9 @@ LOCAL = (
     Explanation("mail-command.delivery", _forwarded,
                 N_("mail for the account stays in its mailbox"), N_("arrived"),
                 N_("Follow a message of your own: which server said what of it?")),
+    Explanation("aliases.account", _aliased, N_("an alias with the account's name"), N_("none"),
+                N_("Postfix looks up each local name in /etc/aliases before it delivers a message. "
+                   "Which names are there?")),
     SENDMAIL,
     master(missing_service("local/unix", "cleanup/unix", "rewrite/unix", "bounce/unix",
                              "qmgr/unix", "defer/unix", "proxymap/unix")),
@@ -52,7 +65,7 @@ LOCAL = (
 
 _REWRITING = (
     "smtp_generic_maps", "canonical_maps", "sender_canonical_maps", "masquerade_domains",
-    "myorigin",
+    "header_checks", "smtp_header_checks", "myorigin",
 )  # fmt: skip
 
 
@@ -62,7 +75,13 @@ def _own_from(case: Case) -> Told | None:
     return Told(case.seen.found) if case.seen.found and case.seen.found in line else None
 
 
+def _rewrites(name: str) -> bool:
+    """Whether a parameter with this name may change addresses or headers of a message."""
+    return name.endswith(("_maps", "_checks", "_classes", "_rewrite", "_clients", "_domain"))
+
+
 _SENDER_HINT = N_("Is the sender the same when the message leaves this host?")
+_RECEIVER_HINT = N_("Is the sender the same before and after this host takes the message?")
 
 
 SENDER = (
@@ -70,6 +89,10 @@ SENDER = (
     Explanation("mail-command.sender", _own_from, N_("the sender that mail writes"), "",
                 N_("Could the other server answer this address? It needs an MX record."),
                 "/etc/mailutils.conf; ~/.mailrc"),
+    *(parameter(name, _RECEIVER_HINT, at_peer=True)
+      for name in ("canonical_maps", "sender_canonical_maps", "header_checks")),
+    odd(_rewrites),
+    odd(_rewrites, at_peer=True),
 )  # fmt: skip
 
 

@@ -67,15 +67,12 @@ login() {
   case $code in 0) ;; 124) echo .profile ;; *) echo ".profile: exit $code" ;; esac
 }
 say profile login
-elsewhere() {
-  {
-    # A command that fails ends the function here, as dash has it.
-    cat "$home/.forward" || :
-    # shellcheck disable=SC2046  # one word for each map
-    postalias -q "$user" $(conf -hx alias_maps)
-  } | grep -vxF -e "$user" -e "\\$user"
-}
-say elsewhere elsewhere
+others() { sed '/^[[:space:]]*\(#\|$\)/d' | grep -vxF -e "$user" -e "\\$user"; }
+forward() { others <"$home/.forward"; }
+say forward forward
+# shellcheck disable=SC2046  # one word for each map
+account_alias() { postalias -q "$user" $(conf -hx alias_maps) | others; }
+say account-alias account_alias
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
 say frozen frozen master,qmgr,pickup,cleanup,smtpd,trivial-rewrite

@@ -16,13 +16,15 @@ size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 make_scratch
 rest=$scratch/rest
 
-# write KEY TOKEN ADDRESS: `mail` of mailutils takes a header; others get the token in the subject.
+# write KEY TOKEN ADDRESS: the book's message, which a filter by its words stops as well. `mail` of
+# mailutils takes a header; others get the token in the subject.
 if mail --version 2>/dev/null | grep -qi mailutils; then is_mailutils=1; else is_mailutils=''; fi
 write() {
   header=''
   [ -z "$is_mailutils" ] || header="-a 'Message-ID: <$2>'"
-  { echo 'labctl check' | timeout "$seconds" runuser -l "$user" -c \
-      "mail -s 'labctl check $2' $header $3" >"$scratch/$1" 2>&1; } || echo "exit $?" >>"$scratch/$1"
+  { echo "This is test mail from $user" | timeout "$seconds" runuser -l "$user" -c \
+      "mail -s 'Test mail from $user, labctl check $2' $header $3" >"$scratch/$1" 2>&1; } ||
+    echo "exit $?" >>"$scratch/$1"
 }
 send() {
   { printf 'From: %s\nSubject: labctl check %s\nMessage-ID: <%s>\n\n\n' "$own" "$2" "$2" |
