@@ -62,7 +62,8 @@ def _loopback(target: Target, facts: Facts) -> list[Finding]:
     rules = facts.lines("rule")
     closed = [line for line in rules if re.match(r"-A INPUT -i lo -j (DROP|REJECT)", line)]
     if closed:
-        hint, solution = _hint(target.family.firewall), removal(closed[0])
+        firewall = target.family.firewall
+        hint, solution = _hint(firewall), removal(closed[0], firewall.listing)
     else:
         closed = facts.lines("lo-down")
         hint, solution = _("Is every interface up? ip -br link shows it."), "ip link set lo up"
@@ -89,7 +90,8 @@ def _hint(firewall: Firewall) -> str:
 
 def _outgoing(target: Target, facts: Facts) -> list[Finding]:
     """A rule that stops mail or questions to the other hosts, or the answers to them."""
-    own, others = target.host, [target.lab.edition.parent, *target.lab.mail_hosts]
+    own, firewall = target.host, target.family.firewall
+    others = [target.lab.edition.parent, *target.lab.mail_hosts]
     asked = [
         to_port(own.address, other.address, port, protocol)
         for other in others
@@ -112,9 +114,9 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
             found=closed[0],
             expected=_("open"),
             hint=_("A firewall has rules for both directions: iptables -S OUTPUT"),
-            solution="ufw default allow outgoing"
+            solution=firewall.letting_out
             if closed[0].startswith("-P")
-            else removal(closed[0]),
+            else removal(closed[0], firewall.listing),
         )
     ]
 
@@ -153,14 +155,15 @@ def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -
     if not ok and not rule:
         closing = stopped_by(rules, "INPUT", knock) or stopped_by(rules, "OUTPUT", knock.answer())
         rule = "" if is_for_all(closing) else closing
+    firewall = target.family.firewall
     return Finding(
         code=f"firewall.port-{port}-{protocol}",
         ok=ok,
         what=_("port {port}/{protocol} from outside", port=port, protocol=protocol),
         found=_("open") if ok else rule or _("closed"),
         expected=_("open"),
-        hint=_hint(target.family.firewall),
-        solution=removal(rule) if rule else target.family.firewall.opening(port, protocol),
+        hint=_hint(firewall),
+        solution=removal(rule, firewall.listing) if rule else firewall.opening(port, protocol),
     )
 
 

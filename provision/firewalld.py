@@ -27,6 +27,9 @@ class Firewalld:
 
     enabling: str = "systemctl enable --now firewalld"
     looking: str = "firewall-cmd --list-all"
+    listing: str = "firewall-cmd --list-all"
+    # firewalld itself lets everything out.
+    letting_out: str = "iptables -P OUTPUT ACCEPT"
 
     def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
         return (render(scene, "/etc/firewalld/zones/public.xml", rules=rules),)

@@ -81,11 +81,11 @@ def is_for_all(rule: str) -> bool:
     return rule.startswith("-P") or not _parsed(rule)[0]
 
 
-def removal(rule: str) -> str:
-    """The command that takes a rule away. A rule in a chain of ufw has a number there."""
+def removal(rule: str, listing: str) -> str:
+    """The command that takes a rule away; `listing` if the rule is in a chain of the firewall."""
     if rule.startswith(("-A INPUT ", "-A OUTPUT ")):
         return rule.replace("-A ", "iptables -D ", 1)
-    return "ufw status numbered"
+    return listing
 
 
 def _verdict(chains: dict[str, list[str]], chain: str, packet: Packet, depth: int) -> str | None:

@@ -30,6 +30,8 @@ class Ufw:
 
     enabling: str = "ufw enable; systemctl enable ufw"
     looking: str = "ufw status"
+    listing: str = "ufw status numbered"
+    letting_out: str = "ufw default allow outgoing"
 
     def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
         return (

@@ -53,12 +53,12 @@ def _limited(key: str) -> Callable[[Case], Told | None]:
 
 def _closed_to_peer(case: Case) -> Told | None:
     """This host's firewall stops the question of the other host, or the answer to it."""
-    return by_rule(stops_from_peer(case, 53, "udp"))
+    return by_rule(case, stops_from_peer(case, 53, "udp"))
 
 
 def _closed_from_here(case: Case) -> Told | None:
     """Turned: this host asks, and its own firewall stops the question or the answer."""
-    return by_rule(stops_to_peer(case, 53, "udp"))
+    return by_rule(case, stops_to_peer(case, 53, "udp"))
 
 
 _ROUTE = N_("Does a packet to the other host find its way? Ask ip route get with its address.")

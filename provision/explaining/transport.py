@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from labctl.i18n import N_
 from provision.behaviour import Evidence
@@ -86,14 +87,17 @@ def _stopped_by_nft(evidence: Evidence) -> str:
     return ""
 
 
-def by_rule(rule: str) -> Told | None:
-    return Told(rule, solution=removal(rule) if rule.startswith("-A") else "") if rule else None
+def by_rule(case: Case, rule: str) -> Told | None:
+    """A rule of this host's firewall as the cause, and how to take it away."""
+    firewall = case.own.scene.family.firewall
+    solution = removal(rule, firewall.listing) if rule.startswith("-A") else ""
+    return Told(rule, solution=solution) if rule else None
 
 
 def _closed_out(case: Case) -> Told | None:
     if case.own.facts["peer-door"] == "open":
         return None
-    return by_rule(stops_to_peer(case, 25, "tcp") or _stopped_by_nft(case.own))
+    return by_rule(case, stops_to_peer(case, 25, "tcp") or _stopped_by_nft(case.own))
 
 
 def _recipients_refused(case: Case) -> Told | None:
@@ -112,7 +116,11 @@ def _closed_in(case: Case) -> Told | None:
     """Turned: `own` receives, and `peer` knocked in vain, or its mail is stopped later."""
     rule = stops_from_peer(case, 25, "tcp") or _stopped_by_nft(case.own)
     is_silent = case.peer is not None and case.peer.facts["peer-door"] == "silent"
-    return by_rule(rule) or (Told("25/tcp") if is_silent else None)
+    told = by_rule(case, rule) or (Told("25/tcp") if is_silent else None)
+    if told is None or told.solution:
+        return told
+    firewall = case.own.scene.family.firewall
+    return replace(told, solution=f"{firewall.listing}; {firewall.opening(25, 'tcp')}")
 
 
 def _out_names(name: str) -> bool:
@@ -139,7 +147,7 @@ OUTBOUND = (
                 N_("A firewall has rules for both directions: iptables -S OUTPUT")),
     Explanation("firewall.port-25-tcp", _closed_in, N_("port 25 from the other host"), N_("open"),
                 N_("Open to some is not open to all: what is said of the other host's address?"),
-                "ufw status numbered; ufw allow 25/tcp", at_peer=True),
+                at_peer=True),
     master(missing_service("smtp/inet"), at_peer=True),
     master(overridden(r"smtp/inet"), at_peer=True),
     *each_of(IN_HINTS, at_peer=True),

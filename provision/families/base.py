@@ -77,6 +77,14 @@ class Firewall(Protocol):
     def looking(self) -> str:
         """The command line with which a person sees what it lets in."""
 
+    @property
+    def listing(self) -> str:
+        """The command line that lists its own rules as a person takes them away."""
+
+    @property
+    def letting_out(self) -> str:
+        """The command line with which a person lets everything out."""
+
 
 @dataclass(frozen=True)
 class Bind:

@@ -14,6 +14,7 @@ from labctl.results import Change, ChangeKind
 from labctl.system import ALMALINUX_9, DEBIAN_12, System
 from provision import postfix
 from provision.dnf import Dnf
+from provision.firewall_check import check
 from provision.step import Target
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
@@ -81,3 +82,21 @@ def test_versions_come_from_rpm() -> None:
     host = FakeHost("host1")
     host.says("rpm-versions.sh", stdout="postfix 3.5.25-1.el9\n")
     assert Dnf().versions(target_on(host), ["postfix", "s-nail"]) == {"postfix": "3.5.25-1.el9"}
+
+
+def test_a_firewall_that_lets_nothing_out_is_mended_without_ufw(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("provision.firewall_check._knock", lambda *_door: "open")
+
+    def solutions(system: System, *rules: str) -> set[str]:
+        host = FakeHost("host1")
+        host.says("firewall-check.sh", stdout="".join(f"rule\t{rule}\n" for rule in rules))
+        found = check(target_on(host, system))
+        return {each.solution for each in found if each.code == "firewall.outgoing"}
+
+    assert solutions(ALMALINUX_9, "-P OUTPUT DROP") == {"iptables -P OUTPUT ACCEPT"}
+    assert solutions(DEBIAN_12, "-P OUTPUT DROP") == {"ufw default allow outgoing"}
+    own = ("-A OUTPUT -j own", "-A own -p tcp -m tcp --dport 25 -j DROP")
+    assert solutions(ALMALINUX_9, *own) == {"firewall-cmd --list-all"}
+    assert solutions(DEBIAN_12, *own) == {"ufw status numbered"}
