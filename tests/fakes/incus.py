@@ -107,6 +107,8 @@ class Server:
     instances: dict[tuple[str, str], Instance] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
     is_down: bool = False
+    # Goes down while a command runs in an instance.
+    goes_silent: bool = False
     _ends_after: int | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -199,6 +201,9 @@ class Server:
     def _exec(self, there: Instance, words: list[str]) -> str:
         if there.status != "Running":
             raise Refused("Instance is not running")
+        if self.goes_silent:
+            self.is_down = True
+            raise CommandFailed(shell_line(words), 124, "timed out")
         match words:
             case ["sh", "-euc", text, "sh", *_args] if text == _ADD_LAYER:
                 source = there.devices["layer"]["source"]

@@ -26,6 +26,7 @@ _PACKAGE = "labctl.providers.incus"
 
 # Seconds. The first request after a member failed takes 10 s until the cluster gives it up.
 PATIENCE = 30.0
+_GIVEN_UP = 15.0
 LONG = 600.0
 _BUSY_SECONDS = 120.0
 
@@ -133,10 +134,20 @@ class Incus:
         check: bool = True,
         timeout: float = PATIENCE,
     ) -> Completed:
-        """Run a command as root in an instance, without a terminal and without input."""
+        """Run a command as root in an instance, without a terminal and without input.
+
+        Raises:
+            CommandFailed: It failed, or did not end in time.
+            MachineLacks: The server does not answer.
+        """
         where = ["--project", self.project] if self.project else []
         words = ["incus", "exec", self.name(host), *where, "-T", "-n", "--", *argv]
-        done = run(words, check=False, timeout=timeout)
+        try:
+            done = run(words, check=False, timeout=timeout)
+        except CommandFailed:
+            # Out of time: a server that went silent keeps a command waiting, too.
+            self.get("instances", host, timeout=_GIVEN_UP)
+            raise
         if not done.ok:
             # Whatever the host's own programs say: the server's trouble is none of the host.
             error = error_from(done.stderr.strip().rpartition("Error: ")[2], words[1], self.server)

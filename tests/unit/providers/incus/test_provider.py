@@ -327,6 +327,14 @@ def test_a_host_that_does_not_boot_is_told_with_its_last_lines(up: Server) -> No
     assert failed.value.cause == "last words of host2"
 
 
+def test_a_server_that_went_silent_is_not_a_host_that_does_not_boot(up: Server) -> None:
+    open_provider().halt()
+    up.goes_silent = True
+    with pytest.raises(MachineLacks) as failed:
+        open_provider().start()
+    assert failed.value.message == "Incus cannot be reached (the default remote)"
+
+
 def test_hosts_that_a_killed_labctl_left_frozen_run_again(up: Server) -> None:
     up.instance("host1").status = "Frozen"
     open_provider().start()
