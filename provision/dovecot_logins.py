@@ -65,7 +65,7 @@ def _password_check(facts: Facts) -> Finding | None:
             "passdb",
             _("missing"),
             "!include auth-system.conf.ext",
-            _("Whom does Dovecot ask whether a password is right?"),
+            _("What does Dovecot ask whether a password is right?"),
         )
     shape = facts["auth_username_format"]
     if shape and _USER.sub("", shape, count=1):
@@ -151,7 +151,7 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
     (r".*(inbox=yes|INBOX namespace|namespace.*inbox).*", "namespace",
      N_("A namespace has to hold the inbox. Compare 10-mail.conf with the package's.")),
     (r".*passwd-file.*", "passdb",
-     N_("Whom does Dovecot ask whether a password is right?")),
+     N_("What does Dovecot ask whether a password is right?")),
     (r".*(is missing [UG]ID|userdb).*", "userdb",
      N_("As which user does Dovecot open the mailbox? It asks userdb.")),
     (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",

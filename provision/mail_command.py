@@ -65,7 +65,7 @@ def _endless(target: Target, where: str) -> Finding:
         what=_("the account's login"),
         found=where,
         expected=_("it works"),
-        hint=_("A login reads .profile. Does it come to its end?"),
+        hint=_("A login reads .profile. Does it finish?"),
         solution=f"cp /etc/skel/.profile ~{target.host.account}/",
     )
 

@@ -424,7 +424,7 @@ _ODD: tuple[tuple[str, str, str], ...] = (
     ("smtpd_sasl_security_options", r".*noplaintext.*",
      N_("PLAIN and LOGIN send the password as it is. Are they allowed?")),
     ("smtpd_sasl_exceptions_networks", r".+",
-     N_("To some clients AUTH is not offered. To which?")),
+     N_("AUTH is not offered to some clients. Which ones?")),
     ("smtpd_discard_ehlo_keywords", r".*\bauth\b.*",
      N_("What does Postfix leave out of its answer to EHLO?")),
     ("smtpd_sasl_type", r"(?!cyrus).+",

@@ -60,7 +60,7 @@ def _behaviour(
             what=_("AUTH with a wrong password"),
             found=refused.text,
             expected="535",
-            hint=_("Who is asked whether a password is right? Look at pwcheck_method."),
+            hint=_("What checks whether a password is right? Look at pwcheck_method."),
             solution="pwcheck_method: saslauthd",
         ),
     ]
@@ -143,7 +143,7 @@ def _wrong_mechanism(sasl: Sasl, facts: Facts) -> Finding | None:
         return Finding(
             code="smtp-auth.mechanisms",
             ok=False,
-            what=_("whom saslauthd asks"),
+            what=_("what saslauthd asks for passwords"),
             found=f"MECHANISMS={mechanism}",
             expected="MECHANISMS=pam",
             hint=_("Where are the passwords of this server's accounts?"),

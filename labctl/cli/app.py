@@ -44,7 +44,9 @@ def _version(wanted: bool) -> None:
 def _lang(value: str | None) -> str | None:
     if value is not None and value not in i18n.LANGUAGES:
         allowed = ", ".join(i18n.LANGUAGES)
-        raise typer.BadParameter(_("{value} is none of: {names}", value=repr(value), names=allowed))
+        raise typer.BadParameter(
+            _("{value} is not one of: {names}", value=repr(value), names=allowed)
+        )
     return value
 
 

@@ -58,7 +58,7 @@ def _allowed(error: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         value = cause.errors()[0]["input"]
         names = ", ".join(str(choice.value) for choice in annotation)
-        return _("{value} is none of: {names}", value=repr(value), names=names)
+        return _("{value} is not one of: {names}", value=repr(value), names=names)
     return mistakes(cause)
 
 

@@ -74,7 +74,7 @@ DRILLS = (
         N_("{peer_user} says: “My mail to {user} neither arrives nor comes back.”"),
         (
             N_("On {peer_name}, mailq shows the message and the reason why it waits."),
-            N_("The connection runs into a time-out: what stands between the two hosts?"),
+            N_("The connection times out. What is between the two hosts?"),
             N_("Compare the output of ufw status on both hosts."),
         ),
         N_("The firewall of {name} no longer let port 25 in. The sending server keeps the message "
@@ -169,7 +169,7 @@ DRILLS = (
             N_("What does the server offer after EHLO?"),
             N_("In which folder does Postfix on Debian look for smtpd.conf?"),
         ),
-        N_("smtpd.conf lay in /etc/postfix instead of /etc/postfix/sasl, so Postfix used the "
+        N_("smtpd.conf was in /etc/postfix instead of /etc/postfix/sasl, so Postfix used the "
            "library's own defaults."),
         "mv /etc/postfix/smtpd.conf {smtpd_conf}; " + _SASL,
     ),
@@ -179,7 +179,7 @@ DRILLS = (
         "MX without the dot at its end",
         N_("{peer_user} says: “Mail to {user} comes back: mail.{domain}.{domain} not found.”"),
         (
-            N_("Ask for the MX record of {domain} with dig, and read the answer to its end."),
+            N_("Ask for the MX record of {domain} with dig, and read the whole answer."),
             N_("How does a zone file tell a full name from a relative one?"),
         ),
         N_("The name in the MX record had no dot at its end, so BIND added the zone's own name."),
@@ -209,7 +209,7 @@ DRILLS = (
             N_("Compare the -m option in /etc/default/saslauthd with the chroot, "
                "/var/spool/postfix."),
         ),
-        N_("saslauthd's socket lay outside the chroot of smtpd, so smtpd did not see it."),
+        N_("saslauthd's socket was outside the chroot of smtpd, so smtpd did not see it."),
         "systemctl stop {saslauthd}; sed -i 's|-m [^\"]*|-m {sasl_run_dir}|' "
         "{sasl_defaults}; " + _SASL,
     ),

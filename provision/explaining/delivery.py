@@ -128,7 +128,7 @@ ALIAS = (
     Explanation("aliases.database", _not_an_alias, N_("Postfix finds postmaster"), "root",
                 N_("Several commands build databases, each in its own form: which one is for "
                    "aliases?"), "newaliases"),
-    Explanation("aliases.recipient", _odd_recipient, N_("whom postmaster's mail reaches"),
+    Explanation("aliases.recipient", _odd_recipient, N_("who receives postmaster's mail"),
                 "root", N_("To whom does /etc/aliases send mail for postmaster? Who reads it "
                            "there?"), "postmaster: root; newaliases"),
     parameter("myorigin", N_("Postfix adds this domain to a bare name. Is it a local one?")),

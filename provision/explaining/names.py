@@ -75,7 +75,8 @@ NAMES = (
     _no_route(at_peer=True),
     _no_route(at_peer=False),
     Explanation("firewall.peer", _closed_to_peer, N_("packets of the other host"), N_("open"),
-                N_("Open to some is not open to all: what is said of the other host's address?")),
+                N_("A port may be open to some and closed to others. Which rule concerns the other "
+                   "host?")),
     Explanation("firewall.peer", _closed_from_here, N_("packets to the other host"), N_("open"),
                 N_("A firewall has rules for both directions: iptables -S OUTPUT"), at_peer=True),
     Explanation("dns.blackhole", told_by("blackhole"), "blackhole", N_("not set"),

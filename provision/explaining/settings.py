@@ -155,7 +155,7 @@ LOCAL_HINTS: Mapping[str, str] = {
     "mailbox_size_limit": N_("How large may a mailbox become? Compare it with the message."),
     "message_size_limit": N_("How large may a message be? Count in bytes."),
     "virtual_alias_domains": N_("Is the domain a local or a virtual one? It cannot be both."),
-    "virtual_alias_maps": N_("To whom is the address rewritten before it is delivered?"),
+    "virtual_alias_maps": N_("To which address is the recipient rewritten before delivery?"),
     "local_recipient_maps": N_("In which table does Postfix look up its recipients?"),
     "alias_maps": N_("Which table of aliases does Postfix ask?"),
     "defer_transports": N_("The log says that a transport is deferred. Who asked for that?"),

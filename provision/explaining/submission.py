@@ -219,7 +219,7 @@ SUBMIT = (
                 N_("mail writes a message to /tmp first. May the account write there?"),
                 "chmod 1777 /tmp"),
     Explanation("accounts.profile", told_by("profile"), N_("the account's login"), N_("it works"),
-                N_("A login reads .profile. Does it come to its end?")),
+                N_("A login reads .profile. Does it finish?")),
     Explanation("mail-command.mailrc", told_by("mailrc"), "~/.mailrc", N_("no such line"),
                 N_("mail reads files of the account at each start. What do they say?")),
     Explanation("postfix.main-cf", reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),

@@ -113,7 +113,7 @@ _BOOK_RESTRICTIONS = (
 
 
 def _closed_in(case: Case) -> Told | None:
-    """Turned: `own` receives, and `peer` knocked in vain, or its mail is stopped later."""
+    """Turned: `own` receives, and `peer` could not connect, or its mail is stopped later."""
     rule = stops_from_peer(case, 25, "tcp") or _stopped_by_nft(case.own)
     is_silent = case.peer is not None and case.peer.facts["peer-door"] == "silent"
     told = by_rule(case, rule) or (Told("25/tcp") if is_silent else None)
@@ -146,14 +146,15 @@ OUTBOUND = (
     Explanation("firewall.outgoing", _closed_out, N_("outgoing mail, port 25"), N_("open"),
                 N_("A firewall has rules for both directions: iptables -S OUTPUT")),
     Explanation("firewall.port-25-tcp", _closed_in, N_("port 25 from the other host"), N_("open"),
-                N_("Open to some is not open to all: what is said of the other host's address?"),
+                N_("A port may be open to some and closed to others. Which rule concerns the other "
+                   "host?"),
                 at_peer=True),
     master(missing_service("smtp/inet"), at_peer=True),
     master(overridden(r"smtp/inet"), at_peer=True),
     *each_of(IN_HINTS, at_peer=True),
     Explanation("postfix.{name}", _recipients_refused, "{name}",
                 "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
-                N_("Whom does this list refuse beside strangers? Look at every word of it."),
+                N_("Who else does this list refuse, besides strangers? Look at every word."),
                 at_peer=True),
     MAP,
     Explanation("postfix.map", map_missing, MAP.what, MAP.expected, MAP.hint, at_peer=True),

@@ -203,7 +203,8 @@ def virtualbox_there(machine: Machine) -> Diagnosis:
             "virtualbox",
             f"VirtualBox {dotted(version)}",
             _(
-                "before its version it prints a warning, which Vagrant may take for it: {line}",
+                "it prints a warning before its version, and Vagrant may take that for the"
+                " version: {line}",
                 line=line,
             ),
             commands("VBoxManage --version"),

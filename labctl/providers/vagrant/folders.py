@@ -29,7 +29,7 @@ def snapshot_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     machines = Path(machine_folder(machine) or machine.home)
     free, need = machine.free_disk(machines), hosts * memory * 1024**2 // 2
     if not free:
-        return unknown("disk", _("how much room {folder} has", folder=machines))
+        return unknown("disk", _("how much space is free in {folder}", folder=machines))
     if free < need:
         why = _("a snapshot of the machines needs {need:.1f} GiB", need=need / _GIB)
         return lacking("disk", _free(free, machines), why, _("free some space"))
@@ -43,7 +43,7 @@ def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     snapshots = hosts * _SNAPSHOTS * memory * 1024**2 // 2
     free = {folder: machine.free_disk(folder) for folder in (boxes, machines)}
     if not all(free.values()):
-        return unknown("disk", _("how much room {folder} has", folder=boxes))
+        return unknown("disk", _("how much space is free in {folder}", folder=boxes))
     need = {boxes: _BOX_BYTES, machines: hosts * _HOST_BYTES}
     if abs(free[boxes] - free[machines]) < _SAME:
         # The same disk, as far as one can tell: other programs write to it meanwhile.

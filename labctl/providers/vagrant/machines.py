@@ -89,7 +89,7 @@ class Machines:
         try:
             self._vagrant.restore_snapshot(host, snapshot)
         except PortTaken:
-            # The machine is at the snapshot. Restoring it once more would read its memory in vain.
+            # The machine is at the snapshot. Another restore would only read its memory again.
             release_ports(self._lab.name)
             self._resume(host)
         except NoBoot:

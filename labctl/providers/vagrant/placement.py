@@ -57,7 +57,7 @@ def _up(bridgedifs: str) -> list[str]:
 def _no_card(name: str, cards: Sequence[str]) -> Diagnosis:
     return lacking(
         "net",
-        _("no network card that is up is called {card}", card=name),
+        _("there is no active network card {card}", card=name),
         _("the hosts join this machine's network through it"),
         _("write one of these as bridge in labctl.toml: {cards}", cards=", ".join(cards)),
     )

@@ -34,7 +34,7 @@ CASES = [
      "余分な語があります: extra words"),
     ("class init a --students /", "wrong value for --students\n  / is a folder, not a",
      "labctl class init --help", "--students の値が正しくありません\n  / はファイルではなく"),
-    ("net ajar", "wrong value for open|close\n  'ajar' is none of: open, close\n",
+    ("net ajar", "wrong value for open|close\n  'ajar' is not one of: open, close\n",
      "labctl net --help",
      "open|close の値が正しくありません\n  'ajar' は"),
 ]  # fmt: skip
