@@ -267,11 +267,12 @@ def _silent(facts: Facts) -> Finding:
 
 def _running(target: Target, facts: Facts) -> Finding:
     remark = by_hand(facts["active"], facts["by-hand"])
+    state = facts["active"] or "inactive"
     return Finding(
         code="postfix.running",
         ok=facts["active"] == "active" or bool(remark),
         what=_("Postfix runs"),
-        found=facts["active"] or "inactive",
+        found=_failed(target) or state if state == "failed" and not remark else state,
         expected="active",
         hint=_(
             "systemctl status {unit} and the end of {log} say why not.",
@@ -281,6 +282,13 @@ def _running(target: Target, facts: Facts) -> Finding:
         solution="systemctl restart postfix",
         remark=remark,
     )
+
+
+def _failed(target: Target) -> str:
+    """What the log says last of a Postfix that ended by itself, "" if nothing."""
+    lines = ask(target, _LOG, target.family.mail_log, "(fatal|panic): ", "1").lines("log")
+    found = re.search(r"(fatal|panic): .*", lines[-1]) if lines else None
+    return f"failed: {found[0]}" if found else ""
 
 
 def _enabled(facts: Facts) -> Finding:
@@ -315,6 +323,8 @@ def _in_force(target: Target, facts: Facts) -> Finding:
             return _master(told)
         if not absent and (other := _stopped(target, facts, told)):
             return other
+        if re.match(r"[45]\d\d ", told):
+            return _refusing(target, told)
     if not told and is_old:
         told = _("main.cf is newer than the running Postfix")
     return Finding(
@@ -342,15 +352,17 @@ def _greeting(target: Target) -> str:
     return _("it offers no AUTH")
 
 
-# What smtpd logs of a value that it does not take (the parameter is one of its words), and the
-# master of a program that it cannot run.
-_FATAL = re.compile(r"(smtpd|master)\[[0-9]+\]: ((?:fatal|panic|warning: (?:process|SASL: )).*)")
+# What smtpd logs of a value that it does not take (the parameter is one of its words), postscreen
+# of a smtpd that is not there, and the master of a program that it cannot run.
+_COMPLAINT = "fatal|panic|warning: (?:process|SASL: |cannot connect to service)"
+_PROGRAMS = r"(smtpd|postscreen|master)\[[0-9]+\]: "
+_FATAL = re.compile(rf"{_PROGRAMS}((?:{_COMPLAINT}).*)")
 
 
 def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     """Why the server does not answer as it should, although it runs with these settings."""
     fatal = _logged(target)
-    if fatal and fatal[1] == "master" and "/smtpd " not in fatal[2]:
+    if fatal and (fatal[1] == "postscreen" or (fatal[1] == "master" and "/smtpd " not in fatal[2])):
         return _master(fatal[2])
     extra = {**_pairs(facts, "also"), **_pairs(facts, "override")}
     extra = {name: value for name, value in extra.items() if name not in _OWN_NAMES}
@@ -366,12 +378,19 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     return None
 
 
+def _refusing(target: Target, told: str) -> Finding:
+    """Every client is refused by a server that runs with these settings."""
+    log = target.family.mail_log
+    hint = _("Postfix runs, and refuses every client. The end of {log} says why.", log=log)
+    return replace(_beside("smtpd", told, ""), hint=hint, solution=f"tail {log}")
+
+
 def _logged(target: Target, words: str = "") -> re.Match[str] | None:
     """The first complaint of smtpd since Postfix was started, or else the first of the master.
 
     `words` are in the complaint.
     """
-    pattern = r"(smtpd|master)\[[0-9]+\]: (fatal|panic|warning: (process|SASL: )|daemon started)"
+    pattern = f"{_PROGRAMS}({_COMPLAINT.replace('?:', '')}|daemon started)"
     lines = ask(target, _LOG, target.family.mail_log, pattern, "12").lines("log")
     starts = [number for number, line in enumerate(lines) if "daemon started" in line]
     found = [_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :]]

@@ -14,6 +14,7 @@ from provision.explaining.settings import (
     master,
     missing_service,
     odd,
+    odd_service,
     overridden,
     parameter,
 )
@@ -60,6 +61,7 @@ LOCAL = (
     MAP,
     odd(_local_names),
     master(overridden(r"(local|pickup|cleanup)/unix")),
+    master(odd_service),
 )  # fmt: skip
 
 

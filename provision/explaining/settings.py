@@ -23,7 +23,6 @@ _USUAL = frozenset(
         "append_dot_mydomain",
         "biff",
         "readme_directory",
-        "recipient_delimiter",
         "smtpd_banner",
         "smtpd_tls_cert_file",
         "smtpd_tls_key_file",
@@ -72,6 +71,7 @@ _USUAL = frozenset(
 # Values that are as good as none.
 _HARMLESS: Mapping[str, frozenset[str]] = {
     "inet_protocols": frozenset({"ipv4", "all", "ipv4, ipv6", "ipv4,ipv6"}),
+    "recipient_delimiter": frozenset({"+", "-", "+-", ""}),
     "relayhost": frozenset({""}),
     "default_transport": frozenset({"smtp"}),
     "relay_transport": frozenset({"relay", "smtp"}),
@@ -247,6 +247,12 @@ def missing_service(*names: str) -> Callable[[Case], Told | None]:
         return Told(", ".join(gone), gone[0]) if there and gone else None
 
     return holds
+
+
+def odd_service(case: Case) -> Told | None:
+    """The one service that runs otherwise than the package has it. Two say nothing."""
+    lines = case.own.facts.lines("odd-service")
+    return Told(lines[0]) if len(lines) == 1 else None
 
 
 def master(holds: Callable[[Case], Told | None], *, at_peer: bool = False) -> Explanation:

@@ -17,6 +17,7 @@ from provision.explaining.settings import (
     master,
     missing_service,
     odd,
+    odd_service,
     overridden,
 )
 from provision.explaining.submission import FOLDERS
@@ -161,6 +162,8 @@ OUTBOUND = (
     odd(_out_names),
     odd(_in_names, at_peer=True),
     master(overridden(r"smtp/unix")),
+    master(odd_service),
+    master(odd_service, at_peer=True),
     Explanation("dns.remembered", _remembered, N_("the other host's mail server in DNS"),
                 N_("as its zone says now"),
                 N_("The name server remembers an answer from before a change for a while. Check "

@@ -28,6 +28,20 @@ conf() { [ -z "$settings" ] || postconf -o inet_interfaces= "$@"; }
 say set printf '%s\n' "$settings"
 say override conf -P
 say service conf -M
+# Services that run another program or with other rights than the package has it. Only a chroot
+# more matters, not one less.
+odd_services() {
+  for dist in /usr/share/postfix/master.cf.dist /etc/postfix/master.cf.proto; do
+    [ ! -e "$dist" ] || break
+  done
+  conf -M | awk '/^[#[:space:]]/ || NF < 8 { next }
+    { line = $3 " " $4 " " ($5 == "y" ? "y" : "n") " " $8 }
+    FILENAME != "-" { known[$1, $2] = line; next }
+    ($1, $2) in known && known[$1, $2] != line {
+      split(known[$1, $2], old); if (old[1] == $3 && old[2] == $4 && old[4] == $8 && $5 != "y") next
+      print $1 "/" $2 ": " $3 " " $4 " " $5 " " $8 }' "$dist" -
+}
+say odd-service odd_services
 said() {
   [ -z "$settings" ] ||
     { runuser -u "$user" -- postconf -h -o inet_interfaces= mydomain >/dev/null; } 2>&1

@@ -42,11 +42,15 @@ class Smtp:
     password: str = "secret-1"
     failure: str = "535 5.7.8 Error: authentication failed"
     recipient: str = "250 2.1.5 Ok"
+    # Instead of its name.
+    greeting: str = ""
 
     def __call__(self, connection: socket.socket) -> None:
         login: list[str] = []
         in_data = False
-        for line, answer in _lines(connection, f"220 {self.name} ESMTP Postfix"):
+        for line, answer in _lines(
+            connection, self.greeting or f"220 {self.name} ESMTP Postfix"
+        ):
             word = line.upper().split(" ")[0]
             if in_data:
                 if line == ".":
