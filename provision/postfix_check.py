@@ -382,7 +382,15 @@ def _refusing(target: Target, told: str) -> Finding:
     """Every client is refused by a server that runs with these settings."""
     log = target.family.mail_log
     hint = _("Postfix runs, and refuses every client. The end of {log} says why.", log=log)
-    return replace(_beside("smtpd", told, ""), hint=hint, solution=f"tail {log}")
+    return Finding(
+        code="postfix.answer",
+        ok=False,
+        what="smtpd",
+        found=told,
+        expected="220",
+        hint=hint,
+        solution=f"tail {log}",
+    )
 
 
 def _logged(target: Target, words: str = "") -> re.Match[str] | None:

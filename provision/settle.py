@@ -23,7 +23,7 @@ _NO_NETWORK = ("postfix.check", "postfix.smtpd")
 # A finding, and what follows from it on the same host.
 _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("firewall.loopback", ("postfix.restarted", *_NO_NETWORK, "smtp-auth.*", "dns.*", "dovecot.*")),
-    ("firewall.port-25-tcp", ("postfix.restarted", "postfix.smtpd", "smtp-auth.*")),
+    ("firewall.port-25-tcp", ("postfix.restarted", "postfix.answer", "smtp-auth.*")),
     ("firewall.port-143-tcp", ("dovecot.imap*", "dovecot.login.unknown")),
     ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
     ("firewall.port-53-*", ("dns.*",)),
