@@ -48,9 +48,7 @@ class Smtp:
     def __call__(self, connection: socket.socket) -> None:
         login: list[str] = []
         in_data = False
-        for line, answer in _lines(
-            connection, self.greeting or f"220 {self.name} ESMTP Postfix"
-        ):
+        for line, answer in _lines(connection, self.greeting or f"220 {self.name} ESMTP Postfix"):
             word = line.upper().split(" ")[0]
             if in_data:
                 if line == ".":
