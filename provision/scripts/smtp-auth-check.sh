@@ -14,9 +14,8 @@ esac
 say enabled systemctl is-enabled "$unit"
 say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
-# One of its processes that runs is enough.
-all_frozen() { [ -n "$(ps -o stat= -C saslauthd | sed '/^T/d')" ] || frozen saslauthd; }
-say frozen all_frozen
+# One of its processes is enough: the one that has the lock lets no other accept a question.
+say frozen frozen saslauthd
 case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux root= ;;
   *) socket=$chroot$mux root=$(readlink -f "$chroot") ;;
