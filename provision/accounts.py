@@ -38,7 +38,7 @@ def _closed(target: Target, facts: Facts) -> list[Finding]:
     name = str(target.host.account)
     found = (
         _expired(name, facts),
-        _denied_by_pam(facts),
+        _denied_by_pam(facts) or _refused_by_pam(name, facts),
         _locked(name, facts, is_locked=target.is_locked),
         _no_shell(name, facts),
     )
@@ -79,6 +79,22 @@ def _denied_by_pam(facts: Facts) -> Finding | None:
         found=facts["denies"],
         expected=_("no such line"),
         hint=_("Every login asks PAM. Which line of common-auth is asked first?"),
+        solution="pam-auth-update --force",
+    )
+
+
+def _refused_by_pam(name: str, facts: Facts) -> Finding | None:
+    """A right password is not enough: PAM's modules of the kind `account` may refuse (pam(7))."""
+    said = facts.lines("refused")
+    if not said or _expired(name, facts):
+        return None
+    return Finding(
+        code="accounts.pam",
+        ok=False,
+        what="/etc/pam.d/common-account",
+        found=", ".join([said[0], *facts.lines("pam-line")]),
+        expected=_("no such line"),
+        hint=_("PAM decides after the password who may log in. Which module refuses this account?"),
         solution="pam-auth-update --force",
     )
 

@@ -163,7 +163,8 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
      "limits", N_("Dovecot limits what a process of it may use. The log names the limit.")),
     (r".*(command startup failed|child \d+ (returned error|killed)).*", "service",
      N_("A process of Dovecot does not start. The log names its service. What is set for it?")),
-    (r".*Permission denied.*", "permission",
+    # PAM has the same words for an account that it does not let in.
+    (r"(?!.*\bpam\().*Permission denied.*", "permission",
      N_("The log names the file that Dovecot may not open. Who owns it, and with which mode?")),
 )  # fmt: skip
 

@@ -54,16 +54,27 @@ def _behaviour(
         return [_unknown(target, tried["PLAIN"])]
     return [
         *(_accepted(family, mechanism, answer) for mechanism, answer in tried.items()),
-        Finding(
-            code="smtp-auth.wrong-password",
-            ok=not refused.ok,
-            what=_("AUTH with a wrong password"),
-            found=refused.text,
-            expected="535",
-            hint=_("What checks whether a password is right? Look at pwcheck_method."),
-            solution="pwcheck_method: saslauthd",
-        ),
+        _wrong_password(facts, refused),
     ]
+
+
+def _wrong_password(facts: Facts, refused: Answer) -> Finding:
+    method = _conf(facts).get("pwcheck_method")
+    if refused.ok and method == "saslauthd" and not _asks_dovecot(facts):
+        hint = _("saslauthd asks PAM. Which line of /etc/pam.d lets everybody in?")
+        solution = "pam-auth-update --force"
+    else:
+        hint = _("Who is asked whether a password is right? Look at pwcheck_method.")
+        solution = "pwcheck_method: saslauthd"
+    return Finding(
+        code="smtp-auth.wrong-password",
+        ok=not refused.ok,
+        what=_("AUTH with a wrong password"),
+        found=refused.text,
+        expected="535",
+        hint=hint,
+        solution=solution,
+    )
 
 
 def _unknown(target: Target, answer: Answer) -> Finding:

@@ -20,6 +20,13 @@ say expiry expiry
 # What refuses every password before pam_unix is asked.
 denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' /etc/pam.d/common-auth; }
 say denies denies
+# PAM may refuse an account whose password is right. It asks about root's su too.
+refused() { su "$name" -s /bin/sh -c true 2>&1 >/dev/null </dev/null | grep -iE 'denied|failure'; }
+say refused refused
+extra() {
+  grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' /etc/pam.d/common-account
+}
+say pam-line extra
 shell() { getent passwd "$name" | cut -d: -f7; }
 say shell shell
 if [ ! -x "$(shell)" ]; then say no-shell echo yes; fi
