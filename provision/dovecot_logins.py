@@ -42,7 +42,7 @@ def logins(target: Target, facts: Facts, answers: Mapping[str, Answer]) -> list[
     if failed and (cause := _cause(facts, failed)):
         return [cause]
     if len(failed) == len(answers):
-        return [_unknown(target, next(iter(failed.values())))]
+        return [_unknown(target, facts, next(iter(failed.values())))]
     return [_login(target, name, answer) for name, answer in answers.items()]
 
 
@@ -203,9 +203,37 @@ def _in_log(lines: Sequence[str]) -> Finding | None:
     return None
 
 
-def _unknown(target: Target, answer: Answer) -> Finding:
+# What the book, Debian's packages and harmless habits set. It keeps nobody from logging in.
+_USUAL = re.compile(
+    r"(mail_(location|driver|path|inbox_path|privileged_group|access_groups)|disable_plaintext_auth"
+    r"|auth_allow_cleartext|ssl.*|listen|protocols|auth_mechanisms|dovecot_config_version"
+    r"|dovecot_storage_version|login_(greeting|trusted_networks)|info_log_path|.*debug.*"
+    r"|.*verbose.*|log_.*|mbox_.*|base_dir|auth_username_format)"
+)
+
+
+def odd_setting(lines: Sequence[str]) -> tuple[str, str] | None:
+    """The one setting, of `name = value` lines, that neither book nor package has.
+
+    Two say nothing.
+    """
+    pairs = (line.partition(" = ") for line in lines)
+    odd = [(name, value) for name, _equals, value in pairs if not _USUAL.fullmatch(name)]
+    return odd[0] if len(odd) == 1 else None
+
+
+def _odd(facts: Facts) -> Finding | None:
+    """The only setting beside the book's is the cause, if nothing else is known."""
+    odd = odd_setting(facts.lines("beside"))
+    if odd is None:
+        return None
+    found = _setting(odd[0], odd[1], "", _("Dovecot has this setting, and the book does not."))
+    return replace(found, expected=_("not set, or another value"), solution="doveconf -n")
+
+
+def _unknown(target: Target, facts: Facts, answer: Answer) -> Finding:
     lines = ask(target, _LOG, target.family.mail_log, "dovecot", "8").lines("log")
-    known = _in_log(lines)
+    known = _in_log(lines) or _odd(facts)
     if known is not None:
         return known
     lines = lines[-3:]

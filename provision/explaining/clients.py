@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
+from provision.dovecot_logins import odd_setting
+from provision.explaining.settings import NOT_SET
 
 
 def _other_mailbox(protocol: str) -> Callable[[Case], Told | None]:
@@ -18,9 +20,24 @@ def _other_mailbox(protocol: str) -> Callable[[Case], Told | None]:
     return holds
 
 
+def _in_namespace(case: Case) -> Told | None:
+    """A namespace may have a mailbox of its own."""
+    usual, here = case.own.facts["mail-place"], case.own.facts["mail-place-namespace"]
+    return Told(here, "namespace") if here and here != usual else None
+
+
+def _odd_setting(case: Case) -> Told | None:
+    odd = odd_setting(case.own.facts.lines("dovecot-beside"))
+    return Told(odd[1], odd[0], "doveconf -n") if odd else None
+
+
 def client(protocol: str) -> tuple[Explanation, ...]:
     return (
         Explanation("dovecot.mail_location", _other_mailbox(protocol), "{name}: mail_location",
                     N_("as for all protocols"),
                     N_("Dovecot can have another setting for one protocol: doveconf -n shows it.")),
+        Explanation("dovecot.namespace", _in_namespace, "{name}: location", N_("not set"),
+                    N_("A namespace may have a mailbox of its own: doveconf -n shows it.")),
+        Explanation("dovecot.{name}", _odd_setting, "{name}", NOT_SET,
+                    N_("Dovecot has this setting, and the book does not.")),
     )  # fmt: skip

@@ -17,6 +17,8 @@ newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
 passdb() { doveconf -n | grep -E '^passdb'; }
 say passdb passdb
+beside() { doveconf -n | grep '^[a-z0-9_]* = '; }
+say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
 why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }

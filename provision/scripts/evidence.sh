@@ -102,6 +102,12 @@ maps() {
     done
 }
 say missing-map maps
+in_namespace() {
+  doveconf -n | sed -n '/^namespace/,/^}/s/^  location = \(.*[^ ].*\)/\1/p'
+}
+say mail-place-namespace in_namespace
+beside() { doveconf -n | grep '^[a-z0-9_]* = '; }
+say dovecot-beside beside
 say mail-place doveconf -h mail_location mail_path
 for protocol in imap pop3; do
   say "mail-place-$protocol" doveconf -f protocol="$protocol" -h mail_location mail_path
