@@ -64,7 +64,7 @@ def _wrong_password(facts: Facts, refused: Answer) -> Finding:
         hint = _("saslauthd asks PAM. Which line of /etc/pam.d lets everybody in?")
         solution = "pam-auth-update --force"
     else:
-        hint = _("Who is asked whether a password is right? Look at pwcheck_method.")
+        hint = _("What checks whether a password is right? Look at pwcheck_method.")
         solution = "pwcheck_method: saslauthd"
     return Finding(
         code="smtp-auth.wrong-password",
