@@ -80,7 +80,7 @@ def _sender(target: Target, facts: Facts) -> Finding:
         found=found,
         expected=target.host.mailbox,
         hint=_("Could the other server answer this address? It needs an MX record."),
-        solution=f"/etc/mailutils.conf: address {{ email-domain {target.host.domain}; }};",
+        solution=target.family.mail_command.writing_from(target.host.domain),
     )
 
 

@@ -193,6 +193,15 @@ class MailCommand:
     program: Literal["mailutils", "s-nail"] = "mailutils"
     package: str = "mailutils"
 
+    def writing_from(self, domain: str) -> str:
+        """The setting with which it writes from the domain, and the file that has it.
+
+        Source: s-nail(1), `from` and `hostname`; without them Postfix completes the sender.
+        """
+        if self.program == "mailutils":
+            return f"/etc/mailutils.conf: address {{ email-domain {domain}; }};"
+        return "~/.mailrc, /etc/s-nail.rc: unset from hostname"
+
 
 @dataclass(frozen=True)
 class Family:

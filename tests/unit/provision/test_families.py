@@ -163,3 +163,12 @@ def test_debian_dressed_as_almalinux_has_its_firewall_and_its_mail_command() -> 
     assert '<port port="53" protocol="udp"/>' in files["/etc/firewalld/zones/public.xml"]
     assert "/etc/mailutils.conf" not in files and "/etc/ufw/user.rules" not in files
     assert "/etc/default/saslauthd" in files and "/etc/bind/example1.jp.zone" in files
+
+
+@pytest.mark.parametrize(
+    ("system", "file"), [(DEBIAN_12, "mailutils.conf"), (ALMALINUX_9, "s-nail.rc")]
+)
+def test_the_domain_of_a_sender_is_set_in_the_file_of_the_mail_command(
+    system: System, file: str
+) -> None:
+    assert file in family_of(system).mail_command.writing_from("example1.jp")
