@@ -112,10 +112,17 @@ def _closed_database(case: Case) -> Told | None:
     return Told(mode) if mode and not mode.split()[0].endswith(("4", "5", "6", "7")) else None
 
 
+# What Postfix says of a recipient of an alias that does not exist, or that leads back to it.
+_LOST = (
+    r'unknown user: "[^"]*"|alias database loop|loops back to myself|:include:|open include file'
+    r"|command not found|Command died"
+)
+
+
 def _odd_recipient(case: Case) -> Told | None:
     alias = case.own.facts["alias"]
-    unknown = re.search(r'unknown user: "[^"]*"|alias database loop', case.log)
-    if alias.startswith(("/", "|", '"')) or unknown:
+    unknown = re.search(_LOST, case.log)
+    if alias.startswith(("/", "|", '"', ":include:")) or unknown:
         return Told(alias)
     return None
 

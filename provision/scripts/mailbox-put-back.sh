@@ -14,9 +14,10 @@ home=$(home_of "$user")
 # that begins with NOTE. What is before a message stays, also if no empty line ends it.
 drop() {
   awk -v start="$START" -v token="$token" -v note="$2" '
-    function flush() { if (text != "" && !mine) printf "%s", text; text = ""; mine = 0 }
+    function flush(i) { if (!mine) for (i = 1; i <= n; i++) print line[i]; n = 0; mine = 0 }
     $0 ~ start { flush() }
-    { text = text $0 "\n" }
+    # Lines are kept one by one: a string that grows is copied for each line of an attachment.
+    { line[++n] = $0 }
     index($0, token) || note != "" && index($0, note) == 1 { mine = 1 }
     END { flush() }' "$1"
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,16 @@ def test_a_message_that_came_meanwhile_stays_behind_the_others(host: Host, box: 
     box.write_bytes(OWN)
     through_a_test(host, box, numbered(OWN, 1) + TEST + OTHER)
     assert box.read_bytes() == OWN + OTHER
+
+
+def test_a_large_attachment_does_not_keep_a_test_waiting(host: Host, box: Path) -> None:
+    # 4 MB in the lines of base64. An awk that joins them copies all of them for each line.
+    own = OWN[:-1] + b"x" * 72 + (b"\n" + b"y" * 72) * 55_000 + b"\n\n"
+    box.write_bytes(own)
+    begun = time.monotonic()
+    through_a_test(host, box, own + TEST)
+    assert box.read_bytes() == own
+    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(
