@@ -67,6 +67,14 @@ def _password_check(facts: Facts) -> Finding | None:
             "!include auth-system.conf.ext",
             _("What does Dovecot ask whether a password is right?"),
         )
+    if facts.lines("driver") == ["passwd"]:
+        found = _setting(
+            "passdb",
+            "driver = passwd",
+            "driver = pam",
+            _("What does Dovecot ask whether a password is right?"),
+        )
+        return replace(found, code="dovecot.driver", solution="driver = pam")
     shape = facts["auth_username_format"]
     if shape and _USER.sub("", shape, count=1):
         return _setting(
@@ -156,6 +164,8 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
      N_("As which user does Dovecot open the mailbox? It asks userdb.")),
     (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",
      "auth", N_("Logins are checked by a process of its own, service auth. Does it run?")),
+    (r".*Not a directory.*", "mail-folder",
+     N_("Dovecot keeps its files below ~/mail. Is that a folder?")),
     (r".*(Read-only file system|\(EROFS\)).*", "read-only",
      N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat with the "
         "service's name.")),

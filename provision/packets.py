@@ -163,6 +163,9 @@ def _answer(option: str, value: str, packet: Packet) -> bool | None:
         case "--tcp-flags" if value == "FIN,SYN,RST,ACK SYN":
             # iptables -S prints --syn like this.
             answer = not packet.in_connection
+        case "--uid-owner" if value in ("0", "root"):
+            # Postfix and BIND speak to other hosts as users of their own.
+            answer = False
         case "--dst-type":
             answer = value == "LOCAL"
     return answer

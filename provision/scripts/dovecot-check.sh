@@ -17,6 +17,8 @@ newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
 passdb() { doveconf -n | grep -E '^passdb'; }
 say passdb passdb
+drivers() { doveconf -n | sed -n '/^passdb/,/^}/s/^  driver = //p'; }
+say driver drivers
 beside() { doveconf -n | grep '^[a-z0-9_]* = '; }
 say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }

@@ -90,7 +90,11 @@ say account-alias account_alias
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
 say frozen frozen master,qmgr,pickup,cleanup,smtpd,trivial-rewrite
-routes() { ip route get "$peer_address" 2>&1 | grep -iE 'unreachable|invalid|prohibited|denied'; }
+# The other host's address is an own one, has no route, or a fixed hardware address.
+routes() {
+  ip route get "$peer_address" 2>&1 | grep -iE '^local|unreachable|invalid|prohibited|denied'
+  ip neigh show to "$peer_address" nud permanent
+}
 say no-route routes
 say listens ss -ltnH 'sport = :25'
 maps() {

@@ -130,3 +130,10 @@ def test_how_a_rule_is_taken_away() -> None:
         == "iptables -D INPUT -s 10.0.0.1/32 -j DROP"
     )
     assert removal("-A ufw-user-input -p tcp -j DROP", "list") == "list"
+
+
+def test_a_rule_for_all_users_but_root_stops_the_servers() -> None:
+    rule = "-A OUTPUT -p tcp -m tcp --dport 25 -m owner ! --uid-owner 0 -j REJECT"
+    for_root = rule.replace("! ", "")
+    assert stopped_by([rule], "OUTPUT", MAIL) == rule
+    assert stopped_by([for_root], "OUTPUT", MAIL) == ""
