@@ -7,39 +7,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from labctl.scripts import Script
 from provision.step import Target
-from tests.lab.program import labctl, on_host, started
+from tests.lab.program import labctl, started
 from tests.lab.test_mail import leftovers
 
 Targets = Mapping[str, Target]
 
 PHASES = ["quiet", "postfix-killed", "network-cut", "host-stopped", "power-cut"]
 # Drop host2's answers to the end of a message. Only they contain the next queue id.
-DEAF = "-p tcp -s 192.168.56.102 --sport 25 -m string --string 'queued as' --algo bm -j DROP"
-MASTER = "pgrep -x master >/dev/null"
-# Messages for a stopped Postfix wait in the maildrop, and nothing else removes them. A message from
-# before its death may be in the queue too: pickup removes it from the maildrop last.
-STEAL = f"""
-while {MASTER} || pgrep -x pickup >/dev/null || pgrep -x cleanup >/dev/null; do sleep 0.02; done
-dead=$(mktemp)
-/usr/sbin/iptables -D INPUT {DEAF}
-until file=$(find /var/spool/postfix/maildrop -type f -perm -100 -newer "$dead" | grep .); do
-  sleep 0.02
-done
-file=$(echo "$file" | head -n 1)
-grep -aom1 'labctl[^>]*' "$file"
-rm "$file" "$dead"
-! {MASTER}
-"""
+DEAF = (
+    "-p", "tcp", "-s", "192.168.56.102", "--sport", "25",
+    "-m", "string", "--string", "queued as", "--algo", "bm", "-j", "DROP",
+)  # fmt: skip
 
 
-# While host2 is off, a message waits on host1 for the next attempt.
-DELETE = """
-until file=$(find /var/spool/postfix/deferred -type f -perm -100 | grep .); do sleep 0.05; done
-id=$(basename "$(echo "$file" | head -n 1)")
-/usr/sbin/postsuper -d "$id"
-echo "$id"
-"""
+def on_host1(script: str, *args: str) -> str:
+    """Run a script of the tests on host1 as root, and return what it printed."""
+    text = Script("tests.lab", script).text
+    return labctl("ssh", "host1", "--user", "root", "--", "sh", "-euc", text, "sh", *args).out
 
 
 def untouched(targets: Targets) -> bool:
@@ -77,10 +63,11 @@ def test_messages_deleted_by_hand_are_lost_and_those_sent_again_are_not(
     """One message is removed from the maildrop and one from the queue. host1 misses answers before
     its Postfix is killed, and sends those messages again.
     """
-    on_host("host1", f"/usr/sbin/iptables -I INPUT {DEAF}")
+    labctl("ssh", "host1", "--user", "root", "--", "/usr/sbin/iptables", "-I", "INPUT", *DEAF)
     running = started("test-mail", "--stress", "--messages", "50", "--json")
-    stolen = on_host("host1", STEAL).out.strip()
-    deleted = on_host("host1", DELETE).out.split()[-1]
+    stolen = on_host1("steal-from-maildrop.sh", *DEAF).strip()
+    # While host2 is off, a message waits on host1 for the next attempt.
+    deleted = on_host1("delete-deferred.sh").split()[-1]
     out, err = running.communicate(timeout=300)
     assert running.returncode == 1, out + err
     document = json.loads(out)
