@@ -86,7 +86,7 @@ def _running(target: Target, facts: Facts) -> list[Finding]:
             code="dns.named",
             ok=facts["active"] == "active" or bool(remark),
             what=_("BIND runs"),
-            found=_("not installed") if is_absent else facts["active"],
+            found=_("not installed") if is_absent else _with_log(facts["active"], facts),
             expected="active",
             hint=packages.hint
             if is_absent
@@ -106,6 +106,12 @@ def _running(target: Target, facts: Facts) -> list[Finding]:
             solution=f"systemctl enable {target.family.bind.unit}",
         ),
     ]
+
+
+def _with_log(found: str, facts: Facts) -> str:
+    """What was found, and the line of BIND's log that explains it."""
+    is_right = found == "active"
+    return found if is_right or not facts["why"] else f"{found}: {facts['why']}"
 
 
 def _files(host: Host, facts: Facts) -> Finding:
@@ -130,7 +136,8 @@ def _doubled() -> str:
 
 def _zone(host: Host, facts: Facts) -> list[Finding]:
     if not _answer(facts, "own", host.domain, "SOA"):
-        return [_record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")]
+        missing = _record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")
+        return [replace(missing, found=_with_log(missing.found, facts))]
     wanted = {
         "ns": (f"{host.domain} NS", f"{host.fqdn}."),
         "mx": (f"{host.domain} MX", f"10 {host.mail_name}."),

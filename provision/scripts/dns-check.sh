@@ -47,5 +47,14 @@ if [ -n "$loaded" ] && [ -e "$file" ]; then
   say written stat -c %Y "$file"
   say file echo "$file"
 fi
+# What BIND says since it read its files last, if it did not load the zone or does not run.
+why() {
+  journalctl --quiet --unit="$unit" --lines=200 --output=cat | awk -v zone="zone $domain/IN" '
+    /starting BIND|reloading configuration/ { said = "" }
+    index($0, zone) && /fail|not loaded|denied|reject|error/ || /: fatal|could not|permission denied/ {
+      if (said == "" || index($0, zone)) said = $0 }
+    END { if (said != "") print said }'
+}
+[ -n "$loaded" ] || say why why
 say resolv-conf stat -L -c %F /etc/resolv.conf
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
