@@ -92,7 +92,7 @@ say alias-line lines
 say frozen frozen master,qmgr,pickup,cleanup,smtpd,trivial-rewrite
 # The other host's address is an own one, has no route, or a fixed hardware address.
 routes() {
-  ip route get "$peer_address" 2>&1 | grep -iE '^local|unreachable|invalid|prohibited|denied'
+  ip route get "$peer_address" 2>&1 | grep -iE '^local|unreachable|invalid|prohibited|denied' || :
   ip neigh show to "$peer_address" nud permanent
 }
 say no-route routes
