@@ -10,7 +10,7 @@ from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask, local_address
-from provision.services import by_hand, frozen
+from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target, packages_of
 
 _CHECK = Script("provision", "dns-check.sh")
@@ -96,14 +96,11 @@ def _running(target: Target, facts: Facts) -> list[Finding]:
             else f"named-checkconf -z; systemctl restart {target.family.bind.unit}",
             remark=remark,
         ),
-        Finding(
-            code="dns.enabled",
-            ok=facts["enabled"] in ("enabled", "alias"),
-            what=_("BIND starts at boot"),
-            found=facts["enabled"] or "disabled",
-            expected="enabled",
-            hint=_("A running service is not yet one that starts with the server."),
-            solution=f"systemctl enable {target.family.bind.unit}",
+        starts_at_boot(
+            "dns.enabled",
+            _("BIND starts at boot"),
+            target.family.bind.unit,
+            facts["enabled"] or "disabled",
         ),
     ]
 

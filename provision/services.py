@@ -66,14 +66,29 @@ def frozen(code: str, what: str, facts: Facts) -> Finding | None:
     )
 
 
+# The state of a unit that systemd refuses to load (systemctl(1), LoadState).
+_REFUSED = "bad-setting"
+
+
 def starts_at_boot(code: str, what: str, unit: str, state: str) -> Finding:
-    """Whether a unit is enabled. `state` is what `systemctl is-enabled` said of it."""
+    """Whether a unit is enabled and can be started.
+
+    Args:
+        state: what `systemctl is-enabled` said of it, or that systemd refuses its file.
+    """
     return Finding(
         code=code,
-        ok=state == "enabled",
+        ok=state in ("enabled", "alias"),
         what=what,
         found=state,
         expected="enabled",
-        hint=_("A running service is not yet one that starts with the server."),
-        solution=f"systemctl enable {unit}",
+        hint=_(
+            "systemd refuses the file of this unit, and cannot start it again. systemctl status "
+            "says why."
+        )
+        if state == _REFUSED
+        else _("A running service is not yet one that starts with the server."),
+        solution=f"systemctl cat {unit}; systemd-analyze verify {unit}.service"
+        if state == _REFUSED
+        else f"systemctl enable {unit}",
     )

@@ -4,6 +4,7 @@
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
+. ./at-boot.sh
 . ./scratch.sh
 . ./frozen.sh
 
@@ -12,7 +13,7 @@ say active systemctl is-active "$unit"
 say by-hand pgrep -o -x named
 say frozen frozen named
 say tcp ss -ltnpH 'sport = :53'
-say enabled systemctl is-enabled "$unit"
+say enabled at_boot "$unit"
 if command -v named-checkconf >/dev/null; then
   { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
 else

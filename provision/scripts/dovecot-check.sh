@@ -2,13 +2,14 @@
 # Usage: dovecot-check.sh UNIT FOLDER MARKER SETTING...
 # doveconf prints what Dovecot would read, from whichever of its files.
 . ./say.sh
+. ./at-boot.sh
 . ./frozen.sh
 
 unit=$1 folder=$2 marker=$3
 shift 3
 { doveconf "$@" 2>/dev/null || :; } | sed 's/ = */\t/'
 { doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
-say enabled systemctl is-enabled "$unit"
+say enabled at_boot "$unit"
 say active systemctl is-active "$unit"
 say by-hand pgrep -o -x dovecot
 say frozen frozen dovecot,auth,anvil,config,imap-login,pop3-login

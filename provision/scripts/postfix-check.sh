@@ -5,11 +5,12 @@
 # sleeps for a second before it ends with a fatal error. postconf does so if inet_interfaces names
 # an address of another host, unless it is told another value. Then main.cf itself is asked.
 . ./say.sh
+. ./at-boot.sh
 
 cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
-say enabled systemctl is-enabled "$unit"
+say enabled at_boot "$unit"
 say active systemctl is-active "$running_unit"
 say by-hand pgrep -o -x master
 say listens ss -ltnH 'sport = :25'

@@ -3,6 +3,7 @@
 # smtpd looks for saslauthd's socket at MUX. master.cf decides whether that is below CHROOT. CONF
 # is where Postfix looks for smtpd.conf; other places are reported as `elsewhere` and `beside`.
 . ./say.sh
+. ./at-boot.sh
 . ./frozen.sh
 
 unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
@@ -11,7 +12,7 @@ say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
 case $(systemctl show --value -p FragmentPath "$unit") in
   /run/*) if grep -q START "/etc/init.d/$unit" 2>/dev/null; then say wants-start echo yes; fi ;;
 esac
-say enabled systemctl is-enabled "$unit"
+say enabled at_boot "$unit"
 say running pgrep -x saslauthd
 say args ps -o args= -C saslauthd
 # One of its processes is enough: the one that has the lock lets no other accept a question.
