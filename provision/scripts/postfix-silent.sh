@@ -10,6 +10,13 @@
 spool=$1
 [ -e "$spool/pid/master.pid" ] || exit 0
 
+# copied PATH: this file in Postfix's chroot has the owner of the file that Postfix copied when it
+# started. systemd-resolved owns the resolv.conf that it writes.
+copied() {
+  case $1 in "$spool"/etc/*) ;; *) return 1 ;; esac
+  [ "$(stat -L -c %u "${1#"$spool"}" 2>/dev/null)" = "$(stat -c %u "$1")" ]
+}
+
 # there: pass over files that were gone before they were looked at, such as a message that changes
 # its queue. find(1) says so, and then takes `! -user postfix` for true.
 there() {
@@ -19,6 +26,7 @@ there() {
       *"not owned by "*": /"* | *"writable: /"*)
         path=/${line##*: /}
         [ -e "$path" ] || [ -L "$path" ] || continue
+        copied "$path" && continue
         ;;
     esac
     printf '%s\n' "$line"

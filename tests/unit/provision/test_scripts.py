@@ -426,6 +426,22 @@ def test_notes_and_messages_that_leave_the_queue_are_no_fault(
     assert said == (f"check\t{line}\n" if is_fault else "")
 
 
+@pytest.mark.parametrize(("source", "is_fault"), [(997, False), (0, True)])
+def test_a_file_in_the_chroot_may_have_the_owner_of_its_source(
+    machine: Machine, source: int, is_fault: bool
+) -> None:
+    """systemd-resolved owns the resolv.conf that it writes, and Postfix copies it so."""
+    machine.write("spool/pid/master.pid")
+    copied = machine.write("spool/etc/resolv.conf")
+    line = f"postfix/postfix-script: warning: not owned by root: {copied}"
+    machine.program("script", f"echo '{line}'")
+    machine.program(
+        "stat", f'case $* in *" /etc/resolv.conf") echo {source} ;; *) echo 997 ;; esac'
+    )
+    said = machine.run("postfix-silent.sh", machine.files / "spool").stdout
+    assert said == (f"check\t{line}\n" if is_fault else "")
+
+
 def test_a_mirror_that_is_not_there_is_not_asked_twice(machine: Machine) -> None:
     done = apt(machine, "echo Reading; echo \"E: Could not resolve 'deb.example'\"; exit 100")
     assert done.stderr.splitlines() == [
