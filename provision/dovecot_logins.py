@@ -164,7 +164,7 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
      N_("As which user does Dovecot open the mailbox? It asks userdb.")),
     (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",
      "auth", N_("Logins are checked by a process of its own, service auth. Does it run?")),
-    (r".*Not a directory.*", "mail-folder",
+    (r".*(Not a directory|can't be a file).*", "mail-folder",
      N_("Dovecot keeps its files below ~/mail. Is that a folder?")),
     (r".*(Read-only file system|\(EROFS\)).*", "read-only",
      N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat with the "

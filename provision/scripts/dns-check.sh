@@ -51,9 +51,9 @@ fi
 # What BIND says since it read its files last, if it did not load the zone or does not run.
 why() {
   journalctl --quiet --unit="$unit" --lines=200 --output=cat | awk -v zone="zone $domain/IN" '
-    /starting BIND|reloading configuration/ { said = "" }
-    index($0, zone) && /fail|not loaded|denied|reject|error/ || /: fatal|could not|permission denied/ {
-      if (said == "" || index($0, zone)) said = $0 }
+    /starting BIND|reloading configuration|Starting / { said = ""; is_zone = 0 }
+    index($0, zone) && /fail|not loaded|denied|reject|error/ && !is_zone { said = $0; is_zone = 1 }
+    /^named: |: fatal|could not|permission denied/ && said == "" { said = $0 }
     END { if (said != "") print said }'
 }
 [ -n "$loaded" ] || say why why
