@@ -38,6 +38,18 @@ def _aliased(case: Case) -> Told | None:
     return Told(f"{name}: {', '.join(places)}", solution=line)
 
 
+# Postfix's default of mailbox_size_limit, in bytes (postconf(5)).
+_MAILBOX_LIMIT = 51_200_000
+
+
+def _full_mailbox(case: Case) -> Told | None:
+    """The mailbox is as large as Postfix lets it become. The system says the same of its limits."""
+    size, value = case.own.facts.number("box-size"), case.own.settings().get("mailbox_size_limit")
+    limit = int(value) if value and value.isdigit() else _MAILBOX_LIMIT
+    is_full = 0 < limit < size + 10_000 and re.search("too (large|big)", case.log)
+    return Told(f"{size}, mailbox_size_limit = {limit}") if is_full else None
+
+
 def _local_names(name: str) -> bool:
     return not name.startswith(("smtp_", "smtpd_", "relay", "mynetworks"))
 
@@ -56,6 +68,10 @@ LOCAL = (
     *FOLDERS,
     # Postfix enforces it by the system's limit, which has the same words.
     parameter("mailbox_size_limit", LOCAL_HINTS["mailbox_size_limit"]),
+    Explanation("accounts.mailbox-full", _full_mailbox, N_("room in the mailbox"),
+                N_("less than mailbox_size_limit"),
+                N_("Postfix lets a mailbox grow up to a limit. Compare ls -l /var/mail with it."),
+                "postconf -e mailbox_size_limit=0; systemctl restart postfix"),
     *SYSTEM,
     *each_of(LOCAL_HINTS),
     MAP,

@@ -89,6 +89,7 @@ account_alias() { postalias -q "$user" $(conf -hx alias_maps) | others; }
 say account-alias account_alias
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
+say box-size stat -L -c %s "/var/mail/$user"
 say frozen frozen master,qmgr,pickup,cleanup,smtpd,trivial-rewrite
 # The other host's address is an own one, has no route, or a fixed hardware address.
 routes() {
