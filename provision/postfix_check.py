@@ -286,9 +286,11 @@ def _running(target: Target, facts: Facts) -> Finding:
 
 def _failed(target: Target) -> str:
     """What the log says last of a Postfix that ended by itself, "" if nothing."""
-    lines = ask(target, _LOG, target.family.mail_log, "(fatal|panic): ", "1").lines("log")
-    found = re.search(r"(fatal|panic): .*", lines[-1]) if lines else None
-    return f"failed: {found[0]}" if found else ""
+    lines = ask(target, _LOG, target.family.mail_log, "(fatal|panic): ", "4").lines("log")
+    said = [found[0] for line in lines if (found := re.search(r"(fatal|panic): .*", line))]
+    # Postfix's start script only repeats that one of its programs has failed.
+    named = [each for each in said if not each.endswith(("startup failed", "check failed!"))]
+    return f"failed: {(named or said)[-1]}" if said else ""
 
 
 def _enabled(facts: Facts) -> Finding:
