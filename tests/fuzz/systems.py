@@ -76,6 +76,17 @@ def _taken(port: int, service: str) -> str:
 
 
 POSTFIX: tuple[tuple[str, str], ...] = (
+    ("header_checks discard the book's subject",
+     "echo '/^Subject: Test mail/ DISCARD' >/etc/postfix/mine; "
+     "postconf -e header_checks=regexp:/etc/postfix/mine; " + RESTART_POSTFIX),
+    ("smtp_header_checks replace From",
+     "echo '/^From:/ REPLACE From: nobody@example.com' >/etc/postfix/mine; "
+     "postconf -e smtp_header_checks=regexp:/etc/postfix/mine; " + RESTART_POSTFIX),
+    ("postscreen without smtpd",
+     "postconf -M smtp/inet='smtp inet n - y - 1 postscreen'; " + RESTART_POSTFIX),
+    ("master.cf: local without its rights",
+     "postconf -F local/unix/unprivileged=y; " + RESTART_POSTFIX),
+    ("master.cf: smtp is private", "postconf -F smtp/inet/private=y; " + RESTART_POSTFIX),
     ("master was killed", "pkill -9 -x master; sleep 0.5"),
     ("another program has port 25", _taken(25, "postfix")),
     ("the queue belongs to postfix alone", "chown -R postfix:postfix /var/spool/postfix; "
@@ -183,6 +194,14 @@ AUTH: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )  # fmt: skip
 
 ACCOUNTS: tuple[tuple[str, str], ...] = (
+    ("pam_access refuses the account",
+     'echo "account required pam_access.so" >>/etc/pam.d/common-account; '
+     'echo "-:$user:ALL" >>/etc/security/access.conf'),
+    ("a large attachment in a full mailbox",
+     "{ printf 'From a@b.test Mon Jan  1 00:00:00 2024\\nSubject: big\\n\\n'; "
+     "yes 1234567890123456789012345678901234567890123456789012345678901234567890 | "
+     "head -c 51300000; echo; echo; } >/var/mail/$user; chown $user:mail /var/mail/$user; "
+     "chmod 600 /var/mail/$user"),
     ("a PATH without the system's", "echo 'export PATH=/home/$user/bin' >>/home/$user/.profile"),
     ("mesg n in .profile", "echo 'mesg n' >>/home/$user/.profile"),
     ("a syntax error in .profile", "echo 'if [ x' >>/home/$user/.profile"),
@@ -205,6 +224,10 @@ ACCOUNTS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 ALIASES: tuple[tuple[str, str], ...] = (
+    ("postmaster to root@localhost",
+     "sed -i 's/^postmaster:.*/postmaster: root@localhost/' /etc/aliases; newaliases"),
+    ("postmaster to a list that is missing",
+     "sed -i 's|^postmaster:.*|postmaster: :include:/etc/postmasters|' /etc/aliases; newaliases"),
     ("alias with a wide colon",
      "sed -i 's/^postmaster:/postmaster\\xef\\xbc\\x9a/' /etc/aliases; newaliases || :"),
     ("alias with a blank before the colon",
@@ -219,6 +242,13 @@ ALIASES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 DNS: tuple[tuple[str, str], ...] = (
+    ("zone: a link into root's home", "mv $zone /root/zone; ln -s /root/zone $zone; "
+                                      + RESTART_BIND),
+    ("named in a chroot that is missing",
+     "sed -i 's|^OPTIONS=.*|OPTIONS=\"-u bind -t /var/lib/named\"|' /etc/default/named; "
+     + RESTART_BIND),
+    ("unit: named with a second ExecStart",
+     _dropin("named.service", "ExecStart=/usr/sbin/named -f -u bind -4")),
     ("another program has port 53", _taken(53, "named")),
     ("zones in a folder of their own",
      'mkdir /etc/bind/zones; mv $zone /etc/bind/zones/; sed -i "s|$zone|/etc/bind/zones/${zone##*/}|" '
@@ -283,6 +313,14 @@ DNS: tuple[tuple[str, str], ...] = (
 
 
 DOVECOT: tuple[tuple[str, str], ...] = (
+    ("auth_default_realm", in_local("auth_default_realm = example.com")),
+    ("namespace with a Maildir",
+     "sed -i '/^namespace inbox/a \\  location = maildir:~/Maildir' $mail_conf; "
+     + RESTART_DOVECOT),
+    ("passdb passwd", "sed -i 's/driver = pam/driver = passwd/' "
+                      "/etc/dovecot/conf.d/auth-system.conf.ext; " + RESTART_DOVECOT),
+    ("~/mail is a file", "rm -rf /home/$user/mail; echo x >/home/$user/mail; "
+                         "chown $user: /home/$user/mail"),
     ("another program has port 143", _taken(143, "dovecot")),
     ("another program has port 110", _taken(110, "dovecot")),
     ("auth_mechanisms with a comma", in_local("auth_mechanisms = plain, login")),
@@ -330,6 +368,11 @@ DOVECOT: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 FIREWALL: tuple[tuple[str, str], ...] = (
+    ("only root may send mail",
+     "iptables -I OUTPUT -p tcp --dport 25 -m owner ! --uid-owner root -j REJECT"),
+    ("the peer's address here too", "ip address add $peer_address/24 dev host0"),
+    ("a wrong hardware address of the peer",
+     "ip neigh replace $peer_address lladdr 02:00:00:00:00:99 dev host0 nud permanent"),
     ("nftables in ufw's place",
      "ufw --force disable >/dev/null; systemctl disable -q --now ufw; "
      "printf 'flush ruleset\\ntable inet f {\\n chain in {\\n  type filter hook input priority 0; "
