@@ -58,10 +58,18 @@ class Figures:
 class Runner:
     """Starts labctl for labs of one provider."""
 
-    def __init__(self, provider: str, env: Mapping[str, str], disk: Path, daemon: Daemon) -> None:
+    def __init__(self, provider: str, daemon: Daemon, state: Path) -> None:
+        """`state` is a folder for the files of these labs."""
         self.provider = provider
-        self._env = {**os.environ, **env}
-        self._disk = disk
+        self._env = {
+            **os.environ,
+            **daemon.env,
+            "XDG_STATE_HOME": str(state),
+            "LC_ALL": "C.UTF-8",
+        }
+        self._disk = state
+        # Those that may exist.
+        self._labs: set[str] = set()
         self._daemon = daemon
 
     def labctl(self, *args: str, name: str) -> float:
@@ -70,6 +78,7 @@ class Runner:
 
     def _run(self, *args: str, name: str) -> float:
         begun = time.monotonic()
+        self._labs.add(name)
         done = subprocess.run(
             [sys.executable, *args],
             env={**self._env, "LABCTL_NAME": name, "LABCTL_LANG": "en"},
@@ -127,6 +136,11 @@ class Runner:
     def destroy(self, name: str) -> None:
         self.labctl("destroy", "--yes", name=name)
 
+    def destroy_all(self) -> None:
+        """Also after a failure."""
+        for name in list(self._labs):
+            self.destroy(name)
+
     def up(self, name: str, *more: str) -> float:
         return self.labctl("up", "--provider", self.provider, *more, name=name)
 
@@ -176,11 +190,12 @@ class Far:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        conf = daemon.folder / "far"
+        self._within = ["nsenter", f"--target={daemon.pid}", "--net", "--"]
+        conf = daemon.folder / "far-client"
         conf.mkdir()
         self._env = {
             **os.environ,
-            "XDG_STATE_HOME": str(daemon.folder / "state"),
+            "XDG_STATE_HOME": str(daemon.folder / "state-far"),
             "LC_ALL": "C.UTF-8",
             "INCUS_CONF": str(conf),
             # There is no local server on a laptop.
@@ -208,7 +223,7 @@ class Far:
 
     def _passed(self) -> int:
         """The bytes that the loopback of the server's network has received."""
-        text = self._daemon.inside("cat", "/proc/net/dev").stdout
+        text = run([*self._within, "cat", "/proc/net/dev"]).stdout
         line = next(line for line in text.splitlines() if line.strip().startswith("lo:"))
         return int(line.split()[1])
 
@@ -216,8 +231,7 @@ class Far:
         self._run(sys.executable, "-m", "labctl", *words)
 
     def _run(self, *argv: str) -> None:
-        within = ["nsenter", f"--target={self._daemon.pid}", "--net", "--"]
-        run([*within, *argv], env=self._env, timeout=300)
+        run([*self._within, *argv], env=self._env, timeout=300)
 
 
 # A member of a cluster as schools have them, and what of its memory is left for labs.
@@ -284,21 +298,22 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     said = machine()
     with tempfile.TemporaryDirectory(prefix="lb-") as text, incus_daemon(Path(text)) as daemon:
-        state = {"XDG_STATE_HOME": str(daemon.folder / "state"), "LC_ALL": "C.UTF-8"}
         runners = [
-            Runner("nspawn", state, daemon.folder / "state", daemon),
-            Runner("incus", {**state, **daemon.env}, daemon.folder / "state", daemon),
+            Runner("nspawn", daemon, daemon.folder / "state-nspawn"),
+            Runner("incus", daemon, daemon.folder / "state-incus"),
         ]
-        empty = runners[-1].used_disk()
-        ones = {runner.provider: runner.measure_one() for runner in runners}
-        stock = (runners[-1].used_disk() - empty) / 1e6
-        figures: list[Figures] = []
-        for count in sorted(wanted.labs):
-            figures += [runner.measure(count) for runner in runners]
-            print(table(figures), file=sys.stderr, flush=True)
-        traffic = Far(daemon).measure(stock)
-        for runner in runners:
-            runner.destroy(_MODEL)
+        try:
+            empty = runners[-1].used_disk()
+            ones = {runner.provider: runner.measure_one() for runner in runners}
+            stock = (runners[-1].used_disk() - empty) / 1e6
+            figures: list[Figures] = []
+            for count in sorted(wanted.labs):
+                figures += [runner.measure(count) for runner in runners]
+                print(table(figures), file=sys.stderr, flush=True)
+            traffic = Far(daemon).measure(stock)
+        finally:
+            for runner in runners:
+                runner.destroy_all()
     tables = (table_of_one(ones), table(figures), for_300(figures[-1], traffic))
     page = "\n".join([f"Measured on {said}\n", *tables]).rstrip("\n")
     print(page)
