@@ -289,7 +289,11 @@ def _failed(target: Target) -> str:
     lines = ask(target, _LOG, target.family.mail_log, "(fatal|panic): ", "4").lines("log")
     said = [found[0] for line in lines if (found := re.search(r"(fatal|panic): .*", line))]
     # Postfix's start script only repeats that one of its programs has failed.
-    named = [each for each in said if not each.endswith(("startup failed", "check failed!"))]
+    named = [
+        each
+        for each in said
+        if not each.endswith(("startup failed", "check failed!", "see logs for details"))
+    ]
     return f"failed: {(named or said)[-1]}" if said else ""
 
 
