@@ -8,7 +8,9 @@
 unit=$1 folder=$2 marker=$3
 shift 3
 { doveconf "$@" 2>/dev/null || :; } | sed 's/ = */\t/'
-{ doveconf -n 2>&1 >/dev/null || :; } | sed -n '/[Ee]rror\|[Ff]atal/s/^/error\t/p'
+changed=$(doveconf -n 2>&1) || :
+matching() { printf '%s\n' "$changed" | sed -n "$1"; }
+matching '/^doveconf: .*\([Ee]rror\|[Ff]atal\)/s/^/error\t/p'
 say enabled at_boot "$unit"
 say active systemctl is-active "$unit"
 say by-hand pgrep -o -x dovecot
@@ -16,12 +18,9 @@ say frozen frozen dovecot,auth,anvil,config,imap-login,pop3-login
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
-passdb() { doveconf -n | grep -E '^passdb'; }
-say passdb passdb
-drivers() { doveconf -n | sed -n '/^passdb/,/^}/s/^  driver = //p'; }
-say driver drivers
-beside() { doveconf -n | grep '^[a-z0-9_]* = '; }
-say beside beside
+say passdb matching '/^passdb/p'
+say driver matching '/^passdb/,/^}/s/^  driver = //p'
+say beside matching '/^[a-z0-9_]* = /p'
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
 why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }
