@@ -102,7 +102,11 @@ from labctl.providers.rootfs.mounts import is_mounted, mount_overlay, standing_o
 folder = Path(sys.argv[1])
 (folder / "low").mkdir(parents=True)
 (folder / "low" / "file").write_text("below")
-mount_overlay(folder / "root", [folder / "low"], folder / "up", folder / "work")
+more = [folder / (str(number) + "-" * 60) for number in range(8)]
+for layer in more:
+    layer.mkdir()
+# More than the 255 bytes that util-linux 2.39 and newer could pass in one option.
+mount_overlay(folder / "root", [*more, folder / "low"], folder / "up", folder / "work")
 assert is_mounted(folder / "root")
 assert standing_on(folder / "low") == [str(folder / "root")]
 assert standing_on(folder) == []
