@@ -14,7 +14,8 @@ from tests.lab.program import wait_for
 
 _SECONDS = 120.0
 # The preferences that let Marionette choose a free port and write it into the profile.
-PREFERENCES = 'user_pref("marionette.port", 0);\n'
+# Thunderbird 140 has the new account set-up, too, but shows it only if asked to.
+PREFERENCES = 'user_pref("marionette.port", 0);\nuser_pref("mail.accounthub.enabled", true);\n'
 OPTIONS = ("--marionette", "--remote-allow-system-access")
 # The elements of the account set-up are in a shadow tree, which CSS selectors do not enter.
 _FIND = """
