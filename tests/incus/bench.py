@@ -262,7 +262,10 @@ def for_300(largest: Figures, traffic: Traffic) -> str:
             "grading of all seats once, at most",
             f"{grading * _SEATS / (members * _MEMBER_CORES) / 60:.1f} minutes",
         ),
-        ("network: images and the prepared pair, once to each further member", f"{traffic.stock:.0f} MB"),
+        (
+            "network: images and the prepared pair, once to each further member",
+            f"{traffic.stock:.0f} MB",
+        ),
         (
             "network: between the instructor and the cluster, grading of all seats",
             f"{traffic.check * _SEATS:.0f} MB",
