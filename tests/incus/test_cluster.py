@@ -183,6 +183,41 @@ def test_a_lab_moves_with_its_checkpoints_and_a_killed_move_is_finished(
     assert labctl("ssh", "host2", "--", "uname", "-n", name="beta").out == "host2\n"
 
 
+def test_the_seats_of_a_class_are_spread_and_one_moves(first: Daemon) -> None:
+    name = "spread"
+    labctl("class", "init", name, "--seats", "2", "--remote", "local", "--until", "os")
+    try:
+        labctl("class", "up", "--class", name)
+        before = seat_places(first, name)
+        goal = next(member for member in ("m1", "m2", "m3") if member not in before.values())
+        labctl("class", "move", "1", "--to", goal, "--class", name)
+        assert seat_places(first, name) == {**before, "s01": goal}
+        words = (
+            "class",
+            "enter",
+            "--class",
+            name,
+            "1",
+            "host2",
+            "--user",
+            "root",
+            "--",
+            "hostname",
+        )
+        assert labctl(*words).out == "host2\n"
+        assert labctl("class", "status", "--class", name, "--json").json["seats"]
+    finally:
+        labctl("class", "end", "--yes", "--class", name)
+
+
+def seat_places(member: Daemon, name: str) -> dict[str, str]:
+    """The cluster member of each of two seats; no lab is split."""
+    found = {}
+    for seat in ("s01", "s02"):
+        (found[seat],) = set(locations(member, f"{name}-{seat}").values())
+    return found
+
+
 def test_an_evacuation_stops_the_labs_of_a_member_and_splits_none(
     first: Daemon, places: dict[str, str]
 ) -> None:
