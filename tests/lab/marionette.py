@@ -14,11 +14,19 @@ from tests.lab.program import wait_for
 
 _SECONDS = 120.0
 # The preferences that let Marionette choose a free port and write it into the profile.
-# Thunderbird 140 has the new account set-up, too, but shows it only if asked to.
-PREFERENCES = 'user_pref("marionette.port", 0);\nuser_pref("mail.accounthub.enabled", true);\n'
+PREFERENCES = 'user_pref("marionette.port", 0);\n'
 OPTIONS = ("--marionette", "--remote-allow-system-access")
 # The elements of the account set-up are in a shadow tree, which CSS selectors do not enter.
+# Thunderbird 140 begins with a tab of its older set-up, which asks for the same; it has the new one,
+# too.
 _FIND = """
+const isOld = tab => tab.browser?.currentURI?.spec === "about:accountsetup";
+const tabs = document.getElementById("tabmail");
+const old = tabs?.tabInfo.find(isOld);
+if (old) {
+  tabs.closeTab(old);
+  window.openAccountHub("MAIL");
+}
 const hub = document.querySelector("account-hub-container")?.modal;
 const shown = [...(hub?.querySelectorAll(arguments[0]) ?? [])].filter(e => e.checkVisibility());
 return shown[0] ?? null;
