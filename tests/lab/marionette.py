@@ -17,8 +17,7 @@ _SECONDS = 120.0
 PREFERENCES = 'user_pref("marionette.port", 0);\n'
 OPTIONS = ("--marionette", "--remote-allow-system-access")
 # The elements of the account set-up are in a shadow tree, which CSS selectors do not enter.
-# Thunderbird 140 begins with a tab of its older set-up, which asks for the same; it has the new one,
-# too.
+# Thunderbird 140 begins with a tab of its older set-up and has the new one, too.
 _FIND = """
 const isOld = tab => tab.browser?.currentURI?.spec === "about:accountsetup";
 const tabs = document.getElementById("tabmail");
