@@ -266,10 +266,15 @@ def commands(server: Script) -> list[str]:
     return [line.partition(" ")[2] for line in server.heard]
 
 
+def without_capability(server: Script) -> list[str]:
+    """The commands without CAPABILITY, which imaplib of Python 3.14 sends after the login, too."""
+    return [command for command in commands(server) if command != "CAPABILITY"]
+
+
 def test_an_imap_login_changes_nothing_in_the_mailbox(lab: Lab) -> None:
     lab.outside[143] = server = imap()
     assert dialogue.imap_login(lab.target, "user1", "secret") == Answer(True, "3 messages")
-    assert commands(server) == ["CAPABILITY", 'LOGIN user1 "secret"', "EXAMINE INBOX", "LOGOUT"]
+    assert without_capability(server) == ['LOGIN user1 "secret"', "EXAMINE INBOX", "LOGOUT"]
     assert lab.asked == [("network", 143)]
 
 
@@ -299,7 +304,7 @@ def test_a_message_is_found_and_deleted_over_imap(lab: Lab) -> None:
     lab.outside[143] = server = imap()
     found = dialogue.imap_shows(lab.target, "user1", "secret", "token-7")
     assert found == Answer(True, "shown and deleted")
-    assert commands(server)[2:] == [
+    assert without_capability(server)[1:] == [
         "SELECT INBOX",
         "SEARCH TEXT token-7",
         "STORE 3 +FLAGS (\\Deleted)",
