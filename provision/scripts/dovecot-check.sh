@@ -4,12 +4,11 @@
 . ./say.sh
 . ./at-boot.sh
 . ./frozen.sh
+. ./doveconf.sh
 
 unit=$1 folder=$2 marker=$3
 shift 3
 { doveconf "$@" 2>/dev/null || :; } | sed 's/ = */\t/'
-changed=$(doveconf -n 2>&1) || :
-matching() { printf '%s\n' "$changed" | sed -n "$1"; }
 matching '/^doveconf: .*\([Ee]rror\|[Ff]atal\)/s/^/error\t/p'
 say enabled at_boot "$unit"
 say active systemctl is-active "$unit"
@@ -20,7 +19,7 @@ newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
 say passdb matching '/^passdb/p'
 say driver matching '/^passdb/,/^}/s/^  driver = //p'
-say beside matching '/^[a-z0-9_]* = /p'
+say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
 why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }

@@ -6,6 +6,7 @@
 . ./patience.sh
 . ./scratch.sh
 . ./frozen.sh
+. ./doveconf.sh
 
 user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
 seconds=$(patience)
@@ -107,11 +108,7 @@ maps() {
     done
 }
 say missing-map maps
-in_namespace() {
-  doveconf -n | sed -n '/^namespace/,/^}/s/^  location = \(.*[^ ].*\)/\1/p'
-}
-say mail-place-namespace in_namespace
-beside() { doveconf -n | grep '^[a-z0-9_]* = '; }
+say mail-place-namespace matching '/^namespace/,/^}/s/^  location = \(.*[^ ].*\)/\1/p'
 say dovecot-beside beside
 say mail-place doveconf -h mail_location mail_path
 for protocol in imap pop3; do
