@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 
 import grimp
 import pytest
@@ -54,17 +55,20 @@ def test_the_ground_floor_has_no_cycle() -> None:
         assert around == [], module
 
 
+def of_package(package: str, look: Callable[[str], set[str]]) -> set[str]:
+    """What is found for a package and every module in it."""
+    return {
+        other for module in [package, *GRAPH.find_descendants(package)] for other in look(module)
+    }
+
+
 SHARED = {f"labctl.providers.{name}" for name in ("base", "checks", "keys", "options", "rootfs")}
 
 
 @pytest.mark.parametrize("name", provider_names())
 def test_a_provider_knows_only_what_all_providers_share(name: str) -> None:
     package = f"labctl.providers.{name}"
-    imported = {
-        other
-        for module in [package, *GRAPH.find_descendants(package)]
-        for other in GRAPH.find_modules_directly_imported_by(module)
-    }
+    imported = of_package(package, GRAPH.find_modules_directly_imported_by)
     assert {
         other
         for other in imported
@@ -76,9 +80,5 @@ def test_a_provider_knows_only_what_all_providers_share(name: str) -> None:
 def test_nothing_imports_a_provider(name: str) -> None:
     """The registry has its name as text, and imports it when it is asked for."""
     package = f"labctl.providers.{name}"
-    importers = {
-        other
-        for module in [package, *GRAPH.find_descendants(package)]
-        for other in GRAPH.find_modules_that_directly_import(module)
-    }
+    importers = of_package(package, GRAPH.find_modules_that_directly_import)
     assert {other for other in importers if not is_in(other, {package})} == set()

@@ -164,7 +164,7 @@ def members_online(server: Incus, machine: Machine) -> Diagnosis:
         "members",
         _("members that do not answer: {names}", names=", ".join(down)),
         _("their labs cannot be reached, and no lab with a network of its own can be made"),
-        commands(f"incus cluster list {server.name()}".rstrip()),
+        commands(server.server.member_list),
     )
 
 

@@ -318,7 +318,7 @@ class Instances:
         if silent:
             raise MachineLacks(
                 _("a cluster member does not answer: {member}", member=", ".join(silent)),
-                hint=commands(f"incus cluster list {self._incus.name()}".rstrip()),
+                hint=commands(self._incus.server.member_list),
             )
 
     def remove(self, names: Iterable[str]) -> None:

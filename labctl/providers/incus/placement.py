@@ -51,7 +51,7 @@ def choose_member(incus: Incus, target: str | None) -> str:
         raise MachineLacks(
             _("no member of the cluster can take the lab"),
             cause=_("not online: {target}", target=target or _("any member")),
-            hint=commands(f"incus cluster list {incus.name()}".rstrip()),
+            hint=commands(incus.server.member_list),
         )
     if len(wanted) == 1:
         return wanted[0].name
@@ -92,7 +92,7 @@ def ensure_all_online(incus: Incus) -> None:
             _("a network cannot be made or removed while a cluster member is down"),
             cause=_("not online: {target}", target=", ".join(down)),
             hint=commands(
-                f"incus cluster list {incus.name()}".rstrip(),
+                incus.server.member_list,
                 text=_("start the member, then run the same command again"),
             ),
         )

@@ -393,7 +393,7 @@ class IncusProvider:
         return MachineLacks(
             _("the cluster member {member} with this lab does not answer", member=member),
             cause=cause,
-            hint=commands(f"incus cluster list {self._incus.name()}".rstrip()),
+            hint=commands(self._incus.server.member_list),
         )
 
     def login(self, host: str, user: str) -> tuple[str, ...]:

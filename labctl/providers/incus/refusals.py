@@ -35,6 +35,11 @@ class Server:
         return f"{self.remote}:" if self.remote else ""
 
     @property
+    def member_list(self) -> str:
+        """The command that shows which members of a cluster answer."""
+        return f"incus cluster list {self.prefix}".rstrip()
+
+    @property
     def added_again(self) -> tuple[str, ...]:
         """The commands that add the remote again with a token."""
         if not self.remote:
@@ -71,7 +76,7 @@ def silent(server: Server, cause: str) -> MachineLacks:
     return MachineLacks(
         _("Incus does not answer ({remote})", remote=server.title),
         cause=cause or _("more than half of a cluster's members must be up"),
-        hint=commands(f"incus cluster list {server.prefix}".rstrip()),
+        hint=commands(server.member_list),
     )
 
 
