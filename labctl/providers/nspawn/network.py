@@ -119,7 +119,7 @@ class LabNetwork:
         ]
 
     def why_unreachable(self) -> str:
-        """What to tell a person if `is_reachable` is False."""
+        """What to tell a person if `create` returns False."""
         names = ", ".join(dict.fromkeys(each.interface for each in self.rivals()))
         return _(
             "{cidr} is in use on this machine ({names}): only labctl reaches the hosts",
