@@ -190,25 +190,17 @@ class Far:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._within = ["nsenter", f"--target={daemon.pid}", "--net", "--"]
         conf = daemon.folder / "far-client"
         conf.mkdir()
         self._env = {
-            **os.environ,
+            **daemon.client(conf),
             "XDG_STATE_HOME": str(daemon.folder / "state-far"),
-            "LC_ALL": "C.UTF-8",
-            "INCUS_CONF": str(conf),
-            # There is no local server on a laptop.
-            "INCUS_DIR": str(daemon.folder / "nowhere"),
             "LABCTL_NAME": self.NAME,
         }
 
     def measure(self, stock: float) -> Traffic:
         """Make the lab, measure, and remove it."""
         daemon = self._daemon
-        daemon.incus("config", "set", "core.https_address", "127.0.0.1:8443")
-        token = daemon.incus("config", "trust", "add", "laptop", "--quiet").stdout.split()[-1]
-        self._run("incus", "remote", "add", "far", token)
         lab_file = daemon.folder / "far.toml"
         lab_file.write_text('provider = "incus"\nremote = "far"\n', encoding="utf-8")
         self._labctl("up", "--lab", str(lab_file))
@@ -223,15 +215,13 @@ class Far:
 
     def _passed(self) -> int:
         """The bytes that the loopback of the server's network has received."""
-        text = run([*self._within, "cat", "/proc/net/dev"]).stdout
+        text = run([*self._daemon.within, "cat", "/proc/net/dev"]).stdout
         line = next(line for line in text.splitlines() if line.strip().startswith("lo:"))
         return int(line.split()[1])
 
     def _labctl(self, *words: str) -> None:
-        self._run(sys.executable, "-m", "labctl", *words)
-
-    def _run(self, *argv: str) -> None:
-        run([*self._within, *argv], env=self._env, timeout=300)
+        argv = [*self._daemon.within, sys.executable, "-m", "labctl", *words]
+        run(argv, env=self._env, timeout=300)
 
 
 # A member of a cluster as schools have them, and what of its memory is left for labs.

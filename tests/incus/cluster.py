@@ -82,5 +82,9 @@ def _join(first: Daemon, name: str, member: Daemon, address: str) -> None:
     value: {_POOL_GIB}GiB
 """
     # In the member's own network: the client itself looks at the first member's certificate.
-    enter = ["nsenter", f"--target={member.pid}", "--net", "--"]
-    run([*enter, "incus", "admin", "init", "--preseed"], env=member.env, stdin=preseed, timeout=60)
+    run(
+        [*member.within, "incus", "admin", "init", "--preseed"],
+        env=member.env,
+        stdin=preseed,
+        timeout=60,
+    )

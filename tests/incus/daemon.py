@@ -44,6 +44,23 @@ class Daemon:
     def query(self, path: str) -> Any:
         return json.loads(self.incus("query", path).stdout)
 
+    @property
+    def within(self) -> tuple[str, ...]:
+        """The beginning of a command that runs in the server's network, for its address alone."""
+        return ("nsenter", f"--target={self.pid}", "--net", "--")
+
+    def client(self, conf: Path) -> dict[str, str]:
+        """The environment of a client that reaches the server over HTTPS, as the remote `far`.
+
+        It has nothing but a token, and a new folder for its configuration.
+        """
+        self.incus("config", "set", "core.https_address", "127.0.0.1:8443")
+        token = self.incus("config", "trust", "add", "laptop", "--quiet").stdout.split()[-1]
+        # There is no local server on a laptop.
+        env = {"INCUS_CONF": str(conf), "INCUS_DIR": str(self.folder / "nowhere")}
+        run([*self.within, "incus", "remote", "add", "far", token], env=env, timeout=30)
+        return env
+
     def inside(self, *argv: str, check: bool = True) -> Completed:
         """Run a command in the daemon's network and mount namespaces."""
         enter = ["nsenter", f"--target={self.pid}", "--net", "--mount", "--"]

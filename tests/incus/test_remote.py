@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from labctl.run import run
 from tests.incus.daemon import Daemon
 from tests.lab.program import labctl
 
@@ -19,15 +18,10 @@ def laptop(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[str, ...]]:
     """The beginning of a command that runs in the server's network, for its address alone."""
-    daemon.incus("config", "set", "core.https_address", "127.0.0.1:8443")
-    token = daemon.incus("config", "trust", "add", "laptop", "--quiet").stdout.split()[-1]
-    monkeypatch.setenv("INCUS_CONF", str(tmp_path))
-    # There is no local server on a laptop.
-    monkeypatch.setenv("INCUS_DIR", str(daemon.folder / "nowhere"))
-    within = ("nsenter", f"--target={daemon.pid}", "--net", "--")
-    run([*within, "incus", "remote", "add", "far", token], timeout=30)
-    yield within
-    labctl("destroy", "--yes", name=NAME, within=within)
+    for name, value in daemon.client(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    yield daemon.within
+    labctl("destroy", "--yes", name=NAME, within=daemon.within)
 
 
 def test_a_lab_is_made_checked_and_removed_over_https(
