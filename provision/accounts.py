@@ -7,6 +7,7 @@ from labctl.results import Change, Finding
 from labctl.scripts import Script
 from provision.changes import host_script
 from provision.facts import Facts, ask
+from provision.families.base import Pam
 from provision.step import Step, Target
 
 _ACCOUNT = Script("provision", "account.sh")
@@ -24,9 +25,9 @@ def check(target: Target) -> list[Finding]:
     """The account exists with the lab's password, a home folder, and a mailbox it may use."""
     name = str(target.host.account)
     password = target.credentials.password(name)
-    facts = ask(
-        target, _CHECK, name, str(target.peer.account), target.letter, stdin=password + "\n"
-    )
+    pam = target.family.pam
+    words = (name, str(target.peer.account), target.letter, pam.auth, pam.account)
+    facts = ask(target, _CHECK, *words, stdin=password + "\n")
     exists = _exists(target, facts)
     if not exists.ok:
         return [exists]
@@ -35,10 +36,10 @@ def check(target: Target) -> list[Finding]:
 
 def _closed(target: Target, facts: Facts) -> list[Finding]:
     """What keeps a person or mail out although the password is right."""
-    name = str(target.host.account)
+    name, pam = str(target.host.account), target.family.pam
     found = (
         _expired(name, facts),
-        _denied_by_pam(facts) or _refused_by_pam(name, facts),
+        _denied_by_pam(pam, facts) or _refused_by_pam(pam, name, facts),
         _locked(name, facts, is_locked=target.is_locked),
         _no_shell(name, facts),
     )
@@ -69,21 +70,21 @@ def _expired(name: str, facts: Facts) -> Finding | None:
     )
 
 
-def _denied_by_pam(facts: Facts) -> Finding | None:
+def _denied_by_pam(pam: Pam, facts: Facts) -> Finding | None:
     if not facts["denies"]:
         return None
     return Finding(
         code="accounts.pam",
         ok=False,
-        what="/etc/pam.d/common-auth",
+        what=pam.auth,
         found=facts["denies"],
         expected=_("no such line"),
-        hint=_("Every login asks PAM. Which line of common-auth is asked first?"),
-        solution="pam-auth-update --force",
+        hint=_("Every login asks PAM. Which line of {file} is asked first?", file=pam.auth),
+        solution=pam.mending,
     )
 
 
-def _refused_by_pam(name: str, facts: Facts) -> Finding | None:
+def _refused_by_pam(pam: Pam, name: str, facts: Facts) -> Finding | None:
     """A right password is not enough: PAM's modules of the kind `account` may refuse (pam(7))."""
     said = facts.lines("refused")
     if not said or _expired(name, facts):
@@ -91,11 +92,11 @@ def _refused_by_pam(name: str, facts: Facts) -> Finding | None:
     return Finding(
         code="accounts.pam",
         ok=False,
-        what="/etc/pam.d/common-account",
+        what=pam.account,
         found=", ".join([said[0], *facts.lines("pam-line")]),
         expected=_("no such line"),
         hint=_("PAM decides after the password who may log in. Which module refuses this account?"),
-        solution="pam-auth-update --force",
+        solution=pam.mending,
     )
 
 

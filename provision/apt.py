@@ -21,6 +21,9 @@ class Apt(ScriptedPackages):
     def command(self, name: str) -> str:
         return f"apt install {name}"
 
+    def listing(self, name: str) -> str:
+        return f"dpkg -L {name}"
+
     @property
     def hint(self) -> str:
         return _("dpkg -l shows what is installed. Is the package's name right for this system?")

@@ -245,7 +245,8 @@ def _facts(target: Target, wait: Callable[[], bool]) -> Facts:
         return Facts({})
     host, peer, postfix = target.host, target.peer, target.family.postfix
     words = (str(host.account), postfix.spool, str(host.address), str(peer.address), peer.domain)
-    return _said(target, _EVIDENCE, *words, left=patiently(_FACTS))
+    package = (postfix.master_example, target.family.mail_command.settings)
+    return _said(target, _EVIDENCE, *words, *package, left=patiently(_FACTS))
 
 
 def _asked(target: Target) -> Facts:

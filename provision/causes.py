@@ -47,8 +47,9 @@ class Told:
 class Explanation:
     """One cause. `holds` returns what it found, or None.
 
-    Texts are message ids with the fields {name} and {found}. `code` may have the field {name}
-    too. If `at_peer`, `holds` looks at the other host, and the finding is that host's.
+    Texts and `solution` may have the fields {name} and {found}, and the words of the host's
+    family (Family.words), `code` the field {name}. If `at_peer`, `holds` looks at the other host,
+    and the finding is that host's.
     """
 
     code: str
@@ -88,14 +89,14 @@ def first_cause(case: Case, explanations: Sequence[Explanation], unknown: str) -
         there = case.turned() if each.at_peer else case
         told = each.holds(there) if there is not None else None
         if told is not None and there is not None:
-            finding = _finding(each, told)
+            finding = _finding(each, told, there.own.scene.family.words())
             return Cause(there.own.host.name, finding, tuple(dict.fromkeys(rejected)))
         rejected.append(each.code.replace("{name}", "*"))
     return Cause(case.seen.host, _unknown(case, unknown), tuple(dict.fromkeys(rejected)))
 
 
-def _finding(each: Explanation, told: Told) -> Finding:
-    words: Mapping[str, str] = {"name": told.name, "found": told.found}
+def _finding(each: Explanation, told: Told, system: Mapping[str, str]) -> Finding:
+    words = {**system, "name": told.name, "found": told.found}
     return Finding(
         code=each.code.replace("{name}", told.name),
         ok=False,
@@ -103,8 +104,15 @@ def _finding(each: Explanation, told: Told) -> Finding:
         found=told.found,
         expected=_(each.expected, **words) if each.expected else "",
         hint=_(each.hint, **words),
-        solution=told.solution or each.solution.replace("{name}", told.name),
+        solution=told.solution or _filled(each.solution, words),
     )
+
+
+def _filled(solution: str, words: Mapping[str, str]) -> str:
+    """Other braces in it are those of a shell or of a file."""
+    for name, word in words.items():
+        solution = solution.replace(f"{{{name}}}", word)
+    return solution
 
 
 def _unknown(case: Case, code: str) -> Finding:

@@ -21,6 +21,9 @@ class Dnf(ScriptedPackages):
     def command(self, name: str) -> str:
         return f"dnf install {name}"
 
+    def listing(self, name: str) -> str:
+        return f"rpm -ql {name}"
+
     @property
     def hint(self) -> str:
         return _("rpm -qa shows what is installed. Is the package's name right for this system?")

@@ -11,6 +11,7 @@ from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import Answer
 from provision.facts import Facts, ask, local_address
+from provision.families.base import Pam
 from provision.step import Target
 
 # Settings beside the book's by which a login may fail, in both syntaxes.
@@ -39,18 +40,22 @@ def remarks(settings: Sequence[Finding], answers: Mapping[str, Answer]) -> list[
 def logins(target: Target, facts: Facts, answers: Mapping[str, Answer]) -> list[Finding]:
     """One finding for each protocol, or the one cause for which both fail."""
     failed = {name: answer for name, answer in answers.items() if not answer.ok}
-    if failed and (cause := _cause(facts, failed)):
+    if failed and (cause := _cause(target, facts, failed)):
         return [cause]
     if len(failed) == len(answers):
         return [_unknown(target, facts, next(iter(failed.values())))]
     return [_login(target, name, answer) for name, answer in answers.items()]
 
 
-def _cause(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
-    return _password_check(facts) or _protocols(facts, failed) or _listen(facts, failed)
+def _cause(target: Target, facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
+    return (
+        _password_check(target.family.pam, facts)
+        or _protocols(facts, failed)
+        or _listen(facts, failed)
+    )
 
 
-def _password_check(facts: Facts) -> Finding | None:
+def _password_check(pam: Pam, facts: Facts) -> Finding | None:
     """Why no password of an account is right."""
     mechanisms = facts["auth_mechanisms"].split()
     if mechanisms and "plain" not in mechanisms:
@@ -91,7 +96,7 @@ def _password_check(facts: Facts) -> Finding | None:
             found=denied[0],
             expected=_("no such line"),
             hint=_("Dovecot asks PAM, and PAM has a file for each service."),
-            solution="/etc/pam.d/dovecot: @include common-auth",
+            solution=f"/etc/pam.d/dovecot: {pam.including}",
         )
     return None
 

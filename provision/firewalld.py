@@ -30,6 +30,8 @@ class Firewalld:
     listing: str = "firewall-cmd --list-all"
     # firewalld itself lets everything out.
     letting_out: str = "iptables -P OUTPUT ACCEPT"
+    disabling: str = "systemctl disable --now firewalld"
+    unit: str = "firewalld"
 
     def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
         return (render(scene, "/etc/firewalld/zones/public.xml", rules=rules),)
@@ -45,4 +47,24 @@ class Firewalld:
         return facts["boot-firewalld"] == "enabled"
 
     def opening(self, port: int, protocol: str) -> str:
-        return f"firewall-cmd --permanent --add-port={port}/{protocol}; firewall-cmd --reload"
+        return _permanently(f"--add-port={port}/{protocol}")
+
+    def closing(self, port: int, protocol: str) -> str:
+        protocols = [protocol] if protocol else ["tcp", "udp"]
+        return _permanently(" ".join(f"--remove-port={port}/{each}" for each in protocols))
+
+    def denying(self, port: int, source: str = "") -> str:
+        return _permanently(f"--add-rich-rule='{_denied(port, source)}'")
+
+    def not_denying(self, port: int, source: str) -> str:
+        return _permanently(f"--remove-rich-rule='{_denied(port, source)}'")
+
+
+def _permanently(change: str) -> str:
+    return f"firewall-cmd --permanent {change}; firewall-cmd --reload"
+
+
+def _denied(port: int, source: str) -> str:
+    """A rich rule, which comes before the ports of a zone (firewalld.richlanguage(5))."""
+    begun = f'rule family="ipv4" source address="{source}"' if source else 'rule family="ipv4"'
+    return f'{begun} port port="{port}" protocol="tcp" drop'

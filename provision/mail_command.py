@@ -18,7 +18,7 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
     if scene.family.mail_command.program != "mailutils":
         # s-nail leaves the sender's domain to Postfix.
         return ()
-    return (render(scene, "/etc/mailutils.conf"), render(scene, "/etc/mailname"))
+    return (render(scene, scene.family.mail_command.settings), render(scene, "/etc/mailname"))
 
 
 _CLEAR = Script("provision", "mail-command.sh")

@@ -202,7 +202,8 @@ def _no_file(target: Target) -> Finding:
         found=_("missing"),
         expected=_("there"),
         hint=_(
-            "Debian's postfix brings an example to begin with: dpkg -L postfix lists its files."
+            "The package brings an example to begin with: {command} lists its files.",
+            command=target.family.packages.listing("postfix"),
         ),
         solution=f"cp {postfix.main_example} {postfix.main_cf}",
     )

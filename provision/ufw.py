@@ -32,6 +32,8 @@ class Ufw:
     looking: str = "ufw status"
     listing: str = "ufw status numbered"
     letting_out: str = "ufw default allow outgoing"
+    disabling: str = "ufw disable"
+    unit: str = "ufw"
 
     def files(self, scene: Scene, rules: Sequence[Rule]) -> tuple[ManagedFile, ...]:
         return (
@@ -53,3 +55,17 @@ class Ufw:
 
     def opening(self, port: int, protocol: str) -> str:
         return f"ufw allow {port}/{protocol}"
+
+    def closing(self, port: int, protocol: str) -> str:
+        return f"ufw delete allow {port}/{protocol}".removesuffix("/")
+
+    def denying(self, port: int, source: str = "") -> str:
+        # The first rule that fits counts.
+        return f"ufw insert 1 {_denied(port, source)}" if source else f"ufw deny {port}/tcp"
+
+    def not_denying(self, port: int, source: str) -> str:
+        return f"ufw delete {_denied(port, source)}"
+
+
+def _denied(port: int, source: str) -> str:
+    return f"deny from {source} to any port {port} proto tcp"

@@ -60,7 +60,7 @@ def start_drill(roll: Roll, seat: Seat, name: str, progress: Progress = silent) 
     with locked(session.home), session.targets() as targets:
         if not _has_drill(session, targets, drill.name, progress):
             exercise.start(session, targets, drill, progress)
-    return DrillStarted(drill.name, drill.told(drill.symptom, session.lab))
+    return DrillStarted(drill.name, drill.symptom_in(session.lab))
 
 
 def _has_drill(

@@ -54,7 +54,7 @@ def start(
         lambda one, progress: actions.start_drill(roll, one, chosen.name, progress),
         quiet=as_json,
     )
-    symptom = chosen.told(chosen.symptom, lab)
+    symptom = chosen.symptom_in(lab)
     print_seats(
         "class drill start",
         roll,

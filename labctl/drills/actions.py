@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from labctl.lab import Host, Lab
 from labctl.scripts import Script
-from provision.step import Target
+from provision.families.base import Firewall
+from provision.step import Scene, Target
 
 # A setting with which Dovecot looks for a Maildir, and what makes it mbox again for sed(1).
 _MAILBOX = {
@@ -38,6 +39,11 @@ def command(line: str | Sequence[str]) -> Action:
     return Action(tuple(line.split() if isinstance(line, str) else line))
 
 
+def line(text: str) -> Action:
+    """A whole line for the shell, as the host's family has it."""
+    return Action(("sh", "-euc", text))
+
+
 def script(name: str, *args: str, package: str = "labctl.drills") -> Action:
     """A script of this package."""
     return Action(args, Script(package, name))
@@ -49,7 +55,7 @@ def perform(target: Target, actions: Sequence[Action]) -> None:
     Raises:
         LabError: an action failed.
     """
-    names = names_of(target)
+    names = names_of(target.scene)
     for action in actions:
         words = [word.format_map(names) for word in action.words]
         if action.script is None:
@@ -75,25 +81,26 @@ def words_of(lab: Lab, host: Host) -> Mapping[str, str]:
     }
 
 
-def names_of(target: Target) -> Mapping[str, str]:
+def names_of(scene: Scene) -> Mapping[str, str]:
     """The words that an action may use: names of both mail servers, and paths of the system."""
-    host, family = target.host, target.family
+    host, family = scene.host, scene.family
     return {
-        **words_of(target.lab, host),
-        "main_cf": family.postfix.main_cf,
-        "postfix": family.postfix.unit,
-        "spool": family.postfix.spool,
-        "bind": family.bind.unit,
-        "bind_options": family.bind.options,
-        "bind_zones": family.bind.zones,
-        "bind_cache": family.bind.cache,
+        **words_of(scene.lab, host),
+        **family.words(),
         "zone_file": family.bind.zone_file(host.domain),
-        "saslauthd": family.sasl.unit,
-        "sasl_defaults": family.sasl.defaults,
-        "sasl_group": family.sasl.group,
-        "sasl_run_dir": family.sasl.run_dir,
-        "smtpd_conf": family.sasl.smtpd_conf,
-        "dovecot": family.dovecot.unit,
-        "dovecot_folder": family.dovecot.folder,
+        **_doors(family.firewall, str(scene.peer.address)),
         **_MAILBOX[family.dovecot.syntax],
+    }
+
+
+def _doors(firewall: Firewall, peer: str) -> Mapping[str, str]:
+    """Command lines about the ports that drills open and close."""
+    mail = (25, 110, 143)
+    return {
+        **{f"open_{port}": firewall.opening(port, "tcp") for port in mail},
+        **{f"close_{port}": firewall.closing(port, "tcp") for port in mail},
+        "close_53_udp": f"{firewall.closing(53, '')}; {firewall.opening(53, 'tcp')}",
+        "deny_25": firewall.denying(25),
+        "deny_25_to_peer": firewall.denying(25, peer),
+        "allow_25_to_peer": firewall.not_denying(25, peer),
     }

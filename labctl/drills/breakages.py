@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labctl.drills.actions import Action, command, script
+from labctl.drills.actions import Action, command, line, script
 
 
 @dataclass(frozen=True)
@@ -107,17 +107,17 @@ POSTFIX = (
     ),
     Breakage("Postfix stopped", "postfix.running", (command("systemctl stop {postfix}"),)),
     Breakage("main.cf of another owner", "postfix.check", (command("chown daemon {main_cf}"),)),
-    Breakage("port 25 closed", "firewall.port-25-tcp", (command("ufw delete allow 25/tcp"),)),
-    Breakage("port 25 denied", "firewall.port-25-tcp", (command("ufw deny 25/tcp"),)),
+    Breakage("port 25 closed", "firewall.port-25-tcp", (line("{close_25}"),)),
+    Breakage("port 25 denied", "firewall.port-25-tcp", (line("{deny_25}"),)),
     Breakage(
         "port 53 open for TCP only",
         "firewall.port-53-udp",
-        (command("ufw delete allow 53"), command("ufw allow 53/tcp")),
+        (line("{close_53_udp}"),),
     ),
-    Breakage("port 110 closed", "firewall.port-110-tcp", (command("ufw delete allow 110/tcp"),)),
-    Breakage("port 143 closed", "firewall.port-143-tcp", (command("ufw delete allow 143/tcp"),)),
-    Breakage("ufw off", "firewall.active", (command("ufw disable"),)),
-    Breakage("ufw not at boot", "firewall.active", (command("systemctl disable -q ufw"),)),
+    Breakage("port 110 closed", "firewall.port-110-tcp", (line("{close_110}"),)),
+    Breakage("port 143 closed", "firewall.port-143-tcp", (line("{close_143}"),)),
+    Breakage("ufw off", "firewall.active", (line("{firewall_off}"),)),
+    Breakage("ufw not at boot", "firewall.active", (command("systemctl disable -q {firewall}"),)),
     Breakage("aliases not built", "aliases.database", (command("rm /etc/aliases.db"),)),
     Breakage(
         "aliases edited",
@@ -160,12 +160,12 @@ AUTH = (
     Breakage(
         "smtpd.conf misspelt",
         "smtp-auth.smtpd-conf",
-        (command("mv {smtpd_conf} /etc/postfix/sasl/stmpd.conf"), _SASL),
+        (command("mv {smtpd_conf} {sasl_folder}/stmpd.conf"), _SASL),
     ),
     Breakage(
         "smtpd.conf in the wrong folder",
         "smtp-auth.smtpd-conf",
-        (command("mv {smtpd_conf} /etc/postfix/smtpd.conf"), _SASL),
+        (command("mv {smtpd_conf} {postfix_folder}/smtpd.conf"), _SASL),
     ),
     Breakage(
         "wrong mech_list",
@@ -292,7 +292,7 @@ MAILBOXES = (
         "Dovecot not enabled", "dovecot.enabled", (command("systemctl disable -q {dovecot}"),)
     ),
     Breakage(
-        "mailutils without its domain", "mail-command.sender", (command("rm /etc/mailutils.conf"),)
+        "mailutils without its domain", "mail-command.sender", (command("rm {mail_settings}"),)
     ),
     Breakage(
         "mail sent on to the other account",
@@ -352,7 +352,7 @@ MAIL = (
     Breakage(
         "port 25 denied to the other host",
         "firewall.port-25-tcp",
-        (command("ufw insert 1 deny from {peer_address} to any port 25 proto tcp"),),
+        (line("{deny_25_to_peer}"),),
     ),
     Breakage(
         "postmap in place of newaliases",

@@ -14,7 +14,7 @@ from labctl.drills.breakages import BREAKAGES, Breakage
 from labctl.errors import WrongUsage
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab
-from provision.step import Target
+from provision.step import Scene
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Drill:
     def breakage(self) -> Breakage:
         return next(each for each in BREAKAGES if each.name == self.breaks)
 
-    def told(self, text: str, lab: Lab) -> str:
-        """One of the drill's texts, translated, with the names of the lab's hosts."""
-        return _(text, **words_of(lab, host_of(lab)))
+    def symptom_in(self, lab: Lab) -> str:
+        """The symptom, translated, with the names of the lab's hosts."""
+        return _(self.symptom, **words_of(lab, host_of(lab)))
 
-    def repair_on(self, target: Target) -> str:
+    def repair_on(self, scene: Scene) -> str:
         """The repair as shell for that host; "" if only `up` can repair it."""
-        return self.repair.format_map(names_of(target))
+        return self.repair.format_map(names_of(scene))
 
 
 def host_of(lab: Lab) -> Host:
@@ -75,11 +75,11 @@ DRILLS = (
         (
             N_("On {peer_name}, mailq shows the message and the reason why it waits."),
             N_("The connection times out. What is between the two hosts?"),
-            N_("Compare the output of ufw status on both hosts."),
+            N_("Compare what the firewall lets in on both hosts ({looking})."),
         ),
         N_("The firewall of {name} no longer let port 25 in. The sending server keeps the message "
            "in its queue and tries again, so nothing is lost."),
-        "ufw allow 25/tcp",
+        "{open_25}",
     ),
     Drill(
         "destination-of-the-other",
@@ -167,11 +167,11 @@ DRILLS = (
         N_("{user} says: “My mail program finds no way to log in that the server takes.”"),
         (
             N_("What does the server offer after EHLO?"),
-            N_("In which folder does Postfix on Debian look for smtpd.conf?"),
+            N_("In which folder does Postfix look for smtpd.conf on this system?"),
         ),
-        N_("smtpd.conf was in /etc/postfix instead of /etc/postfix/sasl, so Postfix used the "
+        N_("smtpd.conf was in {postfix_folder} instead of {sasl_folder}, so Postfix used the "
            "library's own defaults."),
-        "mv /etc/postfix/smtpd.conf {smtpd_conf}; " + _SASL,
+        "mv {postfix_folder}/smtpd.conf {smtpd_conf}; " + _SASL,
     ),
     Drill(
         "mx-without-dot",
@@ -206,8 +206,7 @@ DRILLS = (
         (
             N_("saslauthd runs and knows the password. Can smtpd reach it?"),
             N_("In master.cf the smtpd service is chrooted: how does /var/run look from in there?"),
-            N_("Compare the -m option in /etc/default/saslauthd with the chroot, "
-               "/var/spool/postfix."),
+            N_("Compare the -m option in {sasl_defaults} with the chroot, {spool}."),
         ),
         N_("saslauthd's socket was outside the chroot of smtpd, so smtpd did not see it."),
         "systemctl stop {saslauthd}; sed -i 's|-m [^\"]*|-m {sasl_run_dir}|' "
@@ -250,7 +249,7 @@ DRILLS = (
         ),
         N_("The mail command no longer knew its domain and wrote {user}@{name}, which no DNS "
            "knows."),
-        "printf 'address {{\\n  email-domain {domain};\\n}};\\n' >/etc/mailutils.conf",
+        "printf 'address {{\\n  email-domain {domain};\\n}};\\n' >{mail_settings}",
     ),
     Drill(
         "mail-goes-astray",
@@ -313,10 +312,10 @@ DRILLS = (
            "open.”"),
         (
             N_("mailq on the other host says why its mail waits."),
-            N_("The first rule of a firewall that fits a packet counts. (ufw status numbered)"),
+            N_("The first rule of a firewall that fits a packet counts. ({listing})"),
         ),
         N_("A rule before the others denied port 25 to the other host's address alone."),
-        "ufw delete deny from {peer_address} to any port 25 proto tcp",
+        "{allow_25_to_peer}",
     ),
     Drill(
         "wrong-database",

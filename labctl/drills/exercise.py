@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from labctl.drills.actions import perform
+from labctl.drills.actions import names_of, perform
 from labctl.drills.catalogue import Drill, drills_of, find_drill, host_of
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
@@ -41,18 +41,26 @@ class Running(BaseModel):
 
 @dataclass(frozen=True)
 class Attempt:
-    """The result of `look`. `mended` if the whole lab is correct again, with any repair."""
+    """The result of `look`. `mended` if the whole lab is correct again, with any repair.
+
+    `names` are what the drill's texts name in braces.
+    """
 
     drill: Drill
+    names: Mapping[str, str]
     mended: bool
     grades: Grades
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What `solve` did. `repair` is shell for the host `host`; it is "" if `up` did everything."""
+    """What `solve` did. `repair` is shell for the host `host`; it is "" if `up` did everything.
+
+    `names` are what the drill's texts name in braces.
+    """
 
     drill: Drill
+    names: Mapping[str, str]
     host: str
     repair: str
 
@@ -110,29 +118,31 @@ def next_hint(session: Session) -> tuple[str, int, int]:
     now = running(home)
     number = min(now.hints + 1, len(now.drill.hints))
     _write(home, Running(name=now.name, hints=number))
-    hint = now.drill.told(now.drill.hints[number - 1], session.lab)
+    names = names_of(session.scene(host_of(session.lab).name))
+    hint = _(now.drill.hints[number - 1], **names)
     return hint, number, len(now.drill.hints)
 
 
 def look(session: Session, targets: Mapping[str, Target], progress: Progress) -> Attempt:
     """Grade the lab. The drill ends if the lab is correct."""
     drill = running(session.home).drill
+    names = names_of(targets[host_of(session.lab).name].scene)
     grades = grade_hosts(targets, progress=progress)
     if grades.ok:
         session.home.drill_file.unlink(missing_ok=True)
-    return Attempt(drill, grades.ok, grades)
+    return Attempt(drill, names, grades.ok, grades)
 
 
 def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -> Solution:
     """Repair the lab as the explanation says, run `up` for the rest, and end the drill."""
     drill, target = running(session.home).drill, targets[host_of(session.lab).name]
-    repair = drill.repair_on(target)
+    repair = drill.repair_on(target.scene)
     if repair:
         target.remote.run(["sh", "-euc", repair])
     if not grade_hosts(targets, progress=progress).ok:
         bring_up(session, progress)
     session.home.drill_file.unlink(missing_ok=True)
-    return Solution(drill, target.host.name, repair)
+    return Solution(drill, names_of(target.scene), target.host.name, repair)
 
 
 def _read(home: LabHome) -> Running | None:

@@ -28,7 +28,7 @@ def print_drills(drills: Sequence[Drill], lab: Lab, *, as_json: bool) -> None:
     table.add_column(_("level"))
     table.add_column(_("what a user reports"), overflow="fold")
     for drill in drills:
-        table.add_row(drill.name, "★" * drill.level, escape(drill.told(drill.symptom, lab)))
+        table.add_row(drill.name, "★" * drill.level, escape(drill.symptom_in(lab)))
     print_wrapped(console(), table)
 
 
@@ -38,7 +38,7 @@ def print_symptom(drill: Drill, lab: Lab, *, hidden: bool, as_json: bool) -> Non
         return
     title = _("a drill of level {level}", level=drill.level) if hidden else drill.name
     console().print(f"[bold]{title}[/]")
-    console().print(escape(drill.told(drill.symptom, lab)))
+    console().print(escape(drill.symptom_in(lab)))
     _print_commands(lab, "labctl drill hint", "labctl drill check", "labctl drill solve")
 
 
@@ -54,7 +54,7 @@ def print_attempt(attempt: Attempt, lab: Lab, *, as_json: bool) -> None:
         print_json("drill check", {"mended": attempt.mended}, ok=attempt.mended)
     elif attempt.mended:
         console().print(_("repaired: the whole lab is correct again"), style="bold green")
-        console().print(escape(attempt.drill.told(attempt.drill.explanation, lab)))
+        console().print(escape(_(attempt.drill.explanation, **attempt.names)))
     else:
         console().print(_("not yet: something is still wrong"), style="bold red")
         _print_commands(lab, "labctl drill hint", "labctl check")
@@ -62,7 +62,7 @@ def print_attempt(attempt: Attempt, lab: Lab, *, as_json: bool) -> None:
 
 def print_solution(solution: Solution, lab: Lab, *, as_json: bool) -> None:
     drill = solution.drill
-    explanation = drill.told(drill.explanation, lab)
+    explanation = _(drill.explanation, **solution.names)
     if as_json:
         solved = {"explanation": explanation, "repair": solution.repair}
         print_json("drill solve", {**_fields(drill, lab), **solved})
@@ -82,5 +82,5 @@ def _fields(drill: Drill, lab: Lab) -> dict[str, object]:
     return {
         "name": drill.name,
         "level": drill.level,
-        "symptom": drill.told(drill.symptom, lab),
+        "symptom": drill.symptom_in(lab),
     }

@@ -106,7 +106,7 @@ SENDER = (
     *(parameter(name, _SENDER_HINT) for name in _REWRITING),
     Explanation("mail-command.sender", _own_from, N_("the sender that mail writes"), "",
                 N_("Could the other server answer this address? It needs an MX record."),
-                "/etc/mailutils.conf; ~/.mailrc"),
+                "{mail_settings}; ~/.mailrc"),
     *(parameter(name, _RECEIVER_HINT, at_peer=True)
       for name in ("canonical_maps", "sender_canonical_maps", "header_checks")),
     odd(_rewrites),

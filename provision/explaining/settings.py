@@ -88,8 +88,6 @@ _HARMLESS: Mapping[str, frozenset[str]] = {
     "smtpd_relay_restrictions": frozenset(
         {"permit_mynetworks permit_sasl_authenticated defer_unauth_destination"}
     ),
-    # Debian 13's own main.cf, and the default of Debian 12.
-    "cyrus_sasl_config_path": frozenset({"/etc/postfix/sasl", "/etc/postfix/sasl:/usr/lib/sasl2"}),
 }
 
 
@@ -106,10 +104,17 @@ def differing(evidence: Evidence) -> dict[str, str]:
             continue
         if name in _SIZES and not _is_too_small(name, evidence.settings()):
             continue
+        if name == "cyrus_sasl_config_path" and _has_smtpd_conf(evidence, value):
+            continue
         if name == "myorigin" and value == evidence.host.domain:
             continue
         found[name] = value
     return found
+
+
+def _has_smtpd_conf(evidence: Evidence, folders: str) -> bool:
+    """Whether smtpd looks first in the system's own folder (a main.cf of the package says so)."""
+    return folders.partition(":")[0] == evidence.scene.family.sasl.folder
 
 
 def _is_books(evidence: Evidence) -> bool:
@@ -259,7 +264,7 @@ def master(holds: Callable[[Case], Told | None], *, at_peer: bool = False) -> Ex
     return Explanation(
         "postfix.master-cf", holds, N_("master.cf"), N_("as the package has it"),
         N_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
-        "cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf; systemctl restart postfix",
+        "cp {master_example} {master_cf}; systemctl restart {postfix}",
         at_peer,
     )  # fmt: skip
 

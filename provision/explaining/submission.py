@@ -50,10 +50,15 @@ def _wrong_postdrop(case: Case) -> Told | None:
     return None if good else Told(f"/usr/sbin/postdrop {mode}")
 
 
+def _spool(case: Case) -> str:
+    return case.own.scene.family.postfix.spool
+
+
 def _wrong_maildrop(case: Case) -> Told | None:
-    mode = case.own.mode("/var/spool/postfix/maildrop")
+    path = f"{_spool(case)}/maildrop"
+    mode = case.own.mode(path)
     good = mode == "1730 postfix postdrop"
-    return None if good else Told(f"/var/spool/postfix/maildrop {mode}")
+    return None if good else Told(f"{path} {mode}")
 
 
 _QUEUES = ("private", "incoming", "active", "deferred", "defer", "bounce")
@@ -62,7 +67,7 @@ _QUEUES = ("private", "incoming", "active", "deferred", "defer", "bounce")
 def _closed_queue(case: Case) -> Told | None:
     """Postfix's own folders, of which `postfix check` looks at the owner only."""
     for name in _QUEUES:
-        path = f"/var/spool/postfix/{name}"
+        path = f"{_spool(case)}/{name}"
         mode = case.own.mode(path).split()
         if mode and int(mode[0], 8) & 0o700 != 0o700:
             return Told(f"{path} {' '.join(mode)}")
@@ -119,7 +124,7 @@ def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
 
 def _closed_folder(case: Case) -> Told | None:
     """A folder above Postfix's queue that only its owner may enter."""
-    for path in ("/var", "/var/spool", "/var/spool/postfix"):
+    for path in ("/var", "/var/spool", _spool(case)):
         mode = case.own.mode(path).split()
         if mode and not int(mode[0][-1]) & 1:
             return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}")
@@ -148,8 +153,8 @@ def told_by(key: str) -> Callable[[Case], Told | None]:
 
 FOLDERS = (
     Explanation("postfix.queue", _closed_queue, N_("Postfix's folders"), "700 postfix root",
-                N_("May Postfix enter its own folders? Look at ls -l /var/spool/postfix."),
-                "chmod 700 /var/spool/postfix/private"),
+                N_("May Postfix enter its own folders? Look at ls -l {spool}."),
+                "chmod 700 {spool}/private"),
     Explanation("postfix.running", _frozen, N_("Postfix runs"), N_("it works"),
                 N_("A process may exist and yet do nothing: which letter has it in ps -e -o "
                    "stat,comm?")),
@@ -201,8 +206,9 @@ SUBMIT = (
                 N_("May the account run the command mail? Look at ls -lL /usr/bin/mail."),
                 "chmod 755 /usr/bin/mail"),
     Explanation("postfix.readable", _unreadable, N_("every user may read main.cf"), "644 root root",
-                N_("sendmail runs as the account and reads main.cf. Look at ls -l /etc/postfix."),
-                "chmod 644 /etc/postfix/main.cf"),
+                N_("sendmail runs as the account and reads main.cf. Look at ls -l "
+                   "{postfix_folder}."),
+                "chmod 644 {main_cf}"),
     Explanation("postfix.spool", _closed_folder, "{name}", "755",
                 N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
     parameter("message_size_limit", LOCAL_HINTS["message_size_limit"]),

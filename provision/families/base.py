@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from labctl.managed import ManagedFile
@@ -46,6 +47,9 @@ class Packages(Protocol):
     def command(self, name: str) -> str:
         """The command line with which a person installs the package."""
 
+    def listing(self, name: str) -> str:
+        """The command line with which a person lists a package's files."""
+
     @property
     def hint(self) -> str:
         """How a person lists the installed packages."""
@@ -68,6 +72,23 @@ class Firewall(Protocol):
 
     def opening(self, port: int, protocol: str) -> str:
         """The command line with which a person opens a port."""
+
+    def closing(self, port: int, protocol: str) -> str:
+        """The command line that takes `opening` back; both protocols if none is named."""
+
+    def denying(self, port: int, source: str = "") -> str:
+        """The command line that keeps a TCP port closed, to one address or to everybody."""
+
+    def not_denying(self, port: int, source: str) -> str:
+        """The command line that takes `denying` back."""
+
+    @property
+    def disabling(self) -> str:
+        """The command line with which a person switches the firewall off."""
+
+    @property
+    def unit(self) -> str:
+        """The unit that switches the firewall on at boot."""
 
     @property
     def enabling(self) -> str:
@@ -169,6 +190,10 @@ class Sasl:
     drop_in: str = ""
     config_path: str = ""
 
+    @property
+    def folder(self) -> str:
+        return str(PurePosixPath(self.smtpd_conf).parent)
+
 
 @dataclass(frozen=True)
 class Dovecot:
@@ -187,11 +212,30 @@ class Dovecot:
 
 
 @dataclass(frozen=True)
+class Pam:
+    """PAM's files that all services include, and how a person gets them back.
+
+    `auth` decides about passwords, `account` about who may log in. `including` is the line of a
+    service's own file that includes `auth`.
+    """
+
+    auth: str = "/etc/pam.d/common-auth"
+    account: str = "/etc/pam.d/common-account"
+    including: str = "@include common-auth"
+    mending: str = "pam-auth-update --force"
+
+
+@dataclass(frozen=True)
 class MailCommand:
     """The program behind the command `mail`, and the package that brings it."""
 
     program: Literal["mailutils", "s-nail"] = "mailutils"
     package: str = "mailutils"
+
+    @property
+    def settings(self) -> str:
+        """The file of the whole host that may say from which domain it writes."""
+        return "/etc/mailutils.conf" if self.program == "mailutils" else "/etc/s-nail.rc"
 
     def writing_from(self, domain: str) -> str:
         """The setting with which it writes from the domain, and the file that has it.
@@ -199,8 +243,8 @@ class MailCommand:
         Source: s-nail(1), `from` and `hostname`; without them Postfix completes the sender.
         """
         if self.program == "mailutils":
-            return f"/etc/mailutils.conf: address {{ email-domain {domain}; }};"
-        return "~/.mailrc, /etc/s-nail.rc: unset from hostname"
+            return f"{self.settings}: address {{ email-domain {domain}; }};"
+        return f"~/.mailrc, {self.settings}: unset from hostname"
 
 
 @dataclass(frozen=True)
@@ -219,6 +263,35 @@ class Family:
     sasl: Sasl = Sasl()
     dovecot: Dovecot = Dovecot()
     mail_command: MailCommand = MailCommand()
+    pam: Pam = Pam()
     mail_log: str = "/var/log/mail.log"
     resolver_files: tuple[str, ...] = ("/etc/resolv.conf",)
     restorecon: bool = False
+
+    def words(self) -> Mapping[str, str]:
+        """Paths, units and groups, by the names that hints, solutions and drills have for them."""
+        return {
+            "main_cf": self.postfix.main_cf,
+            "master_cf": self.postfix.master_cf,
+            "master_example": self.postfix.master_example,
+            "postfix": self.postfix.unit,
+            "postfix_folder": str(PurePosixPath(self.postfix.main_cf).parent),
+            "spool": self.postfix.spool,
+            "bind": self.bind.unit,
+            "bind_options": self.bind.options,
+            "bind_zones": self.bind.zones,
+            "bind_cache": self.bind.cache,
+            "saslauthd": self.sasl.unit,
+            "sasl_defaults": self.sasl.defaults,
+            "sasl_group": self.sasl.group,
+            "sasl_run_dir": self.sasl.run_dir,
+            "smtpd_conf": self.sasl.smtpd_conf,
+            "sasl_folder": self.sasl.folder,
+            "dovecot": self.dovecot.unit,
+            "dovecot_folder": self.dovecot.folder,
+            "mail_settings": self.mail_command.settings,
+            "firewall": self.firewall.unit,
+            "firewall_off": self.firewall.disabling,
+            "looking": self.firewall.looking,
+            "listing": self.firewall.listing,
+        }

@@ -7,7 +7,7 @@ packages bind-chroot, postfix, cyrus-sasl and dovecot of RHEL 9.
 from __future__ import annotations
 
 from provision.dnf import Dnf
-from provision.families.base import Bind, Family, MailCommand, Postfix, Sasl
+from provision.families.base import Bind, Family, MailCommand, Pam, Postfix, Sasl
 from provision.firewalld import Firewalld
 
 RHEL_9 = Family(
@@ -36,6 +36,12 @@ RHEL_9 = Family(
         group="",
     ),
     mail_command=MailCommand("s-nail", "s-nail"),
+    pam=Pam(
+        auth="/etc/pam.d/password-auth",
+        account="/etc/pam.d/password-auth",
+        including="auth include password-auth",
+        mending="authselect apply-changes",
+    ),
     mail_log="/var/log/maillog",
     restorecon=True,
 )

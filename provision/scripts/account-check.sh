@@ -1,11 +1,11 @@
 #!/bin/sh
-# Usage: account-check.sh USER OTHER_USER MARK <PASSWORD
+# Usage: account-check.sh USER OTHER_USER MARK PAM_AUTH PAM_ACCOUNT <PASSWORD
 # MARK is in the messages of this very check; "" if it sends none.
 . ./say.sh
 . ./account-password.sh
 . ./mbox.sh
 
-name=$1 other=$2 mark=$3
+name=$1 other=$2 mark=$3 auth=$4 account=$5
 IFS= read -r password
 say entry getent passwd "$name"
 say other getent passwd "$other"
@@ -18,14 +18,12 @@ valid() { getent shadow "$name" | cut -d: -f5; }
 say valid valid
 say expiry expiry
 # What refuses every password before pam_unix is asked.
-denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' /etc/pam.d/common-auth; }
+denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' "$auth"; }
 say denies denies
 # PAM may refuse an account whose password is right. It asks about root's su too.
 refused() { su "$name" -s /bin/sh -c true 2>&1 >/dev/null </dev/null | grep -iE 'denied|failure'; }
 say refused refused
-extra() {
-  grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' /etc/pam.d/common-account
-}
+extra() { grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' "$account"; }
 say pam-line extra
 shell() { getent passwd "$name" | cut -d: -f7; }
 say shell shell

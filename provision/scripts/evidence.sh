@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS PEER_DOMAIN
+# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS PEER_DOMAIN MASTER_EXAMPLE MAIL_SETTINGS
 # Report the facts by which labctl explains a behaviour that fails: settings in force, services,
 # sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
 . ./say.sh
@@ -8,7 +8,7 @@
 . ./frozen.sh
 . ./doveconf.sh
 
-user=$1 spool=$2 address=$3 peer_address=$4 peer=$5
+user=$1 spool=$2 address=$3 peer_address=$4 peer=$5 example=$6 mail_settings=$7
 seconds=$(patience)
 
 # door KEY ADDRESS: open, refused or silent. "$scratch" collects them while the rest is asked.
@@ -32,15 +32,12 @@ say service conf -M
 # Services that run another program or with other rights than the package has it. Only a chroot
 # more matters, not one less.
 odd_services() {
-  for dist in /usr/share/postfix/master.cf.dist /etc/postfix/master.cf.proto; do
-    [ ! -e "$dist" ] || break
-  done
   conf -M | awk '/^[#[:space:]]/ || NF < 8 { next }
     { line = $3 " " $4 " " ($5 == "y" ? "y" : "n") " " $8 }
     FILENAME != "-" { known[$1, $2] = line; next }
     ($1, $2) in known && known[$1, $2] != line {
       split(known[$1, $2], old); if (old[1] == $3 && old[2] == $4 && old[4] == $8 && $5 != "y") next
-      print $1 "/" $2 ": " $3 " " $4 " " $5 " " $8 }' "$dist" -
+      print $1 "/" $2 ": " $3 " " $4 " " $5 " " $8 }' "$example" -
 }
 say odd-service odd_services
 said() {
@@ -51,7 +48,7 @@ say unreadable said
 say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/master.cf \
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" "$spool/private" "$spool/incoming" \
   "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
-  /etc/aliases.db /etc/resolv.conf /etc/mailutils.conf /etc/hosts /etc/nsswitch.conf /tmp \
+  /etc/aliases.db /etc/resolv.conf "$mail_settings" /etc/hosts /etc/nsswitch.conf /tmp \
   /etc/passwd /dev/null /var /var/spool "$spool"
 say sendmail readlink -f /usr/sbin/sendmail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from labctl.drills.catalogue import DRILLS, Drill, find_drill
+from labctl.drills.actions import words_of
+from labctl.drills.catalogue import DRILLS, Drill, find_drill, host_of
 from provision.step import Target
 from tests.books import LAB
 from tests.lab.program import labctl, on_host
@@ -33,7 +34,7 @@ def test_a_drill_is_diagnosed_and_its_repair_recognised(
     try:
         found = wrong()
         assert {each["code"] for each in found} == {drill.breakage.code}, found
-        on_host("host1", drill.repair_on(targets["host1"]) or set_password("user1"))
+        on_host("host1", drill.repair_on(targets["host1"].scene) or set_password("user1"))
         # A person takes longer than host2 remembers the zone: five seconds.
         on_host("host2", "rndc flush")
         told = labctl("drill", "check", code=None)
@@ -49,9 +50,10 @@ def test_hints_come_one_by_one_and_the_last_one_stays(ready_once: str) -> None:
     assert labctl("drill", "check", code=1).out.startswith("not yet")
     hints = [labctl("drill", "hint").out.strip() for _ in range(len(drill.hints) + 1)]
     assert [hint.partition("  ")[0] for hint in hints] == ["1/3", "2/3", "3/3", "3/3"]
-    assert hints[0].endswith(drill.told(drill.hints[0], LAB)) and hints[-1] == hints[-2]
+    names = words_of(LAB, host_of(LAB))
+    assert hints[0].endswith(drill.hints[0].format(**names)) and hints[-1] == hints[-2]
     told = labctl("drill", "solve").out
-    assert drill.told(drill.explanation, LAB) in told and drill.repair in told
+    assert drill.explanation.format(**names) in told and "ufw allow 25/tcp" in told
     labctl("check")
 
 

@@ -76,4 +76,4 @@ def test_an_unknown_name_is_an_error_of_the_programmer(host: FakeHost) -> None:
 
 
 def test_the_names_follow_the_system(host: FakeHost) -> None:
-    assert names_of(target_of(host))["zone_file"] == "/etc/bind/db.example2.jp"
+    assert names_of(target_of(host).scene)["zone_file"] == "/etc/bind/db.example2.jp"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import cast
 
 import pytest
 
-from labctl.credentials import Credentials
+from labctl.drills.actions import names_of
 from labctl.drills.breakages import BREAKAGES
 from labctl.drills.catalogue import DRILLS, Drill, drills_of, find_drill, host_of
 from labctl.drills.exercise import pick
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_edition
-from labctl.remote import Remote
 from labctl.system import System
 from provision.families import systems
-from provision.step import Scene, Target
+from provision.step import Scene
 from tests.books import LAB
 
 
@@ -42,10 +40,9 @@ def test_its_texts_and_its_repair_have_the_names_of_the_lab(
 ) -> None:
     lab = Lab(name="lab", edition=load_edition(edition))
     scene = Scene(lab, host_of(lab), (), system)
-    target = Target(scene, cast(Remote, None), Credentials(passwords={}))
     for drill in DRILLS:
-        texts = (drill.symptom, *drill.hints, drill.explanation)
-        said = " ".join([*(drill.told(text, lab) for text in texts), drill.repair_on(target)])
+        texts = (text.format(**names_of(scene)) for text in (*drill.hints, drill.explanation))
+        said = " ".join([drill.symptom_in(lab), *texts, drill.repair_on(scene)])
         assert foreign not in said and "{" not in said.replace("address {", ""), drill.name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labctl.drills import exercise
+from labctl.drills.actions import names_of
 from labctl.drills.catalogue import DRILLS, find_drill
 from labctl.drills.exercise import Running, next_hint, pick, running
 from labctl.engine import bring_up
@@ -17,6 +18,7 @@ from tests.fakes.lab import MemoryLab, memory_lab, path_of
 
 DRILL = find_drill("port-closed")
 HOST = "host1"
+REPAIR = "ufw allow 25/tcp"
 BROKEN = "firewall"
 
 
@@ -60,7 +62,7 @@ def repair(lab: MemoryLab, *, works: bool) -> None:
             bring_up(lab.session(), lab.progress)
         return Reply()
 
-    lab.world.hosts[HOST].when("sh", "-euc", DRILL.repair, answer=answer)
+    lab.world.hosts[HOST].when("sh", "-euc", REPAIR, answer=answer)
 
 
 def test_a_drill_breaks_the_lab_on_its_host(lab: MemoryLab) -> None:
@@ -107,7 +109,7 @@ def test_hints_come_one_by_one_and_the_last_one_again(lab: MemoryLab) -> None:
     numbers = [number for _text, number, _total in hints]
     assert numbers == [1, 2, 3, 3, 3]
     assert [text for text, _number, _total in hints[:3]] == [
-        DRILL.told(hint, LAB) for hint in DRILL.hints
+        hint.format(**names_of(lab.session().scene(HOST))) for hint in DRILL.hints
     ]
     assert {total for _text, _number, total in hints} == {3}
     assert hints[-1] == hints[2]
@@ -134,9 +136,10 @@ def test_a_lab_that_was_mended_in_any_way_ends_the_drill(lab: MemoryLab) -> None
 def test_solving_mends_by_the_drills_own_repair(lab: MemoryLab) -> None:
     start(lab)
     repair(lab, works=True)
-    assert solve(lab) == exercise.Solution(DRILL, HOST, DRILL.repair)
-    assert any(ran.words == ("sh", "-euc", DRILL.repair) for ran in lab.world.hosts["host1"].ran)
-    assert not lab.world.hosts["host2"].commands().count(shell_line(["sh", "-euc", DRILL.repair]))
+    names = names_of(lab.session().scene(HOST))
+    assert solve(lab) == exercise.Solution(DRILL, names, HOST, REPAIR)
+    assert any(ran.words == ("sh", "-euc", REPAIR) for ran in lab.world.hosts["host1"].ran)
+    assert not lab.world.hosts["host2"].commands().count(shell_line(["sh", "-euc", REPAIR]))
     assert look_is_over(lab)
 
 
@@ -152,7 +155,7 @@ def test_solving_runs_up_if_the_repair_is_not_enough(lab: MemoryLab) -> None:
 
 def test_a_solution_that_fails_leaves_the_drill_on(lab: MemoryLab) -> None:
     start(lab)
-    lab.world.hosts["host1"].says("sh", "-euc", DRILL.repair, status=1, stderr="no such rule\n")
+    lab.world.hosts["host1"].says("sh", "-euc", REPAIR, status=1, stderr="no such rule\n")
     with pytest.raises(LabError):
         solve(lab)
     assert running(lab.home).name == DRILL.name

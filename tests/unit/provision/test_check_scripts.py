@@ -192,6 +192,9 @@ FIRST = "From a@example1.jp  Fri Nov 27 01:00:00 2026\nSubject: first\n\nbody\n"
 OURS = "From user2@example2.jp  Fri Nov 27 01:00:01 2026\nMessage-ID: <mark.host2>\n\nbody\n\n"
 
 
+ACCOUNT = ("user1", "user2", "mark", "/etc/pam.d/common-auth", "/etc/pam.d/common-account")
+
+
 @pytest.mark.parametrize(
     ("box", "end"),
     [
@@ -213,5 +216,5 @@ def test_a_mailbox_that_no_empty_line_ends_would_hide_the_next_message(
 ) -> None:
     host = Host(tmp_path)
     host.path("/var/mail/user1").write_text(box)
-    said = host.run(Script("provision", "account-check.sh"), "user1", "user2", "mark", stdin="x\n")
+    said = host.run(Script("provision", "account-check.sh"), *ACCOUNT, stdin="x\n")
     assert parse_facts(said)["box-end"] == end

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+import provision
+from labctl import resources
 from labctl.errors import WrongState
 from labctl.lab import Lab, load_edition, load_lab
 from labctl.system import (
@@ -25,6 +32,36 @@ def content(step_files: object, system: System, name: str) -> str:
     scene = Scene(LAB, LAB.host("host1"), (), system)
     (found,) = [file for file in step_files(scene) if file.path.endswith(name)]  # type: ignore[operator]
     return str(found.content)
+
+
+def own_paths() -> set[str]:
+    """The absolute paths that not all families have."""
+    words = [set(family_of(system).words().values()) for system in systems()]
+    everywhere = words[0].intersection(*words)
+    return {word for word in words[0].union(*words) - everywhere if word.startswith("/")}
+
+
+def strings_of(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_a_path_that_differs_between_families_stands_in_their_modules_only() -> None:
+    assert {"/etc/postfix/sasl/smtpd.conf", "/etc/default/saslauthd"} <= own_paths()
+    program = Path(provision.__file__).parent
+    modules = [*program.glob("*.py"), *program.glob("explaining/*.py")]
+    modules += (program.parent / "labctl").rglob("*.py")
+    named = {
+        (module.name, path)
+        for module in modules
+        for text in strings_of(module)
+        for path in own_paths()
+        if re.search(rf"(?<![\w/]){re.escape(path)}(?![\w/.-])", text)
+        # The name of a template.
+        and not (resources.templates() / f"{text[1:]}.j2").exists()
+    }
+    assert not named
 
 
 @pytest.mark.parametrize("system", systems(), ids=str)
