@@ -230,10 +230,15 @@ _USUAL = re.compile(
 def odd_setting(lines: Sequence[str]) -> tuple[str, str] | None:
     """The one setting, of `name = value` lines, that neither book nor package has.
 
-    Two say nothing.
+    That of a service is named without it, and found with it. Two say nothing.
     """
-    pairs = (line.partition(" = ") for line in lines)
-    odd = [(name, value) for name, _equals, value in pairs if not _USUAL.fullmatch(name)]
+    odd = []
+    for line in lines:
+        name, _equals, value = line.partition(" = ")
+        if name.startswith("service "):
+            odd.append((name.rpartition(": ")[2], line))
+        elif not _USUAL.fullmatch(name):
+            odd.append((name, value))
     return odd[0] if len(odd) == 1 else None
 
 

@@ -33,7 +33,7 @@ def check(target: Target) -> list[Finding]:
     with beside(lambda: ask(target, _SILENT, postfix.spool)) as silent:
         facts = ask(target, _CHECK, *words)
     settings = _settings(target, facts)
-    findings = [*settings, _enabled(facts)]
+    findings = [*settings, _enabled(target, facts)]
     # A wrong setting is the cause if Postfix does not run or is not silent. What postfix check
     # says is the cause if it does not run.
     if all(finding.ok for finding in settings):
@@ -298,9 +298,11 @@ def _failed(target: Target) -> str:
     return f"failed: {(named or said)[-1]}" if said else ""
 
 
-def _enabled(facts: Facts) -> Finding:
-    state = facts["enabled"] or "disabled"
-    return starts_at_boot("postfix.enabled", _("Postfix starts at boot"), "postfix", state)
+def _enabled(target: Target, facts: Facts) -> Finding:
+    state, units = facts["enabled"] or "disabled", target.family.postfix
+    return starts_at_boot(
+        "postfix.enabled", _("Postfix starts at boot"), units.unit, state, units.running_unit
+    )
 
 
 def _in_force(target: Target, facts: Facts) -> Finding:

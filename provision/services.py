@@ -70,11 +70,12 @@ def frozen(code: str, what: str, facts: Facts) -> Finding | None:
 _REFUSED = "bad-setting"
 
 
-def starts_at_boot(code: str, what: str, unit: str, state: str) -> Finding:
+def starts_at_boot(code: str, what: str, unit: str, state: str, running_unit: str = "") -> Finding:
     """Whether a unit is enabled and can be started.
 
     Args:
         state: what `systemctl is-enabled` said of it, or that systemd refuses its file.
+        running_unit: the unit that the daemon belongs to, if it is another one.
     """
     return Finding(
         code=code,
@@ -88,7 +89,14 @@ def starts_at_boot(code: str, what: str, unit: str, state: str) -> Finding:
         )
         if state == _REFUSED
         else _("A running service is not yet one that starts with the server."),
-        solution=f"systemctl cat {unit}; systemd-analyze verify {unit}.service"
-        if state == _REFUSED
-        else f"systemctl enable {unit}",
+        solution=_mend(state, unit, running_unit or unit),
     )
+
+
+def _mend(state: str, unit: str, running_unit: str) -> str:
+    if state == _REFUSED:
+        return f"systemctl cat {unit}; systemd-analyze verify {unit}.service"
+    enable = f"systemctl enable {unit}"
+    if not state.startswith("masked"):
+        return enable
+    return f"systemctl unmask {' '.join(dict.fromkeys((unit, running_unit)))}; {enable}"

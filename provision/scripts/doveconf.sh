@@ -5,5 +5,15 @@
 changed=$(doveconf -n 2>&1) || :
 # matching SCRIPT: the lines that a script of sed -n prints.
 matching() { printf '%s\n' "$changed" | sed -n "$1"; }
-# The settings that are in no section: NAME = VALUE.
-beside() { matching '/^[a-z0-9_]* = /p'; }
+# The settings that are in no section: NAME = VALUE. Those of a service have it before the name, as
+# in "service imap-login: process_limit = 1". Its sockets for other programs keep nobody out.
+beside() {
+  printf '%s\n' "$changed" | awk '
+    /^[a-z0-9_]* = / { print; next }
+    /^service .* \{$/ { service = $1 " " $2; next }
+    /^\}/ { service = "" }
+    service == "" { next }
+    /^  (unix_listener|fifo_listener|inet_listener (imaps|pop3s)) / { other = 1; next }
+    /^  \}/ { other = 0; next }
+    !other && /^ +[a-z0-9_]* = / { sub(/^ +/, ""); print service ": " $0 }'
+}

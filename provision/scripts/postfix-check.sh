@@ -10,7 +10,7 @@
 cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
-say enabled at_boot "$unit"
+say enabled at_boot "$unit" "$running_unit"
 say active systemctl is-active "$running_unit"
 say by-hand pgrep -o -x master
 say listens ss -ltnH 'sport = :25'

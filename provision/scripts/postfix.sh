@@ -13,6 +13,13 @@ if [ ! -s "$master_cf" ]; then
   is_changed=yes
 fi
 enabled "$unit"
+# A masked unit runs until the next boot.
+case $(systemctl is-enabled "$running_unit" 2>/dev/null) in
+  masked*)
+    systemctl unmask --quiet "$running_unit"
+    changed enabled "$running_unit"
+    ;;
+esac
 # Postfix reads a main.cf that was written in this second again and again until it is older.
 [ -z "$is_changed" ] || touch -d '3 seconds ago' "$main_cf"
 same_names() {

@@ -149,6 +149,7 @@ POSTFIX: tuple[tuple[str, str], ...] = (
     ("unit: postfix sees no home", _dropin("postfix@-.service", "ProtectHome=yes")),
     ("unit: postfix may write nothing", _dropin("postfix@-.service", "ProtectSystem=strict")),
     ("unit: postfix restarts by itself", _dropin("postfix@-.service", "RestartSec=5")),
+    ("unit: postfix is masked behind its wrapper", "systemctl mask -q postfix@-.service"),
     ("Maildir on both sides",
      "postconf -e home_mailbox=Maildir/; sed -i 's|^mail_location.*|mail_location = "
      "maildir:~/Maildir|' $mail_conf; echo 'export MAIL=~/Maildir' >>/home/$user/.profile; "

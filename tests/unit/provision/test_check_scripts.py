@@ -71,6 +71,53 @@ def test_a_main_cf_that_postfix_refuses_is_not_asked_about_again(machine: Machin
     assert len(asked(machine)) == 2
 
 
+def test_a_unit_that_is_masked_until_the_next_boot_is_told(machine: Machine) -> None:
+    # In place of systemctl: LoadState of each unit, in the order of the words.
+    machine.program("systemctl", "case $* in *LoadState*' postfix postfix@-') echo loaded; echo; "
+                    "echo masked ;; *) echo enabled ;; esac")  # fmt: skip
+    assert postfix(machine, REFUSED)["enabled"] == "masked"
+
+
+DOVECONF = r"""
+cat <<'END'
+mail_location = mbox:~/mail:INBOX=/var/mail/%u
+passdb {
+  driver = pam
+}
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    mode = 0660
+  }
+}
+service imap-login {
+  inet_listener imap {
+    haproxy = yes
+  }
+  inet_listener imaps {
+    port = 0
+  }
+  process_limit = 1
+}
+ssl = no
+END
+"""
+
+
+def test_settings_of_dovecots_services_are_told_with_the_service(machine: Machine) -> None:
+    machine.program("doveconf", DOVECONF)
+    for name in ("postconf", "ss"):
+        machine.program(name, "exit 1")
+    folder = machine.files / "dovecot"
+    folder.mkdir()
+    done = machine.run("dovecot-check.sh", "dovecot", folder, folder)
+    assert parse_facts(done.stdout).lines("beside") == [
+        "mail_location = mbox:~/mail:INBOX=/var/mail/%u",
+        "service imap-login: haproxy = yes",
+        "service imap-login: process_limit = 1",
+        "ssl = no",
+    ]
+
+
 def dns(machine: Machine) -> Facts:
     machine.program("rndc", "exit 1")
     (machine.files / "run").mkdir()

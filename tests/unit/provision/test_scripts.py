@@ -23,8 +23,11 @@ case $* in *--quiet*) exec >/dev/null ;; esac
 verb=$1; shift
 while case ${1:-} in -*) true ;; *) false ;; esac; do shift; done
 case $verb in
-  is-enabled) if [ -e "$STATE/enabled-$1" ]; then echo enabled; else echo disabled; exit 1; fi ;;
+  is-enabled) if [ -e "$STATE/masked-$1" ]; then echo masked; exit 1; fi
+    if [ -e "$STATE/enabled-$1" ]; then echo enabled; else echo disabled; exit 1; fi ;;
   is-active) if [ -e "$STATE/active-$1" ]; then echo active; else echo inactive; exit 3; fi ;;
+  unmask) rm -f "$STATE/masked-$1" ;;
+  show) [ ! -e "$STATE/masked-$2" ] || echo masked ;;
   enable) : >"$STATE/enabled-$1" ;;
   restart|reload)
     if [ -e "$STATE/broken-$1" ]; then echo "Job for $1 failed." >&2; exit 1; fi
@@ -223,6 +226,13 @@ def test_a_postfix_that_is_not_enabled_is(machine: Machine) -> None:
     running_postfix(machine)
     (machine.root / "state" / "enabled-postfix").unlink()
     assert postfix(machine) == ["enabled postfix"]
+
+
+def test_a_masked_unit_that_runs_is_unmasked(machine: Machine) -> None:
+    running_postfix(machine)
+    (machine.root / "state" / "masked-postfix@-").touch()
+    assert postfix(machine) == ["enabled postfix@-"]
+    assert postfix(machine) == []
 
 
 def test_postfix_is_restarted_for_a_written_main_cf(machine: Machine) -> None:
