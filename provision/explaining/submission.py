@@ -30,6 +30,13 @@ def _other_sendmail(case: Case) -> Told | None:
     return Told(f"/usr/sbin/sendmail -> {program}")
 
 
+def _other_mail(case: Case) -> Told | None:
+    """What /usr/bin/mail leads to is no mail program: mail.mailutils, bsd-mailx, s-nail, mutt."""
+    program = case.own.facts["mail-program"]
+    is_known = re.search(r"mail|nail|mutt", program.rpartition("/")[2])
+    return None if is_known or not program else Told(f"/usr/bin/mail -> {program}")
+
+
 def _unreadable(case: Case) -> Told | None:
     words = [line for line in case.own.facts.lines("unreadable") if "denied" in line]
     return Told(words[0]) if words else None
@@ -205,6 +212,9 @@ SUBMIT = (
     Explanation("mail-command.mode", _mail_closed, "/usr/bin/mail", "755 root root",
                 N_("May the account run the command mail? Look at ls -lL /usr/bin/mail."),
                 "chmod 755 /usr/bin/mail"),
+    Explanation("mail-command.program", _other_mail, "/usr/bin/mail", N_("a mail program"),
+                N_("mail is a link, by way of /etc/alternatives. Where does it lead? "
+                   "readlink -f /usr/bin/mail")),
     Explanation("postfix.readable", _unreadable, N_("every user may read main.cf"), "644 root root",
                 N_("sendmail runs as the account and reads main.cf. Look at ls -l "
                    "{postfix_folder}."),

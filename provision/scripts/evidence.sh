@@ -51,6 +51,7 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
   /etc/aliases.db /etc/resolv.conf "$mail_settings" /etc/hosts /etc/nsswitch.conf /tmp \
   /etc/passwd /dev/null /var /var/spool "$spool"
 say sendmail readlink -f /usr/sbin/sendmail
+say mail-program readlink -f /usr/bin/mail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
 queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
 acls() { named-checkconf -p | sed -n '/^acl /,/};/p' | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
