@@ -25,7 +25,7 @@ from provision.dialogue import (
     smtp_relay_after_auth,
 )
 from provision.facts import Facts, parse_facts
-from provision.patience import patiently
+from provision.patience import Deadline, patiently
 from provision.step import Scene, Target
 from provision.stranger import StrangersAnswer, ask_to_relay
 from provision.turns import begin_deliveries, end_deliveries
@@ -43,8 +43,8 @@ _LOOKS = 15
 _FACTS = 6.0
 # Seconds for a question to the other host's name server.
 _ASKED = 3.0
-# Seconds after which the facts are gathered although nothing is known to be wrong yet. A host
-# that is right has answered by then, and needs none.
+# Seconds after which the facts are gathered although nothing is known to be wrong yet, more on a
+# busy machine. A host that is right has answered by then, and needs none.
 _SUSPICIOUS = 3.0
 
 SUBMIT = N_("mail accepts a message of the account")
@@ -136,6 +136,7 @@ class Observation:
         # goes on meanwhile.
         self._pool = ThreadPoolExecutor(7 * len(targets) or 1)
         self._wanted, self._decided = False, threading.Event()
+        self._patience = Deadline(_SUSPICIOUS)
         sent = {
             target.host.name: self._pool.submit(
                 _sent, target, mark, alone=target.peer.name not in hosts
@@ -173,8 +174,11 @@ class Observation:
 
     def _wait(self) -> bool:
         """Whether the facts are needed; waits until that is known."""
-        is_known = self._decided.wait(_SUSPICIOUS)
-        return self._wanted or not is_known
+        while seconds := self._patience.left():
+            # In steps, because the machine may become busy meanwhile.
+            if self._decided.wait(min(seconds, 1.0)):
+                return self._wanted
+        return True
 
 
 @contextmanager

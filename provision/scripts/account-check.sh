@@ -7,16 +7,28 @@
 
 name=$1 other=$2 mark=$3 auth=$4 account=$5
 IFS= read -r password
-say entry getent passwd "$name"
-say other getent passwd "$other"
+entry=''
+while IFS= read -r line; do
+  case $line in
+    "$name":*) entry=$line ;;
+    "$other":*) say other echo "$line" ;;
+  esac
+done <<END
+$(getent passwd "$name" "$other")
+END
+say entry echo "$entry"
+IFS=: read -r _ _ _ _ _ home shell <<END
+$entry
+END
 if has_password "$name" "$password"; then say password echo yes; fi
 say state passwd -S "$name"
 # The days of the last change of the password and of the account's end, and how many days a
 # password is valid (shadow(5)).
-expiry() { getent shadow "$name" | cut -d: -f3,8; }
-valid() { getent shadow "$name" | cut -d: -f5; }
-say valid valid
-say expiry expiry
+IFS=: read -r _ _ changed _ valid _ _ ends _ <<END
+$(getent shadow "$name")
+END
+say valid echo "$valid"
+say expiry echo "$changed:$ends"
 # What refuses every password before pam_unix is asked.
 denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' "$auth"; }
 say denies denies
@@ -25,20 +37,25 @@ refused() { su "$name" -s /bin/sh -c true 2>&1 >/dev/null </dev/null | grep -iE 
 say refused refused
 extra() { grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' "$account"; }
 say pam-line extra
-shell() { getent passwd "$name" | cut -d: -f7; }
-say shell shell
-if [ ! -x "$(shell)" ]; then say no-shell echo yes; fi
+say shell echo "$shell"
+if [ ! -x "$shell" ]; then say no-shell echo yes; fi
 today() { echo $(($(date +%s) / 86400)); }
 say today today
-home=$(getent passwd "$name" | cut -d: -f6)
-say home stat -c '%U' "$home"
-say home-mode stat -c %a "$home"
+about_file() { stat -c "$1" "$2" 2>/dev/null || :; }
+read -r owner mode <<END
+$(about_file '%U %a' "$home")
+END
+say home echo "$owner"
+say home-mode echo "$mode"
 # Dovecot keeps its index there.
 say mail-folder stat -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail
 say lock old_lock "$name"
-say box stat -c '%U %a' "/var/mail/$name"
-say box-kind stat -c %F "/var/mail/$name"
+read -r owner mode kind <<END
+$(about_file '%U %a %F' "/var/mail/$name")
+END
+if [ -n "$kind" ]; then say box echo "$owner $mode"; fi
+say box-kind echo "$kind"
 # Each message of an mbox begins with this word (mbox(5)).
 odd() { head -n 1 "/var/mail/$name" | grep -av '^From '; }
 say box-begins odd

@@ -2,7 +2,7 @@
 # Usage: dovecot-check.sh UNIT FOLDER MARKER SETTING...
 # doveconf prints what Dovecot would read, from whichever of its files.
 . ./say.sh
-. ./at-boot.sh
+. ./unit.sh
 . ./frozen.sh
 . ./doveconf.sh
 
@@ -10,10 +10,11 @@ unit=$1 folder=$2 marker=$3
 shift 3
 { doveconf "$@" 2>/dev/null || :; } | sed 's/ = */\t/'
 matching '/^doveconf: .*\([Ee]rror\|[Ff]atal\)/s/^/error\t/p'
-say enabled at_boot "$unit"
-say active systemctl is-active "$unit"
+about "$unit"
+say enabled echo "$boot"
+say active echo "$active"
 say by-hand pgrep -o -x dovecot
-say frozen frozen dovecot,auth,anvil,config,imap-login,pop3-login
+say frozen frozen 'dovecot|auth|anvil|config|imap-login|pop3-login'
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 newer() { find "$folder" -type f -newer "$marker"; }
 say newer newer
@@ -23,6 +24,6 @@ say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
 why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }
-systemctl is-active --quiet "$unit" || say why why
+case $active in active | reloading) ;; *) say why why ;; esac
 say pam cat /etc/pam.d/dovecot
 say listens ss -ltnH '( sport = :143 or sport = :110 )'

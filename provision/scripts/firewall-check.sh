@@ -4,9 +4,15 @@
 . ./say.sh
 
 say ufw sed -n 's/^ENABLED=//p' /etc/ufw/ufw.conf
-say boot systemctl is-enabled ufw
-say boot-nft systemctl is-enabled nftables
-say boot-firewalld systemctl is-enabled firewalld
+systemctl show -p Id -p UnitFileState ufw nftables firewalld 2>/dev/null |
+  while IFS='=' read -r property value; do
+    case $property,$value in
+      Id,ufw.service) key=boot ;;
+      Id,nftables.service) key=boot-nft ;;
+      Id,firewalld.service) key=boot-firewalld ;;
+      UnitFileState,?*) printf '%s\t%s\n' "$key" "$value" ;;
+    esac
+  done
 say rule iptables -S
 say nft nft list ruleset
 down() { ip -br link show lo | grep -v '[<,]UP[,>]'; }

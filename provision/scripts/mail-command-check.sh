@@ -5,6 +5,7 @@
 # and nothing is sent. A `mail` other than mailutils leaves the sender's domain to Postfix.
 . ./say.sh
 . ./patience.sh
+. ./mailutils.sh
 
 name=$1 log=$2 spool=$3 mark=$4 seconds=$(($(patience) + 1))
 if command -v mail >/dev/null; then say mail echo yes; fi
@@ -23,8 +24,7 @@ folder=$(mktemp -d 2>/dev/null || :)
 # After a signal, the shell runs the trap of EXIT only if the signal has one too.
 trap 'exit 1' HUP INT TERM
 send=''
-if [ -n "$folder" ] && mail --version 2>/dev/null | grep -qi mailutils &&
-  stand_in "$folder/sendmail" 2>/dev/null; then
+if [ -n "$folder" ] && is_mailutils && stand_in "$folder/sendmail" 2>/dev/null; then
   chmod 755 "$folder/sendmail"
   chown -R "$name" "$folder" || :
   send="mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster >/dev/null"
@@ -37,14 +37,14 @@ login=$(echo test | timeout "$seconds" runuser -l "$name" -c \
 marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
 if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi
 say from cat "$folder/seen"
-say origin postconf -hx -o inet_interfaces= myorigin
+{ postconf -x -o inet_interfaces= myorigin home_mailbox message_size_limit 2>/dev/null || :; } |
+  sed -n 's/^myorigin = */origin\t/p; s/^home_mailbox = */home-mailbox\t/p
+    s/^message_size_limit = */size\t/p'
 box() { printf '%s\n' "$login" | sed -n '/^labctl:$/ { n; p; }'; }
 say box box
-say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred
 say held queued hold
 say reason sed -n 's/.*status=\(deferred.*\)/\1/p' "$log"
 free() { df -k --output=avail,target "$spool" /var/mail /var/tmp; }
 say free free
-say size postconf -hx -o inet_interfaces= message_size_limit

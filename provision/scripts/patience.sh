@@ -8,7 +8,8 @@ patience() {
   load=${load%.*} running=${running%/*}
   # The load is a mean of the last minute. At the start of a check only the run queue is long.
   [ "$running" -le "$load" ] || load=$running
-  times=$((load / 2 / $(nproc)))
+  # A quiet machine need not be asked how many processors it has.
+  if [ "$load" -gt 1 ]; then times=$((load / 2 / $(nproc))); else times=1; fi
   [ "$times" -le 6 ] || times=6
   [ "$times" -ge 1 ] || times=1
   echo "$times"

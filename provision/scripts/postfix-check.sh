@@ -5,46 +5,50 @@
 # sleeps for a second before it ends with a fatal error. postconf does so if inet_interfaces names
 # an address of another host, unless it is told another value. Then main.cf itself is asked.
 . ./say.sh
-. ./at-boot.sh
+. ./unit.sh
 
 cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
-say enabled at_boot "$unit" "$running_unit"
-say active systemctl is-active "$running_unit"
+about "$unit" "$running_unit"
+say enabled echo "$boot"
+say active echo "$active"
 say by-hand pgrep -o -x master
 say listens ss -ltnH 'sport = :25'
 settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
 [ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :
-fatal() { printf '%s\n' "$settings" | sed -n 's/^postconf: fatal: //p'; }
-say fatal fatal
-[ -z "$(fatal)" ] || exit 0
+case $settings in
+  "postconf: fatal: "* | *"
+postconf: fatal: "*)
+    printf '%s\n' "$settings" | sed -n 's/^postconf: fatal: /fatal\t/p'
+    exit 0
+    ;;
+esac
 conf() { postconf -o inet_interfaces= "$@"; }
-{
-  conf myhostname mydomain mydestination smtpd_sasl_auth_enable smtpd_recipient_restrictions \
-    mynetworks 2>/dev/null || :
-} | sed 's/ = */\t/'
-interfaces() {
-  if [ -n "$is_read" ]; then postconf -h inet_interfaces; else
-    sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"
-  fi
-}
-say inet_interfaces interfaces
+asked='myhostname mydomain mydestination smtpd_sasl_auth_enable smtpd_recipient_restrictions mynetworks'
+# shellcheck disable=SC2086  # one word for each parameter
+if [ -n "$is_read" ]; then
+  values=$(postconf inet_interfaces $asked 2>/dev/null) || :
+else
+  say inet_interfaces sed -n 's/^inet_interfaces[[:space:]]*=[[:space:]]*//p' "$cf"
+  values=$(conf $asked 2>/dev/null) || :
+fi
+printf '%s\n' "$values" | sed 's/ = */\t/'
 # What smtpd gets from master.cf counts more than main.cf.
 { conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
-# Values by which AUTH or the whole server may be missing although main.cf has the book's lines.
-printf '%s\n' "$settings" | sed -n 's/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p'
 # The services without which smtpd does not answer.
-services=$(conf -M 2>/dev/null) || :
-lacks() {
-  for name in rewrite cleanup proxymap; do
-    printf '%s\n' "$services" | grep -q "^$name  *unix " || echo "$name/unix"
-  done
-}
-say lacks lacks
-if printf '%s\n' "$services" | grep -q '^smtp  *inet '; then say service echo smtp/inet; fi
-printf '%s\n' "$settings" |
-  sed -n 's/.*unused parameter: /unused\t/p; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
+{ conf -M 2>/dev/null || :; } | awk '
+  { there[$1 "/" $2] }
+  END {
+    if ("smtp/inet" in there) print "service\tsmtp/inet"
+    count = split("rewrite/unix cleanup/unix proxymap/unix", names, " ")
+    for (i = 1; i <= count; i++) if (!(names[i] in there)) print "lacks\t" names[i]
+  }'
+# `also` are values by which AUTH or the whole server may be missing although main.cf has the book's
+# lines.
+printf '%s\n' "$settings" | sed -n 's/.*unused parameter: /unused\t/p
+  h; s/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p
+  g; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
 listed() {
   for word in $(conf -hx mydestination | tr ',' ' '); do
@@ -56,7 +60,11 @@ listed() {
     done
   done
 }
-say listed listed "$@"
+# Without a path or a name that is not the book's, mydestination is a list of domains.
+# shellcheck disable=SC2016  # names of parameters
+case $(printf '%s\n' "$values" | sed -n '/^mydestination =/ { s///; s/\$my\(domain\|hostname\)//g; p; }') in
+  *[/$]*) say listed listed "$@" ;;
+esac
 say written stat -c %Y "$cf"
 qmgr=$(pgrep -o -x qmgr || :)
 if [ -n "$qmgr" ]; then

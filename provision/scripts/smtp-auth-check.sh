@@ -3,20 +3,25 @@
 # smtpd looks for saslauthd's socket at MUX. master.cf decides whether that is below CHROOT. CONF
 # is where Postfix looks for smtpd.conf; other places are reported as `elsewhere` and `beside`.
 . ./say.sh
-. ./at-boot.sh
-. ./frozen.sh
+. ./unit.sh
 
 unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
 say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
 # Only the old start script asks for START=yes; a unit of the package's own does not.
-case $(systemctl show --value -p FragmentPath "$unit") in
+about "$unit"
+case $fragment in
   /run/*) if grep -q START "/etc/init.d/$unit" 2>/dev/null; then say wants-start echo yes; fi ;;
 esac
-say enabled at_boot "$unit"
-say running pgrep -x saslauthd
-say args ps -o args= -C saslauthd
-# One of its processes is enough: the one that has the lock lets no other accept a question.
-say frozen frozen saslauthd
+say enabled echo "$boot"
+# One process that a signal has stopped is enough: if it has the lock, no other accepts a question.
+stopped=''
+while read -r pid state args; do
+  [ -z "$pid" ] || printf 'running\t%s\nargs\t%s\n' "$pid" "$args"
+  case $state in T*) stopped=saslauthd ;; esac
+done <<END
+$(ps -o pid=,stat=,args= -C saslauthd)
+END
+say frozen echo "$stopped"
 case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux root= ;;
   *) socket=$chroot$mux root=$(readlink -f "$chroot") ;;
@@ -26,18 +31,19 @@ say socket echo "$socket"
 case $(readlink -f "$socket") in
   "$root"/*) if [ -S "$socket" ]; then say there echo yes; fi ;;
 esac
-if runuser -u postfix -- test -S "$socket"; then say allowed echo yes; fi
+# shellcheck disable=SC2016  # the inner shell puts the values in
+runuser -u postfix -- sh -c 'test ! -S "$1" || printf "allowed\tyes\n"
+  test ! -r "$2" || printf "conf-readable\tyes\n"' sh "$socket" "$conf" 2>/dev/null || :
 say groups id -nG postfix
 say conf cat "$conf"
 if [ -e "$conf" ]; then say conf-there echo yes; fi
 say elsewhere find /etc /usr/lib/sasl2 -xdev -name 'smtpd*.conf*' ! -path "$conf"
 say beside ls "${conf%/*}"
-if runuser -u postfix -- test -r "$conf"; then say conf-readable echo yes; fi
 # A second instance has a file of its own beside the first (README of sasl2-bin).
 instances() { grep -l '^[[:space:]]*START=.*yes' "$defaults"-*; }
 say instance instances
 say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
 say pam cat /etc/pam.d/smtp
-say type postconf -h -o inet_interfaces= smtpd_sasl_type
-say path postconf -h -o inet_interfaces= smtpd_sasl_path
+{ postconf -o inet_interfaces= smtpd_sasl_type smtpd_sasl_path 2>/dev/null || :; } |
+  sed -n 's/^smtpd_sasl_\([a-z]*\) = */\1\t/p'
 say override postconf -h -P -o inet_interfaces= smtp/inet/smtpd_sasl_type

@@ -19,12 +19,16 @@ until [ "$(readlink "/proc/$there/ns/net")" != "$(readlink /proc/self/ns/net)" ]
   [ $((n -= 1)) -gt 0 ] || exit 1
   sleep 0.02
 done
-ip link add labctl-out type veth peer name labctl-in netns "$there"
-ip address add 172.31.255.1/30 dev labctl-out
-ip link set labctl-out up
-within ip address add 172.31.255.2/30 dev labctl-in
-within ip link set labctl-in up
-within ip route add default via 172.31.255.1
+ip -batch - <<END
+link add labctl-out type veth peer name labctl-in netns $there
+address add 172.31.255.1/30 dev labctl-out
+link set labctl-out up
+END
+within ip -batch - <<END
+address add 172.31.255.2/30 dev labctl-in
+link set labctl-in up
+route add default via 172.31.255.1
+END
 # shellcheck disable=SC2016  # bash puts the values in.
 within timeout "$seconds" bash -c '
   exec 3<>"/dev/tcp/$0/25" || exit 1

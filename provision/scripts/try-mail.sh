@@ -6,6 +6,7 @@
 . ./say.sh
 . ./arrived.sh
 . ./scratch.sh
+. ./mailutils.sh
 
 user=$1 log=$(log_of "$2") spool=$3 own=$4 own_token=$5 peer=$6 peer_token=$7 alias=$8
 alias_token=$9
@@ -18,10 +19,9 @@ rest=$scratch/rest
 
 # write KEY TOKEN ADDRESS: the book's message, which a filter by its words stops as well. `mail` of
 # mailutils takes a header; others get the token in the subject.
-if mail --version 2>/dev/null | grep -qi mailutils; then is_mailutils=1; else is_mailutils=''; fi
 write() {
   header=''
-  [ -z "$is_mailutils" ] || header="-a 'Message-ID: <$2>'"
+  ! is_mailutils || header="-a 'Message-ID: <$2>'"
   { echo "This is test mail from $user" | timeout "$seconds" runuser -l "$user" -c \
       "mail -s 'Test mail from $user, labctl check $2' $header $3" >"$scratch/$1" 2>&1; } ||
     echo "exit $?" >>"$scratch/$1"
