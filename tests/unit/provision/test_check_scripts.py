@@ -72,9 +72,10 @@ def test_a_main_cf_that_postfix_refuses_is_not_asked_about_again(machine: Machin
 
 
 def test_a_unit_that_is_masked_until_the_next_boot_is_told(machine: Machine) -> None:
-    # In place of systemctl: LoadState of each unit, in the order of the words.
-    machine.program("systemctl", "case $* in *LoadState*' postfix postfix@-') echo loaded; echo; "
-                    "echo masked ;; *) echo enabled ;; esac")  # fmt: skip
+    said = "LoadState=loaded UnitFileState=enabled LoadState=masked ActiveState=active"
+    machine.program(
+        "systemctl", f"case $* in show*' postfix postfix@-') printf '%s\\n' {said} ;; esac"
+    )
     assert postfix(machine, REFUSED)["enabled"] == "masked"
 
 
