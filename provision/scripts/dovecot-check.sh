@@ -24,6 +24,6 @@ say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
 why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }
-case $active in active | reloading) ;; *) say why why ;; esac
+runs_now || say why why
 say pam cat /etc/pam.d/dovecot
 say listens ss -ltnH '( sport = :143 or sport = :110 )'

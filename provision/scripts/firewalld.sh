@@ -10,7 +10,7 @@ is_open() {
   for door do firewall-cmd --quiet --query-port="$door" || return 1; done
 }
 enabled firewalld
-if ! systemctl is-active --quiet firewalld; then
+if ! runs_now; then
   restarted firewalld
 elif [ -n "$is_changed" ] || ! is_open "$@"; then
   must firewall-cmd --quiet --reload

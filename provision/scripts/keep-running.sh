@@ -7,7 +7,7 @@
 unit=$1 marker=$2 is_changed=$3 reload=$4
 shift 4
 enabled "$unit"
-if ! systemctl is-active --quiet "$unit"; then
+if ! runs_now; then
   restarted "$unit"
 elif [ -n "$is_changed" ] || newer_than "$marker" "$@"; then
   if [ -n "$reload" ]; then reloaded "$unit"; else restarted "$unit"; fi

@@ -12,21 +12,14 @@ if [ ! -s "$master_cf" ]; then
   changed wrote "$master_cf"
   is_changed=yes
 fi
-enabled "$unit"
-# A masked unit runs until the next boot.
-case $(systemctl is-enabled "$running_unit" 2>/dev/null) in
-  masked*)
-    systemctl unmask --quiet "$running_unit"
-    changed enabled "$running_unit"
-    ;;
-esac
+enabled "$unit" "$running_unit"
 # Postfix reads a main.cf that was written in this second again and again until it is older.
 [ -z "$is_changed" ] || touch -d '3 seconds ago' "$main_cf"
 same_names() {
   [ -n "$chroot" ] || return 0
   cmp -s /etc/resolv.conf "$chroot/etc/resolv.conf" && cmp -s /etc/hosts "$chroot/etc/hosts"
 }
-if ! systemctl is-active --quiet "$running_unit"; then
+if ! runs_now; then
   # A Postfix that was started by hand is not the unit's, so it has to stop. `postfix status`
   # would tell as much after two seconds.
   if pgrep -x master >/dev/null; then postfix stop 2>/dev/null; fi

@@ -1,15 +1,27 @@
 # shellcheck shell=sh
 # Services under systemd. Include this file; it does nothing by itself.
 . ./change.sh
+. ./unit.sh
 
-# enabled UNIT: have the unit start at boot.
+# enabled UNIT [RUNNING_UNIT]: have the unit start at boot. `about` is asked about them first.
 enabled() {
-  case $(systemctl is-enabled "$1" 2>/dev/null) in
-    enabled*|alias) return 0 ;;
-    masked*) systemctl unmask --quiet "$1" ;;
+  about "$@"
+  case $boot in
+    # Why systemd refuses it is told when it has to start.
+    enabled* | alias | bad-setting) return 0 ;;
+    masked*)
+      systemctl unmask --quiet "$@"
+      about "$@"
+      ;;
+  esac
+  case $boot in
+    enabled* | alias)
+      changed enabled "$1"
+      return 0
+      ;;
   esac
   # systemctl gives an init script to update-rc.d, and fails on the unit generated for it.
-  case $(systemctl show --value -p FragmentPath "$1") in
+  case $fragment in
     /run/*) must update-rc.d "$1" enable ;;
     *)
       if ! said=$(systemctl enable --quiet "$1" 2>&1); then
@@ -32,9 +44,8 @@ newer_than() {
 # be active then, if it is another one.
 restarted() {
   systemctl reset-failed "$1" "${2:-$1}" 2>/dev/null || :
-  if [ "$(systemctl show --value -p NeedDaemonReload "$1")" = yes ]; then
-    systemctl daemon-reload
-  fi
+  [ "${known:-}" = "$1" ] || about "$1"
+  [ "$stale" != yes ] || systemctl daemon-reload
   since=$(date +%s)
   said=$(systemctl restart "$1" 2>&1) || fail start "$1" "$(why_not "$1" "$since" "$said")"
   runs "${2:-$1}" "$since"

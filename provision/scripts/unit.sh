@@ -1,22 +1,25 @@
 # shellcheck shell=sh
 # What systemd says of a unit. Include this file; it does nothing by itself.
 
-# about UNIT [RUNNING_UNIT]: set $active, $boot and $fragment, for which systemd is asked once. $boot is
-# the word of `systemctl is-enabled`, or the state of a unit that systemd refuses. A masked unit may
-# run until the next boot, and UNIT may be no more than a wrapper of RUNNING_UNIT, which is the one
-# that is active or not.
+# about UNIT [RUNNING_UNIT]: set $active, $boot, $fragment and $stale, for which systemd is asked once.
+# $known is UNIT then.
+# $boot is the word of `systemctl is-enabled`, or the state of a unit that systemd refuses. A masked
+# unit may run until the next boot, and UNIT may be no more than a wrapper of RUNNING_UNIT, which is
+# the one that is active or not. $stale is yes if systemd has to read UNIT's files again.
 # shellcheck disable=SC2034  # the including script uses them
 about() {
-  refused='' active='' boot='' fragment=''
+  known=$1 refused='' active='' boot='' fragment='' stale=''
   while IFS='=' read -r property value; do
     case $property,$value in
       LoadState,bad-setting | LoadState,masked) refused=$value ;;
       ActiveState,*) active=$value ;;
       UnitFileState,*) boot=${boot:-$value} ;;
       FragmentPath,*) fragment=${fragment:-$value} ;;
+      NeedDaemonReload,*) stale=${stale:-$value} ;;
     esac
   done <<END
-$(systemctl show -p LoadState -p ActiveState -p UnitFileState -p FragmentPath "$@" 2>/dev/null)
+$(systemctl show -p LoadState -p ActiveState -p UnitFileState -p FragmentPath -p NeedDaemonReload \
+  "$@" 2>/dev/null)
 END
   case $refused,$boot in
     ?*,*) boot=$refused ;;
@@ -24,3 +27,6 @@ END
     ,'' | ,generated) boot=$(systemctl is-enabled "$1" 2>/dev/null) || : ;;
   esac
 }
+
+# runs_now: whether the unit that `about` was asked about is active.
+runs_now() { case $active in active | reloading) ;; *) return 1 ;; esac }

@@ -88,8 +88,7 @@ case $1 in
     read -r now <"$state/active"
     [ "$2" = --quiet ] || echo "$now"
     [ "$now" = active ] ;;
-  is-enabled) cat "$state/enabled" ;;
-  show) echo ;;
+  show) echo "UnitFileState=$(cat "$state/enabled")"; echo "ActiveState=$(cat "$state/active")" ;;
   reset-failed) ;;
   enable) echo "$1 $3" >>"$state/log"; echo enabled >"$state/enabled" ;;
   *) echo "$*" >>"$state/log"; echo active >"$state/active" ;;

@@ -26,8 +26,16 @@ case $verb in
   is-enabled) if [ -e "$STATE/masked-$1" ]; then echo masked; exit 1; fi
     if [ -e "$STATE/enabled-$1" ]; then echo enabled; else echo disabled; exit 1; fi ;;
   is-active) if [ -e "$STATE/active-$1" ]; then echo active; else echo inactive; exit 3; fi ;;
-  unmask) rm -f "$STATE/masked-$1" ;;
-  show) [ ! -e "$STATE/masked-$2" ] || echo masked ;;
+  unmask) for unit do rm -f "$STATE/masked-$unit"; done ;;
+  show)
+    for unit do
+      case $unit in -p | [A-Z]*) continue ;; esac
+      load=loaded file=disabled active=inactive
+      [ ! -e "$STATE/masked-$unit" ] || load=masked file=masked
+      [ ! -e "$STATE/enabled-$unit" ] || file=enabled
+      [ ! -e "$STATE/active-$unit" ] || active=active
+      printf '%s\n' "LoadState=$load" "UnitFileState=$file" "ActiveState=$active" ''
+    done ;;
   enable) : >"$STATE/enabled-$1" ;;
   restart|reload)
     if [ -e "$STATE/broken-$1" ]; then echo "Job for $1 failed." >&2; exit 1; fi
@@ -231,7 +239,7 @@ def test_a_postfix_that_is_not_enabled_is(machine: Machine) -> None:
 def test_a_masked_unit_that_runs_is_unmasked(machine: Machine) -> None:
     running_postfix(machine)
     (machine.root / "state" / "masked-postfix@-").touch()
-    assert postfix(machine) == ["enabled postfix@-"]
+    assert postfix(machine) == ["enabled postfix"]
     assert postfix(machine) == []
 
 
