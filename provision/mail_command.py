@@ -126,12 +126,21 @@ def _queue(facts: Facts) -> Finding:
     )
 
 
+# With less room a file system is full: a short message may still fit, the next one does not.
+_LITTLE = 64 * 1024
+
+
 def _room(facts: Facts) -> Finding:
     # Postfix takes no mail with less room than 1.5 times its largest message (postconf(5),
-    # queue_minfree). df gives KiB.
+    # queue_minfree). That is about the queue, which comes first. df gives KiB.
     need = facts.number("size") * 3 // 2
     rooms = [line.split() for line in facts.lines("free")[1:]]
-    short = [place for free, place in rooms if int(free) * 1024 < need]
+    needs = [need, *(_LITTLE for _each in rooms[1:])]
+    short = [
+        place
+        for (free, place), wanted in zip(rooms, needs, strict=False)
+        if int(free) * 1024 < wanted
+    ]
     return Finding(
         code="mail-command.disk",
         ok=not short,

@@ -40,6 +40,7 @@ class Change:
 _ASKED_VALUES = (
     ("inet_interfaces", "$address"),
     ("smtpd_recipient_restrictions", "permit_sasl_authenticated, reject_unauth_destination"),
+    ("smtpd_recipient_restrictions", ""),
 )
 
 
