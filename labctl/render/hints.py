@@ -16,8 +16,11 @@ def hint_lines(heading: str, hint: Hint, lab: str) -> list[str]:
     """The lines of a hint for the lab called `lab`; none for an empty one."""
     if not hint:
         return []
-    first = f"{heading}: {hint.text}" if hint.text else f"{heading}:"
-    return [first, *(f"  {typed_line(command)}" for command in hint_for_lab(hint, lab).commands)]
+    first, *more = f"{heading}: {hint.text}".strip().splitlines()
+    # What goes into a file.
+    content = [f"    {line}" for line in more]
+    lines = [f"  {typed_line(command)}" for command in hint_for_lab(hint, lab).commands]
+    return [first, *content, *lines]
 
 
 def hint_data(hint: Hint, lab: str) -> dict[str, object]:

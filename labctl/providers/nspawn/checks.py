@@ -134,7 +134,8 @@ def disk_enough(state: Path, machine: Machine) -> Diagnosis:
 
 def range_free(network: LabNetwork, machine: Machine) -> Diagnosis:
     if machine.program("ip") is None:
-        return unknown("range-free", _("which addresses are in use: there is no program ip"))
+        what = _("whether {network} is free", network=network.network.cidr)
+        return unknown("range-free", what, _("there is no program ip"))
     rivals = network.rivals()
     if not rivals:
         return found("range-free", _("{network} is free", network=network.network.cidr))
