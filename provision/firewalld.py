@@ -30,6 +30,7 @@ class Firewalld:
     listing: str = "firewall-cmd --list-all"
     # firewalld itself lets everything out.
     letting_out: str = "iptables -P OUTPUT ACCEPT"
+    stopping_out: str = "iptables -P OUTPUT DROP"
     disabling: str = "systemctl disable --now firewalld"
     unit: str = "firewalld"
 

@@ -32,6 +32,7 @@ class Ufw:
     looking: str = "ufw status"
     listing: str = "ufw status numbered"
     letting_out: str = "ufw default allow outgoing"
+    stopping_out: str = "ufw default deny outgoing"
     disabling: str = "ufw disable"
     unit: str = "ufw"
 

@@ -102,5 +102,6 @@ def _doors(firewall: Firewall, peer: str) -> Mapping[str, str]:
         "close_53_udp": f"{firewall.closing(53, '')}; {firewall.opening(53, 'tcp')}",
         "deny_25": firewall.denying(25),
         "deny_25_to_peer": firewall.denying(25, peer),
+        "stop_all_out": firewall.stopping_out,
         "allow_25_to_peer": firewall.not_denying(25, peer),
     }

@@ -354,6 +354,7 @@ MAIL = (
         "firewall.port-25-tcp",
         (line("{deny_25_to_peer}"),),
     ),
+    Breakage("nothing goes out", "firewall.outgoing", (line("{stop_all_out}"),)),
     Breakage(
         "postmap in place of newaliases",
         "aliases.database",

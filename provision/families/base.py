@@ -106,6 +106,10 @@ class Firewall(Protocol):
     def letting_out(self) -> str:
         """The command line with which a person lets everything out."""
 
+    @property
+    def stopping_out(self) -> str:
+        """The command line that lets nothing out but answers."""
+
 
 @dataclass(frozen=True)
 class Bind:
