@@ -23,7 +23,7 @@ from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
 from provision.patience import patient
 from provision.step import Target
-from provision.turns import alone_with_mailbox, did_not_answer, is_silent
+from provision.turns import alone_with_mailbox, did_not_answer, is_silent, only_client
 
 if TYPE_CHECKING:
     import paramiko
@@ -217,8 +217,7 @@ def imap_login(target: Target, user: str, password: str) -> Answer:
     """LOGIN and EXAMINE INBOX (RFC 3501): nothing in the mailbox is changed."""
 
     def speak() -> str:
-        plug = connect(target, _IMAP)
-        with alone_with_mailbox(target), _by_deadline(target, plug), _imap(plug) as session:
+        with _mail_client(target, _IMAP) as plug, _imap(plug) as session:
             session.login(user, password)
             status, data = session.select("INBOX", readonly=True)
             if status != "OK":
@@ -235,8 +234,7 @@ def imap_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """
 
     def speak() -> str:
-        plug = connect(target, _IMAP)
-        with alone_with_mailbox(target), _by_deadline(target, plug), _imap(plug) as session:
+        with _mail_client(target, _IMAP) as plug, _imap(plug) as session:
             try:
                 session.login(user, password)
             except imaplib.IMAP4.error:
@@ -256,8 +254,7 @@ def pop3_shows(target: Target, user: str, password: str, token: str) -> Answer:
     """The same over POP3 (RFC 1939): the message is one of the last."""
 
     def speak() -> str:
-        plug = connect(target, _POP3)
-        with alone_with_mailbox(target), _by_deadline(target, plug), _pop3(plug) as session:
+        with _mail_client(target, _POP3) as plug, _pop3(plug) as session:
             try:
                 session.user(user)
                 session.pass_(password)
@@ -285,13 +282,24 @@ def pop3_login(target: Target, user: str, password: str) -> Answer:
     """USER, PASS and STAT (RFC 1939)."""
 
     def speak() -> str:
-        plug = connect(target, _POP3)
-        with alone_with_mailbox(target), _by_deadline(target, plug), _pop3(plug) as session:
+        with _mail_client(target, _POP3) as plug, _pop3(plug) as session:
             session.user(user)
             session.pass_(password)
             return f"{session.stat()[0]} messages"
 
     return _spoken(target, _POP3, speak)
+
+
+@contextlib.contextmanager
+def _mail_client(target: Target, port: int) -> Iterator[Any]:
+    """The connection of a client that is alone with the mailbox, and the only one of its port.
+
+    A server may take few clients before they log in, and a person has one.
+    """
+    with only_client(target, port):
+        plug = connect(target, port)
+        with alone_with_mailbox(target), _by_deadline(target, plug):
+            yield plug
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
-"""Turns of one check at a host: who has the mailbox, and which server does not answer.
+"""Turns of one check at a host: who has the mailbox or a port, and which server does not answer.
 
-The mailbox belongs to deliveries, or to one of our IMAP and POP3 sessions.
+The mailbox belongs to deliveries, or to one of our IMAP and POP3 sessions. The port of IMAP or POP3
+belongs to one session.
 
 Postfix takes the dot lock of an mbox and then the fcntl lock (mbox_open in its source). Dovecot
 as Debian sets it up takes them the other way round (doveconf mbox_write_locks). A delivery during
@@ -19,6 +20,8 @@ from provision.step import Target
 
 # By host, that is by the connection that all checks of the host share.
 _MAILBOXES: defaultdict[int, Lock] = defaultdict(Lock)
+# By host and port.
+_CLIENTS: defaultdict[tuple[int, int], Lock] = defaultdict(Lock)
 # The hosts whose lock a delivery has.
 _DELIVERING: set[int] = set()
 # The servers, as host and port, that did not answer in time in this check.
@@ -60,6 +63,13 @@ def end_deliveries(target: Target) -> None:
 
 
 @contextmanager
+def only_client(target: Target, port: int) -> Iterator[None]:
+    """Wait until the other clients of this check are done with the port, then keep them out."""
+    with _held(_CLIENTS[id(target.remote), port], target):
+        yield
+
+
+@contextmanager
 def alone_with_mailbox(target: Target) -> Iterator[None]:
     """Wait for the end of deliveries and other sessions, then keep them out.
 
@@ -68,7 +78,13 @@ def alone_with_mailbox(target: Target) -> Iterator[None]:
     """
     if target.is_locked:
         raise TimeoutError
-    lock = _MAILBOXES[id(target.remote)]
+    with _held(_MAILBOXES[id(target.remote)], target):
+        yield
+
+
+@contextmanager
+def _held(lock: Lock, target: Target) -> Iterator[None]:
+    """Hold the lock. Whoever waits for too long goes on without it."""
     has_it = lock.acquire(timeout=target.left(_PATIENCE))
     try:
         yield

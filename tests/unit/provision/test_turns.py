@@ -15,6 +15,7 @@ from provision.turns import (
     did_not_answer,
     end_deliveries,
     is_silent,
+    only_client,
 )
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
@@ -50,6 +51,22 @@ def test_the_end_of_deliveries_that_never_began_opens_no_mailbox_to_two_sessions
 
     with alone_with_mailbox(target):
         end_deliveries(target)
+        thread = Thread(target=session)
+        thread.start()
+        assert not opened.wait(0.2)
+    assert opened.wait(SOON)
+    thread.join()
+
+
+def test_a_port_has_one_client_at_a_time() -> None:
+    target, other = fake_target(FakeHost("host1")), fake_target(FakeHost("host2"))
+    opened = Event()
+
+    def session() -> None:
+        with only_client(target, 143):
+            opened.set()
+
+    with only_client(target, 143), only_client(target, 110), only_client(other, 143):
         thread = Thread(target=session)
         thread.start()
         assert not opened.wait(0.2)
