@@ -17,12 +17,15 @@ from provision.families.base import Firewall
 from provision.packets import is_for_all, removal, stopped_by, to_port
 from provision.patience import patient
 from provision.step import Target
+from provision.turns import only_client
 
 # Port and its protocols, in the order of the book.
 RULES = ((22, ("tcp",)), (25, ("tcp",)), (53, ("tcp", "udp")), (110, ("tcp",)), (143, ("tcp",)))
 # Not in the book: Thunderbird's automatic set-up uses HTTP.
 EXTRA_RULES = ((80, ("tcp",)),)
 _SECONDS = 1.5
+# Seconds to wait for the sessions of the check: a server may take one client at a time.
+_TURN = 2.0
 # A rule of nft without a condition.
 _FOR_ALL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
 
@@ -134,7 +137,8 @@ def _knock(target: Target, port: int, protocol: str) -> str:
             with dial.udp(endpoint) as plug:
                 dns.query.udp(query, address, target.left(patient(_SECONDS)), sock=plug)
         else:
-            dial.tcp(endpoint, address, port, target.left(patient(_SECONDS))).close()
+            with only_client(target, port, _TURN):
+                dial.tcp(endpoint, address, port, target.left(patient(_SECONDS))).close()
     except ConnectionRefusedError:
         return "refused"
     except (OSError, dns.exception.DNSException):

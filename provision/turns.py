@@ -63,9 +63,13 @@ def end_deliveries(target: Target) -> None:
 
 
 @contextmanager
-def only_client(target: Target, port: int) -> Iterator[None]:
-    """Wait until the other clients of this check are done with the port, then keep them out."""
-    with _held(_CLIENTS[id(target.remote), port], target):
+def only_client(target: Target, port: int, seconds: float = _PATIENCE) -> Iterator[None]:
+    """Wait until the other clients of this check are done with the port, then keep them out.
+
+    Args:
+        seconds: how long to wait at most; then the client goes on beside the others.
+    """
+    with _held(_CLIENTS[id(target.remote), port], target, seconds):
         yield
 
 
@@ -78,14 +82,14 @@ def alone_with_mailbox(target: Target) -> Iterator[None]:
     """
     if target.is_locked:
         raise TimeoutError
-    with _held(_MAILBOXES[id(target.remote)], target):
+    with _held(_MAILBOXES[id(target.remote)], target, _PATIENCE):
         yield
 
 
 @contextmanager
-def _held(lock: Lock, target: Target) -> Iterator[None]:
+def _held(lock: Lock, target: Target, seconds: float) -> Iterator[None]:
     """Hold the lock. Whoever waits for too long goes on without it."""
-    has_it = lock.acquire(timeout=target.left(_PATIENCE))
+    has_it = lock.acquire(timeout=target.left(seconds))
     try:
         yield
     finally:

@@ -697,7 +697,9 @@ def _group(section: str, rows: Sequence[tuple[str, str]], *also: str) -> list[Ch
     return [Change(name, (section, *also), script, asked=name in _ASKED) for name, script in rows]
 
 
-_ASKED = frozenset({"aliases edited, not built", "an old message is on hold"})
+_ASKED = frozenset(
+    {"aliases edited, not built", "an old message is on hold", "zone file edited, not loaded"}
+)
 
 
 def catalogue(rng: random.Random) -> list[Change]:
