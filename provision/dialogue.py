@@ -23,7 +23,14 @@ from labctl.i18n import _
 from labctl.wire import Imap, Pop3, Smtp
 from provision.patience import patient
 from provision.step import Target
-from provision.turns import alone_with_mailbox, did_not_answer, is_silent, only_client
+from provision.turns import (
+    alone_with_mailbox,
+    did_not_answer,
+    is_closed,
+    is_silent,
+    note_closed,
+    only_client,
+)
 
 if TYPE_CHECKING:
     import paramiko
@@ -101,13 +108,22 @@ def connect(target: Target, port: int) -> Any:
 
     Either way the socket's type is one that smtplib and its kin can use.
     """
-    try:
-        endpoint, address = target.remote.endpoint, str(target.host.address)
-        found: Any = dial.tcp(endpoint, address, port, _seconds(target, _CONNECT_SECONDS))
-    except OSError:
-        found = through_ssh(target, port)
+    found: Any = _over_network(target, port) or through_ssh(target, port)
     found.settimeout(_AGAIN_SECONDS if is_silent(target, port) else _seconds(target))
     return found
+
+
+def _over_network(target: Target, port: int) -> Any:
+    """A connection over the network, or None. Nobody waits a second time for a closed port."""
+    if is_closed(target, port):
+        return None
+    endpoint, address = target.remote.endpoint, str(target.host.address)
+    try:
+        return dial.tcp(endpoint, address, port, _seconds(target, _CONNECT_SECONDS))
+    except OSError as error:
+        if isinstance(error, TimeoutError):
+            note_closed(target, port)
+        return None
 
 
 def through_ssh(target: Target, port: int) -> paramiko.Channel:
@@ -296,9 +312,9 @@ def _mail_client(target: Target, port: int) -> Iterator[Any]:
 
     A server may take few clients before they log in, and a person has one.
     """
-    with only_client(target, port):
+    with alone_with_mailbox(target), only_client(target, port):
         plug = connect(target, port)
-        with alone_with_mailbox(target), _by_deadline(target, plug):
+        with _by_deadline(target, plug):
             yield plug
 
 

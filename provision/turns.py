@@ -26,14 +26,17 @@ _CLIENTS: defaultdict[tuple[int, int], Lock] = defaultdict(Lock)
 _DELIVERING: set[int] = set()
 # The servers, as host and port, that did not answer in time in this check.
 _SILENT: set[tuple[int, int]] = set()
+# The ports that cannot be reached over the network, by host.
+_CLOSED: set[tuple[int, int]] = set()
 # Seconds after which a session begins anyway, because no delivery takes as long.
 _PATIENCE = 20.0
 
 
 def begin_check(targets: Sequence[Target]) -> None:
-    """Forget which servers of these hosts did not answer."""
+    """Forget which servers of these hosts did not answer, and which ports are closed."""
     hosts = {id(target.remote) for target in targets}
-    _SILENT.difference_update({server for server in _SILENT if server[0] in hosts})
+    for servers in (_SILENT, _CLOSED):
+        servers.difference_update({server for server in servers if server[0] in hosts})
 
 
 def did_not_answer(target: Target, port: int) -> None:
@@ -60,6 +63,16 @@ def end_deliveries(target: Target) -> None:
     if host in _DELIVERING:
         _DELIVERING.discard(host)
         _MAILBOXES[host].release()
+
+
+def note_closed(target: Target, port: int) -> None:
+    """Note that the port cannot be reached over the network, so that nobody tries it again."""
+    _CLOSED.add((id(target.remote), port))
+
+
+def is_closed(target: Target, port: int) -> bool:
+    """Whether the port could not be reached over the network before, in this check."""
+    return (id(target.remote), port) in _CLOSED
 
 
 @contextmanager

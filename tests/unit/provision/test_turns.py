@@ -14,7 +14,9 @@ from provision.turns import (
     begin_deliveries,
     did_not_answer,
     end_deliveries,
+    is_closed,
     is_silent,
+    note_closed,
     only_client,
 )
 from tests.fakes.host import FakeHost
@@ -78,9 +80,12 @@ def test_a_silent_server_is_forgotten_by_the_next_check() -> None:
     target, other = fake_target(FakeHost("host1")), fake_target(FakeHost("host2"))
     did_not_answer(target, 143)
     did_not_answer(other, 143)
+    note_closed(target, 110)
     assert is_silent(target, 143) and not is_silent(target, 110)
+    assert is_closed(target, 110) and not is_closed(target, 143)
     begin_check([target])
     assert not is_silent(target, 143) and is_silent(other, 143)
+    assert not is_closed(target, 110)
     begin_check([other])
 
 
