@@ -135,11 +135,10 @@ def _room(facts: Facts) -> Finding:
     # queue_minfree). That is about the queue, which comes first. df gives KiB.
     need = facts.number("size") * 3 // 2
     rooms = [line.split() for line in facts.lines("free")[1:]]
-    needs = [need, *(_LITTLE for _each in rooms[1:])]
     short = [
         place
-        for (free, place), wanted in zip(rooms, needs, strict=False)
-        if int(free) * 1024 < wanted
+        for number, (free, place) in enumerate(rooms)
+        if int(free) * 1024 < (_LITTLE if number else need)
     ]
     return Finding(
         code="mail-command.disk",

@@ -97,7 +97,7 @@ def _doors(firewall: Firewall, peer: str) -> Mapping[str, str]:
     """Command lines about the ports that drills open and close."""
     mail = (25, 110, 143)
     return {
-        **{f"open_{port}": firewall.opening(port, "tcp") for port in mail},
+        "open_25": firewall.opening(25, "tcp"),
         **{f"close_{port}": firewall.closing(port, "tcp") for port in mail},
         "close_53_udp": f"{firewall.closing(53, '')}; {firewall.opening(53, 'tcp')}",
         "deny_25": firewall.denying(25),

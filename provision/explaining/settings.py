@@ -113,8 +113,9 @@ def differing(evidence: Evidence) -> dict[str, str]:
 
 
 def _has_smtpd_conf(evidence: Evidence, folders: str) -> bool:
-    """Whether smtpd looks first in the system's own folder (a main.cf of the package says so)."""
-    return folders.partition(":")[0] == evidence.scene.family.sasl.folder
+    """Whether it is Debian 13's own value, or the default of Debian 12."""
+    own = evidence.scene.family.sasl.folder
+    return folders in (own, f"{own}:/usr/lib/sasl2")
 
 
 def _is_books(evidence: Evidence) -> bool:

@@ -19,9 +19,10 @@ rest=$scratch/rest
 
 # write KEY TOKEN ADDRESS: the book's message, which a filter by its words stops as well. `mail` of
 # mailutils takes a header; others get the token in the subject.
+if is_mailutils; then mailutils=1; else mailutils=''; fi
 write() {
   header=''
-  ! is_mailutils || header="-a 'Message-ID: <$2>'"
+  [ -z "$mailutils" ] || header="-a 'Message-ID: <$2>'"
   { echo "This is test mail from $user" | timeout "$seconds" runuser -l "$user" -c \
       "mail -s 'Test mail from $user, labctl check $2' $header $3" >"$scratch/$1" 2>&1; } ||
     echo "exit $?" >>"$scratch/$1"
