@@ -101,6 +101,9 @@ def _cut(plug: Any, is_over: threading.Event) -> None:
     is_over.set()
     with contextlib.suppress(OSError, EOFError):
         plug.shutdown(socket.SHUT_RDWR)
+        if not isinstance(plug, socket.socket):
+            # A channel of SSH wakes its reader only when it is closed.
+            plug.close()
 
 
 def connect(target: Target, port: int) -> Any:
