@@ -5,11 +5,12 @@
 . ./say.sh
 . ./arrived.sh
 
-user=$1 log=$(log_of "$2") looks=$3 token=$4
+user=$1 log=$(log_of "$2") most=$3 token=$4
 home=$(home_of "$user")
-[ "$looks" -le 1 ] || looks=$((looks * $(patience)))
-while found=$(sender "$token" "$user" "$home") && [ -z "$found" ] && [ "$looks" -gt 1 ]; do
-  looks=$((looks - 1))
+while :; do
+  looked
+  found=$(sender "$token" "$user" "$home")
+  [ -z "$found" ] && [ "$looks" -lt $((most * 12)) ] || break
   sleep 0.1
 done
 say coming-from echo "$found"

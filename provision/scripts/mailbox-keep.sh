@@ -6,9 +6,9 @@
 . ./mbox.sh
 
 # A program at work gives the lock back.
-waits=0 most=$((40 * $(patience)))
-while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$waits" -lt "$most" ]; do
-  waits=$((waits + 1))
+looks=0
+while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$looks" -lt $((40 * 12)) ]; do
+  looked
   sleep 0.1
 done
 # Without room for the copies nothing is kept, and the status is that of sysexits.h for it.

@@ -1,16 +1,33 @@
 # shellcheck shell=sh
 # How long to wait for an answer on a busy machine. Include this file; it does nothing by itself.
 
-# patience: print by how much to multiply a time to wait: 1, or up to 6 if the processors are busy.
+# So many processes run for a moment when a check begins, because labctl asks everything at once.
+OWN=16
+
+# busy: set $times, by how much to multiply a time to wait: 1, or up to 6 if the processors are busy.
 # Hosts share the processors of a machine, so that a late answer would look like none.
-patience() {
+busy() {
   read -r load _ _ running _ </proc/loadavg
-  load=${load%.*} running=${running%/*}
-  # The load is a mean of the last minute. At the start of a check only the run queue is long.
+  load=${load%.*} running=$((${running%/*} - OWN))
+  # The load is a mean of the last minute. A machine that is just becoming busy has a long queue.
   [ "$running" -le "$load" ] || load=$running
+  times=1
   # A quiet machine need not be asked how many processors it has.
-  if [ "$load" -gt 1 ]; then times=$((load / 2 / $(nproc))); else times=1; fi
+  [ "$load" -gt 1 ] || return 0
+  times=$((load / 2 / ${cpus:=$(nproc)}))
   [ "$times" -le 6 ] || times=6
   [ "$times" -ge 1 ] || times=1
+}
+
+# patience: print by how much to multiply a time to wait.
+patience() {
+  busy
   echo "$times"
+}
+
+# looked: count a look in $looks, in twelfths of one. It counts less while the machine is busy. Looks
+# are counted and not seconds, because on a busy machine each takes longer.
+looked() {
+  busy
+  looks=$((${looks:-0} + 12 / times))
 }

@@ -10,8 +10,7 @@
 
 user=$1 log=$(log_of "$2") spool=$3 own=$4 own_token=$5 peer=$6 peer_token=$7 alias=$8
 alias_token=$9
-times=$(patience)
-seconds=$((3 * times))
+seconds=$((3 * $(patience)))
 home=$(home_of "$user")
 size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 make_scratch
@@ -54,7 +53,7 @@ settled() {
   if [ -n "$id" ]; then
     grep -qF " $id: to=<" "$rest"
   else
-    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1"
+    [ "$looks" -gt $((8 * 12)) ] && grep -q '^exit [1-9]' "$scratch/$1"
   fi
 }
 # alias_boxes: the mailboxes that have the message itself. A bounce has it in its body.
@@ -67,9 +66,8 @@ alias_boxes() {
 if ! pgrep -x master >/dev/null; then is_over=1; else is_over=''; fi
 : >"$rest"
 looks=0
-# Looks are counted and not seconds, because on a busy machine each takes longer.
 while :; do
-  looks=$((looks + 1))
+  looked
   tail -c "+$((size + 1))" "$log" >"$rest" 2>/dev/null || :
   found_own=$(sender "$own_token" "$user" "$home")
   found_alias=$(alias_boxes)
@@ -78,8 +76,8 @@ while :; do
     { [ -n "$found_alias" ] || settled alias-said "$alias_token"; }; then is_here=1; fi
   if [ -n "$is_here" ] && { [ -z "$peer" ] || settled peer-said "$peer_token"; }; then break; fi
   # The other host may not answer; then Postfix waits for longer than a check does.
-  if [ -n "$is_here" ]; then most=$((15 * times)); else most=$((25 * times)); fi
-  [ -z "$is_over" ] && [ "$looks" -lt "$most" ] || break
+  if [ -n "$is_here" ]; then most=15; else most=25; fi
+  [ -z "$is_over" ] && [ "$looks" -lt $((most * 12)) ] || break
   sleep 0.1
 done
 say own-from echo "$found_own"
