@@ -40,6 +40,19 @@ class Smtp(smtplib.SMTP):
         if code != 220:
             raise OSError(f"{code} {text.decode(errors='replace')}")
 
+    def getreply(self) -> tuple[int, bytes]:
+        """The server's next answer, as the base class reads it.
+
+        Raises:
+            TimeoutError: There was none in time. The base class calls that a closed connection.
+        """
+        try:
+            return super().getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            if isinstance(error.__context__, TimeoutError):
+                raise error.__context__ from error
+            raise
+
 
 class Imap(imaplib.IMAP4):
     """An IMAP client over a connected socket."""

@@ -15,7 +15,7 @@ from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import smtp_greeting, told_by
 from provision.facts import Facts, ask, local_address
-from provision.services import by_hand, starts_at_boot
+from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
@@ -44,7 +44,8 @@ def check(target: Target) -> list[Finding]:
             return [*findings, odd]
         findings += [quiet, running] if quiet.ok or running.ok else [quiet]
         if running.ok:
-            in_force = _in_force(target, facts)
+            stopped = frozen("postfix.frozen", _("Postfix runs"), facts)
+            in_force = stopped or _in_force(target, facts)
             # A line of master.cf that Postfix cannot read is why a service is missing.
             if in_force.code != "postfix.master-cf" or "/master.cf: " not in quiet.found:
                 findings.append(in_force)

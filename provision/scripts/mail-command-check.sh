@@ -7,7 +7,7 @@
 . ./patience.sh
 . ./mailutils.sh
 
-name=$1 log=$2 spool=$3 mark=$4 seconds=$(($(patience) + 1))
+name=$1 log=$2 spool=$3 mark=$4
 if command -v mail >/dev/null; then say mail echo yes; fi
 # stand_in FILE: write a script that notes the sender in place of sendmail.
 stand_in() {
@@ -32,7 +32,7 @@ fi
 # One login for both, because a login may have no end, and runuser ends it only after two seconds
 # more. MAIL is in the line after the mark: a .profile may print something of its own.
 code=0
-login=$(echo test | timeout "$seconds" runuser -l "$name" -c \
+login=$(echo test | hurried 2 runuser -l "$name" -c \
   "echo; echo labctl:; printenv MAIL; $send" 2>/dev/null) || code=$?
 marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
 if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi

@@ -13,7 +13,12 @@ if [ ! -e "$cf" ]; then say no-file echo yes; fi
 about "$unit" "$running_unit"
 say enabled echo "$boot"
 say active echo "$active"
-say by-hand pgrep -o -x master
+# The oldest master, and the programs that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal.
+ps -C master,smtpd,trivial-rewrite,cleanup,postscreen -o stat=,pid=,comm= |
+  while read -r stat pid name; do
+    [ "$name" != master ] || printf 'by-hand\t%s\n' "$pid"
+    case $stat in T*) printf 'frozen\t%s\n' "$name" ;; esac
+  done
 say listens ss -ltnH 'sport = :25'
 settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
 [ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :

@@ -10,7 +10,6 @@
 
 user=$1 log=$(log_of "$2") spool=$3 own=$4 own_token=$5 peer=$6 peer_token=$7 alias=$8
 alias_token=$9
-seconds=$((3 * $(patience)))
 home=$(home_of "$user")
 size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 make_scratch
@@ -22,13 +21,13 @@ if is_mailutils; then mailutils=1; else mailutils=''; fi
 write() {
   header=''
   [ -z "$mailutils" ] || header="-a 'Message-ID: <$2>'"
-  { echo "This is test mail from $user" | timeout "$seconds" runuser -l "$user" -c \
+  { echo "This is test mail from $user" | hurried 3 runuser -l "$user" -c \
       "mail -s 'Test mail from $user, labctl check $2' $header $3" >"$scratch/$1" 2>&1; } ||
     echo "exit $?" >>"$scratch/$1"
 }
 send() {
   { printf 'From: %s\nSubject: labctl check %s\nMessage-ID: <%s>\n\n\n' "$own" "$2" "$2" |
-    timeout "$seconds" sendmail -i -f "$own" "$3" >"$scratch/$1" 2>&1; } || echo "exit $?" >>"$scratch/$1"
+    hurried 3 sendmail -i -f "$own" "$3" >"$scratch/$1" 2>&1; } || echo "exit $?" >>"$scratch/$1"
 }
 write own-said "$own_token" "$own" &
 [ -z "$peer" ] || write peer-said "$peer_token" "$peer" &

@@ -63,6 +63,8 @@ _STOPPED = {
     "setsid busybox nc -ll -p 53 -e /bin/cat </dev/null >/dev/null 2>&1 & "
     "until ss -ltnH 'sport = :53' | grep -q .; do sleep 0.1; done; systemctl start named",
     "dovecot.frozen": "pkill -STOP -x dovecot",
+    "postfix.frozen": "pkill -STOP -x master",
+    "smtp-auth.saslauthd": "pkill -STOP -x saslauthd",
     "mail-command.login": "echo 'while :; do sleep 1; done' >>/home/user1/.profile",
 }
 

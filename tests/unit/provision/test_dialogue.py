@@ -14,6 +14,7 @@ import pytest
 
 from labctl import dial
 from labctl.errors import WrongState
+from labctl.wire import Smtp
 from provision import dialogue, patience
 from provision.dialogue import Answer
 from provision.patience import Deadline
@@ -439,3 +440,48 @@ def test_the_deadline_of_the_check_ends_a_server_that_never_comes_to_an_end(
     # Without the deadline there is no answer at all.
     answer = dialogue.smtp_auth(hurried, "user1", "secret", "PLAIN")
     assert answer == Answer(False, "no answer in time")
+
+
+class _Channel:
+    """Like a channel of SSH: its reader goes on waiting until somebody closes it."""
+
+    def __init__(self, plug: socket.socket) -> None:
+        self._plug = plug
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plug, name)
+
+    def shutdown(self, how: int) -> None: ...
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._plug.shutdown(socket.SHUT_RDWR)
+
+
+def test_the_deadline_of_the_check_ends_a_dialogue_through_ssh(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "_busy_now", lambda: 1.0)
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(dialogue, "through_ssh", lambda *_: _Channel(ours))
+    with ours, theirs:
+        hurried = replace(lab.target, ends=Deadline(0.5))
+        # Without the deadline there is no answer at all.
+        answer = dialogue.smtp_auth(hurried, "user1", "secret", "PLAIN")
+    assert answer == Answer(False, "no answer in time")
+
+
+def test_a_server_that_does_not_answer_has_not_closed_the_connection(lab: Lab) -> None:
+    def mute(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            connection.sendall(b"220 mail\r\n")
+            connection.recv(1000)
+            time.sleep(1)
+
+    lab.inside[25] = mute
+    with pytest.raises(TimeoutError):
+        plug = dialogue.through_ssh(lab.target, 25)
+        plug.settimeout(0.2)
+        with Smtp(plug, 1) as session:
+            session.greet()
+            session.ehlo()
