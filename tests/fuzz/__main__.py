@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,9 @@ EDITIONS = {
     "ubuntu": Edition(frozenset({"dns", "postfix", "dovecot"}), "network"),
 }
 
+
+# Set by a signal: the cases that run are the last ones, and the labs are removed.
+_ENDED = threading.Event()
 
 PARTS = {"forums": of_forums, "lessons": of_lessons, "systems": of_systems}
 
@@ -184,9 +188,9 @@ class Run:
 
     def _next(self) -> tuple[tuple[Change, ...], list[int]] | None:
         with self._lock:
-            if time.monotonic() > self._deadline or self._given >= self._options.cases:
+            if _ENDED.is_set() or time.monotonic() > self._deadline:
                 return None
-            if self._asked is not None and not self._asked:
+            if self._given >= self._options.cases or self._asked == []:
                 return None
             self._given += 1
             changes = self._asked.pop(0) if self._asked is not None else self._choose()
@@ -242,6 +246,9 @@ def main() -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     workers = [Worker(f"{options.name}-{number}", options) for number in range(options.labs)]
     begun = time.monotonic()
+    # A program that a shell has put into the background ignores SIGINT otherwise.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _ENDED.set())
     try:
         for worker in workers:
             worker.bring_up()

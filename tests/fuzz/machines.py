@@ -77,6 +77,7 @@ class Machines:
         self.network = network
         self._roots = {host.name: state / "labs" / name / "hosts" / host.name for host in hosts}
         self._stranger = f"fuzz-{name}"[:15]
+        self._found: dict[str, int] = {}
 
     def peer(self, host: Host) -> Host:
         return next(other for other in self.hosts if other is not host)
@@ -152,13 +153,23 @@ class Machines:
             time.sleep(0.1)
 
     def _nspawn(self, host: Host) -> int | None:
+        """The process of systemd-nspawn that runs the host; found anew when the last one ended."""
         wanted = f"--directory={self._roots[host.name]}"
+        last = self._found.get(host.name)
+        if last is not None and self._is_nspawn(last, wanted):
+            return last
         for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if words[0].endswith("systemd-nspawn") and wanted in words:
-                    return int(folder.name)
+            if self._is_nspawn(pid := int(folder.name), wanted):
+                self._found[host.name] = pid
+                return pid
         return None
+
+    @staticmethod
+    def _is_nspawn(pid: int, wanted: str) -> bool:
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+            return words[0].endswith("systemd-nspawn") and wanted in words
+        return False
 
     def _init(self, host: Host) -> int | None:
         nspawn = self._nspawn(host)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from tests.fuzz.machines import OUTSIDE, Host, Machines
 
+# Python with its own library only, which starts in a third of the time.
+PYTHON = (sys.executable, "-I", "-S", "-c")
 # Seconds that a message may take, and that a server may take for an answer.
 ARRIVAL = 6
 ANSWER = 6
@@ -283,7 +285,7 @@ def _client(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
         )
         _arrived(machines, host, token)
         done = machines.from_stranger(
-            [sys.executable, "-c", program, host.address, host.user, host.password, token]
+            [*PYTHON, program, host.address, host.user, host.password, token]
         )
         if not done.ok:
             return [Fault(host.name, protocol, _last(done.out))]
@@ -323,7 +325,7 @@ def _filter(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
     knock = (
         f"import socket; socket.create_connection(({host.address!r}, 4444), 2, ({OUTSIDE!r}, 0))"
     )
-    done = machines.from_stranger([sys.executable, "-c", knock])
+    done = machines.from_stranger([*PYTHON, knock])
     machines.on(host, "pkill -f 'busybox nc -l -p 4444' || :")
     return [Fault(host.name, "firewall", "off")] if done.ok else []
 
