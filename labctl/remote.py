@@ -192,11 +192,8 @@ class Remote:
 
     def install(self, files: Sequence[ManagedFile]) -> list[str]:
         """Write the files that differ. Returns their paths, in order."""
-        changed = [
-            file
-            for file, there in zip(files, self._fingerprints(files), strict=True)
-            if there != file.fingerprint()
-        ]
+        there = self._fingerprints(files)
+        changed = [file for file in files if there.get(file.path) != file.fingerprint()]
         if changed:
             self._unpack(_as_tar(changed))
         return [file.path for file in changed]
@@ -306,11 +303,15 @@ class Remote:
             raise EOFError(_("the connection was lost"))
         return Completed(argv, status, _text(output), _text(errors))
 
-    def _fingerprints(self, files: Sequence[ManagedFile]) -> list[str]:
+    def _fingerprints(self, files: Sequence[ManagedFile]) -> dict[str, str]:
+        """The fingerprints of those of the files that the host has, by path."""
         if not files:
-            return []
-        done = self.script(_FINGERPRINTS, *(file.path for file in files))
-        return done.stdout.splitlines()
+            return {}
+        lines = self.script(_FINGERPRINTS, *(file.path for file in files)).stdout.splitlines()
+        # sha256sum has two characters between the checksum and the path, and stat has one.
+        sums = {line[66:]: line[:64] for line in lines[: len(lines) // 2]}
+        modes = [line.rpartition(" ") for line in lines[len(lines) // 2 :]]
+        return {path: f"{sums[path]} {mode}" for mode, _blank, path in modes if path in sums}
 
     def _unpack(self, archive: bytes) -> None:
         # With the time of writing (-m), to recognise a daemon that is older than its file.

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Usage: fingerprints.sh PATH...
-# Print SHA-256, mode, owner and group of each file, or `absent` for what is not a regular file.
+# Print SHA-256 of each file, and then mode, owner and group of each. Nothing is said of what is not a
+# regular file. Two programs look at all files, because each start of one takes a millisecond.
 for path do
-  if [ -f "$path" ] && [ ! -L "$path" ]; then
-    printf '%s %s\n' "$(sha256sum <"$path" | cut -c1-64)" "$(stat -c '%a %U %G' -- "$path")"
-  else
-    echo absent
-  fi
+  shift
+  if [ -f "$path" ] && [ ! -L "$path" ]; then set -- "$@" "$path"; fi
 done
+[ $# -gt 0 ] || exit 0
+sha256sum -- "$@"
+stat -c '%a %U %G %n' -- "$@"

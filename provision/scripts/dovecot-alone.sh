@@ -8,10 +8,9 @@ folder=$1
 shift
 names=$(printf '\\|%s' "$@")
 setting="^[[:space:]]*\(${names#??}\)[[:space:]]*="
-for file in "$folder/dovecot.conf" "$folder/local.conf" "$folder"/conf.d/*.conf; do
+# shellcheck disable=SC2013  # names of Dovecot's files have no blanks
+for file in $(grep -ls "$setting" "$folder/dovecot.conf" "$folder/local.conf" "$folder"/conf.d/*.conf); do
   case $file in */10-mail.conf|*/10-auth.conf|*/10-ssl.conf) continue ;; esac
-  if grep -q "$setting" "$file" 2>/dev/null; then
-    sed -i "s/$setting/# labctl: &/" "$file"
-    changed cleared-settings "$file"
-  fi
+  sed -i "s/$setting/# labctl: &/" "$file"
+  changed cleared-settings "$file"
 done
