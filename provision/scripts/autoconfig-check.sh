@@ -1,7 +1,8 @@
 #!/bin/sh
 # Usage: autoconfig-check.sh ADDRESS DOMAIN UNIT
 . ./say.sh
+. ./unit.sh
 . ./patience.sh
 
 say address dig +norecurse +short +time="$(patience)" +tries=1 @"$1" "autoconfig.$2" A
-say enabled systemctl is-enabled "$3"
+say_unit "$3"

@@ -2,14 +2,14 @@
 # Usage: dns-check-parent.sh UNIT ADDRESS DOMAIN...
 # Report how the parent zone delegates each domain, and what its server finds for it.
 . ./say.sh
+. ./unit.sh
 . ./patience.sh
 
 unit=$1 address=$2
 times=$(patience)
 shift 2
-say active systemctl is-active "$unit"
+say_unit "$unit"
 say by-hand pgrep -o -x named
-say enabled systemctl is-enabled "$unit"
 for domain do
   say "$domain" dig +norecurse +noall +authority +additional +time="$times" +tries=1 \
     @"$address" "$domain" NS

@@ -9,9 +9,7 @@
 . ./frozen.sh
 
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 times=$7
-about "$unit"
-say enabled echo "$boot"
-say active echo "$active"
+say_unit "$unit"
 say by-hand pgrep -o -x named
 say frozen frozen named
 say tcp ss -ltnpH 'sport = :53'

@@ -10,9 +10,7 @@ unit=$1 folder=$2 marker=$3
 shift 3
 { doveconf "$@" 2>/dev/null || :; } | sed 's/ = */\t/'
 matching '/^doveconf: .*\([Ee]rror\|[Ff]atal\)/s/^/error\t/p'
-about "$unit"
-say enabled echo "$boot"
-say active echo "$active"
+say_unit "$unit"
 say by-hand pgrep -o -x dovecot
 say frozen frozen 'dovecot|auth|anvil|config|imap-login|pop3-login'
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox

@@ -10,9 +10,7 @@
 cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
-about "$unit" "$running_unit"
-say enabled echo "$boot"
-say active echo "$active"
+say_unit "$unit" "$running_unit"
 # The oldest master, and the programs that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal.
 ps -C master,smtpd,trivial-rewrite,cleanup,postscreen -o stat=,pid=,comm= |
   while read -r stat pid name; do

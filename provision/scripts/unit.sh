@@ -28,5 +28,12 @@ END
   esac
 }
 
+# say_unit UNIT [RUNNING_UNIT]: `about` it, and report $boot as `enabled` and $active.
+say_unit() {
+  about "$@"
+  [ -z "$boot" ] || printf 'enabled\t%s\n' "$boot"
+  [ -z "$active" ] || printf 'active\t%s\n' "$active"
+}
+
 # runs_now: whether the unit that `about` was asked about is active.
 runs_now() { case $active in active | reloading) ;; *) return 1 ;; esac }
