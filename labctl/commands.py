@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labctl.hint import Command, Hint
 from labctl.i18n import N_
@@ -111,7 +111,7 @@ def for_lab(command: Sequence[str], lab: str) -> Command:
 
 def hint_for_lab(hint: Hint, lab: str) -> Hint:
     """The hint with all its commands for the lab called `lab`."""
-    return Hint(hint.text, tuple(for_lab(command, lab) for command in hint.commands))
+    return replace(hint, commands=tuple(for_lab(command, lab) for command in hint.commands))
 
 
 def _needs_name(lab: str) -> bool:

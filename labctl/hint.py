@@ -16,11 +16,13 @@ class Hint:
 
     `text` is one sentence in the user's language, or "". `commands` are command lines as lists
     of words, in the order in which to type them. A command of labctl is written for the default
-    lab: the renderer adds `--name` for any other.
+    lab: the renderer adds `--name` for any other. `file` are the lines of the file that `text`
+    names.
     """
 
     text: str = ""
     commands: tuple[Command, ...] = ()
+    file: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.text or self.commands)
@@ -28,7 +30,7 @@ class Hint:
     def __str__(self) -> str:
         """The hint on one line, as JSON and logs have it."""
         lines = ", ".join(typed_line(command) for command in self.commands)
-        return ": ".join(part for part in (self.text, lines) if part)
+        return ": ".join(part for part in (self.text, ", ".join(self.file), lines) if part)
 
 
 def commands(*lines: Sequence[str] | str, text: str = "") -> Hint:

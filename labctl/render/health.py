@@ -66,6 +66,6 @@ def _as_data(diagnosis: Diagnosis, lab: str) -> dict[str, object]:
         "what": diagnosis.what,
         "why": diagnosis.why,
         "measured": dict(diagnosis.measured),
-        "mend": mend["hint"],
-        "commands": mend["commands"],
+        "mend": mend.pop("hint"),
+        **mend,
     }

@@ -16,14 +16,19 @@ def hint_lines(heading: str, hint: Hint, lab: str) -> list[str]:
     """The lines of a hint for the lab called `lab`; none for an empty one."""
     if not hint:
         return []
-    first, *more = f"{heading}: {hint.text}".strip().splitlines()
-    # What goes into a file.
-    content = [f"    {line}" for line in more]
+    file = [f"    {line}" for line in hint.file]
     lines = [f"  {typed_line(command)}" for command in hint_for_lab(hint, lab).commands]
-    return [first, *content, *lines]
+    return [f"{heading}: {hint.text}".strip(), *file, *lines]
 
 
 def hint_data(hint: Hint, lab: str) -> dict[str, object]:
-    """The hint in a JSON document: as one line, and its commands as lists of words."""
+    """The hint in a JSON document: as one line, and its commands as lists of words.
+
+    If a file has to be written, also its lines.
+    """
     named = hint_for_lab(hint, lab)
-    return {"hint": str(named), "commands": [list(command) for command in named.commands]}
+    data: dict[str, object] = {
+        "hint": str(named),
+        "commands": [list(command) for command in named.commands],
+    }
+    return data | {"file": list(hint.file)} if hint.file else data

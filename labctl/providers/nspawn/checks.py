@@ -10,12 +10,12 @@ from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError
-from labctl.hint import Hint, commands
+from labctl.hint import commands
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn.limits import missing_controllers
-from labctl.providers.nspawn.needs import SYSCTL_FILE, needs, sysctl_lines
+from labctl.providers.nspawn.needs import needs, raise_limits
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.rootfs import users
 
@@ -160,12 +160,7 @@ def limits_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
                 hosts_to_start,
             ),
             ", ".join(f"{each.setting} = {each.limit} < {each.needed}" for each in wanted.short),
-            Hint(
-                _("put this into {file}", file=SYSCTL_FILE)
-                + "\n"
-                + "\n".join(sysctl_lines(wanted.short)),
-                (("sudo", "sysctl", "--system"),),
-            ),
+            raise_limits(wanted.short),
         )
     if free < wanted.memory:
         return warning(

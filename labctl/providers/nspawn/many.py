@@ -6,13 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from labctl.diagnosis import Diagnosis, found, lacking, warning
-from labctl.hint import Hint
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn import checks
 from labctl.providers.nspawn.limits import missing_controllers
-from labctl.providers.nspawn.needs import SYSCTL_FILE, needs, sysctl_lines
+from labctl.providers.nspawn.needs import needs, raise_limits
 
 _LINUX = ("linux",)
 
@@ -56,7 +55,6 @@ def limits(hosts: int, machine: Machine) -> Diagnosis:
             )
             + f": {told}",
         )
-    lines = "\n".join(sysctl_lines(wanted.short))
     return lacking(
         "kernel-limits",
         ngettext(
@@ -65,10 +63,7 @@ def limits(hosts: int, machine: Machine) -> Diagnosis:
             hosts,
         ),
         ", ".join(f"{each.setting} = {each.limit} < {each.needed}" for each in wanted.short),
-        Hint(
-            _("put this into {file}", file=SYSCTL_FILE) + f"\n{lines}",
-            (("sudo", "sysctl", "--system"),),
-        ),
+        raise_limits(wanted.short),
     )
 
 

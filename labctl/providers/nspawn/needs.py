@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labctl.hint import Hint
+from labctl.i18n import _
 from labctl.machine import Machine
 
-SYSCTL_FILE = "/etc/sysctl.d/90-labctl.conf"
+_SYSCTL_FILE = "/etc/sysctl.d/90-labctl.conf"
 # Bytes of memory that a host takes, and of disk for its own layers.
 MEMORY_A_HOST = 56 * 1024**2
 DISK_A_HOST = 60 * 1024**2
@@ -71,6 +73,15 @@ def needs(hosts: int, machine: Machine) -> Needs:
         if text is not None:
             limits.append(Need(setting, int(text), _BESIDE[setting] + hosts * each))
     return Needs(tuple(limits), hosts * MEMORY_A_HOST, hosts * DISK_A_HOST)
+
+
+def raise_limits(short: Sequence[Need]) -> Hint:
+    """What to do about limits that are too low: one file, and the command that reads it."""
+    return Hint(
+        _("put this into {file}", file=_SYSCTL_FILE),
+        (("sudo", "sysctl", "--system"),),
+        file=tuple(sysctl_lines(short)),
+    )
 
 
 def sysctl_lines(short: Sequence[Need]) -> list[str]:

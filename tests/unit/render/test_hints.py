@@ -17,7 +17,7 @@ SYSCTL = (("sudo", "sysctl", "--system"),)
         (Hint("look at the log"), ["next: look at the log"]),
         (Hint("", SYSCTL), ["next:", "  sudo sysctl --system"]),
         (
-            Hint("put this into x.conf\na = 1\nb = 2", SYSCTL),
+            Hint("put this into x.conf", SYSCTL, ("a = 1", "b = 2")),
             ["next: put this into x.conf", "    a = 1", "    b = 2", "  sudo sysctl --system"],
         ),
     ],

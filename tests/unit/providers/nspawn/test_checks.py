@@ -247,7 +247,8 @@ def test_a_class_is_told_of_the_one_file_that_mends_the_kernels_limits() -> None
     assert said.verdict is Verdict.WARNING
     assert said.what == "limits of the kernel are too low for 60 more hosts"
     assert said.why == "fs.inotify.max_user_instances = 128 < 760"
-    assert "/etc/sysctl.d/90-labctl.conf\nfs.inotify.max_user_instances = 1024" in said.mend.text
+    assert "/etc/sysctl.d/90-labctl.conf" in said.mend.text
+    assert "fs.inotify.max_user_instances = 1024" in said.mend.file
     assert said.mend.commands == (("sudo", "sysctl", "--system"),)
 
 

@@ -55,10 +55,9 @@ def test_limits_that_are_too_low_are_named_with_the_file_that_raises_them() -> N
     assert said.why == (
         "fs.inotify.max_user_instances = 128 < 760, net.ipv4.neigh.default.gc_thresh3 = 512 < 736"
     )
-    heading, *lines = said.mend.text.splitlines()
-    assert "/etc/sysctl.d/90-labctl.conf" in heading
+    assert "/etc/sysctl.d/90-labctl.conf" in said.mend.text
     # The kernel begins to drop neighbours at the second threshold.
-    assert lines == [
+    assert list(said.mend.file) == [
         "fs.inotify.max_user_instances = 1024",
         "net.ipv4.neigh.default.gc_thresh2 = 512",
         "net.ipv4.neigh.default.gc_thresh3 = 1024",
