@@ -39,7 +39,7 @@ def _closed(target: Target, facts: Facts) -> list[Finding]:
     name, pam = str(target.host.account), target.family.pam
     found = (
         _expired(name, facts),
-        _denied_by_pam(pam, facts) or _refused_by_pam(pam, name, facts),
+        _shut_in(facts) or _denied_by_pam(pam, facts) or _refused_by_pam(pam, name, facts),
         _locked(name, facts, is_locked=target.is_locked),
         _no_shell(name, facts),
     )
@@ -81,6 +81,22 @@ def _denied_by_pam(pam: Pam, facts: Facts) -> Finding | None:
         expected=_("no such line"),
         hint=_("Every login asks PAM. Which line of {file} is asked first?", file=pam.auth),
         solution=pam.mending,
+    )
+
+
+def _shut_in(facts: Facts) -> Finding | None:
+    """A folder above the programs or the home folders that an account may not enter."""
+    if not facts["closed"]:
+        return None
+    mode, _blank, path = facts.lines("closed")[0].partition(" ")
+    return Finding(
+        code="accounts.closed",
+        ok=False,
+        what=path,
+        found=mode,
+        expected="755",
+        hint=_("An account passes through this folder. Who may enter it? ls -ld {name}", name=path),
+        solution=f"chmod 755 {path}",
     )
 
 

@@ -129,9 +129,17 @@ def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
     return holds
 
 
-def _closed_folder(case: Case) -> Told | None:
+def _closed_spool(case: Case) -> Told | None:
     """A folder above Postfix's queue that only its owner may enter."""
-    for path in ("/var", "/var/spool", _spool(case)):
+    return _closed_folder(case, "/var", "/var/spool", _spool(case))
+
+
+def _closed_etc(case: Case) -> Told | None:
+    return _closed_folder(case, "/etc")
+
+
+def _closed_folder(case: Case, *paths: str) -> Told | None:
+    for path in paths:
         mode = case.own.mode(path).split()
         if mode and not int(mode[0][-1]) & 1:
             return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}")
@@ -197,6 +205,8 @@ _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 
 
 SUBMIT = (
+    Explanation("accounts.closed", _closed_etc, "{name}", "755",
+                N_("An account passes through this folder. Who may enter it? ls -ld {name}")),
     Explanation("accounts.shell", _no_login, N_("a shell for the account"), "/bin/bash",
                 N_("Can the account log in? getent passwd shows its shell."),
                 "usermod -s /bin/bash {name}"),
@@ -219,7 +229,7 @@ SUBMIT = (
                 N_("sendmail runs as the account and reads main.cf. Look at ls -l "
                    "{postfix_folder}."),
                 "chmod 644 {main_cf}"),
-    Explanation("postfix.spool", _closed_folder, "{name}", "755",
+    Explanation("postfix.spool", _closed_spool, "{name}", "755",
                 N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
     parameter("message_size_limit", LOCAL_HINTS["message_size_limit"]),
     *SYSTEM,

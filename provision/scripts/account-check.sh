@@ -35,6 +35,12 @@ say denies denies
 # PAM may refuse an account whose password is right. It asks about root's su too.
 refused() { su "$name" -s /bin/sh -c true 2>&1 >/dev/null </dev/null | grep -iE 'denied|failure'; }
 say refused refused
+# Programs and their files are behind folders that everybody has to enter, and su says no more than
+# that it cannot run the shell.
+closed() {
+  find -L / /bin /etc /lib /lib64 /usr /usr/bin /usr/lib -maxdepth 0 ! -perm -o=x -printf '%m %p\n'
+}
+[ -z "$said" ] || say closed closed
 extra() { grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' "$account"; }
 say pam-line extra
 say shell echo "$shell"
@@ -42,11 +48,18 @@ if [ ! -x "$shell" ]; then say no-shell echo yes; fi
 today() { echo $(($(date +%s) / 86400)); }
 say today today
 about_file() { stat -c "$1" "$2" 2>/dev/null || :; }
-read -r owner mode <<END
-$(about_file '%U %a' "$home")
+while read -r owner mode path; do
+  case $path,$mode in
+    "$home",*)
+      say home echo "$owner"
+      say home-mode echo "$mode"
+      ;;
+    # Nobody but root and its group may enter the folder above.
+    ?*,*[02468]) say closed echo "$mode $path" ;;
+  esac
+done <<END
+$(stat -c '%U %a %n' "$home" "${home%/*}" 2>/dev/null || :)
 END
-say home echo "$owner"
-say home-mode echo "$mode"
 # Dovecot keeps its index there.
 say mail-folder stat -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail

@@ -439,6 +439,9 @@ _ACCOUNTS: tuple[tuple[str, str], ...] = (
     ("account with another shell", "usermod -s /bin/sh $user"),
     ("home of another owner", "chown root:root /home/$user"),
     ("home is closed to all", "chmod 700 /home/$user"),
+    ("/home closed", "chmod 750 /home"),
+    ("/etc closed", "chmod 750 /etc"),
+    ("/ closed", "chmod 700 /"),
     ("home is missing", "rm -rf /home/$user"),
     (
         "mailbox of another owner",
