@@ -174,7 +174,7 @@ fuzz-check: $(VENV)/.dev test-packages
 
 # Always the same cases in the same order, as far as the time goes.
 fuzz-check-short:
-	$(MAKE) fuzz-check FUZZ_OPTIONS="--seed 2026 --labs 2 --doubles 0 --minutes 8"
+	$(MAKE) fuzz-check FUZZ_OPTIONS="--seed 2026 --labs 2 --doubles 0 --cases 40 --minutes 10"
 
 bench: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/python -m tests.bench $(BENCH_OPTIONS)
