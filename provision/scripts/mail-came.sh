@@ -7,10 +7,11 @@
 
 user=$1 log=$(log_of "$2") most=$3 token=$4
 home=$(home_of "$user")
+looks=0
 while :; do
   looked
   found=$(sender "$token" "$user" "$home")
-  [ -z "$found" ] && [ "$looks" -lt $((most * 12)) ] || break
+  [ -z "$found" ] && [ "$looks" -lt $((most * LOOK)) ] || break
   sleep 0.1
 done
 say coming-from echo "$found"

@@ -7,7 +7,7 @@
 
 # A program at work gives the lock back.
 looks=0
-while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$looks" -lt $((40 * 12)) ]; do
+while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$looks" -lt $((40 * LOOK)) ]; do
   looked
   sleep 0.1
 done

@@ -25,11 +25,14 @@ patience() {
   echo "$times"
 }
 
-# looked: count a look in $looks, in twelfths of one. It counts less while the machine is busy. Looks
-# are counted and not seconds, because on a busy machine each takes longer.
+# What a look adds to $looks on a quiet machine: a number that each of the $times divides well.
+LOOK=12
+
+# looked: count a look in $looks. It counts less while the machine is busy. Looks are counted and not
+# seconds, because on a busy machine each takes longer.
 looked() {
   busy
-  looks=$((${looks:-0} + 12 / times))
+  looks=$((looks + LOOK / times))
 }
 
 # hurried SECONDS COMMAND...: like timeout(1), but seconds in which the machine is busy count less.
@@ -49,7 +52,7 @@ hurried() {
 }
 end_late() {
   looks=0
-  while [ "$looks" -lt "$(($1 * 12))" ]; do
+  while [ "$looks" -lt "$(($1 * LOOK))" ]; do
     sleep 1
     looked
   done

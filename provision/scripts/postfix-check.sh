@@ -6,17 +6,14 @@
 # an address of another host, unless it is told another value. Then main.cf itself is asked.
 . ./say.sh
 . ./unit.sh
+. ./frozen.sh
 
 cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
 say_unit "$unit" "$running_unit"
-# The oldest master, and the programs that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal.
-ps -C master,smtpd,trivial-rewrite,cleanup,postscreen -o stat=,pid=,comm= |
-  while read -r stat pid name; do
-    [ "$name" != master ] || printf 'by-hand\t%s\n' "$pid"
-    case $stat in T*) printf 'frozen\t%s\n' "$name" ;; esac
-  done
+say by-hand pgrep -o -x master
+say frozen frozen 'master|smtpd|trivial-rewrite|cleanup|postscreen'
 say listens ss -ltnH 'sport = :25'
 settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
 [ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :

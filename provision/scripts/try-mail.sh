@@ -52,7 +52,7 @@ settled() {
   if [ -n "$id" ]; then
     grep -qF " $id: to=<" "$rest"
   else
-    [ "$looks" -gt $((8 * 12)) ] && grep -q '^exit [1-9]' "$scratch/$1"
+    [ "$looks" -gt $((8 * LOOK)) ] && grep -q '^exit [1-9]' "$scratch/$1"
   fi
 }
 # alias_boxes: the mailboxes that have the message itself. A bounce has it in its body.
@@ -76,7 +76,7 @@ while :; do
   if [ -n "$is_here" ] && { [ -z "$peer" ] || settled peer-said "$peer_token"; }; then break; fi
   # The other host may not answer; then Postfix waits for longer than a check does.
   if [ -n "$is_here" ]; then most=15; else most=25; fi
-  [ -z "$is_over" ] && [ "$looks" -lt $((most * 12)) ] || break
+  [ -z "$is_over" ] && [ "$looks" -lt $((most * LOOK)) ] || break
   sleep 0.1
 done
 say own-from echo "$found_own"
