@@ -34,7 +34,12 @@ _DROPPED = (
     "CAP_NET_BROADCAST,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TTY_CONFIG"
 )
 
+# Of the console or of a host that does not come up.
+_LINES = 6
+_JOURNAL = ("journalctl", "--boot", "--no-pager", "--lines=400")
+
 _AGAIN = Script("labctl.providers.nspawn", "again.sh")
+_NOT_READY = Script("labctl.providers.nspawn", "not-ready.sh")
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,8 @@ class Container:
         """Wait until systemd has finished booting and sshd answers.
 
         Raises:
-            LabError: The host does not come up; its cause is the end of the console, or the jobs
-                that systemd still works on.
+            LabError: The host does not come up; its cause is the end of the console, or what
+                the host says about its units.
         """
         try:
             self._wait_for_services()
@@ -95,7 +100,7 @@ class Container:
         except (TimeoutError, LabError) as error:
             raise LabError(
                 _("{host} did not boot", host=self.host),
-                cause=self._console() or self._hanging(),
+                cause=self._console() or self._why_not_ready(),
                 hint=commands(
                     "labctl destroy",
                     "labctl up",
@@ -159,14 +164,16 @@ class Container:
         namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
         return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
 
-    def _hanging(self) -> str:
-        """The jobs that systemd still works on, in its own words."""
+    def _why_not_ready(self) -> str:
+        """What the host itself says, whose journal goes to the log; else what its processes do."""
         if self.cgroup.init_pid() is None:
-            return ""
+            return "\n".join(self.cgroup.doing()) or _("no process of the host is left")
         with suppress(CommandFailed):
-            done = self._in_host("systemctl", "list-jobs", "--plain", "--no-legend")
-            return "\n".join(line for line in done.stdout.splitlines() if "running" in line)
-        return ""
+            said = self._in_host("sh", "-euc", _NOT_READY.text).stdout.strip()
+            with self.log.open("a", encoding="utf-8") as log:
+                log.write(self._in_host(*_JOURNAL).stdout)
+            return said
+        return "\n".join(self.cgroup.doing()[:_LINES])
 
     def _sshd_greets(self) -> bool:
         with (
@@ -176,10 +183,10 @@ class Container:
             return probe.recv(4) == b"SSH-"
         return False
 
-    def _console(self, keep: int = 6) -> str:
+    def _console(self) -> str:
         with suppress(OSError):
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            return "\n".join(lines[-keep:])
+            return "\n".join(lines[-_LINES:])
         return ""
 
     def hold_still(self) -> None:

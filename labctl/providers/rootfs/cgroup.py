@@ -123,6 +123,18 @@ class Cgroup:
                     return pid
         return None
 
+    def doing(self) -> list[str]:
+        """Each process with its state and where in the kernel it waits (proc_pid_stat(5))."""
+        found: list[str] = []
+        for pid in self.pids():
+            process = Path(f"/proc/{pid}")
+            with suppress(OSError, IndexError):
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                state = (process / "stat").read_bytes().rpartition(b")")[2].split()[0].decode()
+                waits = (process / "wchan").read_text().strip("0")
+                found.append(f"{name} {state} {waits}".strip())
+        return found
+
     def freeze(self) -> bool:
         """Freeze every process of the group.
 

@@ -161,7 +161,16 @@ def test_a_host_that_does_not_boot_is_told_with_the_end_of_its_console(host: Con
 def test_a_host_without_a_console_is_told_all_the_same(host: Container) -> None:
     with pytest.raises(LabError) as failed:
         host.wait_ready()
-    assert failed.value.cause == ""
+    assert failed.value.cause == "no process of the host is left"
+
+
+def test_a_host_without_systemd_is_told_with_what_its_processes_do(
+    host: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cgroup, "doing", lambda _group: ["systemd-nspawn D rtnl_lock"])
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.cause == "systemd-nspawn D rtnl_lock"
 
 
 def test_a_console_need_not_be_text(host: Container) -> None:
@@ -241,21 +250,35 @@ def test_a_unit_that_hangs_does_not_keep_the_host_from_being_used(
     host.wait_ready()
 
 
-def test_what_systemd_waits_for_is_told_if_the_console_is_silent(
+def test_what_the_host_says_is_told_if_the_console_is_silent_and_its_journal_kept(
     host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = "12 ssh.service     start running\n13 multi-user.target start waiting\n"
+    said = {"sh": "12 ssh.service     start running\n", "journalctl": "ssh.service: Starting\n"}
 
     def run(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
-        asked = list(argv)[list(argv).index("--") + 1 :]
-        listed = asked == ["systemctl", "list-jobs", "--plain", "--no-legend"]
-        return Completed(tuple(argv), 0, jobs if listed else "starting\n", "")
+        program = list(argv)[list(argv).index("--") + 1]
+        return Completed(tuple(argv), 0, said.get(program, "starting\n"), "")
 
     monkeypatch.setattr(module, "run", run)
     sshd(monkeypatch, b"")
     with pytest.raises(LabError) as failed:
         host.wait_ready()
     assert failed.value.cause == "12 ssh.service     start running"
+    assert host.log.read_text() == "ssh.service: Starting\n"
+
+
+def test_a_systemd_that_does_not_answer_is_told_with_what_the_processes_do(
+    host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+        raise CommandFailed("systemctl", 124, "timed out", where="host1")
+
+    monkeypatch.setattr(module, "run", hangs)
+    monkeypatch.setattr(Cgroup, "doing", lambda _group: ["systemd S do_epoll_wait"] * 9)
+    sshd(monkeypatch, b"")
+    with pytest.raises(LabError) as failed:
+        host.wait_ready()
+    assert failed.value.cause == "\n".join(["systemd S do_epoll_wait"] * 6)
 
 
 @pytest.mark.parametrize("greeting", [b"", b"220 host1 ESMTP\r\n"])

@@ -87,6 +87,19 @@ def test_processes_below_a_group_are_its_own(mounted: Hierarchies) -> None:
     assert Cgroup("labctl-1").init_pid() is None
 
 
+def test_what_a_process_does_is_told_by_its_name_and_state(mounted: Hierarchies) -> None:
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        group = mounted.unified / "labctl-1"
+        group.mkdir()
+        # Process 0 does not exist.
+        (group / "cgroup.procs").write_text(f"0\n{sleeper.pid}\n")
+        try:
+            (told,) = Cgroup("labctl-1").doing()
+            assert told.split()[:2] in (["sleep", "S"], ["sleep", "R"])
+        finally:
+            sleeper.kill()
+
+
 @pytest.mark.parametrize(
     ("populated", "frozen", "done"), [(1, 1, True), (0, 0, False), (0, 1, False)]
 )
