@@ -18,6 +18,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     MACHINE = 3
     STATE = 4
+    # As EX_SOFTWARE of sysexits.h(3head).
+    DEFECT = 70
     INTERRUPTED = 130
 
 

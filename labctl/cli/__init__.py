@@ -40,6 +40,13 @@ def _run() -> int:
 
         sys.stderr.write(_("interrupted; run the same command again") + "\n")
         return ExitCode.INTERRUPTED
+    except OSError:
+        # Of a stream that was closed.
+        raise
+    except Exception as error:
+        from labctl.cli.app import refused_by_defect
+
+        return refused_by_defect(error, sys.argv[1:])
 
 
 def _unsaid(error: OSError, code: int) -> int:

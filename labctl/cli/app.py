@@ -154,6 +154,13 @@ def refused_by_machine(error: OSError) -> int:
     return _report(_of_machine(error), ())
 
 
+def refused_by_defect(error: Exception, words: Sequence[str]) -> int:
+    """Print that labctl itself is wrong; returns the exit code."""
+    from labctl.cli.defect import as_defect
+
+    return _report(as_defect(error), words)
+
+
 def _of_machine(error: OSError) -> LabError:
     """What the system refused: no space, no permission, a read-only or vanished file."""
     if isinstance(error, FileNotFoundError) and _folder_is_gone():

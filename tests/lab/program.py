@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from labctl import waiting
+from labctl.errors import ExitCode
+from labctl.home import state_folder
 from labctl.providers.rootfs.apt import guest_suite
 
 # What the lab tests break and what they expect is written for hosts with Debian 12. The hosts of
@@ -69,7 +71,7 @@ def labctl(
         check=False,
         timeout=600,
     )
-    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode != ExitCode.DEFECT, (state_folder() / "defect.txt").read_text()
     if code is not None:
         assert done.returncode == code, f"labctl {args}\n{done.stdout}\n{done.stderr}"
     return Ended(done.returncode, done.stdout, done.stderr)

@@ -16,6 +16,7 @@ from unittest import mock
 
 from labctl import i18n
 from labctl.cli.app import run
+from labctl.errors import ExitCode
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,6 @@ def labctl_process(
 
 
 def _ended(args: object, status: int, out: str, err: str, *, code: int | None) -> Ended:
-    assert "Traceback" not in err, err
+    assert status != ExitCode.DEFECT, err
     assert code in (None, status), f"labctl {args!r} ended with {status}\n{out}\n{err}"
     return Ended(status, out, err)

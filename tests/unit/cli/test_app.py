@@ -16,8 +16,10 @@ from types import SimpleNamespace
 import pytest
 
 from labctl import __version__
-from labctl.cli import app
+from labctl.cli import app, main
 from labctl.cli.app import run
+from labctl.cli.defect import as_defect
+from labctl.errors import ExitCode
 from labctl.home import STATE_VARIABLE, lab_home
 from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl, labctl_process
@@ -253,6 +255,37 @@ def test_what_finds_no_room_is_the_machines_fault(words: list[str]) -> None:
     assert done.returncode == 3
     assert os.strerror(errno.ENOSPC) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["steps"], ["check", "--json"]])
+def test_a_defect_of_labctl_is_told_without_a_trace_which_is_kept_in_a_file(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(_words: object) -> int:
+        raise ValueError("not for a person")
+
+    monkeypatch.setattr(app, "run", fails)
+    monkeypatch.setattr(sys, "argv", ["labctl", *words])
+    monkeypatch.setenv("LABCTL_STATE_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.DEFECT
+    told = "".join(capsys.readouterr())
+    assert "a defect of its own" in told and str(tmp_path / "defect.txt") in told
+    assert "ValueError" not in told and "not for a person" not in told
+    assert ("exit_code" in told) is ("--json" in words)
+    assert "ValueError: not for a person" in (tmp_path / "defect.txt").read_text("utf-8")
+
+
+def test_a_defect_is_told_although_its_file_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LABCTL_STATE_DIR", str(tmp_path / "file"))
+    assert as_defect(ValueError()).hint.text == "please report it"
 
 
 @pytest.mark.posix
