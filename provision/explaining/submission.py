@@ -130,20 +130,11 @@ def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
 
 
 def _closed_spool(case: Case) -> Told | None:
-    """A folder above Postfix's queue that only its owner may enter."""
-    return _closed_folder(case, "/var", "/var/spool", _spool(case))
-
-
-def _closed_etc(case: Case) -> Told | None:
-    return _closed_folder(case, "/etc")
-
-
-def _closed_folder(case: Case, *paths: str) -> Told | None:
-    for path in paths:
-        mode = case.own.mode(path).split()
-        if mode and not int(mode[0][-1]) & 1:
-            return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}")
-    return None
+    """The folder of Postfix's queue, if only its owner may enter it."""
+    path = _spool(case)
+    mode = case.own.mode(path).split()
+    closed = bool(mode) and not int(mode[0][-1]) & 1
+    return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}") if closed else None
 
 
 def _mail_closed(case: Case) -> Told | None:
@@ -205,8 +196,6 @@ _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 
 
 SUBMIT = (
-    Explanation("accounts.closed", _closed_etc, "{name}", "755",
-                N_("An account passes through this folder. Who may enter it? ls -ld {name}")),
     Explanation("accounts.shell", _no_login, N_("a shell for the account"), "/bin/bash",
                 N_("Can the account log in? getent passwd shows its shell."),
                 "usermod -s /bin/bash {name}"),

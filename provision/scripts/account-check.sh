@@ -32,15 +32,27 @@ say expiry echo "$changed:$ends"
 # What refuses every password before pam_unix is asked.
 denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' "$auth"; }
 say denies denies
-# PAM may refuse an account whose password is right. It asks about root's su too.
-refused() { su "$name" -s /bin/sh -c true 2>&1 >/dev/null </dev/null | grep -iE 'denied|failure'; }
-say refused refused
-# Programs and their files are behind folders that everybody has to enter, and su says no more than
-# that it cannot run the shell.
+# The folders that an account passes through to its programs, their files, its mail and its home.
+# A folder may be open to it by a group or an ACL, so it is the account that tries.
+# shellcheck disable=SC2016 # The inner shell reads it.
+entering='for each; do [ -z "$each" ] || [ -x "$each" ] || echo "closed $each"; done'
+enter() { su -s /bin/sh -c "$entering" "$name" sh "$@" 2>&1 </dev/null; }
+# If it cannot even start a shell, su does not say why.
 closed() {
   find -L / /bin /etc /lib /lib64 /usr /usr/bin /usr/lib -maxdepth 0 ! -perm -o=x -printf '%m %p\n'
 }
-[ -z "$said" ] || say closed closed
+while IFS= read -r line; do
+  case $line in
+    closed\ *) say closed stat -c '%a %n' "${line#closed }" ;;
+    # PAM may refuse an account whose password is right. It asks about root's su too.
+    *[Dd]enied* | *[Ff]ailure*)
+      say refused echo "$line"
+      say closed closed
+      ;;
+  esac
+done <<END
+$(enter / /etc /usr /var /var/spool "${home%/*}")
+END
 extra() { grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' "$account"; }
 say pam-line extra
 say shell echo "$shell"
@@ -48,18 +60,11 @@ if [ ! -x "$shell" ]; then say no-shell echo yes; fi
 today() { echo $(($(date +%s) / 86400)); }
 say today today
 about_file() { stat -c "$1" "$2" 2>/dev/null || :; }
-while read -r owner mode path; do
-  case $path,$mode in
-    "$home",*)
-      say home echo "$owner"
-      say home-mode echo "$mode"
-      ;;
-    # Nobody but root and its group may enter the folder above.
-    ?*,*[02468]) say closed echo "$mode $path" ;;
-  esac
-done <<END
-$(stat -c '%U %a %n' "$home" "${home%/*}" 2>/dev/null || :)
+read -r owner mode <<END
+$(about_file '%U %a' "$home")
 END
+say home echo "$owner"
+if [ -n "$mode" ]; then say home-mode echo "$mode"; fi
 # Dovecot keeps its index there.
 say mail-folder stat -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail

@@ -49,7 +49,7 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" "$spool/private" "$spool/incoming" \
   "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
   /etc/aliases.db /etc/resolv.conf "$mail_settings" /etc/hosts /etc/nsswitch.conf /tmp \
-  /etc /etc/passwd /dev/null /var /var/spool "$spool"
+  /etc/passwd /dev/null "$spool"
 say sendmail readlink -f /usr/sbin/sendmail
 say mail-program readlink -f /usr/bin/mail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail

@@ -382,7 +382,7 @@ NOT_STARTED = {
         "mode\t/usr/bin/mail 755 root root",
     ): "accounts.path",
     ("mail: Cannot determine my username", "mode\t/etc/passwd 600 root root"): "accounts.readable",
-    ("mail: cannot send message", "mode\t/var/spool 700 root root"): "postfix.spool",
+    ("mail: cannot send message", "mode\t/var/spool/postfix 700 root root"): "postfix.spool",
     ("-bash: fork: Resource temporarily unavailable", ""): "accounts.limits",
     ("sendmail: fatal: user1(1001): message file too big", ""): "accounts.limits",
     ("mail: /tmp/muXX: No space left on device", ""): "mail-command.disk",
