@@ -65,7 +65,7 @@ LOCAL = (
     master(missing_service("local/unix", "cleanup/unix", "rewrite/unix", "bounce/unix",
                              "qmgr/unix", "defer/unix", "proxymap/unix")),
     master(closed_in_chroot),
-    *FOLDERS,
+    FOLDERS,
     # Postfix enforces it by the system's limit, which has the same words.
     parameter("mailbox_size_limit", LOCAL_HINTS["mailbox_size_limit"]),
     Explanation("accounts.mailbox-full", _full_mailbox, N_("room in the mailbox"),

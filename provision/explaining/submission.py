@@ -81,12 +81,6 @@ def _closed_queue(case: Case) -> Told | None:
     return None
 
 
-def _frozen(case: Case) -> Told | None:
-    """A process that a signal has stopped: kill -STOP, or Ctrl-Z in a terminal."""
-    names = case.own.facts.lines("frozen")
-    return Told(", ".join(names), names[0], f"pkill -CONT -x {names[0]}") if names else None
-
-
 def _no_login(case: Case) -> Told | None:
     words = case.own.mail["own-said"]
     return Told(words.partition("\n")[0]) if "not available" in words else None
@@ -157,13 +151,9 @@ def told_by(key: str) -> Callable[[Case], Told | None]:
     return holds
 
 
-FOLDERS = (
-    Explanation("postfix.queue", _closed_queue, N_("Postfix's folders"), "700 postfix root",
-                N_("May Postfix enter its own folders? Look at ls -l {spool}."),
-                "chmod 700 {spool}/private"),
-    Explanation("postfix.running", _frozen, N_("Postfix runs"), N_("it works"),
-                N_("A process may exist and yet do nothing: which letter has it in ps -e -o "
-                   "stat,comm?")),
+FOLDERS = Explanation(
+    "postfix.queue", _closed_queue, N_("Postfix's folders"), "700 postfix root",
+    N_("May Postfix enter its own folders? Look at ls -l {spool}."), "chmod 700 {spool}/private",
 )  # fmt: skip
 
 
@@ -226,7 +216,7 @@ SUBMIT = (
                 "2555 root postdrop", _FATAL, "postfix set-permissions"),
     Explanation("postfix.maildrop", _wrong_maildrop, N_("the maildrop queue takes messages"),
                 "1730 postfix postdrop", _FATAL, "postfix set-permissions"),
-    *FOLDERS,
+    FOLDERS,
     Explanation("postfix.authorized_submit_users", _not_allowed, "{name}", NOT_SET,
                 N_("Who may hand a message to Postfix on this host? mail shows what it says.")),
     master(missing_service("pickup/unix", "cleanup/unix", "qmgr/unix", "rewrite/unix")),

@@ -135,7 +135,7 @@ def _in_names(name: str) -> bool:
 OUTBOUND = (
     *each_of(OUT_HINTS),
     master(missing_service("smtp/unix", "qmgr/unix", "bounce/unix", "rewrite/unix")),
-    *FOLDERS,
+    FOLDERS,
     Explanation("dns.hosts", _wrong_hosts_line, "/etc/hosts", N_("no wrong line"),
                 N_("A name in /etc/hosts is not asked of DNS. Is the other host in it?")),
     Explanation("dns.nsswitch", _no_dns, "/etc/nsswitch.conf: hosts", "files dns",

@@ -5,7 +5,6 @@
 . ./say.sh
 . ./patience.sh
 . ./scratch.sh
-. ./frozen.sh
 . ./doveconf.sh
 
 user=$1 spool=$2 address=$3 peer_address=$4 peer=$5 example=$6 mail_settings=$7
@@ -89,7 +88,6 @@ say account-alias account_alias
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
 say box-size stat -L -c %s "/var/mail/$user"
-say frozen frozen 'master|qmgr|pickup|cleanup|smtpd|trivial-rewrite'
 # The other host's address is an own one, has no route, or a fixed hardware address.
 routes() {
   ip route get "$peer_address" 2>&1 | grep -iE '^local|unreachable|invalid|prohibited|denied' || :

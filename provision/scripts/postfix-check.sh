@@ -13,7 +13,7 @@ shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
 say_unit "$unit" "$running_unit"
 say by-hand pgrep -o -x master
-say frozen frozen 'master|smtpd|trivial-rewrite|cleanup|postscreen'
+say frozen frozen 'master|qmgr|pickup|cleanup|trivial-rewrite|smtpd|postscreen|smtp|local|bounce'
 say listens ss -ltnH 'sport = :25'
 settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
 [ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :
