@@ -47,7 +47,10 @@ def check(target: Target) -> list[Finding]:
             stopped = frozen("postfix.frozen", _("Postfix runs"), facts)
             in_force = stopped or _in_force(target, facts)
             # A line of master.cf that Postfix cannot read is why a service is missing.
-            if in_force.code != "postfix.master-cf" or "/master.cf: " not in quiet.found:
+            follows = in_force.code == "postfix.master-cf" and "/master.cf: " in quiet.found
+            # smtpd says again what `postfix check` has said.
+            follows |= not quiet.ok and in_force.found in quiet.found
+            if not follows:
                 findings.append(in_force)
     return findings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
 from provision.explaining.settings import differing, master, odd, overridden, parameter
@@ -24,7 +26,21 @@ RELAY = (
 )  # fmt: skip
 
 
+def _limit(name: str, words: str) -> Explanation:
+    """A number of messages or commands a minute that a client may not exceed (anvil(8))."""
+    named = parameter(name, N_("How much may one client send in a minute? man 5 postconf"))
+
+    def holds(case: Case) -> Told | None:
+        return named.holds(case) if words in case.seen.found else None
+
+    return replace(named, holds=holds)
+
+
 RELAY_AUTH = (
+    _limit("smtpd_client_message_rate_limit", "too much mail from"),
+    _limit("smtpd_client_recipient_rate_limit", "too many recipients from"),
+    _limit("smtpd_client_auth_rate_limit", "too many AUTH commands from"),
+    _limit("smtpd_client_connection_rate_limit", "too many connections from"),
     *(parameter(name, N_("A client that has logged in may send to anybody. Which list stops it?"))
       for name in ("smtpd_relay_restrictions", "smtpd_sender_restrictions",
                    "smtpd_client_restrictions", "smtpd_helo_restrictions")),
