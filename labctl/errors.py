@@ -5,6 +5,7 @@ Only the CLI prints a LabError.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 
 from labctl.hint import Hint
@@ -73,9 +74,25 @@ class CommandFailed(LabError):
         self.output = output
 
 
+# What Python puts around the texts of OpenSSL and of the system.
+_OPENSSL = re.compile(r"\[SSL[^\]]*\] | \(_ssl\.c:\d+\)$")
+_NUMBER = re.compile(r":?\s*\[Errno -?\d+\] ")
+
+
 def system_words(error: OSError) -> str:
     """The file and what the system says of it, without Python's error number; "" for nothing."""
     return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+
+
+def words_of(error: Exception) -> str:
+    """What the system or a library says of a failure, without Python's numbers and names.
+
+    It is "" if nothing is said that a person could use.
+    """
+    own = system_words(error) if isinstance(error, OSError) and error.strerror else ""
+    text = own or str(error)
+    # Libraries put the text of an OSError into their own.
+    return _NUMBER.sub(": ", _OPENSSL.sub("", text)).removeprefix(": ")
 
 
 def _last_lines(output: str, returncode: int, keep: int = 8) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import platformdirs
 
-from labctl.errors import WrongState, WrongUsage
+from labctl.errors import WrongState, WrongUsage, words_of
 from labctl.hint import commands
 from labctl.i18n import _
 
@@ -118,7 +118,7 @@ def written_for_person(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WrongUsage(
-            _("{path} cannot be written", path=path), cause=error.strerror or str(error)
+            _("{path} cannot be written", path=path), cause=error.strerror or words_of(error)
         ) from error
 
 

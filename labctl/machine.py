@@ -13,7 +13,7 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Protocol
 
-from labctl.errors import LabError
+from labctl.errors import LabError, words_of
 from labctl.run import run
 
 _ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
@@ -118,7 +118,7 @@ class ThisMachine:
         try:
             done = run(argv, check=False, timeout=20)
         except (LabError, OSError) as error:
-            return str(error)
+            return words_of(error)
         return "" if done.ok else (done.stdout + done.stderr).strip()
 
     def read(self, path: str) -> str | None:

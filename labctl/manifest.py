@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labctl.errors import WrongState
+from labctl.errors import WrongState, words_of
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.scripts import Script
@@ -93,7 +93,7 @@ def parse(text: str) -> Manifest:
     except (ValueError, KeyError, EOFError, tarfile.TarError, OSError) as error:
         raise WrongState(
             _("what was kept of a host cannot be read"),
-            cause=str(error),
+            cause=words_of(error) if isinstance(error, OSError) else "",
             hint=commands("labctl reset"),
         ) from error
 

@@ -22,7 +22,7 @@ from fabric import Config, Connection
 
 from labctl import dial
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed, LabError, WrongState, system_words
+from labctl.errors import CommandFailed, LabError, WrongState, words_of
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.managed import ManagedFile
@@ -185,7 +185,7 @@ class Remote:
             )
         except (paramiko.SSHException, OSError, EOFError) as error:
             if self._is_refusal(error):
-                raise ConnectionRefusedError(f"{address}:{port}: {error}") from error
+                raise ConnectionRefusedError(f"{address}:{port}: {words_of(error)}") from error
             raise self._unreachable(error) from error
         channel.settimeout(timeout)
         return channel
@@ -209,7 +209,7 @@ class Remote:
                     self._connection.open()
                 except TimeoutError as error:
                     # No answer at all, unlike a command that has started and does not end.
-                    raise ConnectionError(str(error)) from error
+                    raise ConnectionError(words_of(error)) from error
                 except paramiko.BadHostKeyException:
                     raise
                 except (paramiko.SSHException, OSError, EOFError) as error:
@@ -357,16 +357,9 @@ class Remote:
             )
         return WrongState(
             _("{host} does not answer over SSH", host=self.endpoint.host),
-            cause=_words(error),
+            cause=words_of(error),
             hint=commands("labctl status", "labctl up"),
         )
-
-
-def _words(error: Exception) -> str:
-    """What the system or paramiko says, without Python's error number."""
-    if isinstance(error, OSError) and error.strerror:
-        return system_words(error)
-    return str(error) or type(error).__name__
 
 
 def _tune(connection: socket.socket) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from xml.etree import ElementTree
 
+from labctl.errors import words_of
 from labctl.i18n import _
 from labctl.lab import Edition, Host
 from labctl.parallel import beside, on_each
@@ -112,7 +113,7 @@ def _fetched(target: Target, path: str) -> str:
         answer = connection.getresponse()
         body = answer.read(_LONGEST)
     except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
+        return words_of(error) or _("the server closed the connection")
     finally:
         connection.close()
     if answer.status != http.client.OK:

@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from labctl.classroom.board import READY, WebSettings
-from labctl.errors import LabError, MachineLacks
+from labctl.errors import LabError, MachineLacks, words_of
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise MachineLacks(
-            _("the certificate or its key cannot be used"), cause=str(error)
+            _("the certificate or its key cannot be used"), cause=words_of(error)
         ) from error
     return config
 
@@ -98,7 +98,7 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise MachineLacks(
             _("the address {host} port {port} cannot be used", host=host, port=port),
-            cause=error.strerror or str(error),
+            cause=words_of(error),
         ) from error
     return bound
 

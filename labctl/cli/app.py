@@ -16,7 +16,7 @@ import typer
 
 from labctl import __version__, i18n
 from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
-from labctl.errors import ExitCode, LabError, MachineLacks, system_words
+from labctl.errors import ExitCode, LabError, MachineLacks, words_of
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.terminal import is_closed_pipe
@@ -168,7 +168,7 @@ def _of_machine(error: OSError) -> LabError:
             _("the current folder does not exist any more"),
             hint=commands("cd", text=_("go to another folder, then run the same command again")),
         )
-    cause = system_words(error) or str(error)
+    cause = words_of(error)
     if error.errno == errno.ENOSPC:
         return MachineLacks(
             _("a disk of this machine is full"),

@@ -17,6 +17,8 @@ from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 
 from labctl import dial
 from labctl.endpoint import Endpoint
+from labctl.errors import words_of
+from labctl.i18n import _
 
 # What can go wrong with a server: a refusal, a broken protocol, or a host that is gone.
 ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto, ImapToolsError)
@@ -98,10 +100,12 @@ def said(error: Exception) -> str:
     if isinstance(error, UnexpectedCommandStatusError):
         status, lines = error.command_result
         return " ".join([status, *(_text(line) for line in lines)])
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, TimeoutError):
+        return _("no answer in time")
+    if isinstance(error, OSError):
+        return error.strerror or words_of(error) or _("no answer")
     # The errors of IMAP and POP3 carry the reply as bytes.
-    return " ".join(_text(part) for part in error.args) or type(error).__name__
+    return " ".join(_text(part) for part in error.args) or _("the server closed the connection")
 
 
 def _text(reply: object) -> str:

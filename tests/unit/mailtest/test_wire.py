@@ -28,8 +28,8 @@ from labctl.mailtest.wire import said
             "Connection unexpectedly closed",
         ),
         (OSError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
-        (TimeoutError("timed out"), "timed out"),
-        (EOFError(), "EOFError"),
+        (TimeoutError("timed out"), "no answer in time"),
+        (EOFError(), "the server closed the connection"),
     ],
 )
 def test_what_a_server_said(error: Exception, words: str) -> None:
