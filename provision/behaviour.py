@@ -87,13 +87,11 @@ class Evidence:
 
     def settings(self) -> dict[str, str]:
         """What main.cf sets (postconf -n)."""
-        pairs = (line.partition("=") for line in self.facts.lines("set"))
-        return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+        return self.facts.pairs("set")
 
     def overrides(self) -> dict[str, str]:
         """What master.cf sets with -o, by `service/type/parameter` (postconf -P)."""
-        pairs = (line.partition("=") for line in self.facts.lines("override"))
-        return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+        return self.facts.pairs("override")
 
     def services(self) -> dict[str, list[str]]:
         """The services of master.cf: `name/type`, and the words of its line (postconf -M)."""

@@ -24,6 +24,11 @@ class Facts:
     def __getitem__(self, key: str) -> str:
         return "\n".join(self.lines(key))
 
+    def pairs(self, key: str) -> dict[str, str]:
+        """Names and values of the lines `name = value` under the key."""
+        pairs = (line.partition("=") for line in self.lines(key))
+        return {name.strip(): value.strip() for name, equals, value in pairs if equals}
+
     def with_lines(self, lines: Mapping[str, list[str]]) -> Facts:
         """The same facts with those of `lines` added or replaced."""
         return Facts({**self._lines, **lines})
