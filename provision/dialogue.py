@@ -351,11 +351,11 @@ def _pop3(plug: Any) -> Iterator[Pop3]:
 def _spoken(target: Target, port: int, speak: Callable[[], str]) -> Answer:
     try:
         return Answer(True, speak())
-    except (EOFError, imaplib.IMAP4.abort) as error:
-        return Answer(False, _ended(error))
+    except (EOFError, imaplib.IMAP4.abort):
+        return Answer(False, _ended())
     except (imaplib.IMAP4.error, poplib.error_proto) as error:
         words = _text(error.args[0] if error.args else "")
-        return Answer(False, _ended(error) if words == _POP3_ENDED else _reply(words))
+        return Answer(False, _ended() if words == _POP3_ENDED else _reply(words))
     except (OSError, WrongState) as error:
         if isinstance(error, TimeoutError):
             did_not_answer(target, port)
@@ -367,13 +367,13 @@ def unreachable(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return _("nothing answers on this port")
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
-        return _("the server closed the connection")
+        return _ended()
     if isinstance(error, TimeoutError | WrongState):
         return _("no answer in time")
     return error.strerror or _("no answer") if isinstance(error, OSError) else _("no answer")
 
 
-def _ended(_error: Exception) -> str:
+def _ended() -> str:
     return _("the server closed the connection")
 
 
