@@ -90,7 +90,7 @@ in_journal() {
 wrong_line() {
   case $1 in
     named*) wrong=$(named-checkconf 2>&1) && wrong='' ;;
-    dovecot*) wrong=$(doveconf -n 2>&1 >/dev/null) && wrong='' ;;
+    dovecot*) wrong=$(DOVECOT_HOSTDOMAIN=localhost doveconf -n 2>&1 >/dev/null) && wrong='' ;;
     postfix*)
       wrong=$(postconf 2>&1 >/dev/null | grep -iE 'fatal|error|missing' || :)
       # `postfix check` speaks to a terminal only; script(1) is one for it.

@@ -138,4 +138,14 @@ RIGHT_WAYS = (
         "a longer list of aliases",
         (drill_script("append.sh", "/etc/aliases", "info: root"), command("newaliases")),
     ),
+    RightWay(
+        "a host name that nobody knows",
+        (command("hostnamectl set-hostname another"), _RESTART, _DOVECOT),
+        repair=(command("hostnamectl set-hostname {name}"), _RESTART, _DOVECOT),
+    ),
+    RightWay(
+        "a folder of home folders that is open to the account by its group",
+        (command("chgrp {user} /home"), command("chmod 750 /home")),
+        repair=(command("chmod 755 /home"), command("chgrp root /home")),
+    ),
 )
