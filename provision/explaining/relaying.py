@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
-from provision.explaining.settings import differing, master, odd, overridden, parameter
+from provision.explaining.settings import TABLE, differing, master, odd, overridden, parameter
 
 
 def _trusts_all(case: Case) -> Told | None:
@@ -41,6 +41,7 @@ RELAY_AUTH = (
     _limit("smtpd_client_recipient_rate_limit", "too many recipients from"),
     _limit("smtpd_client_auth_rate_limit", "too many AUTH commands from"),
     _limit("smtpd_client_connection_rate_limit", "too many connections from"),
+    TABLE,
     *(parameter(name, N_("A client that has logged in may send to anybody. Which list stops it?"))
       for name in ("smtpd_relay_restrictions", "smtpd_sender_restrictions",
                    "smtpd_client_restrictions", "smtpd_helo_restrictions")),

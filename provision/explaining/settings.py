@@ -287,6 +287,24 @@ MAP = Explanation(
 )  # fmt: skip
 
 
+def _unavailable(case: Case) -> Told | None:
+    """A table that Postfix cannot read, and the parameter that names it."""
+    found = re.search(r"(\w+:\S+) is unavailable\. (.*)", case.log)
+    if found is None:
+        return None
+    for name, value in case.own.settings().items():
+        if found[1] in value:
+            return Told(f"{found[1]}: {found[2]}", name, f"postconf -X {name}")
+    return None
+
+
+TABLE = Explanation(
+    "postfix.{name}", _unavailable, "{name}", N_("a table that Postfix can read"),
+    N_("Postfix cannot read a table that main.cf names. Does the file exist? Which types of tables "
+       "does postconf -m list?"),
+)  # fmt: skip
+
+
 def reason(pattern: str) -> Callable[[Case], Told | None]:
     """The log lines of this try say it."""
 

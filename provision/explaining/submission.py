@@ -10,6 +10,7 @@ from provision.causes import Case, Explanation, Told
 from provision.explaining.settings import (
     LOCAL_HINTS,
     NOT_SET,
+    TABLE,
     master,
     missing_service,
     parameter,
@@ -73,6 +74,8 @@ _QUEUES = ("private", "incoming", "active", "deferred", "defer", "bounce")
 
 def _closed_queue(case: Case) -> Told | None:
     """Postfix's own folders, of which `postfix check` looks at the owner only."""
+    if missing := case.own.facts.lines("no-folder"):
+        return Told(f"{missing[0]} -", solution="postfix check")
     for name in _QUEUES:
         path = f"{_spool(case)}/{name}"
         mode = case.own.mode(path).split()
@@ -227,5 +230,6 @@ SUBMIT = (
                 N_("A login reads .profile. Does it finish?")),
     Explanation("mail-command.mailrc", told_by("mailrc"), "~/.mailrc", N_("no such line"),
                 N_("mail reads files of the account at each start. What do they say?")),
+    TABLE,
     Explanation("postfix.main-cf", reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),
 )  # fmt: skip

@@ -49,6 +49,9 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
   "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
   /etc/aliases.db /etc/resolv.conf "$mail_settings" /etc/hosts /etc/nsswitch.conf /tmp \
   /etc/passwd /dev/null "$spool"
+for folder in incoming active deferred defer bounce private; do
+  [ -d "$spool/$folder" ] || say no-folder echo "$spool/$folder"
+done
 say sendmail readlink -f /usr/sbin/sendmail
 say mail-program readlink -f /usr/bin/mail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
