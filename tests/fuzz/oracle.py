@@ -20,6 +20,8 @@ PYTHON = (sys.executable, "-I", "-S", "-c")
 # Seconds that a message may take, and that a server may take for an answer.
 ARRIVAL = 6
 ANSWER = 6
+# How a fault begins that is there only after a reboot.
+AFTER_REBOOT = "after a reboot: "
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,7 @@ def _rebooted(machines: Machines, edition: Edition, start: Callable[[], object])
     start()
     machines.join()
     return [
-        Fault(one.host, f"after a reboot: {one.what}", one.found)
-        for one in _probe(machines, edition)
+        Fault(one.host, AFTER_REBOOT + one.what, one.found) for one in _probe(machines, edition)
     ]
 
 
