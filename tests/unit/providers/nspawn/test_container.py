@@ -281,6 +281,36 @@ def test_a_systemd_that_does_not_answer_is_told_with_what_the_processes_do(
     assert failed.value.cause == "\n".join(["systemd S do_epoll_wait"] * 6)
 
 
+def test_a_host_says_what_keeps_it_from_being_ready(tmp_path: Path) -> None:
+    systemctl, ip = tmp_path / "systemctl", tmp_path / "ip"
+    systemctl.write_text(
+        """#!/bin/sh
+case $1 in
+  list-jobs) printf '12 ssh.service start running\\n13 multi-user.target start waiting\\n' ;;
+  list-units) echo 'ufw.service loaded failed failed Uncomplicated firewall' ;;
+  is-active) echo inactive; exit 3 ;;
+  is-enabled) echo masked; exit 1 ;;
+esac
+"""
+    )
+    ip.write_text("#!/bin/sh\necho 'host0@if4 UP 192.168.56.101/24'\n")
+    for program in (systemctl, ip):
+        program.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-euc", module._NOT_READY.text],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "12 ssh.service start running",
+        "ufw.service loaded failed failed Uncomplicated firewall",
+        "ssh.service: inactive, masked",
+        "host0@if4 UP 192.168.56.101/24",
+    ]
+
+
 @pytest.mark.parametrize("greeting", [b"", b"220 host1 ESMTP\r\n"])
 def test_something_else_on_port_22_is_no_sshd(
     host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch, greeting: bytes
