@@ -365,7 +365,7 @@ class Instances:
             raise LabError(
                 _("{host} did not boot", host=name),
                 cause=self._console(name) or error.cause,
-                hint=commands("labctl destroy", "labctl up"),
+                hint=commands("labctl down", "labctl up"),
             ) from error
 
     def _console(self, name: str, keep: int = 6) -> str:

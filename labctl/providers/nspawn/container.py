@@ -102,7 +102,8 @@ class Container:
                 _("{host} did not boot", host=self.host),
                 cause=self._console() or self._why_not_ready(),
                 hint=commands(
-                    "labctl destroy",
+                    # Nothing is lost by it, and what went wrong once need not do so again.
+                    "labctl down",
                     "labctl up",
                     text=_("the whole log is {log}", log=self.log),
                 ),

@@ -180,10 +180,10 @@ def test_a_console_need_not_be_text(host: Container) -> None:
     assert failed.value.cause == "panic \N{REPLACEMENT CHARACTER}"
 
 
-def test_a_host_that_does_not_boot_may_be_made_anew(host: Container) -> None:
+def test_a_host_that_does_not_boot_may_be_booted_again(host: Container) -> None:
     with pytest.raises(LabError) as failed:
         host.wait_ready()
-    assert failed.value.hint.commands == (("labctl", "destroy"), ("labctl", "up"))
+    assert failed.value.hint.commands == (("labctl", "down"), ("labctl", "up"))
 
 
 @pytest.mark.parametrize("bus", [True, False])
