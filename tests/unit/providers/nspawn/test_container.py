@@ -231,6 +231,11 @@ def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
+def hangs(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+    """A command in a host whose systemd does not answer."""
+    raise CommandFailed("systemctl", 124, "timed out", where="host1")
+
+
 def test_a_host_is_ready_when_sshd_greets(
     host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,9 +247,6 @@ def test_a_host_is_ready_when_sshd_greets(
 def test_a_unit_that_hangs_does_not_keep_the_host_from_being_used(
     host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hangs(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
-        raise CommandFailed("systemctl", 124, "timed out", where="host1")
-
     monkeypatch.setattr(module, "run", hangs)
     sshd(monkeypatch, b"SSH-2.0-OpenSSH\r\n")
     host.wait_ready()
@@ -270,9 +272,6 @@ def test_what_the_host_says_is_told_if_the_console_is_silent_and_its_journal_kep
 def test_a_systemd_that_does_not_answer_is_told_with_what_the_processes_do(
     host: Container, booted: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hangs(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
-        raise CommandFailed("systemctl", 124, "timed out", where="host1")
-
     monkeypatch.setattr(module, "run", hangs)
     monkeypatch.setattr(Cgroup, "doing", lambda _group: ["systemd S do_epoll_wait"] * 9)
     sshd(monkeypatch, b"")
