@@ -60,7 +60,7 @@ class Baselines:
         """The checkpoint at which the lab last was; "" before the first."""
         return self._places().at
 
-    def stand_at(self, checkpoint: str) -> None:
+    def set_current(self, checkpoint: str) -> None:
         """Remember that an `up` ended at the checkpoint."""
         places = self._places()
         if places.at != checkpoint:

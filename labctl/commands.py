@@ -30,7 +30,7 @@ class CommandInfo:
 COMMANDS = {
     "up": CommandInfo(N_("Build the lab, or stop after a step; continues after an interruption.")),
     "test-mail": CommandInfo(
-        N_("Send, receive and answer mail between user1 and user2, as the book does.")
+        N_("Send, receive and answer mail between the two accounts, as the book does.")
     ),
     "trace": CommandInfo(N_("Follow one message through both hosts, from submission to reading.")),
     "thunderbird": CommandInfo(

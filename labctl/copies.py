@@ -1,7 +1,7 @@
-"""Makes a lab from another one, its model: it costs a boot and no configuration.
+"""Makes a lab from another one, its model. The copy boots, and no step has to run on it.
 
-What the model's steps wrote is shared. Keys are the lab's own from the start. Passwords are its
-own from the moment at which a checkpoint that has them is used.
+What the model's steps wrote is shared. A copy has its own keys from the start. It gets its own
+passwords when a checkpoint that contains passwords is used for the first time.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from dataclasses import replace
 from labctl.baselines import Baselines
 from labctl.credentials import make_credentials
 from labctl.engine import OS, apply_steps, bring_up, checkpoint_of, remember, steps_until
-from labctl.errors import WrongState
-from labctl.hint import commands
-from labctl.i18n import _
 from labctl.progress import Progress
-from labctl.providers.base import Copier
+from labctl.providers.base import Copier, no_checkpoint_to_copy
 from labctl.session import Session
 from labctl.state import read_state
 
@@ -45,14 +42,7 @@ def bring_up_like(
     checkpoint = checkpoint_of(steps[-1]) if steps else OS
     names = [each.name for each in model.provider.checkpoints() if each.origin == "up"]
     if checkpoint not in names:
-        raise WrongState(
-            _(
-                "the lab {name} has no checkpoint {checkpoint}",
-                name=model.lab.name,
-                checkpoint=checkpoint,
-            ),
-            hint=commands(["labctl", "up", "--name", model.lab.name, "--checkpoints", "every"]),
-        )
+        raise no_checkpoint_to_copy(model.lab.name, checkpoint)
     borrowed = tuple(names) if state is None else state.borrowed
     session = replace(session, state=remember(session, "", borrowed))
     make_credentials(session.home, session.lab)
@@ -60,7 +50,7 @@ def bring_up_like(
     provider.start(progress)
     keep_own_passwords(session, checkpoint, progress)
     remember(_opened_again(session), checkpoint)
-    Baselines(session.home).stand_at(checkpoint)
+    Baselines(session.home).set_current(checkpoint)
 
 
 def _apply_personal(session: Session, checkpoint: str, progress: Progress) -> None:

@@ -37,7 +37,7 @@ def load_credentials(home: LabHome, lab: Lab) -> Credentials:
     """Load the lab's credentials. A password in the lab file overrides the saved one.
 
     Raises:
-        WrongState: The file cannot be read or lacks a password. New ones would be others than
+        WrongState: The file cannot be read or lacks a password. New passwords would differ from
             those on the hosts.
     """
     passwords = _known(_read(home), lab)

@@ -1,171 +1,44 @@
 """An edition of the textbook as data: hosts, addresses, sections, packages.
 
-labctl carries one YAML file an edition (labctl/editions/*.yaml). A lab file may name another
-file, which is read and checked in the same way.
+Whatever the book fixes is here, so that no other module knows the book. The values check each
+other; `fields` checks each one alone, `edition_files` reads the file.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import date
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     model_validator,
 )
 
-from labctl import resources
 from labctl.errors import WrongUsage
-from labctl.hint import commands
+from labctl.fields import (
+    SYSTEM_ACCOUNTS,
+    Address,
+    Admin,
+    Domain,
+    FileName,
+    HostName,
+    Label,
+    Line,
+    PackageName,
+    PrivateNetwork,
+    Released,
+    Version,
+    ZoneFileName,
+)
 from labctl.i18n import _, language
-from labctl.mistakes import WrongValue, mistakes, parse_yaml
+from labctl.mistakes import WrongValue
 from labctl.system import KNOWN, System
 
-DEFAULT_EDITION = "ubuntu-example"
 # The sets of packages that a provider may install ahead of the steps.
 PackageSet = Literal["dns", "mail"]
-
-_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
-
-
-def _label(value: str) -> str:
-    if not _LABEL.fullmatch(value):
-        raise ValueError(
-            _("at most 32 lower-case letters, digits and hyphens, starting with a letter")
-        )
-    return value
-
-
-def _domain(value: str) -> str:
-    for part in value.split("."):
-        _label(part)
-    return value
-
-
-def _file_name(value: str) -> str:
-    # It becomes a path on the hosts and a quoted word in BIND's configuration.
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,59}", value):
-        raise ValueError(_("a file name of lower-case letters, digits, dots and hyphens"))
-    if value in _BIND_FILES:
-        raise ValueError(_("the file {name} is BIND's own", name=value))
-    return value
-
-
-def _zone_file_name(value: str) -> str:
-    if value.count("{domain}") != 1:
-        raise ValueError(_("a file name with {domain} in it", domain="{domain}"))
-    _file_name(value.replace("{domain}", "example1.test"))
-    return value
-
-
-def _line(value: str) -> str:
-    # It is printed as it is, also on terminals and in reports.
-    if not (value.strip() and value.isprintable() and len(value) <= 200):
-        raise ValueError(_("one line of 1 to 200 characters"))
-    return value
-
-
-def _version(value: str) -> str:
-    return _line(value) if value else value
-
-
-def _date(value: object) -> object:
-    # Pydantic reads a number as seconds since 1970.
-    if isinstance(value, int | float):
-        raise ValueError(_("must be a date like 2026-07-01"))
-    return value
-
-
-def _host_name(value: str) -> str:
-    if value == "localhost":
-        raise ValueError(_("localhost is every machine's own name"))
-    return _label(value)
-
-
-def _admin(value: str) -> str:
-    if value in _SYSTEM_ACCOUNTS - {"vagrant"}:
-        raise ValueError(_("the account {name} is needed for something else", name=value))
-    return _label(value)
-
-
-def _package_name(value: str) -> str:
-    # It becomes a word of a command; an option would begin with a hyphen.
-    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9.+_-]{1,79}", value):
-        raise ValueError(_("a package name like bind9-utils"))
-    return value
-
-
-# Files of BIND that the book includes or leaves alone.
-_BIND_FILES = frozenset(
-    {"named.conf.options", "named.conf.default-zones", "zones.rfc1918"}
-    | {"named.rfc1912.zones", "named.root.key", "rndc.key", "rndc.conf", "bind.keys"}
-)
-# Private networks (RFC 1918).
-_PRIVATE = [IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
-
-
-def _network(value: object) -> object:
-    # IPv4Network also takes numbers, and `true` would be 0.0.0.1.
-    example = _("a private network like 10.20.30.0/24")
-    if isinstance(value, IPv4Network):
-        network = value
-    elif not isinstance(value, str) or "/" not in value:
-        raise ValueError(example)
-    else:
-        try:
-            network = IPv4Network(value, strict=False)
-        except ValueError as error:
-            raise ValueError(example) from error
-        if str(network.network_address) != value.partition("/")[0].strip():
-            raise ValueError(
-                _("an address within {network}; write the network", network=str(network))
-            )
-    if not any(network.subnet_of(each) for each in _PRIVATE):
-        raise ValueError(example)
-    return network
-
-
-def _address(value: object) -> object:
-    # IPv4Address also takes numbers, and `true` would be 0.0.0.1.
-    if not isinstance(value, str | IPv4Address):
-        raise ValueError(_("must be an IPv4 address like 192.168.1.12"))
-    return value
-
-
-Label = Annotated[str, AfterValidator(_label)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Admin = Annotated[str, AfterValidator(_admin)]
-Domain = Annotated[str, AfterValidator(_domain)]
-Line = Annotated[str, AfterValidator(_line)]
-Version = Annotated[str, AfterValidator(_version)]
-Released = Annotated[date, BeforeValidator(_date)]
-FileName = Annotated[str, AfterValidator(_file_name)]
-ZoneFileName = Annotated[str, AfterValidator(_zone_file_name)]
-PackageName = Annotated[str, AfterValidator(_package_name)]
-PrivateNetwork = Annotated[IPv4Network, BeforeValidator(_network)]
-Address = Annotated[IPv4Address, BeforeValidator(_address)]
-# Accounts that a system has or that daemons of the lab get.
-_SYSTEM_ACCOUNTS = frozenset(
-    {
-        "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
-        "uucp", "proxy", "www-data", "backup", "list", "irc", "nobody", "bind", "named",
-        "postfix", "postdrop", "sasl", "dovecot", "dovenull", "sshd", "syslog",
-        "systemd-network", "messagebus", "adm", "shutdown", "halt", "operator", "ftp",
-        "labctl", "vagrant",
-        # Names of /etc/aliases, whose mail goes to root.
-        "postmaster", "mailer-daemon", "hostmaster", "webmaster", "abuse",
-    }
-)  # fmt: skip
 
 
 class Frozen(BaseModel):
@@ -280,6 +153,8 @@ class Edition(Frozen):
     sections: tuple[Section, ...] = Field(min_length=1)
     # By family of operating systems.
     packages: dict[Literal["debian", "rhel"], Packages] = Field(min_length=1)
+    # What was run of it, and on which hosts.
+    tested: Titles | None = None
     # Defaults of providers' options, by the provider's name.
     providers: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
@@ -307,7 +182,7 @@ class Edition(Frozen):
     def _ensure_account(self, key: str, host: Host) -> None:
         if host.account is None:
             raise WrongValue(key, _("{host} has no account", host=host.name))
-        if host.account in {*_SYSTEM_ACCOUNTS, self.admin}:
+        if host.account in {*SYSTEM_ACCOUNTS, self.admin}:
             raise WrongValue(
                 key, _("the account {name} is needed for something else", name=host.account)
             )
@@ -340,7 +215,7 @@ class Edition(Frozen):
                     edition=self.edition,
                     family=family,
                 ),
-                hint=_("it does for: {names}", names=", ".join(self.packages)),
+                hint=_("it names packages for: {names}", names=", ".join(self.packages)),
             )
         return found[family]
 
@@ -376,7 +251,9 @@ def _ensure_inside(key: str, address: IPv4Address, network: IPv4Network) -> None
     if address not in network:
         raise WrongValue(key, _("{address} is not in {network}", address=address, network=network))
     if address in (network.network_address, network.broadcast_address):
-        text = _("{address} is no address of a host in {network}", address=address, network=network)
+        text = _(
+            "{address} cannot be a host address in {network}", address=address, network=network
+        )
         raise WrongValue(key, text)
 
 
@@ -385,74 +262,7 @@ def _ensure_differ(values: Mapping[str, object]) -> None:
     first: dict[object, str] = {}
     for key, value in values.items():
         if value in first:
-            raise WrongValue(key, _("{value} is also at {key}", value=value, key=first[value]))
+            raise WrongValue(
+                key, _("{key} already has the value {value}", value=value, key=first[value])
+            )
         first[value] = key
-
-
-def editions() -> list[str]:
-    """The names of the editions labctl carries."""
-    return sorted(path.stem for path in resources.editions().glob("*.yaml"))
-
-
-def edition_file(name: str, folder: Path) -> Path:
-    """The file of an edition: labctl's own by its name, or a user's by its path.
-
-    Args:
-        folder: What a relative path is relative to.
-
-    Raises:
-        WrongUsage: labctl has no edition of that name, or there is no such file.
-    """
-    hint = _("editions: {names}, or a file: ./my-school.yaml", names=", ".join(editions()))
-    if is_path(name):
-        path = (folder / Path(name).expanduser()).resolve()
-        if path.is_dir():
-            raise WrongUsage(_("{path} is a folder, not an edition file", path=path), hint=hint)
-        if not path.exists():
-            raise WrongUsage(_("there is no edition file {path}", path=path), hint=hint)
-        return path
-    if name not in editions():
-        raise WrongUsage(_("there is no edition {name}", name=repr(name)), hint=hint)
-    return resources.editions() / f"{name}.yaml"
-
-
-def is_path(name: str) -> bool:
-    """Whether an edition is named by a file: the name has a slash or ends in .yaml."""
-    return "/" in name or "\\" in name or name.endswith((".yaml", ".yml"))
-
-
-def load_edition(name: str, folder: Path | None = None) -> Edition:
-    """Read an edition by its name, or by the path of a user's own file.
-
-    Raises:
-        WrongUsage: There is no such edition, or the file is wrong; it names the file, the key
-            and what is allowed.
-    """
-    path = edition_file(name, folder or Path.cwd())
-    try:
-        # Windows' own editor begins a file with a byte order mark.
-        return _edition(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise WrongUsage(
-            _("the edition file {path} cannot be read", path=path), cause=error.strerror or ""
-        ) from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        # Not only YAMLError: Python itself reads numbers.
-        raise wrong_edition(path, mistakes(error, Edition)) from error
-
-
-@lru_cache(maxsize=8)
-def _edition(text: str) -> Edition:
-    """The edition that a file describes. A class opens one lab after the other with the same."""
-    return Edition.model_validate(parse_yaml(text))
-
-
-def wrong_edition(path: Path, cause: str) -> WrongUsage:
-    """The error for an edition's file that says something impossible."""
-    return WrongUsage(
-        _("wrong edition {path}", path=path),
-        cause=cause,
-        hint=commands(
-            f"labctl editions --show {DEFAULT_EDITION}", text=_("an edition to compare it with")
-        ),
-    )

@@ -22,6 +22,7 @@ from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
 from labctl.parallel import on_each
 from labctl.progress import Progress
+from labctl.providers.base import ensure_usable
 from labctl.results import StepReport
 from labctl.session import Session
 from labctl.state import LabState, write_state
@@ -143,7 +144,7 @@ def bring_up(
     """
     begun = time.monotonic()
     steps = steps_until(until, session.lab)
-    session.provider.ensure_usable()
+    ensure_usable(session.provider)
     remember(session, session.complete)
     make_credentials(session.home, session.lab)
     with _Run(session, progress) as run:
@@ -153,7 +154,7 @@ def bring_up(
         run.ensure_started()
     complete = checkpoint_of(steps[-1]) if steps else OS
     remember(session, complete)
-    Baselines(session.home).stand_at(complete)
+    Baselines(session.home).set_current(complete)
     return UpResult(
         lab=session.lab.name,
         provider=session.provider.name,

@@ -16,19 +16,20 @@ from threading import Lock
 from labctl.errors import CommandFailed, WrongUsage
 from labctl.hint import commands
 from labctl.i18n import _
-from labctl.junit import Case
 from labctl.lab import Lab
 from labctl.mailtest.letters import new_run_id
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
 from labctl.results import Finding, Outcome, StepReport
-from provision.behaviour import observing
+from provision.head_start import asked_first
 from provision.mailbox import NoRoom, boxes_kept
+from provision.observing import observing
 from provision.patience import Deadline, standstill
 from provision.settle import Chain, settle
 from provision.step import Step, Target
 from provision.steps import book_steps, find_step, in_book_order, steps_of
-from provision.turns import begin_check
+from provision.turns import Turns
+from provision.unknown import unknown_cause
 
 # Seconds for all questions to all hosts. Only what explains a failure may come later.
 _DEADLINE = 5.0
@@ -36,7 +37,7 @@ _DEADLINE = 5.0
 _TIMED_OUT = 124
 
 # Called with the report of each section on each host once it is checked, from several threads.
-Told = Callable[[StepReport], None]
+Listener = Callable[[StepReport], None]
 
 
 def _ignore(_report: StepReport) -> None: ...
@@ -75,7 +76,7 @@ def grade_hosts(
     progress: Progress = silent,
     *,
     sends: bool = True,
-    told: Told = _ignore,
+    told: Listener = _ignore,
 ) -> Grades:
     """Check the steps on all hosts at once. It only reads.
 
@@ -141,7 +142,7 @@ def _grade_all(
     progress: Progress,
     *,
     sends: bool,
-    told: Told = _ignore,
+    told: Listener = _ignore,
 ) -> tuple[list[StepReport], list[Chain]]:
     """Sections and behaviours of all hosts at once, brought together.
 
@@ -163,10 +164,11 @@ def _look(
     progress: Progress,
     *,
     sends: bool,
-    told: Told,
+    told: Listener,
 ) -> tuple[list[StepReport], list[Chain]]:
-    begin_check(targets)
     with ExitStack() as kept:
+        fresh = [replace(target, turns=Turns()) for target in targets]
+        targets = kept.enter_context(asked_first(fresh, steps, Deadline(_DEADLINE)))
         mailed = [target for target in targets if _opens_mailbox(target, steps)]
         mark = new_run_id() if mailed else ""
         try:
@@ -198,7 +200,7 @@ def _one(
     target: Target,
     steps: Sequence[Step],
     progress: Progress,
-    told: Told,
+    told: Listener,
     note_wrong: Callable[[], None],
 ) -> tuple[StepReport, ...]:
     """Check the steps at once, also those that the preconditions of others will block."""
@@ -212,7 +214,7 @@ def _one(
 class _Found:
     """The reports of one host, as they come from several threads."""
 
-    def __init__(self, wanted: Sequence[Step], asked: Sequence[Step], told: Told) -> None:
+    def __init__(self, wanted: Sequence[Step], asked: Sequence[Step], told: Listener) -> None:
         self._asked = {step.name: step for step in asked}
         self._reports: dict[str, StepReport] = {}
         self._untold, self._told = list(wanted), told
@@ -285,42 +287,15 @@ def _unanswered(step: Step, error: CommandFailed) -> Finding:
     """A question to the host that has no answer, although the host itself answers."""
     is_late = error.returncode == _TIMED_OUT
     said = [line for line in error.output.splitlines() if line.strip()]
-    return Finding(
-        code=f"{step.name}.unknown",
-        ok=False,
-        what=_("the answers of the host"),
-        found=_("no answer in time") if is_late or not said else said[-1],
-        expected=_("an answer"),
-        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
-        solution="journalctl -e; df -h; systemctl --failed",
+    return unknown_cause(
+        step.name,
+        _("the answers of the host"),
+        [_("no answer in time") if is_late or not said else said[-1]],
+        _("an answer"),
+        "journalctl -e; df -h; systemctl --failed",
     )
-
-
-def junit_cases(grades: Grades) -> list[Case]:
-    """One test case for each section on each host."""
-    return [
-        Case(
-            group=report.host,
-            name=f"{report.step} {report.section}",
-            seconds=report.seconds,
-            failure=_failure(report),
-            details="\n".join(_sentence(finding) for finding in wrong(report)),
-        )
-        for report in grades.reports
-    ]
 
 
 def wrong(report: StepReport) -> list[Finding]:
     """The findings that are not right."""
     return [finding for finding in report.findings if not finding.ok]
-
-
-def _failure(report: StepReport) -> str:
-    if report.outcome is Outcome.BLOCKED:
-        return _("blocked by {step}", step=report.blocked_by)
-    return "; ".join(finding.what for finding in wrong(report))
-
-
-def _sentence(finding: Finding) -> str:
-    parts = _("found {found}, expected {expected}", found=finding.found, expected=finding.expected)
-    return f"{finding.code}: {finding.what}: {parts}. {finding.hint}"

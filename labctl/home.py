@@ -20,7 +20,8 @@ from labctl.hint import commands
 from labctl.i18n import _
 
 APP = "labctl"
-# Folders in place of the system's own, as on a Windows whose user name Vagrant cannot work with.
+# Folders in place of the system's own, as on Windows, where some programs cannot work with every
+# user name.
 STATE_VARIABLE = "LABCTL_STATE_DIR"
 CACHE_VARIABLE = "LABCTL_CACHE_DIR"
 
@@ -196,8 +197,25 @@ def remove_folder(folder: Path) -> None:
 
     shutil.rmtree(folder, onerror=keep)
     if kept:
-        raise WrongState(
-            _("{path} cannot be removed", path=kept[0]),
-            cause=_("a program may have it open"),
-            hint=commands("labctl destroy", text=_("close the programs that use it, then again")),
-        )
+        raise _stays(kept[0])
+
+
+def remove_path(path: Path) -> None:
+    """Remove a file, or a folder with everything in it; raises what remove_folder raises."""
+    if path.is_dir() and not path.is_symlink():
+        remove_folder(path)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _stays(str(path)) from error
+
+
+def _stays(path: str) -> WrongState:
+    return WrongState(
+        _("{path} cannot be removed", path=path),
+        cause=_("a program may have it open"),
+        hint=commands(
+            "labctl destroy", text=_("close the programs that use it, then run this again")
+        ),
+    )

@@ -1,4 +1,4 @@
-"""The one way to render a template of HTML: what is put in is escaped, and nothing is left out."""
+"""Renders HTML templates: every value is escaped, and an undefined name is an error."""
 
 from __future__ import annotations
 

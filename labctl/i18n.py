@@ -1,7 +1,8 @@
 """Translation of all messages for users, in Japanese and English.
 
 The English text is the key, as usual with gettext. Values are inserted after translation, so a
-translation may reorder them.
+translation may reorder them. What is translated stays data (`Message`): the board shows one
+message to people of both languages.
 """
 
 from __future__ import annotations
@@ -9,24 +10,17 @@ from __future__ import annotations
 import gettext
 import locale
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Lock
 
 LANGUAGES = ("ja", "en")
-# Finds a message in a catalog.
-_Find = Callable[[gettext.NullTranslations], str]
 _chosen: str | None = None
 _preferred: str | None = None
 _spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
-# How many messages a process remembers that has to show them in every language.
-_MOST_REMEMBERED = 20_000
-_remembered: OrderedDict[str, Mapping[str, str]] | None = None
-_remembering = Lock()
 
 
 def choose_language(lang: str | None) -> None:
@@ -77,68 +71,68 @@ def _catalog(lang: str) -> gettext.NullTranslations:
     )
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What a message is made of. `many` is the text for all numbers but 1."""
+
+    one: str
+    values: Mapping[str, object]
+    many: str = ""
+    number: int = 1
+
+    def in_language(self, lang: str) -> str:
+        catalog = _catalog(lang)
+        if self.many:
+            text = catalog.ngettext(self.one, self.many, self.number)
+        else:
+            text = catalog.gettext(self.one)
+        if not self.values:
+            return text
+        return text.format(**{name: _value(value, lang) for name, value in self.values.items()})
+
+
+def _value(value: object, lang: str) -> object:
+    return in_language(value, lang) if isinstance(value, str) else value
+
+
+class Message(str):
+    """A text for users in one language, and the data to say it in another.
+
+    A value in it may itself be a message.
+    """
+
+    said: _Said
+
+
 def _(message: str, /, **values: object) -> str:
     """Translate a message and insert `values` into its `{fields}`."""
-    return _say(lambda catalog: catalog.gettext(message), values)
+    return _made(_Said(message, values))
 
 
-def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
-    """Translate a message that depends on a number, and insert `count` and `values`.
+def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
+    """Translate a message that depends on a number, and insert it as `count`, and `values`.
 
     Args:
         one: The English message for 1.
         many: The one for all other numbers.
     """
-    return _say(lambda catalog: catalog.ngettext(one, many, count), {"count": count, **values})
+    return _made(_Said(one, {"count": number, **values}, many, number))
 
 
-def remember_translations() -> None:
-    """Let `in_every_language` know the messages that this process makes from now on."""
-    global _remembered  # noqa: PLW0603 - one process remembers or does not
-    _remembered = OrderedDict()
+def _made(said: _Said) -> Message:
+    message = Message(said.in_language(language()))
+    message.said = said
+    return message
 
 
 def in_every_language(text: str) -> dict[str, str]:
-    """A message that this process made, by language.
-
-    A text that is no message, or that was put together from several, is the same in all.
-    """
-    with _remembering:
-        found = _remembered.get(text) if _remembered is not None else None
-    return dict(found) if found is not None else dict.fromkeys(LANGUAGES, text)
+    """A text by language. One that is no message, or that was put together, is the same in all."""
+    return {lang: in_language(text, lang) for lang in LANGUAGES}
 
 
-def _say(find: _Find, values: Mapping[str, object]) -> str:
-    text = _filled(language(), find, values)
-    if _remembered is not None:
-        _remember(text, find, values)
-    return text
-
-
-def _filled(lang: str, find: _Find, values: Mapping[str, object]) -> str:
-    text = find(_catalog(lang))
-    return text.format(**values) if values else text
-
-
-def _remember(text: str, find: _Find, values: Mapping[str, object]) -> None:
-    # A value may itself be a message.
-    known = {name: in_every_language(str(value)) for name, value in values.items()}
-    said = {
-        lang: _filled(
-            lang,
-            find,
-            {
-                name: known[name][lang] if isinstance(value, str) else value
-                for name, value in values.items()
-            },
-        )
-        for lang in LANGUAGES
-    }
-    with _remembering:
-        if _remembered is not None:
-            _remembered[text] = said
-            if len(_remembered) > _MOST_REMEMBERED:
-                _remembered.popitem(last=False)
+def in_language(text: str, lang: str) -> str:
+    """A text in `ja` or `en`."""
+    return text.said.in_language(lang) if isinstance(text, Message) else text
 
 
 def N_(message: str, /) -> str:  # noqa: N802 - gettext's own name for it

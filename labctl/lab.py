@@ -16,20 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
-from labctl.edition import (
-    DEFAULT_EDITION,
-    Edition,
-    Frozen,
-    Host,
-    Network,
-    Packages,
-    PackageSet,
-    PrivateNetwork,
-    edition_file,
-    editions,
-    load_edition,
-)
+from labctl.edition import Edition, Frozen, Host, Network, Packages, PackageSet
+from labctl.edition_files import DEFAULT_EDITION, edition_file, load_edition
 from labctl.errors import WrongUsage
+from labctl.fields import PrivateNetwork
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.mistakes import mistakes
@@ -44,8 +34,6 @@ __all__ = [
     "Network",
     "PackageSet",
     "Packages",
-    "edition_file",
-    "editions",
     "load_edition",
     "load_lab",
     "wrong_lab_file",
@@ -146,7 +134,7 @@ class Lab(Frozen):
         Of the options of providers, those of the lab's own provider count.
         """
         later = {"passwords", "lang", "extras", *self.choices.settings}
-        text = self.model_dump_json(exclude={"edition": {"providers"}, "choices": later})
+        text = self.model_dump_json(exclude={"edition": {"providers", "tested"}, "choices": later})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

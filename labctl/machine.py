@@ -1,4 +1,4 @@
-"""The machine, as checks ask it. What cannot be known is empty or zero, never an error."""
+"""The machine, as checks ask it. A fact that cannot be found out is empty or zero, not an error."""
 
 from __future__ import annotations
 

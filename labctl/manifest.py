@@ -1,7 +1,8 @@
 """What a host looks like: /etc, packages, services, accounts and groups.
 
-Two manifests tell what a person changed between them. They are independent of the provider. The
-contents of secret files and passwords never leave the host, only their checksums.
+The difference between two manifests is what a person changed in between. Manifests are
+independent of the provider. The contents of secret files and passwords never leave the host, only
+their checksums.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def parse(text: str) -> Manifest:
         )
     except (ValueError, KeyError, EOFError, tarfile.TarError, OSError) as error:
         raise WrongState(
-            _("what was kept of a host cannot be read"),
+            _("the saved state of a host cannot be read"),
             cause=words_of(error) if isinstance(error, OSError) else "",
             hint=commands("labctl reset"),
         ) from error

@@ -1,4 +1,4 @@
-"""Work on several things at once. SSH, Vagrant and Incus mostly wait."""
+"""Work on several things at once. Most of the work is to wait for other programs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def on_each(
 ) -> list[Result]:
     """Run `action` on every item at once, each in a thread of its own.
 
-    An error or Ctrl-C ends no action. With `at_once`, it begins no more of them; without, all are
-    begun in any case, even if the first fails at once.
+    Actions that run are not stopped by an error or Ctrl-C. With `at_once`, no more actions begin
+    after it; without, all begin in any case, even if the first fails at once.
 
     Args:
         at_once: how many actions run at the same time at most; None for no limit.

@@ -1,52 +1,40 @@
-"""A host's shell and files over SSH, through Fabric. Steps use a host only through this module.
+"""A host's shell and files over SSH. Steps use a host only through this module.
 
-Commands are lists and are quoted in one place. A secret goes to a command's stdin. Only the host
-keys that the provider pinned are accepted.
+Commands are lists and are quoted in one place. A secret goes to a command's stdin. The connection
+itself is in `connection`.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import select
-import socket
 import tarfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Self
 
 import paramiko
-from fabric import Config, Connection
 
-from labctl import dial
+from labctl.connection import SshConnection
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed, LabError, WrongState, words_of
-from labctl.hint import commands
+from labctl.errors import CommandFailed, LabError, words_of
 from labctl.i18n import _
 from labctl.managed import ManagedFile
 from labctl.quote import shell_line
 from labctl.run import Completed
 from labctl.scripts import PATIENCE, Script
-from labctl.tunnel import Tunnel
-from labctl.waiting import retry_while
-
-# Errors are exceptions here. paramiko would also print them.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
+from labctl.waiting import ASK_SECONDS, countdown
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")
-_CONNECT_SECONDS = 10
+_TCP = Script("labctl", "tcp.sh")
+# The reason of a channel that sshd could not connect (RFC 4254, section 5.1).
+_NOBODY = 2
 # The host ends a script after so many seconds, or so many times the seconds left at its start, so
 # that abandoned scripts do not use up the sessions of sshd. A deadline moves away by no more.
 _FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 6
-# How often `left` is asked, in seconds.
-_ASK_SECONDS = 0.25
-
-# A host that disappears silently is noticed after 40 s. Each system supports some of these.
-_MISSED = {
-    "TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 6, "TCP_KEEPCNT": 5, "TCP_USER_TIMEOUT": 40_000,
-}  # fmt: skip
+# The line before a command's own output. A login shell may print a greeting (.bashrc), because sshd
+# starts each command with it.
+_BEGIN = "labctl: the output begins here"
+_START = f"{shell_line(['echo', _BEGIN])};"
 
 
 class Remote:
@@ -54,27 +42,7 @@ class Remote:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        self._opening = threading.Lock()
-        self._abandoned = False
-        self._tunnel: Tunnel | None = None
-        self._connection = Connection(
-            host=endpoint.address,
-            user=endpoint.user,
-            port=endpoint.port,
-            connect_timeout=_CONNECT_SECONDS,
-            # An empty ssh_config, because the user's own must not affect the connection.
-            config=Config(ssh_config=paramiko.SSHConfig(), lazy=True),
-            connect_kwargs={
-                "key_filename": str(endpoint.key),
-                "look_for_keys": False,
-                "allow_agent": False,
-            },
-        )
-        self._connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        try:
-            self._connection.client.load_host_keys(str(endpoint.known_hosts))
-        except OSError as error:
-            raise self._unreachable(error) from error
+        self._connection = SshConnection(endpoint)
 
     def __enter__(self) -> Self:
         return self
@@ -85,12 +53,10 @@ class Remote:
     def close(self) -> None:
         """Close the connection. The next command opens a new one."""
         self._connection.close()
-        self._close_tunnel()
 
     def abandon(self) -> None:
         """Close the connection for good. Further operations of other threads fail."""
-        self._abandoned = True
-        self.close()
+        self._connection.abandon()
 
     def run(
         self,
@@ -109,17 +75,16 @@ class Remote:
         Raises CommandFailed on timeout, with what the command said so far if there is `left`; or
         if `check` is set and the status is not 0. Raises WrongState if the host does not answer.
         """
-        ends = time.monotonic() + timeout
+        wait = left or countdown(timeout)
         said = bytearray()
         try:
             channel = self._begin(argv, user, stdin, timeout)
-            wait = left or (lambda: ends - time.monotonic())
             result = self._finish(channel, tuple(argv), wait, said)
         except TimeoutError as error:
-            text = _text(said) if left else _("timed out after {seconds} s", seconds=timeout)
+            text = _own(said) if left else _("timed out after {seconds} s", seconds=timeout)
             raise CommandFailed(shell_line(argv), 124, text, where=self.endpoint.host) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._unreachable(error) from error
+            raise self._connection.unreachable(error) from error
         if check and not result.ok:
             raise CommandFailed(
                 shell_line(argv),
@@ -166,29 +131,66 @@ class Remote:
         """
         try:
             with self._begin(argv, user) as channel:
-                for line in channel.makefile("rb"):
-                    # A log may contain bytes that are not text.
-                    yield line.decode("utf-8", errors="replace").rstrip("\n")
+                # A log may contain bytes that are not text.
+                lines = (line.decode("utf-8", errors="replace") for line in channel.makefile("rb"))
+                for line in lines:
+                    if line.rstrip("\n") == _BEGIN:
+                        break
+                yield from (line.rstrip("\n") for line in lines)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._unreachable(error) from error
+            raise self._connection.unreachable(error) from error
 
-    def open_tcp(self, address: str, port: int, timeout: float = 15) -> paramiko.Channel:
+    def open_tcp(
+        self,
+        address: str,
+        port: int,
+        timeout: float = 15,
+        left: Callable[[], float] | None = None,
+    ) -> paramiko.Channel:
         """A connection made by the host itself, which bypasses its firewall. Returns a socket.
 
-        `timeout` is in seconds and applies to each later read. Raises ConnectionRefusedError if
-        nothing listens, WrongState if the host does not answer.
+        `timeout` is in seconds and applies to each later read, and to the connection if there is
+        no `left`, which tells the seconds that are left. Raises ConnectionRefusedError if nothing
+        listens, TimeoutError if nobody answers, WrongState if the host does not answer.
         """
+        left = left or countdown(timeout)
         try:
-            self._open()
-            channel: paramiko.Channel = self._connection.transport.open_channel(
-                "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout
-            )
+            self._connection.open()
+            channel = self._connection.tcp(address, port, left)
+        except TimeoutError:
+            raise
         except (paramiko.SSHException, OSError, EOFError) as error:
-            if self._is_refusal(error):
+            if not self._connection.is_refusal(error):
+                raise self._connection.unreachable(error) from error
+            if isinstance(error, paramiko.ChannelException) and error.code == _NOBODY:
                 raise ConnectionRefusedError(f"{address}:{port}: {words_of(error)}") from error
-            raise self._unreachable(error) from error
+            # Of two channels that are refused at once, one has no reason.
+            channel = self._tcp_by_command(address, port, left)
         channel.settimeout(timeout)
         return channel
+
+    def _tcp_by_command(
+        self, address: str, port: int, left: Callable[[], float]
+    ) -> paramiko.Channel:
+        """The same by a command on the host, for an sshd without AllowTcpForwarding."""
+        words = ["sh", "-euc", _TCP.text, "sh", address, str(port), _BEGIN]
+        try:
+            channel = self._connection.session()
+            channel.exec_command(shell_line(self._as_user(words, "root")))
+        except (paramiko.SSHException, EOFError) as error:
+            raise self._connection.unreachable(error) from error
+        said = bytearray()
+        # Byte by byte, because what follows the line is the server's.
+        try:
+            while byte := _byte(channel, left):
+                said += byte
+                if said.endswith(f"{_BEGIN}\n".encode()):
+                    return channel
+        except TimeoutError:
+            channel.close()
+            raise
+        channel.close()
+        raise ConnectionRefusedError(f"{address}:{port}")
 
     def install(self, files: Sequence[ManagedFile]) -> list[str]:
         """Write the files that differ. Returns their paths, in order."""
@@ -197,43 +199,6 @@ class Remote:
         if changed:
             self._unpack(_as_tar(changed))
         return [file.path for file in changed]
-
-    def _open(self) -> None:
-        # Several threads may use one host. One of them connects.
-        with self._opening:
-            if self._abandoned:
-                raise EOFError(_("the connection was lost"))
-            if not self._connection.is_connected:
-                try:
-                    self._open_way()
-                    self._connection.open()
-                except TimeoutError as error:
-                    # No answer at all, unlike a command that has started and does not end.
-                    raise ConnectionError(words_of(error)) from error
-                except paramiko.BadHostKeyException:
-                    raise
-                except (paramiko.SSHException, OSError, EOFError) as error:
-                    # The proxy command knows the reason, such as a host that does not run.
-                    if said := self._close_tunnel():
-                        raise ConnectionError(said) from error
-                    raise
-                _tune(self._connection.transport.sock)
-
-    def _open_way(self) -> None:
-        """Give paramiko a socket, unless it can make the connection itself."""
-        self._close_tunnel()
-        endpoint = self.endpoint
-        if endpoint.proxy_command:
-            self._tunnel = Tunnel(endpoint.proxy_command)
-            self._connection.connect_kwargs["sock"] = self._tunnel.socket
-        elif endpoint.netns is not None:
-            plug = dial.tcp(endpoint, endpoint.address, endpoint.port, _CONNECT_SECONDS)
-            self._connection.connect_kwargs["sock"] = plug
-
-    def _close_tunnel(self) -> str:
-        """End the proxy command if there is one. Returns its stderr."""
-        tunnel, self._tunnel = self._tunnel, None
-        return tunnel.close() if tunnel is not None else ""
 
     def _begin(
         self,
@@ -246,34 +211,20 @@ class Remote:
 
         Does not use Fabric's `run`, which feeds stdin one byte every 10 ms.
         """
-        self._open()
-        channel = self._session()
+        self._connection.open()
+        channel = self._connection.session()
         channel.settimeout(timeout)
         line = shell_line(self._as_user(argv, user))
         # sshd closes the whole connection if the end of the input reaches a command that has
         # just ended, and paramiko may send it then (its issue 1115). So it is not sent if
         # there is no input, and a command with unread input does not end before it is sent.
         if not stdin:
-            channel.exec_command(f"{line} </dev/null")
+            channel.exec_command(f"{_START} exec {line} </dev/null")
             return channel
-        channel.exec_command(f"{line}; status=$?; cat >/dev/null; exit $status")
+        channel.exec_command(f"{_START} {line}; status=$?; cat >/dev/null; exit $status")
         channel.sendall(stdin.encode() if isinstance(stdin, str) else stdin)
         channel.shutdown_write()
         return channel
-
-    def _session(self) -> paramiko.Channel:
-        """A channel for one command. sshd refuses the eleventh (MaxSessions in sshd_config(5))."""
-        channel: paramiko.Channel = retry_while(
-            self._is_refusal, self._connection.create_session, seconds=30, every=0.05
-        )
-        return channel
-
-    def _is_refusal(self, error: BaseException) -> bool:
-        """Whether a running host refused a channel.
-
-        If two channels are refused at once, paramiko raises a bare exception for one of them.
-        """
-        return isinstance(error, paramiko.SSHException) and self._connection.is_connected
 
     def _finish(
         self,
@@ -286,11 +237,7 @@ class Remote:
         errors = bytearray()
         with channel:
             while not _all_said(channel):
-                seconds = left()
-                if not select.select([channel], [], [], max(0, min(seconds, _ASK_SECONDS)))[0]:
-                    if seconds <= 0:
-                        raise TimeoutError
-                    continue
+                _await_output(channel, left)
                 if channel.recv_ready():
                     output += channel.recv(65536)
                 if channel.recv_stderr_ready():
@@ -301,7 +248,7 @@ class Remote:
         # -1 on an open connection means that a signal ended the command.
         if status == -1 and not self._connection.is_connected:
             raise EOFError(_("the connection was lost"))
-        return Completed(argv, status, _text(output), _text(errors))
+        return Completed(argv, status, _own(output), _text(errors))
 
     def _fingerprints(self, files: Sequence[ManagedFile]) -> dict[str, str]:
         """The fingerprints of those of the files that the host has, by path."""
@@ -326,54 +273,27 @@ class Remote:
             ) from error
 
     def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
-        words = ["env", "LC_ALL=C.UTF-8", *argv]
+        # A bash with no other shell above itself takes sshd for its parent, and reads .bashrc.
+        words = ["env", "LC_ALL=C.UTF-8", "SHLVL=1", *argv]
         if user != "root":
             return ["sudo", "-n", "-H", "-u", user, "--", *words]
         return words if self.endpoint.user == "root" else ["sudo", "-n", "--", *words]
 
-    def _unreachable(self, error: Exception) -> WrongState:
-        if isinstance(error, paramiko.BadHostKeyException):
-            return WrongState(
-                _("{host} shows another host key than the lab's", host=self.endpoint.host),
-                cause=_(
-                    "{found}, not {pinned}",
-                    found=error.key.fingerprint,
-                    pinned=error.expected_key.fingerprint,
-                ),
-                hint=commands(
-                    "labctl reset",
-                    text=_(
-                        "restore the host's own key in /etc/ssh, or reset to a checkpoint, "
-                        "which contains it"
-                    ),
-                ),
-            )
-        pinned = (str(self.endpoint.key), str(self.endpoint.known_hosts))
-        if isinstance(error, FileNotFoundError) and error.filename in pinned:
-            return WrongState(
-                _("a key of the lab is missing"),
-                cause=str(error.filename),
-                hint=commands("labctl destroy", "labctl up"),
-            )
-        return WrongState(
-            _("{host} does not answer over SSH", host=self.endpoint.host),
-            cause=words_of(error),
-            hint=commands("labctl status", "labctl up"),
-        )
+
+def _await_output(channel: paramiko.Channel, left: Callable[[], float]) -> None:
+    """Wait for output of either kind, or for its end. Raises TimeoutError."""
+    while not select.select([channel], [], [], max(0, min(seconds := left(), ASK_SECONDS)))[0]:
+        if seconds <= 0:
+            raise TimeoutError
 
 
-def _tune(connection: socket.socket) -> None:
-    if connection.family not in (socket.AF_INET, socket.AF_INET6):
-        # The socket of a proxy command, which manages its own connection.
-        return
-    # Nagle's algorithm and delayed acknowledgements together cost 40 ms per command.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _MISSED.items():
-        if hasattr(socket, option):
-            # A system may name an option that it does not take.
-            with suppress(OSError):
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+def _byte(channel: paramiko.Channel, left: Callable[[], float]) -> bytes:
+    """The next byte of a command's output, b"" at its end. Raises TimeoutError."""
+    while not (channel.recv_ready() or channel.eof_received or channel.closed):
+        _await_output(channel, left)
+        if channel.recv_stderr_ready():
+            channel.recv_stderr(65536)
+    return channel.recv(1)
 
 
 def _all_said(channel: paramiko.Channel) -> bool:
@@ -390,6 +310,13 @@ def _hint(said: str) -> str:
 
 def _text(data: bytearray) -> str:
     return data.decode("utf-8", errors="replace")
+
+
+def _own(data: bytearray) -> str:
+    """What a command itself wrote, without a greeting of the login shell."""
+    text = _text(data)
+    _greeting, mark, own = text.partition(f"{_BEGIN}\n")
+    return own if mark else text
 
 
 def _as_tar(files: Sequence[ManagedFile]) -> bytes:

@@ -1,4 +1,4 @@
-"""A check that is repeated: what changes is shown before the rest has been graded again."""
+"""Repeats a check. What changes is shown before the rest has been graded again."""
 
 from __future__ import annotations
 

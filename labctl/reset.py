@@ -13,7 +13,7 @@ from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.progress import Progress
-from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.base import ensure_usable, never_made, unknown_checkpoint
 from labctl.session import Session
 
 # How many states before a reset or an undo are kept; older ones are removed.
@@ -124,7 +124,7 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     state before an undo has another name, so that a second undo says what it takes back.
     """
     begun = time.monotonic()
-    session.provider.ensure_usable()
+    ensure_usable(session.provider)
     is_undo = is_kept(checkpoint)
     kept_as = _new_name(_BEFORE_UNDO if is_undo else _BEFORE_RESET, _kept(session))
     session.provider.restore(checkpoint, progress, keep_as=kept_as)

@@ -55,8 +55,8 @@ class Finding:
 
     `code` identifies the finding for programs and tests (`postfix.mydestination`). `found` and
     `expected` are values that a user can compare. `hint` leads to the cause without giving the
-    answer, `solution` is the correct line. `remark` tells of something right in another way than
-    the book's.
+    answer, `solution` is the correct line. `remark` says how a right setting differs from the
+    book's.
     """
 
     code: str

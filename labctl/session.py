@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labctl.baselines import Baselines
 from labctl.credentials import Credentials, load_credentials
-from labctl.edition import edition_file, is_path, wrong_edition
+from labctl.edition_files import edition_file, is_path, wrong_edition
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.hint import Command, commands
@@ -22,10 +22,7 @@ from labctl.providers.choose import Choice, choose, make_provider
 from labctl.providers.settings import check_settings, edition_mistakes, ignored_keys, with_release
 from labctl.results import HostState
 from labctl.state import LabState, read_state
-from provision.step import Scene, Target, target_on
-
-# The checkpoint of a lab that has all steps.
-WHOLE = "ready"
+from provision.step import WHOLE, Scene, Target, target_on
 
 
 @dataclass(frozen=True)

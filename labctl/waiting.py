@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,7 +18,16 @@ from tenacity import (
 
 from labctl.errors import LabError
 
+# How often to ask how many seconds are left, in seconds. A deadline may move.
+ASK_SECONDS = 0.25
+
 T = TypeVar("T")
+
+
+def countdown(seconds: float) -> Callable[[], float]:
+    """A function that returns how many of so many seconds are left."""
+    ends = time.monotonic() + seconds
+    return lambda: ends - time.monotonic()
 
 
 def wait_until(

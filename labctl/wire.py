@@ -21,11 +21,12 @@ class Smtp(smtplib.SMTP):
     Args:
         plug: A connected socket.
         timeout: Seconds for each answer.
+        name: What the client says it is called: a name, or an address in brackets (RFC 5321).
     """
 
-    def __init__(self, plug: Any, timeout: float) -> None:
+    def __init__(self, plug: Any, timeout: float, name: str) -> None:
         self._plug = plug
-        super().__init__(local_hostname="labctl.invalid", timeout=timeout)
+        super().__init__(local_hostname=name, timeout=timeout)
 
     def _get_socket(self, _host: Any, _port: Any, _timeout: Any) -> Any:
         return self._plug

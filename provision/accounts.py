@@ -71,13 +71,15 @@ def _expired(name: str, facts: Facts) -> Finding | None:
 
 
 def _denied_by_pam(pam: Pam, facts: Facts) -> Finding | None:
-    if not facts["denies"]:
+    """A line for which PAM refuses every password. So it does for a module that does not exist."""
+    line = facts["denies"] or facts["pam-missing"].partition("\n")[0]
+    if not line:
         return None
     return Finding(
         code="accounts.pam",
         ok=False,
         what=pam.auth,
-        found=facts["denies"],
+        found=line,
         expected=_("no such line"),
         hint=_("Every login asks PAM. Which line of {file} is asked first?", file=pam.auth),
         solution=pam.mending,
@@ -103,7 +105,8 @@ def _shut_in(facts: Facts) -> Finding | None:
 def _refused_by_pam(pam: Pam, name: str, facts: Facts) -> Finding | None:
     """A right password is not enough: PAM's modules of the kind `account` may refuse (pam(7))."""
     said = facts.lines("refused")
-    if not said or _expired(name, facts):
+    # An account without a valid password is refused too.
+    if not said or _expired(name, facts) or facts["password"] != "yes":
         return None
     return Finding(
         code="accounts.pam",
@@ -111,13 +114,15 @@ def _refused_by_pam(pam: Pam, name: str, facts: Facts) -> Finding | None:
         what=pam.account,
         found=", ".join([said[0], *facts.lines("pam-line")]),
         expected=_("no such line"),
-        hint=_("PAM decides after the password who may log in. Which module refuses this account?"),
+        hint=_("PAM checks the account after the password. Which module refuses it?"),
         solution=pam.mending,
     )
 
 
 def _locked(name: str, facts: Facts, *, is_locked: bool) -> Finding | None:
     """A lock file that nobody gives back. `is_locked` if it kept the check from the mailbox."""
+    if facts["holder"]:
+        return _held(facts["holder"].strip())
     lock = facts["lock"] or (f"/var/mail/{name}.lock" if is_locked else "")
     if not lock:
         return None
@@ -129,6 +134,19 @@ def _locked(name: str, facts: Facts, *, is_locked: bool) -> Finding | None:
         expected=_("no lock file"),
         hint=_("A .lock file beside a mailbox says that a program writes to it. Does one?"),
         solution=f"rm {lock}",
+    )
+
+
+def _held(process: str) -> Finding:
+    """A process that locks the mailbox and does not end. `process` is its number and its words."""
+    return Finding(
+        code="accounts.lock",
+        ok=False,
+        what=_("the mailbox is free for a delivery"),
+        found=process,
+        expected=_("no lock that stays"),
+        hint=_("A program keeps the mailbox locked, so nobody else may write to it. Which one?"),
+        solution=f"kill {process.partition(' ')[0]}",
     )
 
 
@@ -173,15 +191,20 @@ def _closed_home(name: str, facts: Facts) -> str:
     return ""
 
 
-def _takes_locks(name: str, spool: str) -> bool:
+def _takes_locks(name: str, spool: str, groups: list[str]) -> bool:
     """Whether the account, or Dovecot in the group mail, can lock a mailbox in the folder.
 
     Postfix delivers as root or as the account (local(8)), so it needs no more.
     """
     mode, owner, group = (*spool.split(), "", "", "")[:3]
     bits = int(mode or "0", 8)
-    writes = bits & 0o002 or (group == "mail" and bits & 0o020) or (owner == name and bits & 0o200)
-    enters = bits & 0o001 or (owner == name and bits & 0o100)
+    is_member = group in groups
+    writes = (
+        bits & 0o002
+        or ((group == "mail" or is_member) and bits & 0o020)
+        or (owner == name and bits & 0o200)
+    )
+    enters = bits & 0o001 or (owner == name and bits & 0o100) or (is_member and bits & 0o010)
     return bool(writes and enters)
 
 
@@ -199,7 +222,8 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
             hint=_("Each lab has passwords of its own. Is this one of another lab?"),
             solution=f"passwd {name}",
         ),
-        Finding(
+        _number(name, facts)
+        or Finding(
             code="accounts.home",
             ok=not (closed := _closed_home(name, facts)),
             what=_("home folder of {name}", name=name),
@@ -212,9 +236,29 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
     ]
 
 
+def _number(name: str, facts: Facts) -> Finding | None:
+    """Two accounts have one number, and the system takes the files of this one for the other's."""
+    if not facts["same-uid"]:
+        return None
+    return Finding(
+        code="accounts.uid",
+        ok=False,
+        what=_("the number of the account {name}", name=name),
+        found=f"{facts['home']}: {facts['same-uid']}",
+        expected=_("a number of its own"),
+        hint=_(
+            "Who is it by name and by number? id {name}, and ls -ln of the home folder", name=name
+        ),
+        solution=f"userdel {facts['home']}",
+    )
+
+
 def _mailbox(name: str, facts: Facts) -> Finding:
     """The mailbox, which Postfix appends to and its owner reads."""
     kind, begins, end = facts["box-kind"], facts["box-begins"], facts["box-end"]
+    if kind == "directory" and facts["filled"] == f"/var/mail/{name}/":
+        # main.cf has a Maildir there (mail_spool_directory). Whether it works, a message shows.
+        return Finding("accounts.mailbox", True, _("owner and mode of the mailbox"), kind)
     if kind not in ("", "regular file", "regular empty file"):
         return _no_mbox(kind, f"mv /var/mail/{name} ~{name}/")
     if begins:
@@ -225,7 +269,7 @@ def _mailbox(name: str, facts: Facts) -> Finding:
         return _no_mbox(_("no empty line at its end"), f"echo >>/var/mail/{name}")
     return Finding(
         code="accounts.mailbox",
-        ok=is_owned and _takes_locks(name, spool),
+        ok=is_owned and _takes_locks(name, spool, facts["groups"].split()),
         what=_("owner and mode of the mailbox"),
         found=f"/var/mail {spool}; /var/mail/{name} {box}",
         expected=f"/var/mail 2775 root mail; /var/mail/{name} {name} 600",
@@ -243,7 +287,10 @@ def _no_mbox(found: str, solution: str) -> Finding:
         what=_("content of the mailbox"),
         found=found,
         expected=_("messages"),
-        hint=_("A mailbox is a file of messages. A From line begins each, an empty line ends it."),
+        hint=_(
+            "A mailbox is a file of messages. Each begins with a From line and ends with an "
+            "empty line."
+        ),
         solution=solution,
     )
 

@@ -21,6 +21,8 @@ def apply(target: Target) -> list[Change]:
 def check(target: Target) -> list[Finding]:
     """Every database that alias_database names is built, and newer than its text."""
     facts = ask(target, _CHECK)
+    if facts["unknown"]:
+        return [_unknown_kind(facts.lines("unknown")[0])]
     return [
         _database(path, path in facts.lines("built"), path in facts.lines("old"))
         for path in facts.lines("source")
@@ -36,6 +38,20 @@ def _database(path: str, is_built: bool, is_old: bool) -> Finding:
         expected=_("newer than the text"),
         hint=_("Postfix reads the database, not the text file. Compare the times of both."),
         solution="newaliases",
+    )
+
+
+def _unknown_kind(found: str) -> Finding:
+    """Postfix of one release has kinds of tables that that of another has not, or not yet."""
+    path = found.partition(":")[2]
+    return Finding(
+        code="aliases.kind",
+        ok=False,
+        what="alias_database",
+        found=found,
+        expected=f"hash:{path}",
+        hint=_("Which kinds of tables does this Postfix have? postconf -m lists them."),
+        solution=f"postconf -e alias_maps=hash:{path} alias_database=hash:{path}; newaliases",
     )
 
 

@@ -13,7 +13,7 @@ from provision.autoconfig_check import PATHS, UNIT, check, servers_of
 from provision.changes import wrote_any
 from provision.render import render
 from provision.services import keep_running
-from provision.step import Scene, Step, Target
+from provision.step import WHOLE, Scene, Step, Target
 
 _ROOT = "/srv/autoconfig"
 # systemd makes it at each start.
@@ -50,6 +50,6 @@ STEP = Step(
     check=check,
     files=files,
     requires=("dns", "firewall"),
-    checkpoint="ready",
+    checkpoint=WHOLE,
     extra=True,
 )

@@ -112,8 +112,10 @@ def _fetched(target: Target, path: str) -> str:
         connection.request("GET", path, headers={"Host": f"autoconfig.{host.domain}"})
         answer = connection.getresponse()
         body = answer.read(_LONGEST)
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         return words_of(error) or _("the server closed the connection")
+    except http.client.HTTPException:
+        return _("the answer is not HTTP")
     finally:
         connection.close()
     if answer.status != http.client.OK:
@@ -129,7 +131,9 @@ def _servers_in(body: bytes) -> str:
     try:
         root = ElementTree.fromstring(body)
     except ElementTree.ParseError as error:
-        return str(error)
+        line, column = error.position
+        text = _("not valid XML")
+        return _("line {line}, column {column}: {text}", line=line, column=column + 1, text=text)
     servers = root.iterfind("emailProvider/*[@type]")
     return "\n".join(_line(server) for server in servers)
 

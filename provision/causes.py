@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from labctl.i18n import _
 from labctl.results import Finding
 from provision.behaviour import Evidence, Seen
-
-# How a finding's code ends that knows no cause.
-UNKNOWN = ".unknown"
+from provision.unknown import unknown_cause
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Told:
-    """What an explanation found: values for the texts. `code` completes the explanation's."""
+    """What an explanation found: the values of its texts, and a solution in place of its own."""
 
     found: str
     name: str = ""
@@ -117,12 +115,10 @@ def _filled(solution: str, words: Mapping[str, str]) -> str:
 
 def _unknown(case: Case, code: str) -> Finding:
     seen = case.seen
-    return Finding(
-        code=f"{code}{UNKNOWN}",
-        ok=False,
-        what=_(seen.name),
-        found="\n".join(dict.fromkeys([seen.found, *seen.log])).strip() or _("nothing in the log"),
-        expected=_("it works"),
-        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
-        solution="mailq; postconf -n; postconf -P",
+    return unknown_cause(
+        code,
+        _(seen.name),
+        [seen.found, *seen.log],
+        _("it works"),
+        "mailq; postconf -n; postconf -P",
     )

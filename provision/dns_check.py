@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
+from provision.dns_next_start import next_start
 from provision.facts import Facts, ask, local_address
 from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target, packages_of
@@ -22,6 +24,8 @@ _PROCESS = re.compile(r'\(\("([^"]+)"')
 _SHORT = 60
 # How long the script takes if no server answers, and six times that for a busy machine.
 _SECONDS, _LONGEST = 5, 30
+# How many aliases (CNAME) in a row are followed.
+_ALIASES = 8
 
 
 def check(target: Target) -> list[Finding]:
@@ -41,11 +45,13 @@ def check(target: Target) -> list[Finding]:
         str(peer.address),
         peer.domain,
         str(times),
+        target.family.bind.folder,
+        target.family.bind.pid_file,
         seconds=times * _SECONDS,
     )
     if stopped := frozen("dns.frozen", _("BIND runs"), facts):
         return [stopped]
-    if other := _other_server(target, facts):
+    if other := _other_server(target, facts) or _no_dig(target, facts):
         return [other]
     running = _running(target, facts)
     files = _files(host, facts)
@@ -54,9 +60,28 @@ def check(target: Target) -> list[Finding]:
     if not running[0].ok:
         return running
     zone = _zone(host, facts)
-    found = [*running, files, *zone, _loaded(host, facts)]
+    kept = _kept(target, facts) or next_start(
+        target, facts, asks_itself=_asked(target) is target.host
+    )
+    found = [*running, files, *zone, kept or _loaded(host, facts)]
     # Every program gets what the zone says, so a wrong zone is the cause of both.
     return [*found, *_resolver(target, facts)] if all(each.ok for each in zone) else found
+
+
+def _no_dig(target: Target, facts: Facts) -> Finding | None:
+    """The command with which a person asks a name server, and labctl too, is not there."""
+    if not facts["no-dig"]:
+        return None
+    packages = target.family.packages
+    return Finding(
+        code="dns.dig",
+        ok=False,
+        what=_("the command dig"),
+        found=_("missing"),
+        expected=_("there"),
+        hint=_("Without it neither you nor labctl can ask BIND. Which package has it?"),
+        solution=packages.command(target.family.bind.tools),
+    )
 
 
 def _other_server(target: Target, facts: Facts) -> Finding | None:
@@ -90,7 +115,10 @@ def _running(target: Target, facts: Facts) -> list[Finding]:
             expected="active",
             hint=packages.hint
             if is_absent
-            else _("systemctl status named and journalctl -u named say why it does not."),
+            else _(
+                "systemctl status {unit} and journalctl -u {unit} say why it does not.",
+                unit=target.family.bind.unit,
+            ),
             solution=packages.command(" ".join(packages_of(target).dns))
             if is_absent
             else f"named-checkconf -z; systemctl restart {target.family.bind.unit}",
@@ -135,6 +163,8 @@ def _zone(host: Host, facts: Facts) -> list[Finding]:
     if not _answer(facts, "own", host.domain, "SOA"):
         missing = _record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")
         return [replace(missing, found=_with_log(missing.found, facts))]
+    if odd := _odd_soa(host, facts):
+        return [odd]
     wanted = {
         "ns": (f"{host.domain} NS", f"{host.fqdn}."),
         "mx": (f"{host.domain} MX", f"10 {host.mail_name}."),
@@ -149,6 +179,17 @@ def _zone(host: Host, facts: Facts) -> list[Finding]:
             for key, (what, expected) in wanted.items()
         ]
     )
+
+
+def _odd_soa(host: Host, facts: Facts) -> Finding | None:
+    """A name in the SOA record that has the domain twice, for want of a dot at its end."""
+    server, mailbox = (*_answer(facts, "own", host.domain, "SOA").split(), "", "")[:2]
+    doubled = f"{host.domain}.{host.domain}."
+    wrong = next((each for each in (server, mailbox) if each.endswith(doubled)), "")
+    if not wrong:
+        return None
+    found = _record(host, "soa", f"{host.domain} SOA", wrong, f"{host.fqdn}. ...")
+    return replace(found, hint=_doubled())
 
 
 def _together(records: list[Finding]) -> list[Finding]:
@@ -176,7 +217,9 @@ def _record(host: Host, key: str, what: str, found: str, expected: str) -> Findi
     return Finding(
         # The number before an MX name is a preference; with one MX any will do.
         code=f"dns.zone.{key}",
-        ok=_preferred(found, kind).split()[-1:] == expected.split()[-1:],
+        ok=expected in found.splitlines()
+        if kind == "NS"
+        else _preferred(found, kind).split()[-1:] == expected.split()[-1:],
         what=what,
         found=found or _("no answer"),
         expected=expected,
@@ -199,19 +242,51 @@ def _preferred(found: str, kind: str) -> str:
     return ranked[0][1] if ranked[0][0] < ranked[1][0] else ""
 
 
+def _kept(target: Target, facts: Facts) -> Finding | None:
+    """BIND has the zone, and its configuration has it no more: the next start loses it."""
+    domain = target.host.domain
+    # named-checkconf loads only zones of which the host has the original.
+    is_own = facts["type"] in ("primary", "master")
+    # Names are the same in any letters (RFC 4343).
+    if not is_own or domain in facts["configured"].lower().splitlines():
+        return None
+    zones = target.family.bind.zones
+    return Finding(
+        code="dns.loaded",
+        ok=False,
+        what=_("BIND serves the zone after its next start too"),
+        found=_("its configuration does not have the zone {domain}", domain=domain),
+        expected=zones,
+        hint=_("BIND still has what it read at its start. What does named-checkconf -p show now?"),
+        solution=f'{zones}: zone "{domain}" {{ ... }};',
+    )
+
+
 def _loaded(host: Host, facts: Facts) -> Finding:
-    is_fresh = facts.number("written") <= facts.number("loaded")
+    # A file of the future, from a machine with another clock, tells nothing.
+    loaded, now = facts.number("loaded"), facts.number("now")
+    newer = [
+        line.partition(" ")[2]
+        for line in facts.lines("written")
+        if loaded < int(line.partition(" ")[0]) <= now
+    ]
+    is_fresh = not newer
     return Finding(
         code="dns.loaded",
         ok=is_fresh,
         what=_("BIND serves the zone file as it is"),
         found=_("loaded")
         if is_fresh
-        else _("{file} is newer than what BIND loaded", file=facts["file"]),
+        else _("{file} is newer than what BIND loaded", file=", ".join(newer)),
         expected=_("loaded"),
         hint=_("BIND reads a zone file when it is told to, not when the file changes."),
-        solution=f"named-checkzone {host.domain} {facts['file']}; rndc reload",
+        solution=f"named-checkzone {host.domain} {_zone_file(facts)}; rndc reload",
     )
+
+
+def _zone_file(facts: Facts) -> str:
+    """The zone file itself, which BIND names before those that it includes."""
+    return facts["written"].partition("\n")[0].partition(" ")[2]
 
 
 def _resolver(target: Target, facts: Facts) -> list[Finding]:
@@ -245,7 +320,7 @@ def _finds_peer(target: Target, facts: Facts) -> Finding:
     peer = target.peer
     there, found = (_way(facts, who, peer.domain) for who in ("peer", "found"))
     # An answer of the other zone, or its word that there is none, comes from memory.
-    kept = _seconds_kept(facts, peer)
+    kept = _seconds_kept(facts, peer, [old != new for old, new in zip(found, there, strict=True)])
     is_old = found != there and kept is not None
     # A copy of the zone on this host is no memory: it stays as it is, however short its TTL.
     is_short = kept is not None and kept <= _SHORT and not facts["copy"]
@@ -255,10 +330,10 @@ def _finds_peer(target: Target, facts: Facts) -> Finding:
         what=_("this server finds {domain}", domain=peer.domain),
         found=_line(found),
         expected=_line(there),
-        hint=_("This answer is older than the zone: where may it be kept, and how long?")
+        hint=_("This answer is older than the zone. Where is it cached, and for how long?")
         if is_old
         else _(
-            "{name} itself answers for it. How would this host's BIND come to ask it?",
+            "{name} itself answers for it. How does this host's BIND find {name}?",
             name=peer.name,
         ),
         solution=f"rndc flush; rndc retransfer {peer.domain}"
@@ -272,18 +347,27 @@ def _asked(target: Target) -> Host:
     return target.lab.edition.parent if target.lab.with_parent else target.host
 
 
-def _seconds_kept(facts: Facts, peer: Host) -> int | None:
-    """How long this host's resolver will keep what it said of the other zone."""
-    asked = (f"{peer.domain}. MX", f"{peer.mail_name}. A", f"{peer.domain}. SOA")
-    left = [int(text) for key in asked for text in facts.lines(f"found-ttl {key}")]
-    return max(left, default=None)
+def _seconds_kept(facts: Facts, peer: Host, differs: Sequence[bool]) -> int | None:
+    """How long this host's resolver will keep those of its answers that differ from the zone's.
+
+    None if one of them is no answer from memory. `differs` is of the MX and of the A record. An
+    answer without the record has the SOA.
+    """
+    soa = facts.lines(f"found-ttl {peer.domain}. SOA")
+    records = (f"{peer.domain}. MX", f"{peer.mail_name}. A")
+    left = [
+        facts.lines(f"found-ttl {record}") or soa
+        for record, is_other in zip(records, differs, strict=True)
+        if is_other
+    ]
+    return max((int(text) for lines in left for text in lines), default=None) if all(left) else None
 
 
 def _answer(facts: Facts, asked: str, name: str, kind: str) -> str:
     """The records, in an order of their own: a server changes it with every answer."""
-    alias = facts[f"{asked} {name}. CNAME"].rstrip(".")
-    asked_for = alias if kind == "A" and alias else name
-    return "\n".join(sorted(set(facts.lines(f"{asked} {asked_for}. {kind}"))))
+    for _link in range(_ALIASES if kind == "A" else 0):
+        name = facts[f"{asked} {name}. CNAME"].rstrip(".") or name
+    return "\n".join(sorted(set(facts.lines(f"{asked} {name}. {kind}"))))
 
 
 def _way(facts: Facts, asked: str, domain: str) -> list[str]:

@@ -39,7 +39,7 @@ SETTINGS = {
 _HINTS = {
     "mail_location": N_("Postfix fills one mailbox: is it the one that Dovecot reads?"),
     "mail_privileged_group": N_("Who may make a lock file in /var/mail?"),
-    "disable_plaintext_auth": N_("May a password come over an unencrypted connection?"),
+    "disable_plaintext_auth": N_("Does Dovecot accept a password over an unencrypted connection?"),
     "ssl": N_("The chapter's client connects without encryption."),
 }
 
@@ -156,6 +156,7 @@ def _enabled(facts: Facts) -> Finding:
 def _settings(target: Target, facts: Facts) -> list[Finding]:
     groups = {facts["mail_privileged_group"], *re.split(r"[\s,]+", facts["mail_access_groups"])}
     return [
+        *_open(facts),
         _location(target, facts),
         _setting(
             "mail_privileged_group",
@@ -175,6 +176,23 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             "no",
             facts["ssl"] == "no",
         ),
+    ]
+
+
+def _open(facts: Facts) -> list[Finding]:
+    """A passdb that takes every password."""
+    if not facts["open"]:
+        return []
+    return [
+        Finding(
+            code="dovecot.passdb",
+            ok=False,
+            what="passdb",
+            found=facts["open"],
+            expected=_("no such line"),
+            hint=_("Does Dovecot ask for the right password? Try a wrong one."),
+            solution="doveconf -n",
+        )
     ]
 
 

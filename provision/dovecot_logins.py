@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from labctl.i18n import N_, _
 from labctl.results import Finding
-from labctl.scripts import Script
 from provision.dialogue import Answer
-from provision.facts import Facts, ask, local_address
+from provision.facts import Facts, local_address
 from provision.families.base import Pam
+from provision.mail_log import last_lines
+from provision.pam import refusing_lines
 from provision.step import Target
+from provision.unknown import unknown_cause
 
 # Settings beside the book's by which a login may fail, in both syntaxes.
 ALSO = ("listen", "protocols", "auth_mechanisms", "auth_username_format")
@@ -21,8 +23,6 @@ _FOR_LOGIN = ("dovecot.disable_plaintext_auth", "dovecot.ssl")
 # The account's name in auth_username_format, in both syntaxes.
 _USER = re.compile(r"%(L?[un]|\{ *user[^}]*\})")
 _PORTS = {"imap": 143, "pop3": 110}
-
-_LOG = Script("provision", "log-tail.sh")
 
 
 def remarks(settings: Sequence[Finding], answers: Mapping[str, Answer]) -> list[Finding]:
@@ -44,6 +44,8 @@ def logins(target: Target, facts: Facts, answers: Mapping[str, Answer]) -> list[
         return [cause]
     if len(failed) == len(answers):
         return [_unknown(target, facts, next(iter(failed.values())))]
+    if failed and (odd := _odd(facts)):
+        return [odd]
     return [_login(target, name, answer) for name, answer in answers.items()]
 
 
@@ -63,21 +65,21 @@ def _password_check(pam: Pam, facts: Facts) -> Finding | None:
             "auth_mechanisms",
             " ".join(mechanisms),
             "plain",
-            _("How does the client tell its password? Dovecot offers other ways only."),
+            _("How does the client send its password? Dovecot offers only other mechanisms."),
         )
     if not facts["passdb"]:
         return _setting(
             "passdb",
             _("missing"),
             "!include auth-system.conf.ext",
-            _("What does Dovecot ask whether a password is right?"),
+            _("What does Dovecot use to check passwords?"),
         )
     if facts.lines("driver") == ["passwd"]:
         found = _setting(
             "passdb",
             "driver = passwd",
             "driver = pam",
-            _("What does Dovecot ask whether a password is right?"),
+            _("What does Dovecot use to check passwords?"),
         )
         return replace(found, code="dovecot.driver", solution="driver = pam")
     shape = facts["auth_username_format"]
@@ -88,7 +90,7 @@ def _password_check(pam: Pam, facts: Facts) -> Finding | None:
             "%{user | lower}" if "%{" in shape else "%Lu",
             _("As which user does Dovecot look up the account? The log names it."),
         )
-    if denied := [line for line in facts.lines("pam") if "pam_deny" in line]:
+    if denied := refusing_lines(facts):
         return Finding(
             code="dovecot.pam",
             ok=False,
@@ -128,11 +130,13 @@ def _listen(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
     ]
     if not closed:
         return None
+    if odd := _odd(facts):
+        return odd
     setting = _setting(
         "listen",
         ", ".join(sorted(places)),
         ", ".join(f"*:{_PORTS[name]}" for name in closed),
-        _("On which address and port does Dovecot wait? ss -ltn shows it."),
+        _("On which address and port does Dovecot listen? ss -ltn shows it."),
     )
     # The setting has addresses only.
     return replace(setting, solution="listen = *")
@@ -164,23 +168,27 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
     (r".*(inbox=yes|INBOX namespace|namespace.*inbox).*", "namespace",
      N_("A namespace has to hold the inbox. Compare 10-mail.conf with the package's.")),
     (r".*passwd-file.*", "passdb",
-     N_("What does Dovecot ask whether a password is right?")),
+     N_("What does Dovecot use to check passwords?")),
+    (r".*disallowed by auth_username_chars.*", "auth_username_chars",
+     N_("Which letters may a user's name have? Compare the account's.")),
+    (r".*allow_nets.*", "passdb",
+     N_("From which networks may an account log in? The log names the address.")),
     (r".*(is missing [UG]ID|userdb).*", "userdb",
      N_("As which user does Dovecot open the mailbox? It asks userdb.")),
     (r".*(auth.*(exec|Fatal|not responding|Connection refused)|Disconnected: Auth process).*",
-     "auth", N_("Logins are checked by a process of its own, service auth. Does it run?")),
+     "auth", N_("A separate process, service auth, checks logins. Does it run?")),
     (r".*(Not a directory|can't be a file).*", "mail-folder",
      N_("Dovecot keeps its files below ~/mail. Is that a folder?")),
     (r".*(Read-only file system|\(EROFS\)).*", "read-only",
      N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat with the "
         "service's name.")),
     (r".*(Too many open files|[Oo]ut of memory|Cannot allocate memory|default_vsz_limit).*",
-     "limits", N_("Dovecot limits what a process of it may use. The log names the limit.")),
+     "limits", N_("Dovecot limits what its processes may use. The log names the limit.")),
     (r".*(command startup failed|child \d+ (returned error|killed)).*", "service",
      N_("A process of Dovecot does not start. The log names its service. What is set for it?")),
     # PAM has the same words for an account that it does not let in.
     (r"(?!.*\bpam\().*Permission denied.*", "permission",
-     N_("The log names the file that Dovecot may not open. Who owns it, and with which mode?")),
+     N_("The log names the file that Dovecot cannot open. Which owner and mode does it have?")),
 )  # fmt: skip
 
 
@@ -223,19 +231,26 @@ _USUAL = re.compile(
     r"(mail_(location|driver|path|inbox_path|privileged_group|access_groups)|disable_plaintext_auth"
     r"|auth_allow_cleartext|ssl.*|listen|protocols|auth_mechanisms|dovecot_config_version"
     r"|dovecot_storage_version|login_(greeting|trusted_networks)|info_log_path|.*debug.*"
-    r"|.*verbose.*|log_.*|mbox_.*|base_dir|auth_username_format)"
+    r"|auth_cache_.*|.*verbose.*|log_.*|mbox_.*|base_dir|auth_username_format)"
 )
+# The ports that the package's own listeners have.
+_OWN_PORT = re.compile(r"port = (110|143)")
+
+
+_LIMIT = re.compile(r"(first|last)_valid_[ug]id")
 
 
 def odd_setting(lines: Sequence[str]) -> tuple[str, str] | None:
     """The one setting, of `name = value` lines, that neither book nor package has.
 
-    That of a service is named without it, and found with it. Two say nothing.
+    That of a service, passdb or userdb is named without it, and found with it. Two say nothing.
     """
     odd = []
     for line in lines:
         name, _equals, value = line.partition(" = ")
-        if name.startswith("service "):
+        if _OWN_PORT.search(line):
+            continue
+        if ": " in name:
             odd.append((name.rpartition(": ")[2], line))
         elif not _USUAL.fullmatch(name):
             odd.append((name, value))
@@ -252,19 +267,18 @@ def _odd(facts: Facts) -> Finding | None:
 
 
 def _unknown(target: Target, facts: Facts, answer: Answer) -> Finding:
-    lines = ask(target, _LOG, target.family.mail_log, "dovecot", "8").lines("log")
-    known = _in_log(lines) or _odd(facts)
+    lines = last_lines(target, "dovecot", 20)
+    odd = _odd(facts)
+    # Dovecot names the first limit for the last one too.
+    known = (odd if odd and _LIMIT.fullmatch(odd.what) else None) or _in_log(lines) or odd
     if known is not None:
         return known
-    lines = lines[-3:]
-    return Finding(
-        code="dovecot.login.unknown",
-        ok=False,
-        what=_("login over IMAP and POP3"),
-        found="\n".join([answer.text, *lines]),
-        expected=_("logged in"),
-        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
-        solution=_AGAIN,
+    return unknown_cause(
+        "dovecot.login",
+        _("login over IMAP and POP3"),
+        [answer.text, *lines[-3:]],
+        _("logged in"),
+        _AGAIN,
     )
 
 

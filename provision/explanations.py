@@ -37,8 +37,8 @@ UNKNOWN_CODES: Mapping[str, str] = {
     behaviour.SENDER: "mail-command.sender",
     behaviour.ALIAS: "aliases.delivery",
     behaviour.RELAY: "postfix.relay",
-    behaviour.NEAR: "postfix.relay",
-    behaviour.RELAY_AUTH: "postfix.relay",
+    behaviour.NEAR: "postfix.relay-near",
+    behaviour.RELAY_AUTH: "postfix.relay-auth",
     behaviour.IMAP: "dovecot.imap",
     behaviour.POP3: "dovecot.pop3",
 }

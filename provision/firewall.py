@@ -26,7 +26,7 @@ def apply(target: Target) -> list[Change]:
 STEP = Step(
     name="firewall",
     section="自動起動とファイアウォールの設定",
-    summary=N_("opens the ports of SSH, DNS and mail in ufw, and switches it on"),
+    summary=N_("opens the ports of SSH, DNS and mail in the firewall, and switches it on"),
     apply=apply,
     check=check,
     files=files,

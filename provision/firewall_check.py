@@ -6,12 +6,15 @@ A port without a server answers too (with a refusal), unless a firewall drops th
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 from labctl import dial
 from labctl.i18n import _
 from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
+from provision import next_boot
 from provision.facts import Facts, ask, local_address
 from provision.families.base import Firewall
 from provision.packets import is_for_all, removal, stopped_by, to_port
@@ -26,6 +29,8 @@ EXTRA_RULES = ((80, ("tcp",)),)
 _SECONDS = 1.5
 # Seconds to wait for the sessions of the check: a server may take one client at a time.
 _TURN = 2.0
+# A stranger's address (RFC 5737), and a port that no section opens (RFC 863).
+_STRANGER, _UNOPENED = IPv4Address("198.51.100.1"), 9
 # A rule of nft without a condition.
 _FOR_ALL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
 
@@ -41,29 +46,42 @@ def check(target: Target) -> list[Finding]:
         _port(facts, target, *door, answer) for door, answer in zip(doors, knocks(), strict=True)
     ]
     return [
-        _active(target.family.firewall, facts),
+        _active(target, facts),
         *_loopback(target, facts),
         *_outgoing(target, facts),
-        *_first_of_each_rule(ports),
+        *next_boot.findings(target, facts),
+        *_once_for_each_cause(ports),
     ]
 
 
-def _first_of_each_rule(ports: list[Finding]) -> list[Finding]:
-    """The ports, of which those that one rule closes are one finding."""
-    told: set[str] = set()
-    kept = []
+def _once_for_each_cause(ports: list[Finding]) -> list[Finding]:
+    """The ports, of which those that one rule closes, or both protocols of one, are one finding."""
+    kept: dict[str, Finding] = {}
     for each in ports:
-        if each.ok or each.found not in told:
-            kept.append(each)
-        if each.found.startswith("-A"):
-            told.add(each.found)
-    return kept
+        number = each.code.split("-")[1]
+        # ufw makes a rule for each protocol.
+        rule = re.sub(r"-p (tcp|udp) (-m (tcp|udp) )?", "", each.found)
+        cause = rule if rule.startswith("-A") else f"{number} {each.found}"
+        if each.ok:
+            kept[each.code] = each
+        elif cause not in kept:
+            kept[cause] = each
+        elif not each.found.startswith("-A"):
+            first = kept[cause]
+            kept[cause] = replace(
+                first,
+                what=f"{first.what}, {each.what}",
+                solution=f"{first.solution}\n{each.solution}",
+            )
+    return list(kept.values())
 
 
 def _loopback(target: Target, facts: Facts) -> list[Finding]:
     """The host cannot reach itself: lo is down, or a rule before all others closes it."""
     rules = facts.lines("rule")
-    closed = [line for line in rules if re.match(r"-A INPUT -i lo -j (DROP|REJECT)", line)]
+    closed = [
+        line for line in rules if re.match(r"-A (INPUT -i|OUTPUT -o) lo -j (DROP|REJECT)", line)
+    ]
     if closed:
         firewall = target.family.firewall
         hint, solution = _hint(firewall), removal(closed[0], firewall.listing)
@@ -94,18 +112,18 @@ def _hint(firewall: Firewall) -> str:
 def _outgoing(target: Target, facts: Facts) -> list[Finding]:
     """A rule that stops mail or questions to the other hosts, or the answers to them."""
     own, firewall = target.host, target.family.firewall
-    others = [target.lab.edition.parent, *target.lab.mail_hosts]
+    others = [host for host in target.lab.hosts if host.address != own.address]
     asked = [
         to_port(own.address, other.address, port, protocol)
         for other in others
-        if other.address != own.address
         for port, protocol in ((25, "tcp"), (53, "udp"))
     ]
+    rules, lasting = facts.lines("rule"), _lasting(firewall, facts)
     closed = [
         rule
         for each in asked
         for chain, packet in (("OUTPUT", each), ("INPUT", each.answer()))
-        if (rule := stopped_by(facts.lines("rule"), chain, packet))
+        if (rule := stopped_by(rules, chain, packet) or stopped_by(lasting, chain, packet))
     ]
     if not closed:
         return []
@@ -122,6 +140,12 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
             else removal(closed[0], firewall.listing),
         )
     ]
+
+
+def _lasting(firewall: Firewall, facts: Facts) -> list[str]:
+    """The rules after the next boot, as far as the firewall's own files tell."""
+    rules = facts.lines("rule")
+    return next_boot.rules(rules, facts) if firewall.starts_at_boot(facts) else rules
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:
@@ -160,11 +184,14 @@ def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -
         closing = stopped_by(rules, "INPUT", knock) or stopped_by(rules, "OUTPUT", knock.answer())
         rule = "" if is_for_all(closing) else closing
     firewall = target.family.firewall
+    lasts = not ok or not stopped_by(_lasting(firewall, facts), "INPUT", knock)
     return Finding(
         code=f"firewall.port-{port}-{protocol}",
-        ok=ok,
+        ok=ok and lasts,
         what=_("port {port}/{protocol} from outside", port=port, protocol=protocol),
-        found=_("open") if ok else rule or _("closed"),
+        found=(_("open") if lasts else _("open until the next boot"))
+        if ok
+        else rule or _("closed"),
         expected=_("open"),
         hint=_hint(firewall),
         solution=removal(rule, firewall.listing) if rule else firewall.opening(port, protocol),
@@ -179,12 +206,17 @@ def _listens(facts: Facts, target: Target, port: int, protocol: str) -> bool:
 
 
 def _input_chains(ruleset: str) -> list[list[str]]:
-    """The lines of each chain for packets to the host itself (nft list ruleset)."""
+    """The lines of each chain for packets to the host itself (nft list ruleset).
+
+    INPUT is the chain of iptables, whose rules are known otherwise.
+    """
     chains: list[list[str]] = []
+    is_iptables = False
     for line in map(str.strip, ruleset.splitlines()):
         if line.startswith("chain "):
+            is_iptables = line.startswith("chain INPUT ")
             chains.append([])
-        elif chains:
+        elif chains and not is_iptables:
             chains[-1].append(line)
     return [chain for chain in chains if any("hook input" in line for line in chain)]
 
@@ -194,13 +226,18 @@ def _ends_in_no(chain: list[str]) -> bool:
     return any("policy drop" in line or _FOR_ALL.fullmatch(line) for line in chain)
 
 
-def _active(firewall: Firewall, facts: Facts) -> Finding:
-    filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or any(
-        line.startswith(("-P INPUT DROP", "-A INPUT -j DROP", "-A INPUT -j REJECT"))
-        for line in facts.lines("rule")
+def _active(target: Target, facts: Facts) -> Finding:
+    firewall = target.family.firewall
+    stranger = to_port(_STRANGER, target.host.address, _UNOPENED)
+    filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or bool(
+        stopped_by(facts.lines("rule"), "INPUT", stranger)
     )
-    # Somebody may use nftables in place of the firewall that the book has.
-    boots = firewall.starts_at_boot(facts) or facts["boot-nft"] == "enabled"
+    # Somebody may use nftables or a unit of their own in place of the firewall that the book has.
+    others = [facts["boot-nft"], *facts.lines("boot-other")]
+    boots = firewall.starts_at_boot(facts) or "enabled" in others
+    # Only ufw's files tell what it will do.
+    if firewall.starts_at_boot(facts) and facts.lines("saved"):
+        boots = bool(stopped_by(_lasting(firewall, facts), "INPUT", stranger))
     return Finding(
         code="firewall.active",
         ok=filters and boots,

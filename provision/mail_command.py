@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from labctl.i18n import N_, _
 from labctl.managed import ManagedFile
 from labctl.results import Change, Finding
@@ -75,7 +77,8 @@ def _sender(target: Target, facts: Facts) -> Finding:
     found = facts["from"] or f"{target.host.account}@{origin}"
     return Finding(
         code="mail-command.sender",
-        ok=found == target.host.mailbox,
+        # Domains are the same in any letters (RFC 4343).
+        ok=found.lower() == target.host.mailbox,
         what=_("the sender that mail writes"),
         found=found,
         expected=target.host.mailbox,
@@ -87,7 +90,9 @@ def _sender(target: Target, facts: Facts) -> Finding:
 def _mailbox(target: Target, facts: Facts) -> Finding:
     name = target.host.account
     home = facts["home-mailbox"]
-    box = facts["box"] or f"/var/mail/{name}"
+    # What .bashrc sets comes last.
+    shell = [_plain(each, str(name)) for each in facts.lines("shell-box")]
+    box = [facts["box"] or f"/var/mail/{name}", *shell][-1]
     delivered = f"~/{home}" if home else f"/var/mail/{name}"
     is_same = box.rstrip("/").endswith(f"/{home}".rstrip("/") if home else f"mail/{name}")
     return Finding(
@@ -99,6 +104,11 @@ def _mailbox(target: Target, facts: Facts) -> Finding:
         hint=_("mail looks where MAIL points. Where does Postfix deliver?"),
         solution=_("take MAIL out of the account's .profile and .bashrc"),
     )
+
+
+def _plain(value: str, name: str) -> str:
+    """The value of an assignment in a shell's file, as far as the account's name and quotes go."""
+    return re.sub(r"\$\{?(USER|LOGNAME)\b\}?", name, value.partition(" ")[0].strip("\"';"))
 
 
 def _queue(facts: Facts) -> Finding:

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     # Importing SSH takes a fifth of a second, and a reset needs none.
     from labctl.remote import Remote
 
-# Where sendmail(1) leaves a message for a Postfix that does not run.
-MAILDROP = "/var/spool/postfix/maildrop"
-
 _KEEP = Script("provision", "mailbox-keep.sh")
 _FIND = Script("provision", "mailbox-find.sh")
 _COUNT = Script("provision", "mailbox-count.sh")
 _PUT_BACK = Script("provision", "mailbox-put-back.sh")
+_CLEAR_QUEUE = Script("provision", "queue-clear.sh")
 
 
 # The status of mailbox-keep.sh if the disk is full.
@@ -97,12 +95,17 @@ def delivered_ids(remote: Remote, user: str, run_id: str) -> list[str]:
     return [line.rpartition("<")[2].rstrip(">") for line in lines]
 
 
-def waits_for_postfix(remote: Remote, token: str) -> bool:
+def maildrop(target: Target) -> str:
+    """The folder in which sendmail(1) leaves a message for a Postfix that does not run."""
+    return f"{target.family.postfix.spool}/maildrop"
+
+
+def waits_for_postfix(target: Target, token: str) -> bool:
     """Whether the message is in the maildrop queue because Postfix does not run.
 
     Neither `mail` nor the log mentions it then.
     """
-    return remote.run(["grep", "-rqsF", "--", token, MAILDROP], check=False).ok
+    return target.remote.run(["grep", "-rqsF", "--", token, maildrop(target)], check=False).ok
 
 
 @contextmanager
@@ -128,23 +131,38 @@ def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[frozenset[str]
             if box.is_locked and box.user == target.host.account
         )
     finally:
-        on_each(kept, lambda each: put_back(each[0].remote, each[1], token))
+        try:
+            senders = {target.host.name: target for target, _box in kept}
+            # Twice, because a message may come from another host until that one is cleared.
+            for _time in range(2):
+                on_each(senders.values(), lambda each: clear_queue(each, token))
+        finally:
+            on_each(kept, lambda each: put_back(*each, token))
 
 
-def put_back(remote: Remote, kept: KeptBoxes, token: str) -> None:
-    """Remove every message with the token from queues and boxes, and the saved copies.
+def clear_queue(target: Target, token: str, spool: str | None = None) -> None:
+    """Remove every message with the token from the host's queues, and cut its delivery off.
+
+    Args:
+        spool: the folder of the queues; by default where the package has it.
+    """
+    target.remote.script(_CLEAR_QUEUE, token, spool or target.family.postfix.spool)
+
+
+def put_back(target: Target, kept: KeptBoxes, token: str) -> None:
+    """Remove every message with the token from the boxes, and the saved copies.
 
     Messages from before the test are as they were. Messages that arrived meanwhile stay.
 
     Raises:
         WrongState: somebody holds the lock of a box for more than 25 seconds.
     """
-    locked = remote.script(_PUT_BACK, kept.user, kept.folder, token).stdout.strip()
+    locked = target.remote.script(_PUT_BACK, kept.user, kept.folder, token).stdout.strip()
     if locked:
         raise WrongState(
             _(
                 "{host}: {file} is locked; the test's messages are still in it",
-                host=remote.endpoint.host,
+                host=target.remote.endpoint.host,
                 file=locked,
             ),
             hint=Hint(_("close the mail program that has it open")),

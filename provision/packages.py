@@ -20,7 +20,7 @@ def apply(target: Target) -> list[Change]:
 _WHICH = Script("provision", "programs.sh")
 _PROGRAMS = {"mailutils": "mail", "s-nail": "mail", "ufw": "nft", "firewalld": "nft"}
 # Of no use if Postfix asks Dovecot about passwords.
-_FOR_SASLAUTHD = "sasl2-bin"
+_OF_CYRUS = ("sasl2-bin", "libsasl2-modules")
 
 
 def check(target: Target) -> list[Finding]:
@@ -29,8 +29,8 @@ def check(target: Target) -> list[Finding]:
     missing = target.family.packages.missing(target, names)
     programs = [_PROGRAMS[name] for name in missing if name in _PROGRAMS]
     have = _programs(target, programs) if programs else []
-    if _FOR_SASLAUTHD in missing and _asks_dovecot(target):
-        missing = [name for name in missing if name != _FOR_SASLAUTHD]
+    if set(_OF_CYRUS) & set(missing) and _asks_dovecot(target):
+        missing = [name for name in missing if name not in _OF_CYRUS]
     return [
         _package(target, name, name not in missing or _PROGRAMS.get(name) in have) for name in names
     ]

@@ -83,7 +83,7 @@ def is_for_all(rule: str) -> bool:
 
 def removal(rule: str, listing: str) -> str:
     """The command that takes a rule away; `listing` if the rule is in a chain of the firewall."""
-    if rule.startswith(("-A INPUT ", "-A OUTPUT ")):
+    if rule.startswith("-A ") and not rule.startswith(("-A ufw", "-A IN_")):
         return rule.replace("-A ", "iptables -D ", 1)
     return listing
 

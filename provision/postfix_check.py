@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 from labctl.i18n import _
@@ -12,10 +14,16 @@ from labctl.parallel import beside
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask
-from provision.postfix_running import enabled, running
+from provision.postfix_running import enabled, is_newer_than_running, not_listening, running
 from provision.step import Target
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
+# Networks that nobody in the internet has (RFC 1918, RFC 6890).
+_PRIVATE = tuple(
+    IPv4Network(each)
+    for each in ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+                 "198.18.0.0/15")
+)  # fmt: skip
 _CHECK = Script("provision", "postfix-check.sh")
 # It takes as long as all the rest.
 _SILENT = Script("provision", "postfix-silent.sh")
@@ -45,7 +53,6 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
         return [_no_file(target)]
     if facts["fatal"]:
         return [_refused(target, facts)]
-    own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
     interfaces = words("inet_interfaces")
     destinations = words("mydestination") | set(facts.lines("listed"))
     findings = [
@@ -60,13 +67,7 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             facts,
             "inet_interfaces",
             f"localhost, {host.address}",
-            interfaces == {"all"}
-            or (
-                "=" not in interfaces
-                and bool({"localhost", "127.0.0.1"} & interfaces)
-                and bool(own & interfaces)
-                and str(peer.address) not in interfaces
-            ),
+            _reaches(target, facts, interfaces),
         ),
         _setting(
             facts,
@@ -75,11 +76,27 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
             host.domain in destinations
             and not {peer.domain, peer.mail_name, peer.fqdn} & destinations,
         ),
-        *(_by_network(target, facts) if _relays_by_network(target) else _by_auth(facts)),
+        *(_by_network(target, facts) if _relays_by_network(target) else _by_auth(target, facts)),
     ]
     if not any(_is_set(facts, finding.what) for finding in findings):
         return [_nothing_set(target, findings)]
     return [finding for finding in findings if not _is_swallowed(finding, findings)]
+
+
+def _reaches(target: Target, facts: Facts, interfaces: set[str]) -> bool:
+    """Whether the words of inet_interfaces name the loopback and the host's address.
+
+    Another name is right if Postfix listens at both.
+    """
+    host, peer = target.host, target.peer
+    own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
+    if "=" in "".join(interfaces) or str(peer.address) in interfaces:
+        return False
+    if interfaces == {"all"} or ({"localhost", "127.0.0.1"} & interfaces and own & interfaces):
+        return True
+    has_name = any(re.search("[a-z]", each) for each in interfaces - own - {"localhost"})
+    is_read = facts["started"] and not is_newer_than_running(facts)
+    return bool(has_name and is_read) and not not_listening(target, facts)
 
 
 def _nothing_set(target: Target, findings: Sequence[Finding]) -> Finding:
@@ -112,7 +129,7 @@ def _relays_by_network(target: Target) -> bool:
     return target.lab.edition.relay == "network"
 
 
-def _by_auth(facts: Facts) -> list[Finding]:
+def _by_auth(target: Target, facts: Facts) -> list[Finding]:
     """Clients relay mail after SMTP AUTH."""
     enabled, restrictions = (
         facts.pairs("override").get(name, facts[name])
@@ -132,7 +149,49 @@ def _by_auth(facts: Facts) -> list[Finding]:
             "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
             _relays_rightly(_words(restrictions)),
         ),
+        *_wide_networks(facts),
+        *_relayed(target, facts),
     ]
+
+
+def _wide_networks(facts: Facts) -> list[Finding]:
+    """mynetworks with addresses of the internet, whose owners could relay without AUTH."""
+    words = [*_words(facts["mynetworks"]), *facts.lines("networks-file")]
+    wide = [each for each in _networks(words) if not _is_private(each)]
+    if not wide or not _is_set(facts, "mynetworks"):
+        return []
+    finding = _setting(facts, "mynetworks", "127.0.0.0/8", ok=False)
+    return [replace(finding, found=", ".join(map(str, wide)))]
+
+
+def _relayed(target: Target, facts: Facts) -> list[Finding]:
+    """relay_domains with a domain of others, to which any stranger could relay.
+
+    A stranger asks for mail to the other host of the lab, so that domain needs no look here.
+    """
+    own = [host.domain for host in target.lab.mail_hosts]
+    others = [
+        word
+        for word in _words(facts["relay-domains"])
+        if "$" not in word and "/" not in word and not word.endswith(tuple(own))
+    ]
+    if not others:
+        return []
+    finding = _setting(facts, "relay_domains", "", ok=False)
+    return [
+        replace(
+            finding,
+            found=", ".join(others),
+            expected=_("not set"),
+            hint=_("For which domains does this server take mail from strangers?"),
+            solution="postconf -X relay_domains",
+        )
+    ]
+
+
+def _is_private(network: IPv4Network) -> bool:
+    """Whether nobody in the internet has an address of the network."""
+    return any(network.subnet_of(each) for each in _PRIVATE)
 
 
 def _by_network(target: Target, facts: Facts) -> list[Finding]:
@@ -150,16 +209,19 @@ def _by_network(target: Target, facts: Facts) -> list[Finding]:
 
 def _trusts(words: list[str], network: IPv4Network) -> bool:
     """Whether mynetworks holds the hosts' network and the loopback, and nothing larger."""
-    found = []
-    for word in words:
-        try:
-            found.append(IPv4Network(word.strip("[]")))
-        except ValueError:
-            # An IPv6 network, or a table: neither trusts the hosts' network.
-            continue
+    found = _networks(words)
     loopback = any(each.overlaps(_LOOPBACK) for each in found)
     inside = all(each.subnet_of(network) or each.subnet_of(_LOOPBACK) for each in found)
     return loopback and inside and any(network.subnet_of(each) for each in found)
+
+
+def _networks(words: list[str]) -> list[IPv4Network]:
+    """The IPv4 networks of a list. An IPv6 network, or a table, is passed over."""
+    found = []
+    for word in words:
+        with suppress(ValueError):
+            found.append(IPv4Network(word.strip("[]")))
+    return found
 
 
 def _refused(target: Target, facts: Facts) -> Finding:
@@ -183,7 +245,7 @@ def _no_file(target: Target) -> Finding:
         found=_("missing"),
         expected=_("there"),
         hint=_(
-            "The package brings an example to begin with: {command} lists its files.",
+            "The package contains an example to start from: {command} lists its files.",
             command=target.family.packages.listing("postfix"),
         ),
         solution=f"cp {postfix.main_example} {postfix.main_cf}",
@@ -235,4 +297,5 @@ def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
 
 
 def _words(value: str) -> list[str]:
-    return [word for word in re.split(r"[\s,]+", value) if word]
+    # A Japanese space is a letter to Postfix.
+    return [word for word in re.split(r"[\s,]+", value, flags=re.ASCII) if word]

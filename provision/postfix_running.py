@@ -8,14 +8,13 @@ from dataclasses import replace
 from labctl.errors import WrongState
 from labctl.i18n import N_, _
 from labctl.results import Finding
-from labctl.scripts import Script
-from provision.dialogue import smtp_greeting, told_by
-from provision.facts import Facts, ask, local_address
+from provision.dialogue import reply_in, smtp_greeting
+from provision.facts import Facts, local_address
+from provision.mail_log import last_lines
 from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target
 
 _LOCALHOST = "127.0.0.1"
-_LOG = Script("provision", "log-tail.sh")
 
 
 def running(target: Target, facts: Facts, complaints: list[str]) -> list[Finding]:
@@ -59,7 +58,7 @@ def _running(target: Target, facts: Facts) -> Finding:
         code="postfix.running",
         ok=facts["active"] == "active" or bool(remark),
         what=_("Postfix runs"),
-        found=_failed(target) or state if state == "failed" and not remark else state,
+        found=_failed(target, facts) or state if state == "failed" and not remark else state,
         expected="active",
         hint=_(
             "systemctl status {unit} and the end of {log} say why not.",
@@ -71,9 +70,9 @@ def _running(target: Target, facts: Facts) -> Finding:
     )
 
 
-def _failed(target: Target) -> str:
-    """What the log says last of a Postfix that ended by itself, "" if nothing."""
-    lines = ask(target, _LOG, target.family.mail_log, "(fatal|panic): ", "4").lines("log")
+def _failed(target: Target, facts: Facts) -> str:
+    """What the log, or Postfix itself, says last of one that ended by itself, "" if nothing."""
+    lines = last_lines(target, "(fatal|panic): ", 4)
     said = [found[0] for line in lines if (found := re.search(r"(fatal|panic): .*", line))]
     # Postfix's start script only repeats that one of its programs has failed.
     named = [
@@ -81,7 +80,8 @@ def _failed(target: Target) -> str:
         for each in said
         if not each.endswith(("startup failed", "check failed!", "see logs for details"))
     ]
-    return f"failed: {(named or said)[-1]}" if said else ""
+    words = (named or said or facts.lines("why") or [""])[-1]
+    return f"failed: {words}" if words else ""
 
 
 def enabled(target: Target, facts: Facts) -> Finding:
@@ -94,14 +94,17 @@ def enabled(target: Target, facts: Facts) -> Finding:
 
 def _in_force(target: Target, facts: Facts) -> Finding:
     """main.cf is right. Whether it is in force tell the running server, then the clock."""
-    absent = _not_listening(target, facts)
+    absent = not_listening(target, facts)
     missing = _("nothing listens on {address}, port 25", address=absent[0]) if absent else ""
     # Mail of this host does not come by SMTP, so master.cf may leave the loopback out.
     is_spared = absent == [_LOCALHOST] and not facts["service"]
     told = ("" if is_spared else missing) or _greeting(target)
-    is_old = facts.number("written") > facts.number("started")
+    is_old = is_newer_than_running(facts)
     if told and (cause := _cause(target, facts, told, absent, is_old=is_old)):
         return cause
+    if not told and not facts["serves"]:
+        # The running server still has what master.cf has no more.
+        return _master(_("no service {name}", name="smtp/inet"))
     if not told and is_old:
         told = _("main.cf is newer than the running Postfix")
     return Finding(
@@ -116,7 +119,15 @@ def _in_force(target: Target, facts: Facts) -> Finding:
     )
 
 
-def _not_listening(target: Target, facts: Facts) -> list[str]:
+def is_newer_than_running(facts: Facts) -> bool:
+    """Whether main.cf was edited after Postfix started.
+
+    A time in the future, from a machine with another clock, tells nothing.
+    """
+    return facts.number("now") >= facts.number("written") > facts.number("started")
+
+
+def not_listening(target: Target, facts: Facts) -> list[str]:
     """The addresses of which port 25 should be open and is not."""
     places = map(local_address, facts.lines("listens"))
     addresses = {place.rpartition(":")[0].strip("[]") for place in places}
@@ -149,7 +160,7 @@ def _greeting(target: Target) -> str:
     try:
         name, mechanisms = smtp_greeting(target)
     except (OSError, WrongState) as error:
-        return told_by(error)
+        return reply_in(error)
     if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
     # Without saslauthd's smtpd.conf Postfix offers other mechanisms. main.cf alone removes all.
@@ -205,7 +216,7 @@ def _logged(target: Target, words: str = "") -> re.Match[str] | None:
     `words` are in the complaint.
     """
     pattern = f"{_PROGRAMS}({_COMPLAINT.replace('?:', '')}|daemon started)"
-    lines = ask(target, _LOG, target.family.mail_log, pattern, "12").lines("log")
+    lines = last_lines(target, pattern, 12)
     starts = [number for number, line in enumerate(lines) if "daemon started" in line]
     found = [_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :]]
     fitting = [match for match in found if match and words in match[2]]

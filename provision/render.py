@@ -1,4 +1,4 @@
-"""The only place that renders Jinja2: a path and a scene in, a whole file out.
+"""The hosts' configuration files from templates: a path and a scene in, a whole file out.
 
 A template has the path of its file on the host, with `.j2` added.
 """

@@ -59,9 +59,7 @@ def frozen(code: str, what: str, facts: Facts) -> Finding | None:
         what=what,
         found=f"{names[0]}: T",
         expected=_("running"),
-        hint=_(
-            "A process may exist and yet do nothing: which letter has it in ps -e -o stat,comm?"
-        ),
+        hint=_("A stopped process does nothing. Which state does ps -e -o stat,comm show?"),
         solution=f"pkill -CONT -x {names[0]}",
     )
 
@@ -88,7 +86,7 @@ def starts_at_boot(code: str, what: str, unit: str, state: str, running_unit: st
             "says why."
         )
         if state == _REFUSED
-        else _("A running service is not yet one that starts with the server."),
+        else _("A service that runs now does not necessarily start at boot."),
         solution=_mend(state, unit, running_unit or unit),
     )
 

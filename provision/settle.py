@@ -6,7 +6,7 @@ A behaviour that fails although its sections are right gets its cause, in the ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
@@ -14,25 +14,13 @@ from labctl.i18n import _
 from labctl.results import Finding, Outcome, StepReport
 from provision import behaviour
 from provision.behaviour import Evidence, Seen
-from provision.causes import UNKNOWN, Case, Cause, first_cause
+from provision.causes import Case, Cause, first_cause
+from provision.consequences import is_masked, without_consequences
 from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
+from provision.reports import added, without
 from provision.step import Step
+from provision.unknown import is_unknown, unknown_code
 
-# What Postfix says if it finds no address for inet_interfaces.
-_NO_NETWORK = ("postfix.check", "postfix.smtpd")
-# A finding, and what follows from it on the same host.
-_FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("firewall.loopback", ("postfix.restarted", *_NO_NETWORK, "smtp-auth.*", "dns.*", "dovecot.*")),
-    ("firewall.port-25-tcp", ("postfix.restarted", "postfix.answer", "smtp-auth.*")),
-    ("firewall.port-143-tcp", ("dovecot.imap*", "dovecot.login.unknown")),
-    ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
-    ("firewall.port-53-*", ("dns.*",)),
-    ("firewall.outgoing", ("dns.peer", "dns.resolver", "postfix.restarted")),
-    ("dns.*", ("firewall.port-53-*",)),
-    ("dns.resolver", _NO_NETWORK),
-    ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
-    ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
-)
 # Sections without which a behaviour cannot be right: of its own host, and of the other one.
 _OWN = ("packages", "dns", "postfix", "firewall", "accounts", "mail-command")
 _NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -64,9 +52,13 @@ _LATER = (
     *("*.enabled", "*.start", "firewall.active", "boot-order.*"),
     *("mail-command.queue", "mail-command.hold"),
 )
+# What is about a behaviour and no thing of its own: if the behaviours are right, it is another way.
+_PROVEN_BY: Mapping[str, tuple[str, ...]] = {
+    "dovecot.mail_location": (behaviour.IMAP, behaviour.POP3),
+    "dovecot.mail_privileged_group": (behaviour.IMAP, behaviour.POP3),
+    "accounts.mailbox": (behaviour.LOCAL, behaviour.IMAP, behaviour.POP3),
+}
 _QUEUE = "mail-command.queue"
-# Parameters of main.cf that say whom smtpd asks about passwords.
-_OF_SASL = ("postfix.smtpd_sasl_type", "postfix.smtpd_sasl_path")
 _DELIVERIES = (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
 
 
@@ -77,117 +69,6 @@ class Chain:
     seen: Seen
     cause: Cause | None = None
     blocked_by: str = ""
-
-
-def _with_odd_mailbox(reports: Sequence[StepReport]) -> list[StepReport]:
-    """If `mail` and Dovecot both read another mailbox than Postfix fills, Postfix is at fault."""
-    readers = ("mail-command.mailbox", "dovecot.mail_location")
-    places = {
-        (report.host, finding.code): finding.expected
-        for report in reports
-        for finding in report.findings
-        if finding.code in readers and not finding.ok
-    }
-    asked = {report.host for report in reports if report.step == "postfix"}
-    odd = {
-        host: place
-        for (host, code), place in places.items()
-        if code == readers[0] and place.startswith("~/") and (host, readers[1]) in places
-        if host in asked
-    }
-    taken = {(host, code) for host in odd for code in readers}
-    by = {(host, code.partition(".")[0]): "postfix" for host, code in taken}
-    return [
-        _added(report, _home_mailbox(odd[report.host]))
-        if report.step == "postfix" and report.host in odd
-        else _without(report, taken, by)
-        for report in reports
-    ]
-
-
-def _home_mailbox(place: str) -> Finding:
-    return Finding(
-        code="postfix.home_mailbox",
-        ok=False,
-        what="home_mailbox",
-        found=place,
-        expected=_("not set"),
-        hint=_("Into which file does Postfix deliver? Which one do mail and Dovecot read?"),
-        solution="postconf -X home_mailbox",
-    )
-
-
-def _with_sasl_in_its_section(reports: Sequence[StepReport]) -> list[StepReport]:
-    """What keeps smtpd from asking about passwords belongs to the section about SMTP AUTH."""
-    asked = {report.host for report in reports if report.step == "smtp-auth"}
-    moved = {
-        report.host: wrong[0]
-        for report in reports
-        if report.step == "postfix" and report.host in asked
-        if len(wrong := [each for each in report.findings if not each.ok]) == 1
-        and (wrong[0].code in _OF_SASL or "SASL" in wrong[0].found)
-    }
-
-    def placed(report: StepReport) -> StepReport:
-        finding = moved.get(report.host)
-        if finding is None:
-            return report
-        if report.step == "postfix":
-            left = tuple(each for each in report.findings if each is not finding)
-            return replace(report, findings=left)
-        if report.step == "smtp-auth":
-            code = finding.code.replace("postfix.", "smtp-auth.", 1)
-            return replace(report, findings=(replace(finding, code=code),), blocked_by="")
-        return replace(report, blocked_by="smtp-auth") if report.blocked_by == "postfix" else report
-
-    return [placed(report) for report in reports]
-
-
-def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
-    """The reports without the findings that follow from others of the same host."""
-    reports = _with_sasl_in_its_section(_with_odd_mailbox(reports))
-    wrong = {
-        (report.host, finding.code): report.step
-        for report in reports
-        for finding in report.findings
-        if not finding.ok
-    }
-    taken: set[tuple[str, str]] = set(_stopped_by_a_mask(reports))
-    by: dict[tuple[str, str], str] = {each: wrong[each] for each in taken if each in wrong}
-    for (host, cause), step in wrong.items():
-        if (host, cause) in taken:
-            continue
-        for pattern, following in _FOLLOWS:
-            if not fnmatch(cause, pattern):
-                continue
-            for other_host, code in wrong:
-                follows = any(fnmatch(code, each) for each in following)
-                if other_host == host and follows and code != cause:
-                    taken.add((host, code))
-                    by.setdefault((host, wrong[host, code]), step)
-    return [_without(report, taken, by) for report in reports]
-
-
-def _stopped_by_a_mask(reports: Sequence[StepReport]) -> Iterator[tuple[str, str]]:
-    """The findings that a service does not run, where it is masked and cannot be started."""
-    for report in reports:
-        for finding in report.findings:
-            step = finding.code.partition(".")[0]
-            if _is_masked(finding):
-                for service in ("running", "named", "saslauthd"):
-                    yield report.host, f"{step}.{service}"
-
-
-def _without(
-    report: StepReport, taken: set[tuple[str, str]], by: Mapping[tuple[str, str], str]
-) -> StepReport:
-    findings = tuple(each for each in report.findings if (report.host, each.code) not in taken)
-    if len(findings) == len(report.findings):
-        return report
-    left = replace(report, findings=findings)
-    if left.outcome is Outcome.FAILED:
-        return left
-    return replace(left, blocked_by=by[report.host, report.step])
 
 
 def settle(
@@ -203,10 +84,11 @@ def settle(
     Returns:
         The reports, and the chain of each behaviour that fails.
     """
-    found = without_consequences(reports)
+    cases = _cases(evidence)
+    found = without_consequences(_as_proven(reports, [case.seen for case in cases]))
     chains: list[Chain] = []
     failed: set[tuple[str, str]] = set()
-    for case in _cases(evidence):
+    for case in cases:
         seen = case.seen
         if seen.ok:
             continue
@@ -223,6 +105,22 @@ def settle(
     return _queue_explained(_mail_blocked(found, chains), chains, tried), chains
 
 
+def _as_proven(reports: Sequence[StepReport], seen: Sequence[Seen]) -> list[StepReport]:
+    """The reports, in which another way than the book's is a remark if all that it is for works."""
+    works = {(each.host, each.name) for each in seen if each.ok}
+
+    def judged(host: str, finding: Finding) -> Finding:
+        needed = _PROVEN_BY.get(finding.code, ())
+        if finding.ok or not needed or not all((host, name) in works for name in needed):
+            return finding
+        return replace(finding, ok=True, remark=_("another way than the book"))
+
+    return [
+        replace(report, findings=tuple(judged(report.host, each) for each in report.findings))
+        for report in reports
+    ]
+
+
 def _known_first(
     reports: Sequence[StepReport], chains: Sequence[Chain]
 ) -> tuple[list[StepReport], list[Chain]]:
@@ -233,12 +131,12 @@ def _known_first(
     has_cause = [
         (each.host, each.step)
         for each in reports
-        if any(not _is_unknown(one) for one in _broken(each))
+        if any(not _may_follow(one) for one in _broken(each))
     ]
     if not has_cause:
         return list(reports), list(chains)
     left_out = {
-        each.cause.step for each in chains if each.cause and _is_unknown(each.cause.finding)
+        each.cause.step for each in chains if each.cause and _may_follow(each.cause.finding)
     }
     left_out.difference_update(step for _host, step in has_cause)
 
@@ -250,21 +148,21 @@ def _known_first(
         (report.host, finding.code)
         for report in reports
         for finding in report.findings
-        if _is_unknown(finding)
+        if _may_follow(finding)
     }
     by = {(report.host, report.step): known(report.host) for report in reports}
-    return [_without(report, taken, by) for report in reports], [
+    return [without(report, taken, by) for report in reports], [
         Chain(chain.seen, blocked_by=known(chain.seen.host))
-        if (chain.cause and _is_unknown(chain.cause.finding)) or chain.blocked_by in left_out
+        if (chain.cause and _may_follow(chain.cause.finding)) or chain.blocked_by in left_out
         else chain
         for chain in chains
     ]
 
 
-def _is_unknown(finding: Finding) -> bool:
-    """Whether a failure has no cause. An open relay is told in any case."""
-    is_relay = finding.code == UNKNOWN_CODES[behaviour.RELAY] + UNKNOWN
-    return not finding.ok and finding.code.endswith(UNKNOWN) and not is_relay
+def _may_follow(finding: Finding) -> bool:
+    """Whether a failure without a known cause may follow from others; not so an open relay."""
+    open_relay = unknown_code(UNKNOWN_CODES[behaviour.RELAY])
+    return is_unknown(finding) and finding.code != open_relay
 
 
 def _cases(evidence: Mapping[str, Evidence]) -> list[Case]:
@@ -309,12 +207,8 @@ def _broken(report: StepReport) -> list[Finding]:
         finding
         for finding in report.findings
         if not finding.ok
-        and (_is_masked(finding) or not any(fnmatch(finding.code, each) for each in _LATER))
+        and (is_masked(finding) or not any(fnmatch(finding.code, each) for each in _LATER))
     ]
-
-
-def _is_masked(finding: Finding) -> bool:
-    return finding.code.endswith(".enabled") and finding.found.startswith("masked")
 
 
 def _with_cause(
@@ -333,19 +227,12 @@ def _with_cause(
         if report.host != cause.host:
             return report
         if report.step == cause.step:
-            return _added(report, cause.finding)
+            return added(report, cause.finding)
         if report.outcome is Outcome.FAILED and relies(report.step):
             return replace(report, findings=(), blocked_by=cause.step)
         return report
 
     return [with_it(report) for report in reports]
-
-
-def _added(report: StepReport, finding: Finding) -> StepReport:
-    if any(each.code == finding.code and not each.ok for each in report.findings):
-        return report
-    others = tuple(each for each in report.findings if each.code != finding.code)
-    return replace(report, findings=(*others, finding), blocked_by="")
 
 
 def _queue_explained(

@@ -8,7 +8,7 @@ from labctl.results import Change
 from labctl.scripts import Script
 from provision.changes import flag, host_script, wrote_any
 from provision.render import render
-from provision.smtp_auth_check import check
+from provision.smtp_auth_check import check, wrong_password
 from provision.step import Scene, Step, Target
 
 _SMTP_AUTH = Script("provision", "smtp-auth.sh")
@@ -49,4 +49,5 @@ STEP = Step(
     check=check,
     files=files,
     requires=("postfix", "accounts"),
+    asks_first=wrong_password,
 )

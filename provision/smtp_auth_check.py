@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
+
 from labctl.i18n import _
 from labctl.parallel import beside, on_each
 from labctl.results import Finding
@@ -9,19 +13,24 @@ from labctl.scripts import Script
 from provision.dialogue import Answer, smtp_auth
 from provision.facts import Facts, ask
 from provision.families.base import Family, Sasl
+from provision.mail_log import last_lines
+from provision.pam import refusing_lines
 from provision.services import frozen, starts_at_boot
 from provision.step import Target
+from provision.unknown import unknown_cause
 
 _CHECK = Script("provision", "smtp-auth-check.sh")
-_LOG = Script("provision", "log-tail.sh")
 
 
 def check(target: Target) -> list[Finding]:
     """AUTH PLAIN and LOGIN with the right password and a wrong one, then the settings."""
-    name = str(target.host.account)
-    password = target.credentials.password(name)
-    logins = ((password, "PLAIN"), (password, "LOGIN"), (f"not-{password}", "PLAIN"))
-    with beside(lambda: on_each(logins, lambda login: smtp_auth(target, name, *login))) as answered:
+    auth = partial(smtp_auth, target, *_account(target))
+    logins: tuple[Callable[[], Answer], ...] = (
+        partial(auth, "PLAIN"),
+        partial(auth, "LOGIN"),
+        target.first_answer or partial(wrong_password, target),
+    )
+    with beside(lambda: on_each(logins, lambda each: each())) as answered:
         sasl = target.family.sasl
         facts = ask(
             target,
@@ -36,6 +45,21 @@ def check(target: Target) -> list[Finding]:
     found = _behaviour(target, facts, {"PLAIN": plain, "LOGIN": login}, refused)
     # Dovecot may check passwords in saslauthd's place.
     return found if _asks_dovecot(facts) else [*found, *_lasting(sasl, facts)]
+
+
+def wrong_password(target: Target, asked: Callable[[], None] = lambda: None) -> Answer:
+    """The answer to AUTH with a wrong password, for which PAM takes two seconds or so.
+
+    Args:
+        asked: called when the server gets the password.
+    """
+    name, password = _account(target)
+    return smtp_auth(target, name, f"not-{password}", "PLAIN", asked)
+
+
+def _account(target: Target) -> tuple[str, str]:
+    name = str(target.host.account)
+    return name, target.credentials.password(name)
 
 
 def _asks_dovecot(facts: Facts) -> bool:
@@ -54,15 +78,15 @@ def _behaviour(
         return [_unknown(target, tried["PLAIN"])]
     return [
         *(_accepted(family, mechanism, answer) for mechanism, answer in tried.items()),
-        _wrong_password(facts, refused),
+        _wrong_password(family, facts, refused),
     ]
 
 
-def _wrong_password(facts: Facts, refused: Answer) -> Finding:
+def _wrong_password(family: Family, facts: Facts, refused: Answer) -> Finding:
     method = _conf(facts).get("pwcheck_method")
     if refused.ok and method == "saslauthd" and not _asks_dovecot(facts):
         hint = _("saslauthd asks PAM. Which line of /etc/pam.d lets everybody in?")
-        solution = "pam-auth-update --force"
+        solution = family.pam.mending
     else:
         hint = _("What checks whether a password is right? Look at pwcheck_method.")
         solution = "pwcheck_method: saslauthd"
@@ -79,15 +103,13 @@ def _wrong_password(facts: Facts, refused: Answer) -> Finding:
 
 def _unknown(target: Target, answer: Answer) -> Finding:
     """AUTH does not work, and no cause is known: the answer and the lines of the log."""
-    lines = ask(target, _LOG, target.family.mail_log, "sasl|saslauthd", "3").lines("log")
-    return Finding(
-        code="smtp-auth.unknown",
-        ok=False,
-        what=_("AUTH with the right password"),
-        found="\n".join([answer.text, *lines]),
-        expected="235",
-        hint=_("It does not work, and labctl does not know the cause. The log is the next step."),
-        solution=f"journalctl -u {target.family.sasl.unit}",
+    lines = last_lines(target, "sasl|saslauthd", 3)
+    return unknown_cause(
+        "smtp-auth",
+        _("AUTH with the right password"),
+        [answer.text, *lines],
+        "235",
+        f"journalctl -u {target.family.sasl.unit}",
     )
 
 
@@ -160,7 +182,7 @@ def _wrong_mechanism(sasl: Sasl, facts: Facts) -> Finding | None:
             hint=_("Where are the passwords of this server's accounts?"),
             solution=f'{sasl.defaults}: MECHANISMS="pam"',
         )
-    if denied := [line for line in facts.lines("pam") if "pam_deny" in line]:
+    if denied := refusing_lines(facts):
         return Finding(
             code="smtp-auth.pam",
             ok=False,
@@ -208,7 +230,7 @@ def _conf_line(conf: dict[str, str], key: str, value: str) -> Finding:
         code=f"smtp-auth.{key.replace('_', '-')}",
         ok=False,
         what=_("{key} in smtpd.conf", key=key),
-        found=conf.get(key) or _("missing, beside: {keys}", keys=", ".join(conf) or "-"),
+        found=conf.get(key) or _("missing; present: {keys}", keys=", ".join(conf) or "-"),
         expected=value,
         hint=_("Compare smtpd.conf with the book, letter by letter; Postfix reads it at start."),
         solution=f"{key}: {value}",
@@ -238,19 +260,39 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
     )
 
 
+def _no_socket(sasl: Sasl, facts: Facts) -> Finding:
+    """smtpd finds no socket of saslauthd, because only one of them works in the chroot."""
+    hint = _("smtpd runs in a chroot: which folder is its root?")
+    solution = f'OPTIONS="-c -m {sasl.run_dir}"'
+    if facts["socket"] == sasl.mux != f"{sasl.run_dir}/mux":
+        hint = _("master.cf runs smtpd without a chroot. Where does saslauthd have its socket?")
+        solution = "postconf -F smtp/inet/chroot=y"
+    return Finding(
+        code="smtp-auth.socket",
+        ok=False,
+        what=_("saslauthd's socket is where smtpd looks for it"),
+        found=(facts.lines("args") or [""])[0],
+        expected=facts["socket"],
+        hint=hint,
+        solution=solution,
+    )
+
+
 def _wrong_way(sasl: Sasl, facts: Facts) -> Finding | None:
     if not facts["there"]:
-        return Finding(
-            code="smtp-auth.socket",
-            ok=False,
-            what=_("saslauthd's socket is where smtpd looks for it"),
-            found=(facts.lines("args") or [""])[0],
-            expected=facts["socket"],
-            hint=_("smtpd runs in a chroot: which folder is its root?"),
-            solution=f'OPTIONS="-c -m {sasl.run_dir}"',
-        )
+        return _no_socket(sasl, facts)
     if facts["allowed"]:
         return None
+    if facts["mode"] and not int(facts["mode"], 8) & 0o002:
+        return Finding(
+            code="smtp-auth.mode",
+            ok=False,
+            what=_("Postfix may reach saslauthd's socket"),
+            found=facts["mode"],
+            expected="777",
+            hint=_("saslauthd makes its socket when it starts. What does ls -l show of it?"),
+            solution=f"systemctl restart {sasl.unit}",
+        )
     in_group = sasl.group in facts["groups"].split()
     return Finding(
         code="smtp-auth.folder" if in_group else "smtp-auth.group",
@@ -269,11 +311,42 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
     """What works now but not after a reboot."""
     if _start_missing(facts) and not facts["running"]:
         return []
+    what = _("saslauthd starts at boot")
+    if facts["keeper"]:
+        unit, _blank, state = facts["keeper"].partition(" ")
+        return [starts_at_boot("smtp-auth.enabled", what, unit, state or "disabled")]
+    if (moved := _next_socket(sasl, facts)) is not None:
+        return [moved]
     state = facts["enabled"] or "disabled"
-    return [
-        _start(sasl, facts),
-        starts_at_boot("smtp-auth.enabled", _("saslauthd starts at boot"), sasl.unit, state),
-    ]
+    return [_start(sasl, facts), starts_at_boot("smtp-auth.enabled", what, sasl.unit, state)]
+
+
+# The folder of saslauthd's socket among its options (saslauthd(8)).
+_FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
+
+
+def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
+    """The file of its options was changed, and saslauthd still runs with those of before."""
+    options = facts["options"].rpartition("\n")[2]
+    # Red Hat's file has other names for them.
+    if not options or facts["instance"]:
+        return None
+    now, then = (_socket_folder(line) for line in (facts["args"].partition("\n")[0], options))
+    if not now or now == then:
+        return None
+    return Finding(
+        code="smtp-auth.options",
+        ok=False,
+        what=_("saslauthd's socket after its next start"),
+        found=f"OPTIONS={options}",
+        expected=f"-m {now}",
+        hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
+        solution=f'{sasl.defaults}: OPTIONS="-c -m {now}"',
+    )
+
+
+def _socket_folder(options: str) -> str:
+    return next(reversed(_FOLDER.findall(options)), "").rstrip("/")
 
 
 def _start_missing(facts: Facts) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from labctl.credentials import Credentials
@@ -18,13 +18,17 @@ from labctl.managed import ManagedFile
 from labctl.results import Change, ChangeKind, Finding
 from labctl.system import DEBIAN_12, System, parse_os_release
 from provision.patience import Deadline
+from provision.turns import Turns
 
 if TYPE_CHECKING:
     # Importing SSH takes a fifth of a second, and most commands need none.
     from labctl.remote import Remote
+    from provision.dialogue import Answer
     from provision.families.base import Family
 
 
+# The checkpoint of a lab that has all steps.
+WHOLE = "ready"
 # Seconds that an answer gets even at the deadline.
 _LEAST = 0.1
 
@@ -65,6 +69,8 @@ class Target:
     `letter` marks the messages by which a check tries the delivery. If it is "", the check sends
     none. `ends` is the deadline of the check, if it has one. If a mailbox `is_locked`, a lock file
     from before the check keeps everybody out: a session or a delivery would wait for minutes.
+    `first_answer` waits for the answer to what a step asks first, if it is asked already. Each
+    check has `turns` of its own.
     """
 
     scene: Scene
@@ -73,6 +79,8 @@ class Target:
     letter: str = ""
     ends: Deadline | None = None
     is_locked: bool = False
+    first_answer: Callable[[], Answer] | None = None
+    turns: Turns = field(default_factory=Turns)
 
     def left(self, seconds: float) -> float:
         """The seconds to wait for an answer: no more than the deadline leaves."""
@@ -141,7 +149,9 @@ class Step:
     in the book and is graded only on request. `wanted` says on which hosts an optional step
     applies. If a check `opens_mailbox`, the mailbox is kept before it and put back after it. The
     proof of a step that is `tried` is what both hosts do (provision.behaviour). A `personal` step
-    writes the lab's own passwords, so it is applied again on a copy of a lab.
+    writes the lab's own passwords, so it is applied again on a copy of a lab. `asks_first` is what
+    the check asks before all others, because the answer takes longest. It calls its second argument
+    when the question is on its way.
     """
 
     name: str
@@ -159,6 +169,7 @@ class Step:
     tried: bool = False
     personal: bool = False
     wanted: Callable[[Scene], bool] | None = None
+    asks_first: Callable[[Target, Callable[[], None]], Answer] | None = None
 
     def applies_to(self, scene: Scene) -> bool:
         """Whether the step is for this host. The parent has no mail, so few steps are for it."""

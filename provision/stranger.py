@@ -16,14 +16,15 @@ from provision.step import Target
 _STRANGER = Script("provision", "stranger.sh")
 _SECONDS = 8
 # A sender whose domain exists, so that only the relay is in question. Nothing is sent.
-_REPLIES = ("greeting", "ehlo", "mail", "rcpt")
+_REPLIES = ("greeting", "ehlo", "mail", "rcpt", "ehlo", "mail", "rcpt")
 
 
 @dataclass(frozen=True)
 class StrangersAnswer:
     """The server's reply to RCPT TO, or "" if the conversation did not come so far.
 
-    `last` is the last reply of all, "" if nobody answered.
+    Of the replies for both senders, and on all ports, it is one that accepts, if there is one.
+    `last` is the last reply on port 25, "" if nobody answered.
     """
 
     reply: str
@@ -43,13 +44,21 @@ def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
     """
     host = target.host
     seconds = target.left(patient(_SECONDS))
-    words = (str(host.address), host.mailbox, recipient, f"{max(0.5, seconds - 0.5):.1f}")
+    # Whoever forges a sender uses an address of the server itself, or of one that it trusts.
+    senders = (host.mailbox, recipient)
+    words = (str(host.address), *senders, recipient, f"{max(0.5, seconds - 0.5):.1f}")
     try:
         left = target.at_least(seconds + 1.5)
         said = target.remote.script(_STRANGER, *words, check=False, left=left).stdout
     except CommandFailed as error:
         # A server that is slow to say goodbye may have said before that it relays.
         said = error.output
-    replies = [line for line in said.splitlines() if line]
-    found = dict(zip(_REPLIES, replies, strict=False))
-    return StrangersAnswer(found.get("rcpt", ""), replies[-1] if replies else "")
+    first, *others = [[line for line in each.splitlines() if line] for each in said.split("--\n")]
+    asked = [
+        reply
+        for replies in (first, *others)
+        for name, reply in zip(_REPLIES, replies, strict=False)
+        if name == "rcpt"
+    ]
+    accepted = [reply for reply in asked if reply.startswith("2")]
+    return StrangersAnswer([*accepted, *asked, ""][0], first[-1] if first else "")

@@ -12,67 +12,53 @@ deliver_lock_attempts). Two sessions can block each other for good.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from provision.step import Target
+if TYPE_CHECKING:
+    from provision.step import Target
 
-# By host, that is by the connection that all checks of the host share.
-_MAILBOXES: defaultdict[int, Lock] = defaultdict(Lock)
-# By host and port.
-_CLIENTS: defaultdict[tuple[int, int], Lock] = defaultdict(Lock)
-# The hosts whose lock a delivery has.
-_DELIVERING: set[int] = set()
-# The servers, as host and port, that did not answer in time in this check.
-_SILENT: set[tuple[int, int]] = set()
-# The ports that cannot be reached over the network, by host.
-_CLOSED: set[tuple[int, int]] = set()
 # Seconds after which a session begins anyway, because no delivery takes as long.
 _PATIENCE = 20.0
 
 
-def begin_check(targets: Sequence[Target]) -> None:
-    """Forget which servers of these hosts did not answer, and which ports are closed."""
-    hosts = {id(target.remote) for target in targets}
-    for servers in (_SILENT, _CLOSED):
-        servers.difference_update({server for server in servers if server[0] in hosts})
+class Turns:
+    """The turns at one host, for one check."""
 
+    def __init__(self) -> None:
+        self.mailbox = Lock()
+        self.clients: defaultdict[int, Lock] = defaultdict(Lock)
+        self._is_delivering = False
+        self._silent: set[int] = set()
+        self._closed: set[int] = set()
 
-def did_not_answer(target: Target, port: int) -> None:
-    """Note that a server did not answer in time, so that nobody waits for it as long again."""
-    _SILENT.add((id(target.remote), port))
+    def begin_deliveries(self) -> None:
+        """Keep sessions from the mailbox until `end_deliveries`."""
+        self._is_delivering = self.mailbox.acquire(timeout=_PATIENCE)
 
+    def end_deliveries(self) -> None:
+        """Let sessions open the mailbox; idempotent."""
+        if self._is_delivering:
+            self._is_delivering = False
+            self.mailbox.release()
 
-def is_silent(target: Target, port: int) -> bool:
-    """Whether a server did not answer in time before, in this check."""
-    return (id(target.remote), port) in _SILENT
+    def note_silent(self, port: int) -> None:
+        """Note that a server did not answer in time, so that nobody waits for it as long again."""
+        self._silent.add(port)
 
+    def is_silent(self, port: int) -> bool:
+        """Whether a server did not answer in time before."""
+        return port in self._silent
 
-def begin_deliveries(targets: Sequence[Target]) -> None:
-    """Keep sessions from the mailboxes of these hosts until `end_deliveries` of each."""
-    for target in targets:
-        host = id(target.remote)
-        if _MAILBOXES[host].acquire(timeout=_PATIENCE):
-            _DELIVERING.add(host)
+    def note_closed(self, port: int) -> None:
+        """Note that the port cannot be reached over the network, so that nobody tries it again."""
+        self._closed.add(port)
 
-
-def end_deliveries(target: Target) -> None:
-    """Let sessions open the mailbox of this host."""
-    host = id(target.remote)
-    if host in _DELIVERING:
-        _DELIVERING.discard(host)
-        _MAILBOXES[host].release()
-
-
-def note_closed(target: Target, port: int) -> None:
-    """Note that the port cannot be reached over the network, so that nobody tries it again."""
-    _CLOSED.add((id(target.remote), port))
-
-
-def is_closed(target: Target, port: int) -> bool:
-    """Whether the port could not be reached over the network before, in this check."""
-    return (id(target.remote), port) in _CLOSED
+    def is_closed(self, port: int) -> bool:
+        """Whether the port could not be reached over the network before."""
+        return port in self._closed
 
 
 @contextmanager
@@ -82,7 +68,7 @@ def only_client(target: Target, port: int, seconds: float = _PATIENCE) -> Iterat
     Args:
         seconds: how long to wait at most; then the client goes on beside the others.
     """
-    with _held(_CLIENTS[id(target.remote), port], target, seconds):
+    with _held(target.turns.clients[port], target, seconds):
         yield
 
 
@@ -95,7 +81,7 @@ def alone_with_mailbox(target: Target) -> Iterator[None]:
     """
     if target.is_locked:
         raise TimeoutError
-    with _held(_MAILBOXES[id(target.remote)], target, _PATIENCE):
+    with _held(target.turns.mailbox, target, _PATIENCE):
         yield
 
 

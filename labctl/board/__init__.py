@@ -1,4 +1,4 @@
-"""The board's web process. It has no rights: what it may do, the root helper does for it.
+"""The board's web process. It has no privileges; the root helper acts for it.
 
 It needs the optional packages of `mail-labctl[class]`.
 """

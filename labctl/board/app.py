@@ -1,14 +1,10 @@
-"""The pages and what they ask for. Whatever changes anything is a request to the root helper."""
+"""The pages and their requests. Everything that changes something is done by the root helper."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from urllib.parse import parse_qs
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
@@ -18,8 +14,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from labctl.board import client
 from labctl.board.client import Helper, Lost, NotDone, received
-from labctl.board.connections import FORM_SECONDS
+from labctl.board.events import row_events
+from labctl.board.logins import Logins
 from labctl.board.pages import Pages, Static
+from labctl.board.requests import LANGUAGE_COOKIE, form_of, is_encrypted, is_script, language_of
 from labctl.board.security import Guard, WrongCodes
 from labctl.board.terminal import Bridge
 from labctl.classroom import protocol
@@ -28,13 +26,9 @@ from labctl.classroom.protocol import Curve, Done, Refused, Rows, Welcome
 from labctl.classroom.rows import Row
 from labctl.i18n import LANGUAGES, _, in_every_language
 
-# Seconds for which a login is not asked for again, and between two signs of life to a browser.
-_REMEMBERED = 30.0
-_BEAT = 15.0
 _STATUS = {"login": 401, "rights": 403, "request": 400, "busy": 429, "failed": 409}
 # What a form can ask for, and the field of the request that it may fill.
 _FIELDS = {"check": "", "reset": "to", "undo": "", "drill": "name", "note": "text"}
-_LANGUAGE_COOKIE = "labctl-language"
 
 Handler = Callable[[Request, Welcome], Awaitable[Response]]
 
@@ -49,13 +43,11 @@ class Board:
 
     def __init__(self, settings: WebSettings) -> None:
         self._helper = Helper(settings.socket)
-        # Several classes may have their boards on one machine, and cookies know no port.
-        self._cookie = f"labctl-{settings.class_name}"
+        self._logins = Logins(self._helper, settings.class_name)
         self._class_name = settings.class_name
         self._static = Static()
         self._pages = Pages(self._static.version)
         self._wrong = WrongCodes()
-        self._known: dict[str, tuple[float, Welcome]] = {}
         self.app = Starlette(
             routes=self._routes(), exception_handlers={404: self._no_page, 405: self._no_page}
         )
@@ -85,29 +77,12 @@ class Board:
 
     # -- who it is --------------------------------------------------------------------------
 
-    def _token(self, connection: HTTPConnection) -> str:
-        return connection.cookies.get(self._cookie, "")[:100]
-
-    async def _who(self, connection: HTTPConnection) -> Welcome:
-        """Who is logged in; raises NotDone and Lost."""
-        token = self._token(connection)
-        if not token:
-            raise NotDone(protocol.refusal("login", {}))
-        key = hashlib.sha256(token.encode()).hexdigest()
-        found = self._known.get(key)
-        if found is None or found[0] < time.monotonic():
-            welcome = await self._helper.ask(protocol.Who(token=token), Welcome)
-            if len(self._known) > 1000:
-                self._known.clear()
-            found = self._known[key] = (time.monotonic() + _REMEMBERED, welcome)
-        return found[1]
-
     def _page(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """A page for whoever is logged in; others are led to the login."""
 
         async def answer(request: Request) -> Response:
             try:
-                return await handler(request, await self._who(request))
+                return await handler(request, await self._logins.who(request))
             except NotDone as error:
                 if error.refused.kind == "login" and request.method == "GET":
                     return RedirectResponse("/login", 303)
@@ -127,7 +102,7 @@ class Board:
 
     def _refused(self, request: Request, refused: Refused, status: int | None = None) -> Response:
         status = status or _STATUS[refused.kind]
-        if _is_script(request):
+        if is_script(request):
             return self._html(
                 request, "said", said_text=refused.said, hint=refused.hint, status=status
             )
@@ -153,7 +128,7 @@ class Board:
 
     async def _login(self, request: Request) -> Response:
         address = request.client.host if request.client else ""
-        code = (await _form(request)).get("code", "")
+        code = (await form_of(request)).get("code", "")
         if not self._wrong.may_try(address):
             return self._html(request, "login", 429, who=None, refused="many")
         try:
@@ -166,36 +141,23 @@ class Board:
         except Lost:
             return self._refused(request, client.lost(), 503)
         answer = RedirectResponse("/", 303)
-        answer.set_cookie(
-            self._cookie,
-            welcome.token,
-            max_age=12 * 3600,
-            httponly=True,
-            samesite="strict",
-            secure=is_encrypted(request),
-        )
+        self._logins.set_cookie(request, answer, welcome)
         return answer
 
     async def _logout(self, request: Request) -> Response:
-        token = self._token(request)
-        self._known.clear()
-        if token:
-            # The cookie is removed in any case.
-            with suppress(NotDone, Lost):
-                await self._helper.ask(protocol.Logout(token=token), Done)
         answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(self._cookie, httponly=True, samesite="strict")
+        await self._logins.log_out(request, answer)
         return answer
 
     async def _choose_language(self, request: Request) -> Response:
-        form = await _form(request)
+        form = await form_of(request)
         path = form.get("path", "/")
         # Only to a page of this server.
         target = path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
         answer = RedirectResponse(target, 303)
         if form.get("language") in LANGUAGES:
             answer.set_cookie(
-                _LANGUAGE_COOKIE,
+                LANGUAGE_COOKIE,
                 form["language"],
                 max_age=365 * 86400,
                 httponly=True,
@@ -210,7 +172,7 @@ class Board:
         return RedirectResponse("/board" if who.is_instructor else "/me", 303)
 
     async def _rows(self, request: Request, *, projector: bool = False) -> Rows:
-        look = protocol.Look(token=self._token(request), projector=projector)
+        look = protocol.Look(token=self._logins.token(request), projector=projector)
         return await self._helper.ask(look, Rows)
 
     async def _board(self, request: Request, who: Welcome) -> Response:
@@ -233,11 +195,11 @@ class Board:
         row = next((each for each in rows.rows if each.seat == number), None)
         if row is None or not who.is_instructor:
             return RedirectResponse("/", 303)
-        template = "seat_part" if _is_script(request) else "seat"
+        template = "seat_part" if is_script(request) else "seat"
         return self._html(request, template, who=who, row=row, step=step)
 
     async def _curve(self, request: Request) -> Curve:
-        return await self._helper.ask(protocol.Progress(token=self._token(request)), Curve)
+        return await self._helper.ask(protocol.Progress(token=self._logins.token(request)), Curve)
 
     async def _progress(self, request: Request, _who: Welcome) -> Response:
         return self._html(request, "progress", curve=await self._curve(request))
@@ -251,10 +213,10 @@ class Board:
     # -- what is done to a seat -------------------------------------------------------------
 
     async def _act(self, request: Request, _who: Welcome) -> Response:
-        form = await _form(request)
+        form = await form_of(request)
         number, verb = request.path_params["seat"], request.path_params["verb"]
         field = _FIELDS.get(verb)
-        asked = {"verb": verb, "token": self._token(request), "seat": number}
+        asked = {"verb": verb, "token": self._logins.token(request), "seat": number}
         if field and (form.get(field) or verb == "note"):
             asked[field] = form.get(field, "")
         try:
@@ -264,7 +226,7 @@ class Board:
         if wanted is None or field is None:
             raise NotDone(protocol.refusal("request", {}))
         done = await self._helper.ask(wanted, Done)
-        if _is_script(request):
+        if is_script(request):
             return self._html(request, "said", said_text=done.said, hint={})
         return RedirectResponse(f"/seats/{number}", 303)
 
@@ -282,8 +244,8 @@ class Board:
     async def _events(
         self, request: Request, who: Welcome, template: str, *, projector: bool = False
     ) -> Response:
-        """Each row that changes, as HTML in a server-sent event; at first all of them."""
-        watch = protocol.Watch(token=self._token(request), projector=projector)
+        """Each row that changes, as HTML in a server-sent event."""
+        watch = protocol.Watch(token=self._logins.token(request), projector=projector)
         lang = language_of(request)
 
         def event(row: Row) -> str:
@@ -291,32 +253,14 @@ class Board:
             lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
             return f"event: row\n{lines}\n"
 
-        async def stream() -> AsyncIterator[str]:
-            try:
-                async with self._helper.connected(watch) as (reader, _writer):
-                    for row in (await received(reader, Rows)).rows:
-                        yield event(row)
-                    waiting = asyncio.ensure_future(received(reader, Row))
-                    try:
-                        while True:
-                            done, _rest = await asyncio.wait({waiting}, timeout=_BEAT)
-                            if not done:
-                                yield ": still here\n\n"
-                                continue
-                            yield event(waiting.result())
-                            waiting = asyncio.ensure_future(received(reader, Row))
-                    finally:
-                        waiting.cancel()
-            except (Lost, NotDone):
-                # The browser comes back by itself.
-                return
-
-        return StreamingResponse(stream(), media_type="text/event-stream")
+        return StreamingResponse(
+            row_events(self._helper, watch, event), media_type="text/event-stream"
+        )
 
     # -- terminals --------------------------------------------------------------------------
 
     async def _stream(self, socket: WebSocket) -> None:
-        token = self._token(socket)
+        token = self._logins.token(socket)
         try:
             wanted = protocol.OpenTerminal(
                 token=token,
@@ -352,34 +296,3 @@ class Board:
         # The version in the address changes with the files.
         headers = {"Cache-Control": "public, max-age=86400", "Content-Type": kind}
         return Response(content, headers=headers)
-
-
-def language_of(connection: HTTPConnection) -> str:
-    """The chosen language, else the first that the browser asks for, else Japanese."""
-    chosen = connection.cookies.get(_LANGUAGE_COOKIE)
-    if chosen in LANGUAGES:
-        return str(chosen)
-    for part in connection.headers.get("accept-language", "").split(","):
-        if part.strip()[:2].lower() in LANGUAGES:
-            return part.strip()[:2].lower()
-    return "ja"
-
-
-def is_encrypted(connection: HTTPConnection) -> bool:
-    """Whether the browser speaks HTTPS, to this process or to a proxy on this machine."""
-    return connection.url.scheme in ("https", "wss")
-
-
-def _is_script(request: Request) -> bool:
-    """Whether the page's script asks, which wants a part of a page."""
-    return request.headers.get("x-part") == "1"
-
-
-async def _form(request: Request) -> dict[str, str]:
-    try:
-        async with asyncio.timeout(FORM_SECONDS):
-            body = await request.body()
-    except TimeoutError:
-        return {}
-    fields = parse_qs(body.decode(errors="replace"), keep_blank_values=True)
-    return {name: values[-1] for name, values in fields.items()}

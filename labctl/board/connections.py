@@ -1,4 +1,4 @@
-"""Limits on connections: nobody keeps others out by opening many of them or by being slow."""
+"""Limits on connections, so that many or slow connections of one client block nobody else."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ WORDS = {
     CellState.RIGHT: N_("right"),
     CellState.WRONG: N_("wrong"),
     CellState.NOT_YET: N_("not yet"),
-    CellState.UNKNOWN: N_("not looked at"),
+    CellState.UNKNOWN: N_("not checked"),
 }
 # Minutes on one section after which a seat is marked as stuck.
 STUCK_MINUTES = 15

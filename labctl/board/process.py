@@ -1,7 +1,7 @@
-"""The life of the web process: read the settings, bind, give up all rights, serve.
+"""The life of the web process: read the settings, bind, drop all privileges, serve.
 
-Everything that needs a right or a file is done before the rights are given up: afterwards the
-process may not even be able to read labctl's own folder.
+Everything that needs privileges or a file is done first. Without them the process may not even be
+able to read labctl's own folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Between a WebSocket of a browser and a terminal of the root helper."""
+"""Copies data between a browser's WebSocket and a terminal of the root helper."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from labctl.lock import locked
 from labctl.progress import Progress, silent
 from labctl.providers.base import Mover
 from labctl.reset import ResetResult, go_back, newest_before_reset, target_of_reset
-from labctl.session import WHOLE, Session
-from provision.step import Target
+from labctl.session import Session
+from provision.step import WHOLE, Target
 
 
 @dataclass(frozen=True)

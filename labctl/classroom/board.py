@@ -1,4 +1,4 @@
-"""The board as processes: this one with the rights, the graders, and the web process without."""
+"""The processes of the board: this one as root, the graders, and the unprivileged web process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from labctl.classroom.roll import Roll
 from labctl.classroom.unix import ensure_unix
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
-from labctl.i18n import _, remember_translations
+from labctl.i18n import _
 from labctl.run import attach
 
 # What the web process prints once it answers.
@@ -71,7 +71,6 @@ def serve(
     ensure_unix()
     uid, gid = ids_of(user)
     allow_many_files()
-    remember_translations()
     with _only_one(roll), _private_folder(roll, uid) as folder:
         history = History(roll.folder / "history.sqlite")
         collector = Collector(roll, history)
@@ -160,8 +159,8 @@ def _only_one(roll: Roll) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise WrongState(
-            _("a board of the class {name} runs already", name=roll.name),
-            hint=Hint(_("end it with Ctrl-C where it was started")),
+            _("the board of the class {name} is already running", name=roll.name),
+            hint=Hint(_("stop it with Ctrl-C in the terminal that started it")),
         ) from error
     try:
         yield

@@ -1,9 +1,9 @@
-"""Grades the seats of a class in the background, those first that changed.
+"""Grades the seats of a class in the background. Seats that changed come first.
 
 As many processes grade as the machine has processors, each of them several seats at once, because
 a grading mostly waits. A seat that somebody changed is graded at once; the others in turn, few at
-a time, so that what the provider cannot notice is found too. What is known is kept in memory as
-rows and, as changes of state, in the history; the rest is found again by looking.
+a time, so that what the provider cannot notice is found too. The results are kept in memory as
+rows, and changes of state in the history. After a restart the seats are graded again.
 """
 
 from __future__ import annotations

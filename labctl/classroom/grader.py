@@ -24,7 +24,7 @@ from labctl.classroom.verdicts import Sections, verdict
 from labctl.diagnosis import Verdict as Warned
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
-from labctl.i18n import _, choose_language, in_every_language, language, remember_translations
+from labctl.i18n import _, choose_language, in_every_language, language
 from labctl.mailtest.probes import BEGINS, ENDS, TAG
 from labctl.parallel import on_each
 from provision.step import Target
@@ -207,7 +207,6 @@ def grade_seats(connection: Connection, class_name: str, language: str) -> None:
     # Ctrl-C in the terminal is for the board, which closes the connection.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     choose_language(language)
-    remember_translations()
     sending = Lock()
 
     def send(found: Verdict) -> None:

@@ -28,17 +28,18 @@ from labctl.classroom.protocol import (
     SIZE,
     Curve,
     Done,
-    Refused,
-    Rows,
     Welcome,
     answer_line,
     frame_header,
     refusal,
+    say,
     size_from,
 )
 from labctl.classroom.roll import Roll, lab_of
-from labctl.classroom.rows import Row
-from labctl.classroom.terminals import Place, Terminals, View
+from labctl.classroom.seat_actions import SeatActions, failed
+from labctl.classroom.terminal import Place, View
+from labctl.classroom.terminals import Terminals
+from labctl.classroom.watching import rows_for, watch
 from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
@@ -66,6 +67,7 @@ class Helper:
         self._lab = lab_of(roll)
         hosts = len(self._lab.hosts) * len(roll.seats)
         self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
+        self._actions = SeatActions(roll, history, collector, self._terminals)
         self._wrong: deque[float] = deque()
         self._pages: Counter[int] = Counter()
         # The last curve, and of how many changes it is: a history of months takes a while.
@@ -104,21 +106,21 @@ class Helper:
         try:
             request = REQUEST.validate_json(await reader.readline())
         except ValidationError:
-            await _say(writer, refusal("request", in_every_language(_("wrong request"))))
+            await say(writer, refusal("request", in_every_language(_("wrong request"))))
             return
         if isinstance(request, protocol.Login):
-            await _say(writer, await self._log_in(request))
+            await say(writer, await self._log_in(request))
             return
         owner = self._history.owner(request.token)
         if owner is None or not self._exists(owner):
-            await _say(writer, refusal("login", in_every_language(_("log in first"))))
+            await say(writer, refusal("login", in_every_language(_("log in first"))))
         elif not self._may(owner, request):
             said = in_every_language(_("that is for the instructor only"))
-            await _say(writer, refusal("rights", said))
+            await say(writer, refusal("rights", said))
         elif isinstance(request, protocol.Watch | protocol.OpenTerminal):
             await self._live(owner, request, reader, writer)
         else:
-            await _say(writer, await self._done(owner, request))
+            await say(writer, await self._done(owner, request))
 
     async def _live(
         self,
@@ -131,11 +133,11 @@ class Helper:
         most = _MOST_PAGES_INSTRUCTOR if owner == INSTRUCTOR else _MOST_PAGES
         if self._pages[owner] >= most:
             said = in_every_language(_("too many pages are open; close some"))
-            return await _say(writer, refusal("busy", said))
+            return await say(writer, refusal("busy", said))
         self._pages[owner] += 1
         try:
             if isinstance(request, protocol.Watch):
-                await self._watch(owner, request.projector, reader, writer)
+                await watch(owner, request.projector, self._collector, reader, writer)
             else:
                 await self._terminal(owner, request, reader, writer)
         finally:
@@ -192,58 +194,6 @@ class Helper:
                 return tuple(info.name for info in saved if info.origin == "up")
         return ()
 
-    # -- rows -------------------------------------------------------------------------------
-
-    def _shown(self, row: Row, owner: int, projector: bool) -> Row | None:
-        """The row as the owner may see it, or None."""
-        if projector:
-            return row.for_projector()
-        if owner == INSTRUCTOR:
-            return row
-        return row.model_copy(update={"note": ""}) if row.seat == owner else None
-
-    def _rows(self, owner: int, projector: bool) -> Rows:
-        shown = (self._shown(row, owner, projector) for row in self._collector.rows())
-        return Rows(rows=tuple(row for row in shown if row is not None))
-
-    async def _watch(
-        self,
-        owner: int,
-        projector: bool,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        changed: dict[int, Row] = {}
-        ready = asyncio.Event()
-
-        def put(row: Row) -> None:
-            # Only the newest row of a seat waits, however slow the browser is.
-            changed[row.seat] = row
-            ready.set()
-
-        def tell(row: Row) -> None:
-            # The loop may have ended in the meantime.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(put, row)
-
-        end = self._collector.listen(tell)
-        gone = asyncio.create_task(reader.read())
-        try:
-            await _say(writer, self._rows(owner, projector))
-            while not gone.done():
-                waiting = asyncio.create_task(ready.wait())
-                await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                ready.clear()
-                rows, changed = changed, {}
-                for row in rows.values():
-                    if (shown := self._shown(row, owner, projector)) is not None:
-                        await _say(writer, shown)
-        finally:
-            end()
-            gone.cancel()
-
     # -- what is done to a seat -------------------------------------------------------------
 
     async def _done(self, owner: int, request: protocol.Request) -> BaseModel:
@@ -254,15 +204,15 @@ class Helper:
             case protocol.Logout():
                 self._history.log_out(request.token)
             case protocol.Look():
-                answer = self._rows(owner, request.projector)
+                answer = rows_for(owner, request.projector, self._collector)
             case protocol.Progress():
                 answer = await asyncio.to_thread(self._curve)
             case protocol.Check():
                 self._collector.look_again(request.seat)
             case protocol.Note():
-                answer = await self._note(request)
+                answer = await self._actions.note(request)
             case protocol.Reset() | protocol.Undo() | protocol.Drill():
-                answer = await self._act(request)
+                answer = await self._actions.act(request)
             case _:
                 raise ValueError("no such verb")
         return answer
@@ -275,52 +225,6 @@ class Helper:
             found = curve(self._history.changes(), sections, seats)
             self._drawn = (count, found)
         return found
-
-    async def _note(self, request: protocol.Note) -> BaseModel:
-        try:
-            await asyncio.to_thread(self._history.note, request.seat, request.text)
-        except LabError as error:
-            return _failed(error)
-        self._collector.note(request.seat, request.text)
-        return Done(said=in_every_language(_("the note is saved")))
-
-    async def _act(self, request: protocol.Reset | protocol.Undo | protocol.Drill) -> BaseModel:
-        number = request.seat
-        if not self._collector.hold(number, request.verb):
-            said = in_every_language(_("something is being done to this seat already"))
-            return refusal("busy", said)
-        what = str(getattr(request, "to", None) or getattr(request, "name", ""))
-        if not isinstance(request, protocol.Drill):
-            self._terminals.close_seat(number, "reset")
-        # It goes on if the browser does not wait for it.
-        work = asyncio.create_task(asyncio.to_thread(self._perform, request))
-        try:
-            said = await asyncio.shield(work)
-        except LabError as error:
-            self._history.did(number, request.verb, what, ok=False)
-            return _failed(error)
-        finally:
-            work.add_done_callback(lambda _work: self._collector.release(number))
-        self._history.did(number, request.verb, what, ok=True)
-        return Done(said=said)
-
-    def _perform(self, request: protocol.Reset | protocol.Undo | protocol.Drill) -> dict[str, str]:
-        seat = self._roll.seat(request.seat)
-        if isinstance(request, protocol.Drill):
-            drill = actions.start_drill(self._roll, seat, request.name)
-            text = _("the drill {name} has begun", name=drill.name)
-            return in_every_language(text)
-        if isinstance(request, protocol.Reset):
-            done = actions.reset(self._roll, seat, request.to)
-        else:
-            done = actions.undo(self._roll, seat)
-        text = _(
-            "seat {seat} is back at {name} ({seconds:.1f} s)",
-            seat=seat.label,
-            name=done.checkpoint,
-            seconds=done.seconds,
-        )
-        return in_every_language(text)
 
     # -- terminals --------------------------------------------------------------------------
 
@@ -340,7 +244,7 @@ class Helper:
         try:
             terminal = await self._terminals.at(viewer)
         except LabError as error:
-            return await _say(writer, _failed(error))
+            return await say(writer, failed(error))
         writer.write(answer_line(Done()))
         terminal.show_to(viewer)
         try:
@@ -358,18 +262,6 @@ class Helper:
         session = actions.opened(self._roll, self._roll.seat(request.seat))
         host = session.lab.host(request.host).name
         return session.provider.login(host, session.lab.edition.admin)
-
-
-async def _say(writer: asyncio.StreamWriter, answer: BaseModel) -> None:
-    writer.write(answer_line(answer))
-    await writer.drain()
-
-
-def _failed(error: LabError) -> Refused:
-    cause = f": {error.cause}" if error.cause else ""
-    said = {lang: text + cause for lang, text in in_every_language(error.message).items()}
-    hint = in_every_language(error.hint.text) if error.hint.text else {}
-    return refusal("failed", said, hint)
 
 
 def _peer(writer: asyncio.StreamWriter) -> int:

@@ -1,7 +1,7 @@
 """What happened in a class, in one SQLite file that only grows.
 
-Each row of `changes` is a section of a seat that came into another state, each row of `notes` a
-note of the instructor, each row of `deeds` something that was done to a seat. Names of students
+Each row of `changes` is a section of a seat whose state changed, each row of `notes` a note of
+the instructor, each row of `deeds` something that was done to a seat. Names of students
 are not in it. The logins of browsers are there too, so that they outlive a restart of the board;
 only these are ever deleted.
 """
@@ -72,11 +72,9 @@ class History:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: sqlite3.Error) -> WrongState:
-        return WrongState(
-            _("the history {path} cannot be used", path=self._path),
-            cause=str(error),
-            hint=Hint(_("move the file away: the board begins a new one")),
-        )
+        message = _("the history {path} cannot be used", path=self._path)
+        cause, hint = _meaning(error)
+        return WrongState(message, cause=cause, hint=Hint(hint))
 
     def close(self) -> None:
         with self._lock:
@@ -172,6 +170,21 @@ class History:
     def log_out(self, token: str) -> None:
         with self._writing() as file:
             file.execute("delete from logins where token = ?", (_hashed(token),))
+
+
+def _meaning(error: sqlite3.Error) -> tuple[str, str]:
+    """What an error says of the file, and what to do about it."""
+    # The low byte is the kind of error; the others say where SQLite noticed it.
+    kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if kind == sqlite3.SQLITE_FULL:
+        text = _("find out which, free some space, then run the same command again")
+        return _("a disk of this machine is full"), text
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return _("another program uses the file"), _("close it, then run the same command again")
+    if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return _("labctl may not write the file"), _("ls -l shows who may")
+    text = _("move the file away: the board begins a new one")
+    return _("the file is damaged or not an SQLite database"), text
 
 
 def _hashed(token: str) -> str:

@@ -1,4 +1,4 @@
-"""What a student needs to log in by SSH from an own machine: a folder for each seat."""
+"""What a student needs to log in by SSH from their own machine: a folder for each seat."""
 
 from __future__ import annotations
 

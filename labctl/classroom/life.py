@@ -20,17 +20,18 @@ from labctl.classroom.roll import (
 )
 from labctl.copies import bring_up_like
 from labctl.destroy import destroy_lab
-from labctl.edition import is_path
+from labctl.edition_files import DEFAULT_EDITION, edition_file, is_path
 from labctl.engine import bring_up, steps_until
 from labctl.errors import WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.home import lab_home, lab_names, remove_folder, write_atomically
 from labctl.i18n import _, language
-from labctl.lab import DEFAULT_EDITION, LAB_FILE, edition_file
+from labctl.lab import LAB_FILE
 from labctl.lock import locked
 from labctl.progress import Progress, silent
-from labctl.providers.settings import provider_with
-from labctl.session import WHOLE, Session, checked_lab, open_session
+from labctl.providers.settings import server_provider
+from labctl.session import Session, checked_lab, open_session
+from provision.step import WHOLE
 
 
 def make_class(
@@ -117,7 +118,8 @@ def _lab_file(edition: str | None, remote: str | None) -> str:
     text = f'edition = {quoted(named)}\nlang = "{language()}"\n'
     if remote is None:
         return text
-    return f"{text}provider = {quoted(provider_with('remote'))}\nremote = {quoted(remote)}\n"
+    provider, option = server_provider()
+    return f"{text}provider = {quoted(provider)}\n{option} = {quoted(remote)}\n"
 
 
 def labs_of(name: str) -> list[str]:

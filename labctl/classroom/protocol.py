@@ -8,6 +8,7 @@ has no rights of its own.
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from typing import Annotated, Any, Literal
 
@@ -189,6 +190,12 @@ def answer_line(answer: BaseModel) -> bytes:
     """An answer as the helper sends it."""
     name = type(answer).__name__
     return f'{{"{name}":{answer.model_dump_json()}}}\n'.encode()
+
+
+async def say(writer: asyncio.StreamWriter, answer: BaseModel) -> None:
+    """Send an answer."""
+    writer.write(answer_line(answer))
+    await writer.drain()
 
 
 # -- frames of a terminal -----------------------------------------------------------------------

@@ -14,12 +14,10 @@ from labctl.drills.exercise import Running
 from labctl.home import LabHome
 from labctl.i18n import N_
 from labctl.machine import ThisMachine
+from labctl.providers.base import DiskMeter
 from labctl.providers.checks import run_checks
 from labctl.results import HostState
 from labctl.session import Session
-
-# The check of a provider that measures the lab's files against the lab file's `disk`.
-_DISK_CHECK = "disk-budget"
 
 
 class SeatState(StrEnum):
@@ -76,8 +74,9 @@ def disk_of(session: Session) -> Diagnosis | None:
 
     None if the provider limits the disk itself.
     """
-    checks = [each for each in session.provider.checks() if each.code == _DISK_CHECK]
-    return next(iter(run_checks(checks, ThisMachine())), None)
+    if not isinstance(session.provider, DiskMeter):
+        return None
+    return next(iter(run_checks([session.provider.disk_check()], ThisMachine())), None)
 
 
 def _drill(home: LabHome) -> str:

@@ -134,7 +134,7 @@ def _name(path: Path, place: str, cell: str) -> str:
 def _seat(path: Path, place: str, cell: str) -> int:
     found = _NUMBER.fullmatch(unicodedata.normalize("NFKC", cell).lower())
     if found is None:
-        text = _("{value} is not the number of a seat", value=repr(cell))
+        text = _("{value} is not a seat number", value=repr(cell))
         raise _wrong(path, f"{place}: {text}")
     return int(found[1])
 

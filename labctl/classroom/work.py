@@ -32,7 +32,7 @@ class SeatResult(Generic[Value]):
 
 
 class Watcher(Protocol):
-    """Who is told about the work. Called from several threads."""
+    """Callbacks about the work. They are called from several threads."""
 
     def begun(self, seat: Seat) -> None:
         """The work at this seat begins."""

@@ -50,15 +50,15 @@ def check(
     ] = False,
     no_mail: Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))] = False,
     why: Annotated[
-        bool, typer.Option("--why", help=_("Show how each failure was followed to its cause."))
+        bool, typer.Option("--why", help=_("Show how the cause of each failure was found."))
     ] = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
     from labctl.errors import ExitCode
-    from labctl.grading import chosen_steps, grade_hosts, junit_cases
-    from labctl.junit import write_junit
+    from labctl.grading import chosen_steps, grade_hosts
     from labctl.render.check import print_checks, print_grades
+    from labctl.render.junit import check_cases, write_junit
     from labctl.render.live import Live
     from labctl.session import open_session
     from provision.steps import steps_of
@@ -80,7 +80,7 @@ def check(
             grades = _repeated(targets, steps, grades, errors_only=errors_only, solution=solution)
     if junit is not None:
         # Before the document: if the file cannot be written, the error is the only document.
-        write_junit(junit, "labctl check", junit_cases(grades))
+        write_junit(junit, "labctl check", check_cases(grades))
     print_grades(grades, errors_only=errors_only, solution=solution, why=why, as_json=as_json)
     if not grades.ok:
         raise typer.Exit(ExitCode.FAILED)

@@ -33,12 +33,14 @@ def check(
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.classroom.grades import check_seat, write_class_junit, write_grade_book
+    from labctl.classroom.grades import check_seat
     from labctl.classroom.roll import lab_of, open_class
     from labctl.classroom.work import processors
     from labctl.errors import ExitCode
     from labctl.grading import chosen_steps
     from labctl.render.classes import print_class_grades
+    from labctl.render.grade_book import write_grade_book
+    from labctl.render.junit import class_cases, write_junit
 
     roll = open_class(class_name)
     seats = roll.chosen(seat or [])
@@ -53,7 +55,7 @@ def check(
     )
     # Before the document: if a file cannot be written, the error is the only document.
     if junit is not None:
-        write_class_junit(junit, results)
+        write_junit(junit, "labctl class check", class_cases(results))
     if csv is not None:
         write_grade_book(csv, results)
     print_class_grades(roll, results, as_json=as_json)

@@ -13,7 +13,7 @@ from labctl.i18n import _
 
 def enter(
     seat: SeatArgument,
-    host: Annotated[str, typer.Argument(help=_("host1 or host2."))],
+    host: Annotated[str, typer.Argument(help=_("Name of a host."))],
     command: HostCommand = None,
     user: HostUser = None,
     class_name: ClassName = None,
@@ -30,7 +30,7 @@ def enter(
     roll = open_class(class_name)
     chosen = roll.chosen([seat])
     if len(chosen) != 1:
-        raise WrongUsage(_("name one seat"), hint=Hint("", (roll.command("enter", "7", "host1"),)))
+        raise WrongUsage(_("name one seat"), hint=Hint("", (roll.command("enter", "7", host),)))
     lab = chosen[0].lab_name
     session = opened(roll, chosen[0])
     try:

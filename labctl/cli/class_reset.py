@@ -40,7 +40,7 @@ def reset(
     from labctl.classroom.roll import lab_of, open_class
     from labctl.engine import steps_until
     from labctl.reset import is_kept
-    from labctl.session import WHOLE
+    from provision.step import WHOLE
 
     roll = open_class(class_name)
     seats = _named_seats(roll, seat or [], every=every)
@@ -103,7 +103,7 @@ def _print(
         again=roll.command("reset", *failed_seats(results), *target),
         data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
         hint=Hint(
-            _("the states before are saved; this restores one"),
+            _("the previous states are saved; this restores one"),
             (roll.command("undo", results[0].seat.label),),
         ),
     )

@@ -32,9 +32,7 @@ def serve(
         bool,
         typer.Option("--plain-http", help=_("Serve a network without HTTPS: codes can be read.")),
     ] = False,
-    user: Annotated[
-        str, typer.Option("--user", help=_("User as whom the web page runs."))
-    ] = "nobody",
+    user: Annotated[str, typer.Option("--user", help=_("User that runs the web page."))] = "nobody",
 ) -> None:
     from labctl.classroom.board import serve as run_board
     from labctl.classroom.roll import open_class

@@ -16,7 +16,7 @@ FirstPort = Annotated[
         "--port",
         min=1,
         max=65535,
-        help=_("Where the ports begin: seat 7 has this plus 71 for host1, plus 72 for host2."),
+        help=_("First port. Seat 7 has this plus 71 for its first host, plus 72 for the second."),
     ),
 ]
 

@@ -43,7 +43,7 @@ def undo(
         )
     if back:
         labels = ", ".join(each.seat.label for each in back)
-        lines.append(_("this took the last undo back: {seats}", seats=labels))
+        lines.append(_("this reverted the last undo: {seats}", seats=labels))
     print_seats(
         "class undo",
         roll,
@@ -53,7 +53,7 @@ def undo(
         again=roll.command("undo", *failed_seats(results)),
         data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
         hint=Hint(
-            _("the state before is saved; a second undo takes this one back"),
+            _("the previous state is saved; a second undo reverts this one"),
             (roll.command("undo", *seat),),
         ),
     )

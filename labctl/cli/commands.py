@@ -1,7 +1,7 @@
 """labctl.commands as Typer commands. Each is built when it is run.
 
-To build one costs its module and a look at its signature. The help of labctl itself needs none
-of that.
+To build a command is to import its module and inspect its signature. labctl's own help needs
+neither.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from labctl.i18n import _
 
 
 def _editions(incomplete: str) -> list[str]:
-    from labctl.edition import editions
+    from labctl.edition_files import editions
 
     return [name for name in editions() if name.startswith(incomplete)]
 
@@ -22,7 +22,7 @@ def editions(
         typer.Option(
             "--show",
             metavar="NAME",
-            help=_("Print this edition's file, to start one of your own from."),
+            help=_("Print this edition's file, as a start for one of your own."),
             autocompletion=_editions,
         ),
     ] = None,
@@ -30,8 +30,8 @@ def editions(
 ) -> None:
     from pathlib import Path
 
-    from labctl.edition import edition_file, load_edition
-    from labctl.edition import editions as names
+    from labctl.edition_files import edition_file, load_edition
+    from labctl.edition_files import editions as names
     from labctl.render.editions import print_edition_file, print_editions
 
     ensure_apart(("--show", show), ("--json", as_json))

@@ -19,7 +19,8 @@ def logs(
         int, typer.Option("--lines", "-n", min=1, help=_("Number of last lines for each host."))
     ] = 200,
     no_probes: Annotated[
-        bool, typer.Option("--no-probes", help=_("Leave out what the board's gradings cause."))
+        bool,
+        typer.Option("--no-probes", help=_("Leave out the lines that the board's gradings cause.")),
     ] = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,

@@ -116,23 +116,25 @@ Release = Annotated[
     str | None,
     typer.Option(
         "--release",
-        help=_("Debian release of the hosts, bookworm or trixie (default: this machine's)."),
+        help=_("Release of the hosts, such as trixie, if the provider has several."),
         autocompletion=_releases,
         metavar="NAME",
     ),
 ]
 HostArgument = Annotated[
-    str, typer.Argument(help=_("host1 or host2."), autocompletion=complete_hosts)
+    str,
+    typer.Argument(help=_("Name of a host (see labctl status)."), autocompletion=complete_hosts),
 ]
 OptionalHost = Annotated[
     str | None,
-    typer.Argument(help=_("host1 or host2 (default: all)."), autocompletion=complete_hosts),
+    typer.Argument(help=_("Name of a host (default: all)."), autocompletion=complete_hosts),
 ]
 HostCommand = Annotated[
     list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
 ]
 HostUser = Annotated[
-    str | None, typer.Option("--user", "-u", help=_("User of the shell (default: ubuntu)."))
+    str | None,
+    typer.Option("--user", "-u", help=_("User of the shell (default: the administrator).")),
 ]
 Until = Annotated[
     str | None,

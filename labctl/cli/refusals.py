@@ -41,7 +41,7 @@ def _said(error: Any) -> tuple[str, str]:
         return _("wrong value for {name}", name=_name(error)), _allowed(error)
     if error.message.startswith(_EXTRA):
         words = error.message.removeprefix(_EXTRA).strip(" ()")
-        return _("too many words: {words}", words=words), ""
+        return _("too many arguments: {words}", words=words), ""
     return _("labctl does not understand this command line"), error.format_message()
 
 

@@ -84,10 +84,10 @@ def _run(
     as_json: bool,
 ) -> None:
     from labctl.errors import ExitCode
-    from labctl.junit import write_junit
     from labctl.lock import locked
     from labctl.mailtest.last_result import keep_result
-    from labctl.mailtest.suite import cases, run_parts
+    from labctl.mailtest.suite import run_parts
+    from labctl.render.junit import mail_cases, write_junit
     from labctl.render.live import Live
     from labctl.render.mail import print_mail_tests
     from labctl.session import open_session
@@ -101,7 +101,7 @@ def _run(
         ]
     keep_result(session.home, runs[-1])
     if junit is not None:
-        write_junit(junit, "labctl test-mail", cases(runs))
+        write_junit(junit, "labctl test-mail", mail_cases(runs))
     print_mail_tests(runs, as_json=as_json)
     if not all(run.ok for run in runs):
         raise typer.Exit(ExitCode.FAILED)
@@ -111,10 +111,9 @@ def _stress(
     name: str, messages: int | None, timeout: float, junit: Path | None, *, as_json: bool
 ) -> None:
     from labctl.errors import ExitCode
-    from labctl.junit import write_junit
     from labctl.lock import locked
     from labctl.mailtest.stress import MESSAGES, run_stress_test
-    from labctl.mailtest.suite import stress_cases
+    from labctl.render.junit import stress_cases, write_junit
     from labctl.render.live import Live
     from labctl.render.stress import print_stress
     from labctl.session import open_session

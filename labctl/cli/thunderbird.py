@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 def thunderbird(
     host: Annotated[
-        str, typer.Option("--host", help=_("Host of the account."), autocompletion=complete_hosts)
-    ] = "host1",
+        str | None,
+        typer.Option(
+            "--host",
+            help=_("Host of the account (default: the lab's first mail host)."),
+            autocompletion=complete_hosts,
+        ),
+    ] = None,
     show: Annotated[
         bool, typer.Option("--print", help=_("Only print the settings, to enter them by hand."))
     ] = False,
@@ -31,11 +36,11 @@ def thunderbird(
     from labctl.thunderbird.settings import settings_of
 
     session = open_session(name)
-    chosen = session.lab.host(host)
+    chosen = session.lab.host(host) if host is not None else session.lab.mail_hosts[0]
     if chosen.account is None:
         names = ", ".join(each.name for each in session.lab.mail_hosts)
         raise WrongUsage(
-            _("{host} has no mail account", host=host), hint=_("hosts: {names}", names=names)
+            _("{host} has no mail account", host=chosen.name), hint=_("hosts: {names}", names=names)
         )
     settings = settings_of(chosen, session.lab.edition)
     if show or as_json:

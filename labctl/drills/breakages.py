@@ -1,4 +1,4 @@
-"""What students get wrong, one way each: how it comes about, and what a check must find.
+"""Mistakes of students: how to make each one, and which finding a check must report.
 
 Each way can be done to either mail server.
 """

@@ -164,7 +164,7 @@ DRILLS = (
         "auth-config-misplaced",
         2,
         "smtpd.conf in the wrong folder",
-        N_("{user} says: “My mail program finds no way to log in that the server takes.”"),
+        N_("{user} says: “My mail program finds no login method that it can use here.”"),
         (
             N_("What does the server offer after EHLO?"),
             N_("In which folder does Postfix look for smtpd.conf on this system?"),
@@ -338,7 +338,7 @@ DRILLS = (
         N_("{user} says: “I can neither read nor send mail any more. My password is right.”"),
         (
             N_("Look for PAM in the log of the login. Does it speak of the password?"),
-            N_("An account can end on a certain day. (chage -l {user})"),
+            N_("An account can expire on a certain day. (chage -l {user})"),
         ),
         N_("The account had expired, so PAM refused every login."),
         "chage -E -1 {user}",

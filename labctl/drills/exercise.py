@@ -16,14 +16,14 @@ from labctl.drills.actions import names_of, perform
 from labctl.drills.catalogue import Drill, drills_of, find_drill, host_of
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
-from labctl.grading import Grades, grade_hosts
+from labctl.grading import Grades, grade_hosts, wrong
 from labctl.hint import Hint, commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.progress import Progress
-from labctl.session import WHOLE, Session
-from provision.step import Target
+from labctl.session import Session
+from provision.step import WHOLE, Target
 
 
 class Running(BaseModel):
@@ -97,10 +97,24 @@ def start(
         raise WrongState(
             _("the drill {name} is still active", name=on.name), hint=commands("labctl drill solve")
         )
-    if not grade_hosts(targets, progress=progress).ok:
-        raise WrongState(_("a drill needs a correct lab"), hint=_to_make_it_correct(session))
+    grades = grade_hosts(targets, progress=progress)
+    if not grades.ok:
+        raise WrongState(
+            _("a drill needs a correct lab"),
+            cause=_first_wrong(grades),
+            hint=_to_make_it_correct(session),
+        )
     _write(session.home, Running(name=drill.name))
     perform(targets[host_of(session.lab).name], drill.breakage.actions)
+
+
+def _first_wrong(grades: Grades) -> str:
+    """Host and subject of the first failure; "" if a section could not be graded at all."""
+    for report in grades.reports:
+        for finding in wrong(report):
+            found, _newline, _rest = finding.found.partition("\n")
+            return f"{report.host}: {finding.what}: {found}"
+    return ""
 
 
 def _to_make_it_correct(session: Session) -> Hint:

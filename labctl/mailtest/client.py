@@ -1,4 +1,4 @@
-"""The chapter's last part without its window: what a mail client does, from labctl's machine.
+"""The chapter's mail client without a window: the same protocols, from labctl's machine.
 
 Names come from the lab's own DNS. Each account sends by SMTP AUTH (RFC 4954) on port 25, once
 with PLAIN and once with LOGIN, to itself and to the other. Every message is fetched by IMAP and

@@ -20,7 +20,7 @@ from labctl.mailtest.watch import Watch
 from labctl.progress import Progress, silent
 from labctl.results import MailTestResult
 from labctl.waiting import wait_until
-from provision.mailbox import MAILDROP, boxes_kept, find_messages, waits_for_postfix
+from provision.mailbox import boxes_kept, find_messages, maildrop, waits_for_postfix
 from provision.step import Target
 
 # Seconds between two looks at the senders' logs. Meanwhile the hosts watch their mailboxes.
@@ -112,9 +112,9 @@ class _Conversation:
         """Give a letter up that a server refused or put off, or that no Postfix takes."""
         if journey.failed:
             return replace(sending, given_up=True, ended=time.monotonic())
-        sender = self._targets[sending.letter.sender.name].remote
+        sender = self._targets[sending.letter.sender.name]
         if not journey.visits and waits_for_postfix(sender, sending.letter.token):
-            return replace(sending, given_up=True, ended=time.monotonic(), words=MAILDROP)
+            return replace(sending, given_up=True, ended=time.monotonic(), words=maildrop(sender))
         return sending
 
     def _read_new(

@@ -55,7 +55,7 @@ _PATTERNS = tuple(
             r"[Ii]nsufficient system storage|No space left|queue file write",
             Cause.DISK_FULL,
         ),
-        (r"^/var/spool/postfix/maildrop$|mail system is down", Cause.POSTFIX_DOWN),
+        (r"^/\S+/maildrop$|mail system is down", Cause.POSTFIX_DOWN),
         (r"[Pp]ermission denied", Cause.NOT_PERMITTED),
         (r"[Mm]essage size exceeds|message file too big", Cause.TOO_LARGE),
         (r": (?:milter-(?:\w+-)?)?(?:reject|discard|hold): ", Cause.REFUSED_BY_RULE),

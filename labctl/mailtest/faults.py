@@ -1,6 +1,6 @@
 """Faults of a mail server, caused on a running lab and repaired again.
 
-Each is a context manager: the fault is there on entry, and repaired at the end, even after an
+Each is a context manager: the fault begins on entry and is repaired on exit, even after an
 error.
 """
 

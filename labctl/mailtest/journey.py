@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from labctl.mailtest.postfixlog import (
+from labctl.mailtest.postfixevents import (
     Accepted,
     Activated,
     Attempt,
@@ -19,10 +19,10 @@ from labctl.mailtest.postfixlog import (
     Inspected,
     Notified,
     PickedUp,
-    Record,
     Removed,
     Requeued,
 )
+from labctl.mailtest.postfixlog import Record
 from labctl.results import Hop
 
 

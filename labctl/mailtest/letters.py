@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from labctl.lab import Host
 from labctl.mailtest.journey import visits_of
-from labctl.mailtest.postfixlog import Activated, Identified, PickedUp, Record
+from labctl.mailtest.postfixevents import Activated, Identified, PickedUp
+from labctl.mailtest.postfixlog import Record
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Negative tests: what must be refused is refused, and what cannot be delivered now comes later.
+"""Negative tests: what must be refused is refused, and deferred mail is delivered later.
 
 This machine asks for refusals, as a stranger or a mail client would (reply codes of RFC 5321 and
 RFC 4954). A bounce is awaited and read by `mail`. A message for a host that is off waits in the

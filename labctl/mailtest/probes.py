@@ -1,8 +1,8 @@
 """Tell the log lines of the board's gradings from those of the person who works on the host.
 
 The board writes a line when a grading begins and when it ends (labctl.classroom.grader). What a
-grading asks a server between them comes from an address that is none of the lab's hosts. Or it
-comes from the host itself, and then the session ends without QUIT and has handed over no message.
+grading asks a server between them comes from an address that no host of the lab has. Or it comes
+from the host itself, and then the session ends without QUIT and has handed over no message.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Stream:
         if not wait_until(seconds, passed):
             unit = self._target.remote.run(["systemctl", "status", _unit(phase)], check=False)
             raise WrongState(
-                _("{host} sends no more mail", host=self.host), cause=unit.stdout[-600:]
+                _("{host} stopped sending mail", host=self.host), cause=unit.stdout[-600:]
             )
 
     def sent(self, phase: str) -> tuple[Sent, ...]:

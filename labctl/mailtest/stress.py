@@ -22,9 +22,8 @@ from labctl.mailtest.watch import Watch
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import Astray, StressPhase, StressResult
-from labctl.scripts import Script
 from labctl.waiting import wait_until
-from provision.mailbox import boxes_kept
+from provision.mailbox import boxes_kept, clear_queue
 from provision.step import Target
 
 MESSAGES = 500
@@ -32,7 +31,6 @@ MESSAGES = 500
 _EMPTYING = 60.0
 # Seconds between two counts.
 _PAUSE = 1.0
-_DELETE = Script("labctl.mailtest", "queue-delete.sh")
 
 
 @dataclass(frozen=True)
@@ -219,13 +217,19 @@ def _queues_emptied(watch: Watch) -> Iterator[None]:
     def gone() -> bool:
         found = watch.on_both(lambda target: queued_on(target, watch.run_id))
         if any(found.values()):
-            watch.on_both(lambda target: target.remote.script(_DELETE, watch.run_id))
+            watch.on_both(lambda target: clear_queue(target, watch.run_id, _spool(target)))
         return not any(found.values())
 
     try:
         yield
     finally:
         wait_until(_EMPTYING, gone)
+
+
+def _spool(target: Target) -> str:
+    """Where this Postfix has its queues."""
+    asked = ["postconf", "-h", "-o", "inet_interfaces=", "queue_directory"]
+    return target.remote.run(asked).stdout.strip()
 
 
 def _phase(passed: _Passed, tally: Tally, astray: Sequence[Astray]) -> StressPhase:

@@ -19,7 +19,7 @@ from labctl.hint import commands
 from labctl.i18n import _
 from labctl.mailtest.journey import Journey, Visit, follow, follow_file, visits_of
 from labctl.mailtest.logs import newest_records
-from labctl.mailtest.postfixlog import (
+from labctl.mailtest.postfixevents import (
     Accepted,
     Activated,
     Attempt,
@@ -30,10 +30,10 @@ from labctl.mailtest.postfixlog import (
     Inspected,
     Notified,
     PickedUp,
-    Record,
     Removed,
     Requeued,
 )
+from labctl.mailtest.postfixlog import Record
 from provision.step import Target
 
 LAST = "last"

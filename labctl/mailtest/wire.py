@@ -86,9 +86,14 @@ def ask_dns(endpoint: Endpoint, server: str, name: str, rdtype: str) -> dns.reso
         if reply.rcode() != dns.rcode.NOERROR:
             raise OSError(f"{name} {rdtype}: {dns.rcode.to_text(reply.rcode())}")
         assert isinstance(reply, dns.message.QueryMessage)  # a reply to a query is one
-        return dns.resolver.Answer(asked.name, asked.rdtype, asked.rdclass, reply)
+        answer = dns.resolver.Answer(asked.name, asked.rdtype, asked.rdclass, reply)
+    except dns.exception.Timeout as error:
+        raise TimeoutError from error
     except dns.exception.DNSException as error:
-        raise OSError(str(error)) from error
+        raise OSError(_("the answer of the name server is not valid")) from error
+    if answer.rrset is None:
+        raise OSError(_("{name} has no {type} record", name=name, type=rdtype))
+    return answer
 
 
 def said(error: Exception) -> str:
@@ -102,10 +107,18 @@ def said(error: Exception) -> str:
         return " ".join([status, *(_text(line) for line in lines)])
     if isinstance(error, TimeoutError):
         return _("no answer in time")
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not _is_end(error):
         return error.strerror or words_of(error) or _("no answer")
     # The errors of IMAP and POP3 carry the reply as bytes.
-    return " ".join(_text(part) for part in error.args) or _("the server closed the connection")
+    words = "" if _is_end(error) else " ".join(_text(part) for part in error.args)
+    return words or _("the server closed the connection")
+
+
+def _is_end(error: Exception) -> bool:
+    """Whether the connection ended. Each of Python's clients has its own words for that."""
+    if isinstance(error, poplib.error_proto):
+        return error.args == ("-ERR EOF",)
+    return isinstance(error, smtplib.SMTPServerDisconnected | imaplib.IMAP4.abort)
 
 
 def _text(reply: object) -> str:

@@ -1,8 +1,8 @@
 """Connections that a neighbour of the hosts makes for labctl.
 
 A lab on another machine has addresses that exist only there. Its provider then names a command
-that runs words on a machine in the lab's network, which is none of the hosts: what it reaches
-has passed the host's firewall from outside, as a mail client would.
+that runs words on a machine in the lab's network that is not a host. What it reaches has passed
+the host's firewall from outside, as a mail client's connection has.
 """
 
 from __future__ import annotations

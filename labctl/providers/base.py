@@ -9,12 +9,12 @@ from typing import ClassVar, Protocol, runtime_checkable
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
 from labctl.hint import Hint, commands
-from labctl.home import LabHome
+from labctl.home import LabHome, remove_path
 from labctl.i18n import _
 from labctl.lab import Lab, PackageSet
-from labctl.machine import Machine
+from labctl.machine import Machine, ThisMachine
 from labctl.progress import Progress, silent
-from labctl.providers.checks import Check
+from labctl.providers.checks import Check, ensure
 from labctl.providers.options import ProviderOptions
 from labctl.results import CheckpointInfo, HostState
 from labctl.system import System
@@ -42,6 +42,19 @@ def never_made(lab: str) -> WrongState:
     return WrongState(_("the lab {name} was never created", name=lab), hint=commands("labctl up"))
 
 
+def not_running(host: str) -> WrongState:
+    """The error for a host that must run for what was asked, with the command that starts it."""
+    return WrongState(_("{host} does not run", host=host), hint=commands("labctl up"))
+
+
+def no_checkpoint_to_copy(lab: str, checkpoint: str) -> WrongState:
+    """The error for a lab that others are copied from, with the command that saves it."""
+    return WrongState(
+        _("the lab {name} has no checkpoint {checkpoint}", name=lab, checkpoint=checkpoint),
+        hint=commands(["labctl", "up", "--name", lab, "--checkpoints", "every"]),
+    )
+
+
 class Provider(Protocol):
     """The life of one lab's hosts. Every method is idempotent and raises LabError.
 
@@ -62,12 +75,6 @@ class Provider(Protocol):
     def checks(self) -> tuple[Check, ...]:
         """All that this lab needs of a machine, in the order in which to mend it."""
 
-    def ensure_usable(self) -> None:
-        """Run the quick checks on this machine; raises MachineLacks with what mends it.
-
-        Takes under a second: `up` calls it first each time.
-        """
-
     def create(self, progress: Progress = silent) -> bool:
         """Make the hosts with names, addresses and admin login, and save checkpoint `os`.
 
@@ -75,10 +82,10 @@ class Provider(Protocol):
         """
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
-        """Give the hosts a package set faster than apt would, if the provider can.
+        """Give the hosts a package set faster than their package manager would, if it can.
 
         May restart the hosts, so callers reconnect. Returns False if it can't or need not: the
-        step then installs what is missing by apt.
+        step then installs what is missing.
         """
 
     def start(self, progress: Progress = silent) -> bool:
@@ -114,7 +121,10 @@ class Provider(Protocol):
         """Kill the named hosts, as if their power was cut; `start` boots them again."""
 
     def destroy(self, progress: Progress = silent) -> None:
-        """Remove all that exists of this lab, whatever the state file says."""
+        """Remove all that this provider has of the lab, whatever the state file says.
+
+        In the lab's state folder these are its traces. labctl.destroy removes the folder.
+        """
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
         """Save the state of all hosts, running or not, under a name; replaces an older one."""
@@ -142,6 +152,25 @@ class Provider(Protocol):
         """The provider's folders, for `labctl status`: title to folder."""
 
 
+def ensure_usable(provider: Provider) -> None:
+    """Run a provider's quick checks on this machine, which takes under a second.
+
+    Raises:
+        MachineLacks: The first thing that the machine lacks, and what mends it.
+    """
+    ensure(provider.checks(), ThisMachine())
+
+
+def remove_traces(traces: Iterable[str], home: LabHome) -> None:
+    """Remove what a provider keeps in the lab's state folder, in the order of its traces.
+
+    Raises:
+        WrongState: Something stayed, as on Windows a file that a program has open.
+    """
+    for name in traces:
+        remove_path(home.state / name)
+
+
 @runtime_checkable
 class Mover(Protocol):
     """A provider that has several machines and can move a lab between them."""
@@ -149,8 +178,8 @@ class Mover(Protocol):
     def move(self, to: str, progress: Progress = silent) -> bool:
         """Move the lab to another machine, with its checkpoints. Hosts that run are restarted.
 
-        A labctl that is killed meanwhile is finished by the lab's next command. Returns False if
-        the lab is there already.
+        If labctl is killed, the lab's next command finishes the move. Returns False if the lab is
+        there already.
 
         Raises:
             MachineLacks: The machine does not exist or does not answer.
@@ -188,6 +217,14 @@ class Crowd(Protocol):
         """
 
 
+@runtime_checkable
+class DiskMeter(Protocol):
+    """A provider that measures how large a lab is on disk, because nothing limits it."""
+
+    def disk_check(self) -> Check:
+        """The check that compares the lab's files with what the lab file allows."""
+
+
 class ProviderClass(Protocol):
     """A provider before it is bound to a lab: what the registry holds.
 
@@ -196,12 +233,15 @@ class ProviderClass(Protocol):
 
     `Options` are its options in an edition and a lab file, see labctl.providers.options. `traces`
     are the names that it keeps in the lab's state folder from its first step on: `destroy` finds
-    by them who made a lab whose state is gone.
+    by them who made a lab whose state is gone. Without the first one, no command finds a lab.
+    `server_option` is the option that names the server with the hosts, "" if the hosts are always
+    on this machine.
     """
 
     name: ClassVar[str]
     Options: ClassVar[type[ProviderOptions]]
     traces: ClassVar[tuple[str, ...]]
+    server_option: ClassVar[str]
 
     def __call__(self, lab: Lab, home: LabHome) -> Provider: ...
 

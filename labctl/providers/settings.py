@@ -112,10 +112,18 @@ def _releases_of(provider: str) -> tuple[str, ...]:
     )
 
 
-def provider_with(option: str) -> str:
-    """The name of the first provider that has this option, such as `remote`."""
-    return next(
-        name for name in provider_names() if option in provider_class(name).Options.model_fields
+def server_provider() -> tuple[str, str]:
+    """The first provider whose hosts are on a server: its name, and the option for the server.
+
+    Raises:
+        WrongUsage: There is no such provider.
+    """
+    for name in provider_names():
+        if option := provider_class(name).server_option:
+            return name, option
+    raise WrongUsage(
+        _("no provider has its hosts on a server"),
+        hint=_("providers: {names}", names=", ".join(provider_names())),
     )
 
 

@@ -8,17 +8,11 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from labctl.edition import DEFAULT_EDITION, Edition
-from labctl.i18n import N_, _
+from labctl.edition import Edition
+from labctl.edition_files import DEFAULT_EDITION
+from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.screen import console
-
-# What was run of labctl's own editions, and on which guests; docs/reference/editions.md says how.
-_RUN = {
-    "ubuntu-example": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
-    "ubuntu": N_("run on hosts with Debian 12 and 13; not run on Ubuntu"),
-    "almalinux": N_("run on hosts with Debian 12 and 13; for AlmaLinux only its files are tested"),
-}
 
 
 def print_editions(editions: Sequence[Edition], *, as_json: bool) -> None:
@@ -46,8 +40,8 @@ def _print_edition(edition: Edition) -> None:
     console().print(heading)
     console().print(f"  {escape(released)}; {escape(edition.os)}; {edition.network.cidr}")
     console().print("  " + ", ".join(host.fqdn for host in hosts))
-    if text := _RUN.get(name):
-        console().print(f"  {_(text)}", style="dim")
+    if edition.tested is not None:
+        console().print(f"  {escape(str(edition.tested))}", style="dim")
 
 
 def _as_data(edition: Edition) -> dict[str, object]:
@@ -65,7 +59,7 @@ def _as_data(edition: Edition) -> dict[str, object]:
         "dns": edition.dns,
         "relay": edition.relay,
         "steps": [section.step for section in edition.sections],
-        "tested": _RUN.get(edition.edition, ""),
+        "tested": (edition.tested.en or edition.tested.ja) if edition.tested is not None else "",
     }
 
 

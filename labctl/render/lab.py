@@ -77,16 +77,19 @@ def print_picture(lab: Lab, result: UpResult) -> None:
     for row, line in enumerate(lines_of(picture)):
         out.print(f"   {'└' if row == len(lab.hosts) else '├'}─ {line}")
     out.print()
-    _print_next(result)
+    _print_next(lab, result)
 
 
-def _print_next(result: UpResult) -> None:
+def _print_next(lab: Lab, result: UpResult) -> None:
+    first = lab.mail_hosts[0]
     shell = (
-        _("a shell on host1 (then: sudo -iu user1)") if result.is_whole else _("a shell on host1")
+        _("a shell on {host} (then: sudo -iu {user})", host=first.name, user=first.account)
+        if result.is_whole
+        else _("a shell on {host}", host=first.name)
     )
     suggested = [
         ("labctl test-mail", _("mail between the two hosts, with the mail command")),
-        ("labctl ssh host1", shell),
+        (f"labctl ssh {first.name}", shell),
         ("labctl logs -f", _("both mail logs in one stream")),
         ("labctl reset", _("return to this state, for the next class")),
     ]
@@ -111,7 +114,7 @@ def print_reset(result: ResetResult, lab: Lab, *, as_json: bool) -> None:
     )
     console().print(text)
     if result.takes_back_undo:
-        console().print(_("this took the last undo back"))
+        console().print(_("this reverted the last undo"))
     undo = commands("labctl reset --undo", text=_("the previous state is saved; this restores it"))
     print_hint(console(), _("next"), undo, lab.name)
 

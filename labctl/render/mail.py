@@ -82,7 +82,7 @@ def _print_trial(trial: Trial) -> None:
 
 
 def _run_data(run: MailTestResult) -> dict[str, Any]:
-    from labctl.mailtest.wording import explanation_of
+    from labctl.report.wording import explanation_of
 
     deliveries = [
         {**plain(delivery), "explanation": explanation_of(delivery)} for delivery in run.deliveries
@@ -91,7 +91,7 @@ def _run_data(run: MailTestResult) -> dict[str, Any]:
 
 
 def _print_delivery(delivery: Delivery) -> None:
-    from labctl.mailtest.wording import explanation_of
+    from labctl.report.wording import explanation_of
 
     out = console()
     mark = "[green]✓[/]" if delivery.ok else "[red]✗[/]"

@@ -27,7 +27,7 @@ def print_trace(trace: Trace, spoken: Sequence[Spoken] = (), *, as_json: bool) -
         stages = [_stage_data(stage) for stage in trace.stages]
         print_json("trace", {**plain(trace), "stages": stages, **dialogue})
         return
-    from labctl.mailtest.wording import wording_of
+    from labctl.report.wording import wording_of
 
     out = console()
     for line in spoken:
@@ -54,6 +54,6 @@ def print_trace(trace: Trace, spoken: Sequence[Spoken] = (), *, as_json: bool) -
 
 def _stage_data(stage: Stage) -> dict[str, Any]:
     """A stage for JSON. Its words are English, so that the document is the same everywhere."""
-    from labctl.mailtest.wording import english_of
+    from labctl.report.wording import english_of
 
     return {**plain(stage), "role": stage.role, **asdict(english_of(stage))}

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from labctl.i18n import _
 from labctl.mailtest.trace import Stage, StageKind, Trace
-from labctl.mailtest.wording import wording_of
+from labctl.report.wording import wording_of
 
 WIDTH = 960
 _TIME_WIDTH = 66

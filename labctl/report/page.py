@@ -6,8 +6,8 @@ from pathlib import Path
 
 from labctl.html import html_environment
 from labctl.i18n import language
-from labctl.mailtest.wording import explanation_of
 from labctl.report.facts import Facts
+from labctl.report.wording import explanation_of
 
 
 def page(facts: Facts) -> str:

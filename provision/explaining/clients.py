@@ -8,6 +8,7 @@ from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
 from provision.dovecot_logins import odd_setting
 from provision.explaining.settings import NOT_SET
+from provision.explaining.submission import told_by
 
 
 def _other_mailbox(protocol: str) -> Callable[[Case], Told | None]:
@@ -38,6 +39,10 @@ def client(protocol: str) -> tuple[Explanation, ...]:
                     N_("Dovecot can have another setting for one protocol: doveconf -n shows it.")),
         Explanation("dovecot.namespace", _in_namespace, "{name}: location", N_("not set"),
                     N_("A namespace may have a mailbox of its own: doveconf -n shows it.")),
+        Explanation("dovecot.restarted", told_by("dovecot-moved"),
+                    N_("the running Dovecot has these settings"), N_("in force"),
+                    N_("When does Dovecot read its files? Think of what you did after the last "
+                       "edit."), "systemctl restart dovecot"),
         Explanation("dovecot.{name}", _odd_setting, "{name}", NOT_SET,
                     N_("Dovecot has this setting, and the book does not.")),
     )  # fmt: skip

@@ -57,7 +57,7 @@ def _local_names(name: str) -> bool:
 LOCAL = (
     Explanation("mail-command.delivery", _forwarded,
                 N_("mail for the account stays in its mailbox"), N_("arrived"),
-                N_("Follow a message of your own: which server said what of it?")),
+                N_("Send a message and follow it in the logs: what did each server do with it?")),
     Explanation("aliases.account", _aliased, N_("an alias with the account's name"), N_("none"),
                 N_("Postfix looks up each local name in /etc/aliases before it delivers a message. "
                    "Which names are there?")),
@@ -130,15 +130,25 @@ def _closed_database(case: Case) -> Told | None:
 
 # What Postfix says of a recipient of an alias that does not exist, or that leads back to it.
 _LOST = (
-    r'unknown user: "[^"]*"|alias database loop|loops back to myself|:include:|open include file'
+    r'unknown user: "[^"]*"|alias database loop|:include:|open include file'
     r"|command not found|Command died"
 )
 
 
+def _closed_box(case: Case) -> Told | None:
+    """local's words for a mailbox that it may not write."""
+    found = re.search(r"(cannot (?:update|access|open) mailbox (\S+) for .*)\)", case.log)
+    if found is None:
+        return None
+    name = found[2].rpartition("/")[2]
+    return Told(found[1], found[2], f"chown {name}:mail {found[2]}; chmod 600 {found[2]}")
+
+
 def _odd_recipient(case: Case) -> Told | None:
     alias = case.own.facts["alias"]
-    unknown = re.search(_LOST, case.log)
-    if alias.startswith(("/", "|", '"', ":include:")) or unknown:
+    # A name without a domain gets one from Postfix, which is not the alias's fault.
+    lost = f"{_LOST}|loops back to myself" if "@" in alias else _LOST
+    if alias.startswith(("/", "|", '"', ":include:")) or re.search(lost, case.log):
         return Told(alias)
     return None
 
@@ -153,6 +163,8 @@ ALIAS = (
     Explanation("aliases.database", _not_an_alias, N_("Postfix finds postmaster"), "root",
                 N_("Several commands build databases, each in its own form: which one is for "
                    "aliases?"), "newaliases"),
+    Explanation("aliases.mailbox", _closed_box, "{name}", N_("its owner may write to it"),
+                N_("Who receives postmaster's mail? Compare the owner of that mailbox with it.")),
     Explanation("aliases.recipient", _odd_recipient, N_("who receives postmaster's mail"),
                 "root", N_("To whom does /etc/aliases send mail for postmaster? Who reads it "
                            "there?"), "postmaster: root; newaliases"),

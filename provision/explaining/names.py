@@ -61,7 +61,7 @@ def _closed_from_here(case: Case) -> Told | None:
     return by_rule(case, stops_to_peer(case, 53, "udp"))
 
 
-_ROUTE = N_("Does a packet to the other host find its way? Ask ip route get with its address.")
+_ROUTE = N_("Is there a route to the other host? Run ip route get with its address.")
 
 
 def _no_route(*, at_peer: bool) -> Explanation:
@@ -80,7 +80,7 @@ NAMES = (
     Explanation("firewall.peer", _closed_from_here, N_("packets to the other host"), N_("open"),
                 N_("A firewall has rules for both directions: iptables -S OUTPUT"), at_peer=True),
     Explanation("dns.blackhole", told_by("blackhole"), "blackhole", N_("not set"),
-                N_("To whom does BIND not answer at all? named-checkconf -p shows it.")),
+                N_("Which clients does BIND ignore? named-checkconf -p shows it.")),
     Explanation("dns.match-clients", _limited("match-clients"), "match-clients", "any",
                 N_("A view answers only its own clients. Is the other host one of them?")),
     Explanation("dns.allow-query", _limited("allow-query"), "allow-query", N_("the lab's hosts"),

@@ -98,6 +98,9 @@ def differing(evidence: Evidence) -> dict[str, str]:
     """What main.cf sets beside the book, by name."""
     found = {}
     for name, value in evidence.settings().items():
+        if (name, value) == ("myorigin", "/etc/mailname") and not _is_own_name(evidence):
+            found[name] = f"{value}: {evidence.facts['mailname']}"
+            continue
         if name in _USUAL or value in _HARMLESS.get(name, frozenset()):
             continue
         if name == "mynetworks" and _is_books(evidence):
@@ -110,6 +113,11 @@ def differing(evidence: Evidence) -> dict[str, str]:
             continue
         found[name] = value
     return found
+
+
+def _is_own_name(evidence: Evidence) -> bool:
+    """Whether /etc/mailname has the host's own domain, which Postfix adds to a bare name."""
+    return evidence.facts["mailname"].strip() in ("", evidence.host.domain)
 
 
 def _has_smtpd_conf(evidence: Evidence, folders: str) -> bool:
@@ -168,7 +176,9 @@ LOCAL_HINTS: Mapping[str, str] = {
     "content_filter": N_("Every message first goes to a filter. Does one run?"),
     "header_checks": N_("Every header is looked up in a table. Does it exist?"),
     "canonical_maps": N_("Every address is looked up in a table. Does it exist?"),
-    "smtpd_data_restrictions": N_("What may a client be told after DATA? Look at the last word."),
+    "smtpd_data_restrictions": N_(
+        "What does Postfix answer after DATA? Look at the last word of the setting."
+    ),
     "default_privs": _ONLY,
 }
 
@@ -176,6 +186,9 @@ LOCAL_HINTS: Mapping[str, str] = {
 OUT_HINTS: Mapping[str, str] = {
     "relayhost": N_(
         "To which server does Postfix hand mail for other domains? Look at relay= in the log."
+    ),
+    "sender_dependent_relayhost_maps": N_(
+        "A table names a server for the mail of some senders. What does it say here?"
     ),
     "transport_maps": N_("A table says how mail for a domain travels. What does it say here?"),
     "default_transport": N_(
@@ -199,7 +212,7 @@ IN_HINTS: Mapping[str, str] = {
     ),
     "smtpd_sender_restrictions": N_("Which senders may write? The log names the rejected one."),
     "smtpd_helo_restrictions": N_("Which names may a client give in HELO?"),
-    "smtpd_relay_restrictions": N_("Does every client come to an end of this list with a permit?"),
+    "smtpd_relay_restrictions": N_("Does this list permit every client that it should?"),
     "smtpd_tls_security_level": N_("Must a client use TLS here? The book's servers have none."),
     "smtpd_milters": N_("Every message is shown to a filter. Does one run?"),
     "local_recipient_maps": LOCAL_HINTS["local_recipient_maps"],
@@ -214,10 +227,15 @@ def each_of(hints: Mapping[str, str], *, at_peer: bool = False) -> Iterator[Expl
 
 
 def _odd_one(concerns: Callable[[str], bool]) -> Callable[[Case], Told | None]:
-    """The one parameter besides the book's that may concern the behaviour. Two say nothing."""
+    """A parameter besides the book's that may concern the behaviour.
+
+    Of several, it is the one whose value the log has.
+    """
 
     def holds(case: Case) -> Told | None:
         odd = {name: value for name, value in differing(case.own).items() if concerns(name)}
+        if len(odd) > 1:
+            odd = {name: value for name, value in odd.items() if value and value in case.log}
         if len(odd) != 1:
             return None
         name, value = next(iter(odd.items()))

@@ -13,6 +13,7 @@ from provision.explaining.settings import (
     TABLE,
     master,
     missing_service,
+    odd,
     parameter,
     reason,
 )
@@ -167,6 +168,13 @@ SENDMAIL = Explanation("mail-command.other-sendmail", _other_sendmail, "/usr/sbi
                           "ls -l /usr/sbin/sendmail"))  # fmt: skip
 
 
+DISK = Explanation(
+    "mail-command.disk", _said(r"[^\s:]*: No space left on device|Insufficient system storage"),
+    N_("disk space for mail"), N_("enough"),
+    N_("df -h shows the free space, du -x the large folders."),
+)  # fmt: skip
+
+
 # What the system refuses to a program, in its own words.
 SYSTEM = (
     Explanation("accounts.limits",
@@ -179,9 +187,7 @@ SYSTEM = (
                 N_("a place where mail can be written"), N_("writable"),
                 N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat "
                    "with the service's name.")),
-    Explanation("mail-command.disk", _said(r"[^\s:]*: No space left on device"),
-                N_("disk space for mail"), N_("enough"),
-                N_("df -h shows the free space, du -x the large folders.")),
+    DISK,
 )  # fmt: skip
 
 
@@ -228,8 +234,14 @@ SUBMIT = (
                 "chmod 1777 /tmp"),
     Explanation("accounts.profile", told_by("profile"), N_("the account's login"), N_("it works"),
                 N_("A login reads .profile. Does it finish?")),
+    Explanation("mail-command.settings", _said(r"\S*mailutils\S*: .*(error|unknown).*"),
+                "{mail_settings}", N_("accepted"),
+                N_("mail reads its settings at each start, and names a wrong line.")),
     Explanation("mail-command.mailrc", told_by("mailrc"), "~/.mailrc", N_("no such line"),
                 N_("mail reads files of the account at each start. What do they say?")),
     TABLE,
     Explanation("postfix.main-cf", reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),
+    parameter("non_smtpd_milters",
+              N_("Every message is shown to a filter before it is queued. Does one run?")),
+    odd(lambda name: not name.startswith(("smtp_", "smtpd_", "relay", "mynetworks"))),
 )  # fmt: skip

@@ -42,6 +42,8 @@ def _remembered(case: Case) -> Told | None:
     if asked is None or case.peer is None:
         return None
     there = case.peer.host
+    if not asked[1].endswith(there.domain):
+        return None
     is_right = asked[1] in (there.domain, there.mail_name)
     is_known = f"{there.mail_name}." in case.own.asked["peer-mx"]
     return None if is_right or not is_known else Told(asked[1])
@@ -104,7 +106,11 @@ def _closed_out(case: Case) -> Told | None:
 def _recipients_refused(case: Case) -> Told | None:
     """Turned: the receiver's list has more than the book's three words, and refuses."""
     value = case.own.settings().get("smtpd_recipient_restrictions", "")
-    words = [word for word in re.split(r"[\s,]+", value) if word not in _BOOK_RESTRICTIONS]
+    words = [
+        word
+        for word in re.split(r"[\s,]+", value, flags=re.ASCII)
+        if word not in _BOOK_RESTRICTIONS
+    ]
     return Told(value, "smtpd_recipient_restrictions") if words and "rejected" in case.log else None
 
 
@@ -166,6 +172,6 @@ OUTBOUND = (
     master(odd_service, at_peer=True),
     Explanation("dns.remembered", _remembered, N_("the other host's mail server in DNS"),
                 N_("as its zone says now"),
-                N_("The name server remembers an answer from before a change for a while. Check "
-                   "again a minute later."), "rndc flush"),
+                N_("The name server caches old answers for a while. Check again in a minute."),
+                "rndc flush"),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The families of operating systems, found by what os-release(5) says.
 
-To add a family, write a module beside this one and name it here.
+To add a family, write a module beside this one, name its releases here, and add the family to
+labctl.system and to `Edition.packages` in labctl.edition.
 """
 
 from __future__ import annotations

@@ -119,6 +119,7 @@ class Bind:
     and for a zone file. `includes` are files of the package that named.conf includes after the
     options and the lab's zones. `empty_zones` is the file with the reverse zones of private
     networks; it is "" if BIND's own empty zones do that. `pid_file` is written when named starts.
+    `tools` is the package with dig.
     `zone_folder` has the zone files if they are not in `folder`. If the edition names the zones
     in named.conf itself, the options are there too.
     """
@@ -133,6 +134,7 @@ class Bind:
     group: str = "bind"
     unit: str = "named"
     pid_file: str = "/run/named/named.pid"
+    tools: str = "bind9-dnsutils"
 
     @property
     def main(self) -> str:
@@ -255,9 +257,8 @@ class MailCommand:
 class Family:
     """One family of operating systems, in one release.
 
-    `mail_log` is the file that syslog writes, if there is a syslog. `resolver_files` are the
-    files that decide which name server the host asks. `restorecon` says whether SELinux has to be
-    told of files that were written.
+    `mail_log` is the file that syslog writes, if there is a syslog. `restorecon` says whether
+    SELinux has to be told of files that were written.
     """
 
     packages: Packages
@@ -269,7 +270,6 @@ class Family:
     mail_command: MailCommand = MailCommand()
     pam: Pam = Pam()
     mail_log: str = "/var/log/mail.log"
-    resolver_files: tuple[str, ...] = ("/etc/resolv.conf",)
     restorecon: bool = False
 
     def words(self) -> Mapping[str, str]:

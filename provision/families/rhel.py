@@ -20,6 +20,7 @@ RHEL_9 = Family(
         group="named",
         unit="named-chroot",
         pid_file="/var/named/chroot/run/named/named.pid",
+        tools="bind-utils",
     ),
     # Postfix 3.5
     postfix=Postfix(

@@ -4,6 +4,7 @@
 . ./say.sh
 . ./account-password.sh
 . ./mbox.sh
+. ./pam.sh
 
 name=$1 other=$2 mark=$3 auth=$4 account=$5
 IFS= read -r password
@@ -29,9 +30,16 @@ $(getent shadow "$name")
 END
 say valid echo "$valid"
 say expiry echo "$changed:$ends"
-# What refuses every password before pam_unix is asked.
-denies() { sed -n '/pam_unix/q; /^[[:space:]]*auth[[:space:]].*pam_deny/p' "$auth"; }
+# What refuses every password before pam_unix is asked, and is not jumped over (success=1).
+denies() {
+  awk '/^[[:space:]]*auth[[:space:]].*pam_unix/ { exit }
+    /^[[:space:]]*auth[[:space:]]/ {
+      if (jumped-- <= 0 && /pam_deny/) print
+      if (match($0, /success=[0-9]+/)) jumped = substr($0, RSTART + 8, RLENGTH - 8)
+    }' "$auth"
+}
 say denies denies
+say pam-missing missing_of "$auth" "$account"
 # The folders that an account passes through to its programs, their files, its mail and its home.
 # A folder may be open to it by a group or an ACL, so it is the account that tries.
 # shellcheck disable=SC2016 # The inner shell reads it.
@@ -39,7 +47,7 @@ entering='for each; do [ -z "$each" ] || [ -x "$each" ] || echo "closed $each"; 
 enter() { su -s /bin/sh -c "$entering" "$name" sh "$@" 2>&1 </dev/null; }
 # If it cannot even start a shell, su does not say why.
 closed() {
-  find -L / /bin /etc /lib /lib64 /usr /usr/bin /usr/lib -maxdepth 0 ! -perm -o=x -printf '%m %p\n'
+  find -L / /bin /etc /lib /lib64 /usr /usr/bin /usr/lib /usr/sbin -maxdepth 0 ! -perm -o=x -printf '%m %p\n'
 }
 while IFS= read -r line; do
   case $line in
@@ -51,7 +59,7 @@ while IFS= read -r line; do
       ;;
   esac
 done <<END
-$(enter / /etc /usr /var /var/spool "${home%/*}")
+$(enter / /etc /usr /usr/bin /usr/sbin /var /var/spool "${home%/*}")
 END
 extra() { grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' "$account"; }
 say pam-line extra
@@ -61,19 +69,38 @@ today() { echo $(($(date +%s) / 86400)); }
 say today today
 about_file() { stat -c "$1" "$2" 2>/dev/null || :; }
 read -r owner mode <<END
-$(about_file '%U %a' "$home")
+$(about_file '%U %a' "$home/")
 END
 say home echo "$owner"
+# Files have the number of their owner, and the first account with it gives the name.
+if [ -n "$owner" ] && [ "$owner" != "$name" ] && [ "$(id -u "$owner")" = "$(id -u "$name")" ]; then
+  say same-uid id -u "$name"
+fi
 if [ -n "$mode" ]; then say home-mode echo "$mode"; fi
 # Dovecot keeps its index there.
 say mail-folder stat -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail
+say groups id -nG "$name"
 say lock old_lock "$name"
-read -r owner mode kind <<END
-$(about_file '%U %a %F' "/var/mail/$name")
+read -r owner mode inode kind <<END
+$(about_file '%U %a %i %F' "/var/mail/$name")
 END
+# held: the process that has the mailbox locked (fcntl(2)), which no file shows. A delivery, or a
+# session of Dovecot, has it for a moment.
+held() { sed -n "/ WRITE .*:$inode /{ s/.* WRITE *\([0-9]*\) .*/\1/p; q; }" /proc/locks; }
+holder=$(held)
+looks=0
+while [ -n "$holder" ] && [ "$(held)" = "$holder" ]; do
+  if [ "$looks" -ge 10 ]; then
+    say holder ps -o pid=,comm= -p "$holder"
+    break
+  fi
+  looks=$((looks + 1))
+  sleep 0.1
+done
 if [ -n "$kind" ]; then say box echo "$owner $mode"; fi
 say box-kind echo "$kind"
+say filled filled "$name" "$home"
 # Each message of an mbox begins with this word (mbox(5)).
 odd() { head -n 1 "/var/mail/$name" | grep -av '^From '; }
 say box-begins odd

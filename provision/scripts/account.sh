@@ -32,7 +32,9 @@ if [ -n "$(getent shadow "$name" | cut -d: -f8)" ]; then
   changed ended-expiry "$name"
 fi
 if ! has_password "$name" "$password"; then
-  printf '%s:%s\n' "$name" "$password" | chpasswd
+  # A login with yescrypt, which `passwd` takes, keeps a processor busy for 30 ms, with SHA-512 for 4.
+  # A class of thirty logs in hundreds of times for one grading, with passwords made at random.
+  printf '%s:%s\n' "$name" "$password" | chpasswd --crypt-method SHA512
   changed set-password "$name"
 fi
 group=$(id -gn "$name")

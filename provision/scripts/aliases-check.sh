@@ -2,6 +2,11 @@
 # Report every alias file of Postfix, whether its database is built, and whether that is old.
 . ./say.sh
 
+# unknown KIND: whether this Postfix has no such tables. One that cannot read main.cf names none at all.
+unknown() {
+  kinds=$(timeout 1 postconf -m 2>/dev/null) && [ -n "$kinds" ] &&
+    ! printf '%s\n' "$kinds" | grep -qx "$1"
+}
 for map in $(postconf -hx -o inet_interfaces= alias_database 2>/dev/null || echo hash:/etc/aliases); do
   source=${map#*:}
   case $map in
@@ -10,6 +15,10 @@ for map in $(postconf -hx -o inet_interfaces= alias_database 2>/dev/null || echo
     *) continue ;;
   esac
   say source echo "$source"
-  if [ -s "$database" ]; then say built echo "$source"; fi
+  if [ -s "$database" ]; then
+    say built echo "$source"
+  elif unknown "${map%%:*}"; then
+    say unknown echo "$map"
+  fi
   if [ "$source" -nt "$database" ]; then say old echo "$source"; fi
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN TIMES
+# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN TIMES FOLDER PID_FILE
 # It takes four seconds at most, or TIMES as long.
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
@@ -9,12 +9,15 @@
 . ./frozen.sh
 
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 times=$7
+folder=$8 pid_file=$9
 say_unit "$unit"
 say by-hand pgrep -o -x named
 say frozen frozen named
 say tcp ss -ltnpH 'sport = :53'
+command -v dig >/dev/null || say no-dig echo yes
 if command -v named-checkconf >/dev/null; then
-  { named-checkconf -z 2>&1 || echo "exit $?"; } | sed '/: loaded serial/d; s/^/error\t/'
+  { named-checkconf -z 2>&1 || echo "exit $?"; } | sed "s/^zone \(.*\)\/IN: loaded serial.*/configured\t\1/; t
+    s/^/error\t/"
 else
   say absent echo yes
 fi
@@ -47,16 +50,29 @@ status=$(timeout "$((2 * times))" rndc zonestatus "$domain" 2>/dev/null || :)
 wait
 cat "$scratch/own" "$scratch/found" "$scratch/peer"
 [ ! -e "$scratch/found-peer" ] || cat "$scratch/found-peer"
-# Whether this host has a copy of the other zone, if it knows it otherwise than its own server.
+# Whether this host has a copy of the other zone, or a zone for its mail server alone, if it knows it
+# otherwise than its own server.
 of_peer() { sed -n "/\(^\| \|\.\)$peer\. /s/^$1 //p" "$scratch"/* | sort -u; }
-copy() { timeout "$times" rndc zonestatus "$peer" | sed -n 's/^type: //p'; }
-[ "$(of_peer found)" = "$(of_peer peer)" ] || say copy copy
-file=$(printf '%s\n' "$status" | sed -n 's/^files: //p')
+copy() {
+  for zone in "$peer" "mail.$peer"; do
+    timeout "$times" rndc zonestatus "$zone" | sed -n 's/^type: //p'
+  done
+}
+# A BIND that told nothing of the own zone has no time for two more questions.
+[ -z "$status" ] || [ "$(of_peer found)" = "$(of_peer peer)" ] || say copy copy
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
-if [ -n "$loaded" ] && [ -e "$file" ]; then
+# BIND itself writes the file of a dynamic zone. Others are named one after the other: the zone's own
+# file, then those that it includes.
+written() {
+  case $status in *"
+dynamic: yes"*) return ;; esac
+  printf '%s\n' "$status" | sed -n 's/^files: //p' | tr ',' '\n' |
+    while read -r file; do stat -c '%Y %n' "$file"; done
+}
+if [ -n "$loaded" ]; then
   say loaded date -d "$loaded" +%s
-  say written stat -c %Y "$file"
-  say file echo "$file"
+  say now date +%s
+  say written written
 fi
 # What BIND says since it read its files last, if it did not load the zone or does not run.
 why() {
@@ -67,5 +83,19 @@ why() {
     END { if (said != "") print said }'
 }
 [ -n "$loaded" ] || say why why
+# BIND reads its settings when it starts or is told to. `next` is what it will read.
+edited() {
+  [ -n "$(find "$folder" -maxdepth 1 -type f ! -name 'db.*' ! -name '*.zone' -newer "$1" -print -quit \
+    2>/dev/null)" ]
+}
+if [ -n "$status" ] && edited "$pid_file"; then
+  timeout "$times" rndc status | sed -n 's/^last configured: //p' >"$scratch/configured"
+  touch -d "$(cat "$scratch/configured")" "$scratch/configured"
+  # What it thinks of the settings comes with them.
+  next() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
+  ! edited "$scratch/configured" || say next next
+fi
+type() { printf '%s\n' "$status" | sed -n 's/^type: //p'; }
+say type type
 say resolv-conf stat -L -c %F /etc/resolv.conf
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf

@@ -5,6 +5,7 @@
 . ./unit.sh
 . ./frozen.sh
 . ./doveconf.sh
+. ./pam.sh
 
 unit=$1 folder=$2 marker=$3
 shift 3
@@ -14,14 +15,21 @@ say_unit "$unit"
 say by-hand pgrep -o -x dovecot
 say frozen frozen 'dovecot|auth|anvil|config|imap-login|pop3-login'
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
-newer() { find "$folder" -type f -newer "$marker"; }
+# Its files, and not copies of them beside.
+newer() { find "$folder" -type f \( -name '*.conf' -o -name '*.ext' \) -newer "$marker"; }
 say newer newer
 say passdb matching '/^passdb/p'
 say driver matching '/^passdb/,/^}/s/^  driver = //p'
+# What takes every password.
+say open matching '/^passdb/,/^}/s/^  args = \(.*nopassword.*\)/\1/p'
 say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
-why() { journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1; }
+why() {
+  journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1 |
+    grep . || last_words "$unit"
+}
 runs_now || say why why
 say pam cat /etc/pam.d/dovecot
+say pam-missing missing_of /etc/pam.d/dovecot
 say listens ss -ltnH '( sport = :143 or sport = :110 )'

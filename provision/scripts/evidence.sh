@@ -1,13 +1,15 @@
 #!/bin/sh
-# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS PEER_DOMAIN MASTER_EXAMPLE MAIL_SETTINGS
+# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS PEER_DOMAIN MASTER_EXAMPLE MAIL_SETTINGS \
+#   DOVECOT_FOLDER DOVECOT_MARKER
 # Report the facts by which labctl explains a behaviour that fails: settings in force, services,
 # sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
 . ./say.sh
 . ./patience.sh
 . ./scratch.sh
 . ./doveconf.sh
+. ./home.sh
 
-user=$1 spool=$2 address=$3 peer_address=$4 peer=$5 example=$6 mail_settings=$7
+user=$1 spool=$2 address=$3 peer_address=$4 peer=$5 example=$6 mail_settings=$7 dovecot=$8 marker=$9
 seconds=$(patience)
 
 # door KEY ADDRESS: open, refused or silent. "$scratch" collects them while the rest is asked.
@@ -23,7 +25,7 @@ door own-door "$address" &
 door local-door 127.0.0.1 &
 
 # A program of Postfix sleeps for a second before it ends with a fatal error: ask once.
-settings=$(postconf -n 2>/dev/null) || settings=$(postconf -n -o inet_interfaces= 2>/dev/null) || :
+settings=$(timeout "$seconds" postconf -n 2>/dev/null) || settings=$(postconf -n -o inet_interfaces= 2>/dev/null) || :
 conf() { [ -z "$settings" ] || postconf -o inet_interfaces= "$@"; }
 say set printf '%s\n' "$settings"
 say override conf -P
@@ -52,10 +54,12 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
 for folder in incoming active deferred defer bounce private; do
   [ -d "$spool/$folder" ] || say no-folder echo "$spool/$folder"
 done
+say mailname cat /etc/mailname
 say sendmail readlink -f /usr/sbin/sendmail
 say mail-program readlink -f /usr/bin/mail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
-queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' '; }
+# queries NAME: the lists of this name, of the options and of zones, each in a line.
+queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
 acls() { named-checkconf -p | sed -n '/^acl /,/};/p' | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
 say acl acls
 say allow-query queries allow-query
@@ -68,10 +72,10 @@ say chroot-nameserver sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.c
 say hosts-line grep -F "$peer" /etc/hosts
 say hosts-order sed -n 's/^hosts:[[:space:]]*//p' /etc/nsswitch.conf
 # shellcheck disable=SC2046  # one word for each map
-aliased() { postalias -q postmaster $(conf -hx alias_maps); }
+aliased() { timeout "$seconds" postalias -q postmaster $(conf -hx alias_maps); }
 say alias aliased
-home=$(getent passwd "$user" | cut -d: -f6)
-say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils"
+home=$(home_of "$user")
+say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils" /etc/mail.rc
 say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \
   "$home/.bash_login" /etc/profile
 say path-line grep -nE '(^|[[:space:]])PATH=' /etc/profile "$home/.profile" "$home/.bash_profile"
@@ -86,7 +90,7 @@ others() { sed '/^[[:space:]]*\(#\|$\)/d' | grep -vxF -e "$user" -e "\\$user"; }
 forward() { others <"$home/.forward"; }
 say forward forward
 # shellcheck disable=SC2046  # one word for each map
-account_alias() { postalias -q "$user" $(conf -hx alias_maps) | others; }
+account_alias() { timeout "$seconds" postalias -q "$user" $(conf -hx alias_maps) | others; }
 say account-alias account_alias
 lines() { grep -nvE '^[[:space:]]*(#|$)|^[[:space:]]|:' /etc/aliases; }
 say alias-line lines
@@ -95,6 +99,8 @@ say box-size stat -L -c %s "/var/mail/$user"
 routes() {
   ip route get "$peer_address" 2>&1 | grep -iE '^local|unreachable|invalid|prohibited|denied' || :
   ip neigh show to "$peer_address" nud permanent
+  # The other host is on the same network, so the way to it leads over no router.
+  ip route get "$peer_address" | grep -F ' via '
 }
 say no-route routes
 say listens ss -ltnH 'sport = :25'
@@ -109,6 +115,9 @@ maps() {
 say missing-map maps
 say mail-place-namespace matching '/^namespace/,/^}/s/^  location = \(.*[^ ].*\)/\1/p'
 say dovecot-beside beside
+# Files that came to their place after Dovecot read them, however old they are.
+moved() { find "$dovecot" -type f \( -name '*.conf' -o -name '*.ext' \) -cnewer "$marker"; }
+say dovecot-moved moved
 say mail-place doveconf -h mail_location mail_path
 for protocol in imap pop3; do
   say "mail-place-$protocol" doveconf -f protocol="$protocol" -h mail_location mail_path

@@ -7,10 +7,11 @@
 
 user=$1 log=$(log_of "$2") most=$3 token=$4
 home=$(home_of "$user")
+place=$(filled "$user" "$home")
 looks=0
 while :; do
   looked
-  found=$(sender "$token" "$user" "$home")
+  found=$(sender "$token" "$user" "$home" "$place")
   [ -z "$found" ] && [ "$looks" -lt $((most * LOOK)) ] || break
   sleep 0.1
 done

@@ -6,6 +6,7 @@
 . ./say.sh
 . ./patience.sh
 . ./mailutils.sh
+. ./home.sh
 
 name=$1 log=$2 spool=$3 mark=$4
 if command -v mail >/dev/null; then say mail echo yes; fi
@@ -37,6 +38,9 @@ login=$(echo test | hurried 2 runuser -l "$name" -c \
 marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
 if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi
 say from cat "$folder/seen"
+# An interactive shell reads these too, which may name another mailbox.
+home=$(home_of "$name")
+say shell-box sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}MAIL=//p' /etc/bash.bashrc "$home/.bashrc"
 { postconf -x -o inet_interfaces= myorigin home_mailbox message_size_limit 2>/dev/null || :; } |
   sed -n 's/^myorigin = */origin\t/p; s/^home_mailbox = */home-mailbox\t/p
     s/^message_size_limit = */size\t/p'

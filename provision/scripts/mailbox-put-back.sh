@@ -1,8 +1,8 @@
 #!/bin/sh
 # Usage: mailbox-put-back.sh USER FOLDER TOKEN
-# Remove every message with the token from the queues and the user's mailboxes. If a box then
-# begins with all that mailbox-keep.sh saved in FOLDER, restore the saved bytes and append the
-# messages that arrived in between. Print each file that is locked and was left as it is.
+# Remove every message with the token from the user's mailboxes. If a box then begins with all that
+# mailbox-keep.sh saved in FOLDER, restore the saved bytes and append the messages that arrived in
+# between. Print each file that is locked and was left as it is.
 . ./mbox.sh
 
 # The shell runs the trap of EXIT after a signal only if the signal has one too.
@@ -20,6 +20,18 @@ drop() {
     { line[++n] = $0 }
     index($0, token) || note != "" && index($0, note) == 1 { mine = 1 }
     END { flush() }' "$1"
+}
+
+# as_delivered: the messages of standard input as they arrived, without what Dovecot and `mail` add
+# when they number a message. The numbers are wrong in another box, and Dovecot shows none of the
+# messages at first if they are not in order.
+as_delivered() {
+  awk -v start="$START" '
+    BEGIN { blank = 1 }
+    blank && $0 ~ start { header = 1 }
+    { blank = $0 == ""; if (blank) header = 0 }
+    header && /^(X-UID: |X-IMAPbase: |X-IMAP: |Status: O$)/ { next }
+    { print }'
 }
 
 # plain FILE: the mbox without what `mail` and Dovecot add to messages by themselves.
@@ -45,12 +57,15 @@ begins_with() {
 
 # without_token FILE NOTE: make $new of a box that a program has written anew since it was saved.
 without_token() {
+  if [ ! -f "$old" ]; then
+    drop "$1" "$2" | as_delivered >"$new"
+    return 0
+  fi
   drop "$1" "$2" >"$new"
-  [ -f "$old" ] || return 0
   plain "$old" >"$kept/old-plain"
   plain "$new" >"$kept/new-plain"
   if begins_with "$kept/new-plain" "$kept/old-plain"; then
-    after "$old" "$new" >"$kept/later"
+    after "$old" "$new" | as_delivered >"$kept/later"
     cat "$old" "$kept/later" >"$new"
   fi
 }
@@ -97,7 +112,7 @@ restore() {
   if [ -f "$old" ] && begins_with "$file" "$old"; then
     # The saved bytes are all there, so that they need not be understood.
     tail -c "+$(($(stat -c %s "$old") + 1))" "$file" >"$kept/came"
-    { cat "$old" && drop "$kept/came" "$note"; } >"$new"
+    { cat "$old" && drop "$kept/came" "$note" | as_delivered; } >"$new"
   else
     without_token "$file" "$note"
   fi
@@ -112,12 +127,6 @@ restore() {
   trap - EXIT
 }
 
-queues() {
-  for queue in maildrop incoming active deferred hold; do
-    find "/var/spool/postfix/$queue" -type f -exec grep -lF -- "$token" {} + 2>/dev/null || :
-  done
-}
-
 # clear MAILDIR NAME: remove the messages with the token, and the folder if it was absent.
 clear() {
   grep -rlsF -- "$token" "$1/new" "$1/cur" | while IFS= read -r file; do rm -f -- "$file"; done
@@ -126,7 +135,6 @@ clear() {
   fi
 }
 
-queues | sed 's|.*/||' | postsuper -d - >/dev/null 2>&1 || :
 restore "/var/mail/$user" inbox
 filled=$(cat "$kept/filled-place" 2>/dev/null || :)
 case $filled in

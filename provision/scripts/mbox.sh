@@ -5,17 +5,13 @@
 # awk and grep work on bytes, because a message may be in any encoding.
 export LC_ALL=C
 . ./patience.sh
+. ./home.sh
 # shellcheck disable=SC2034  # used by the including script
 START='^From [^ ]+ +[A-Z][a-z][a-z] [A-Z][a-z][a-z] +[0-9]+ [0-9:]+ [0-9][0-9][0-9][0-9]'
 
 # old_lock USER: print the lock file of the mailbox if it is older than a delivery takes.
 old_lock() {
   find "/var/mail/$1.lock" -prune ! -newermt "-$((3 * $(patience))) seconds" 2>/dev/null || :
-}
-
-# home_of USER: print the home folder, or nothing if there is no such account.
-home_of() {
-  getent passwd "$1" | cut -d: -f6
 }
 
 # filled USER HOME: print the mailbox that Postfix fills if main.cf names one (home_mailbox and

@@ -3,8 +3,10 @@
 # The DOMAINs that a file or table in mydestination has are reported as `listed`.
 # Values are not expanded, so that a wrong mydomain is one fault and not two. A program of Postfix
 # sleeps for a second before it ends with a fatal error. postconf does so if inet_interfaces names
-# an address of another host, unless it is told another value. Then main.cf itself is asked.
+# an address of another host, unless it is told another value. Then main.cf itself is asked. It is also
+# asked if inet_interfaces has a name for which the resolver has no answer, not even that there is none.
 . ./say.sh
+. ./patience.sh
 . ./unit.sh
 . ./frozen.sh
 
@@ -12,10 +14,11 @@ cf=$1 unit=$2 running_unit=$3
 shift 3
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
 say_unit "$unit" "$running_unit"
+[ "$active" != failed ] || say why last_words "$running_unit"
 say by-hand pgrep -o -x master
 say frozen frozen 'master|qmgr|pickup|cleanup|trivial-rewrite|smtpd|postscreen|smtp|local|bounce'
 say listens ss -ltnH 'sport = :25'
-settings=$(postconf -n 2>&1) && is_read=1 || is_read=''
+settings=$(timeout "$(patience)" postconf -n 2>&1) && is_read=1 || is_read=''
 [ -n "$is_read" ] || settings=$(postconf -n -o inet_interfaces= 2>&1) || :
 case $settings in
   "postconf: fatal: "* | *"
@@ -34,6 +37,14 @@ else
   values=$(conf $asked 2>/dev/null) || :
 fi
 printf '%s\n' "$values" | sed 's/ = */\t/'
+# A file or a table in mynetworks has networks, too.
+networks=${values#*mynetworks = }
+for word in $(printf '%s' "${networks%%
+*}" | tr ',' ' '); do
+  case $word in
+    /* | *:/*) say networks-file sed -n 's/^\([^#[:space:]]*\).*/\1/p' "/${word#*/}" ;;
+  esac
+done
 # What smtpd gets from master.cf counts more than main.cf.
 { conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
 # The services without which smtpd does not answer.
@@ -41,6 +52,7 @@ printf '%s\n' "$values" | sed 's/ = */\t/'
   { there[$1 "/" $2] }
   END {
     if ("smtp/inet" in there) print "service\tsmtp/inet"
+    for (name in there) if (name ~ /^(.*:)?(smtp|25)\/inet$/) { print "serves\t" name; break }
     count = split("rewrite/unix cleanup/unix proxymap/unix", names, " ")
     for (i = 1; i <= count; i++) if (!(names[i] in there)) print "lacks\t" names[i]
   }'
@@ -48,6 +60,7 @@ printf '%s\n' "$values" | sed 's/ = */\t/'
 # lines.
 printf '%s\n' "$settings" | sed -n 's/.*unused parameter: /unused\t/p
   h; s/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p
+  g; s/^relay_domains = /relay-domains\t/p
   g; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
 listed() {
@@ -66,6 +79,7 @@ case $(printf '%s\n' "$values" | sed -n '/^mydestination =/ { s///; s/\$my\(doma
   *[/$]*) say listed listed "$@" ;;
 esac
 say written stat -c %Y "$cf"
+say now date +%s
 qmgr=$(pgrep -o -x qmgr || :)
 if [ -n "$qmgr" ]; then
   # Against a process of this moment, and not by ps: in a container that has lxcfs, the uptime

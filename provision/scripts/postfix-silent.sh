@@ -6,7 +6,10 @@
 # has no folders yet. A difference between the chroot's resolv.conf and the host's is no fault
 # of main.cf, and a misspelt name is found by the parameter that is then missing. That Postfix has
 # defaults of an older version is a note (COMPATIBILITY_README). The command speaks to a terminal
-# only; script(1) is one for it.
+# only; script(1) is one for it. It may wait long for the name server, if main.cf has a name that is to be
+# looked up; then it has said nothing.
+. ./patience.sh
+
 spool=$1
 [ -e "$spool/pid/master.pid" ] || exit 0
 
@@ -32,6 +35,7 @@ there() {
     printf '%s\n' "$line"
   done
 }
-{ script -qec 'postfix check-warn' /dev/null </dev/null 2>&1 || echo "exit $?"; } |
+ended() { [ "$1" = 124 ] || echo "exit $1"; }
+{ timeout "$((3 * $(patience)))" script -qec 'postfix check-warn' /dev/null </dev/null 2>&1 || ended $?; } |
   tr -d '\r' | there | sed '/ differ$/d; /unused parameter/d; s/^/check\t/
     /backwards-compatible\|COMPATIBILITY_README\|backwards compatibility/d'

@@ -4,6 +4,7 @@
 # is where Postfix looks for smtpd.conf; other places are reported as `elsewhere` and `beside`.
 . ./say.sh
 . ./unit.sh
+. ./pam.sh
 
 unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
 say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
@@ -14,14 +15,20 @@ case $fragment in
 esac
 say enabled echo "$boot"
 # One process that a signal has stopped is enough: if it has the lock, no other accepts a question.
-stopped=''
+stopped='' keeper=''
 while read -r pid state args; do
   [ -z "$pid" ] || printf 'running\t%s\nargs\t%s\n' "$pid" "$args"
+  keeper=${keeper:-$(sed -n '/\.service$/{ s/.*\///p; q; }' "/proc/$pid/cgroup" 2>/dev/null || :)}
   case $state in T*) stopped=saslauthd ;; esac
 done <<END
 $(ps -o pid=,stat=,args= -C saslauthd)
 END
 say frozen echo "$stopped"
+# Somebody may run it by a unit of their own.
+case $keeper in
+  '' | "$unit.service") ;;
+  *) printf 'keeper\t%s %s\n' "$keeper" "$(systemctl is-enabled "$keeper" 2>/dev/null)" ;;
+esac
 case $(postconf -F -h -o inet_interfaces= smtp/inet/chroot 2>/dev/null || echo y) in
   n) socket=$mux root= ;;
   *) socket=$chroot$mux root=$(readlink -f "$chroot") ;;
@@ -32,9 +39,10 @@ case $(readlink -f "$socket") in
   "$root"/*) if [ -S "$socket" ]; then say there echo yes; fi ;;
 esac
 # shellcheck disable=SC2016  # the inner shell puts the values in
-runuser -u postfix -- sh -c 'test ! -S "$1" || printf "allowed\tyes\n"
+runuser -u postfix -- sh -c 'test ! -S "$1" || test ! -w "$1" || printf "allowed\tyes\n"
   test ! -r "$2" || printf "conf-readable\tyes\n"' sh "$socket" "$conf" 2>/dev/null || :
 say groups id -nG postfix
+say mode stat -c %a "$socket"
 say conf cat "$conf"
 if [ -e "$conf" ]; then say conf-there echo yes; fi
 say elsewhere find /etc /usr/lib/sasl2 -xdev -name 'smtpd*.conf*' ! -path "$conf"
@@ -42,8 +50,10 @@ say beside ls "${conf%/*}"
 # A second instance has a file of its own beside the first (README of sasl2-bin).
 instances() { grep -l '^[[:space:]]*START=.*yes' "$defaults"-*; }
 say instance instances
+say options sed -n 's/^[[:space:]]*OPTIONS=//p' "$defaults"
 say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
 say pam cat /etc/pam.d/smtp
+say pam-missing missing_of /etc/pam.d/smtp
 { postconf -o inet_interfaces= smtpd_sasl_type smtpd_sasl_path 2>/dev/null || :; } |
   sed -n 's/^smtpd_sasl_\([a-z]*\) = */\1\t/p'
 say override postconf -h -P -o inet_interfaces= smtp/inet/smtpd_sasl_type

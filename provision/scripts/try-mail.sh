@@ -11,6 +11,7 @@
 user=$1 log=$(log_of "$2") spool=$3 own=$4 own_token=$5 peer=$6 peer_token=$7 alias=$8
 alias_token=$9
 home=$(home_of "$user")
+place=$(filled "$user" "$home")
 size=$(stat -c %s "$log" 2>/dev/null || echo 0)
 make_scratch
 rest=$scratch/rest
@@ -34,14 +35,16 @@ write own-said "$own_token" "$own" &
 send alias-said "$alias_token" "$alias" &
 wait
 for key in own-said peer-said alias-said; do say "$key" cat "$scratch/$key"; done
-# Whom postmaster's mail reaches, an alias of an alias too, one line for each step.
+# Whom postmaster's mail reaches, an alias of an alias and a .forward too, one line for each step.
 aliased() {
   recipient=postmaster maps=$(postconf -hx -o inet_interfaces= alias_maps)
   for _ in 1 2 3; do
     # shellcheck disable=SC2086  # one word for each map
-    recipient=$(postalias -q "$recipient" $maps) || break
-    echo "$recipient"
+    next=$(hurried 1 postalias -q "$recipient" $maps) || break
+    echo "$next"
+    recipient=$next
   done
+  cat "$(home_of "${recipient%@*}")/.forward" 2>/dev/null
 }
 say alias aliased
 
@@ -59,7 +62,7 @@ settled() {
 alias_boxes() {
   # shellcheck disable=SC2013  # names of mailboxes have no blanks
   for box in $(grep -lsF -- "$alias_token" /var/mail/*); do
-    [ -z "$(sender "$alias_token" "${box##*/}" /none)" ] || echo "$box"
+    [ -z "$(sender "$alias_token" "${box##*/}" /none "")" ] || echo "$box"
   done
 }
 if ! pgrep -x master >/dev/null; then is_over=1; else is_over=''; fi
@@ -68,7 +71,7 @@ looks=0
 while :; do
   looked
   tail -c "+$((size + 1))" "$log" >"$rest" 2>/dev/null || :
-  found_own=$(sender "$own_token" "$user" "$home")
+  found_own=$(sender "$own_token" "$user" "$home" "$place")
   found_alias=$(alias_boxes)
   is_here=''
   if { [ -n "$found_own" ] || settled own-said "$own_token"; } &&
@@ -87,6 +90,7 @@ for which in own peer alias; do
   [ -z "$id" ] || say "$which-log" grep -F " $id: " "$rest"
 done
 say waits grep -rlsF -- "$own_token" "$spool/maildrop"
-# Lines without a queue id that say what goes wrong, except those of the check's own questions.
-say log sed -n '/helo=<\(stranger\|labctl\)\.invalid>/d
+# Lines without a queue id that say what goes wrong, except those of the check's own questions. As a
+# mail client, it has an address in place of a name.
+say log sed -n '/helo=<\(stranger\.invalid\|\[[0-9.]*\]\)>/d
   /NOQUEUE\|warning: \|fatal: \|error: \|panic: /p' "$rest"

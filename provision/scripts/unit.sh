@@ -15,7 +15,7 @@ about() {
       ActiveState,*) active=$value ;;
       UnitFileState,*) boot=${boot:-$value} ;;
       FragmentPath,*) fragment=${fragment:-$value} ;;
-      NeedDaemonReload,*) stale=${stale:-$value} ;;
+      NeedDaemonReload,yes) stale=yes ;;
     esac
   done <<END
 $(systemctl show -p LoadState -p ActiveState -p UnitFileState -p FragmentPath -p NeedDaemonReload \
@@ -31,9 +31,15 @@ END
 # say_unit UNIT [RUNNING_UNIT]: `about` it, and report $boot as `enabled` and $active.
 say_unit() {
   about "$@"
+  # A file of the unit that was edited counts from the next boot on.
+  if [ "$stale" = yes ] && systemd-analyze verify "$1.service" 2>&1 |
+    grep -q "^$1\.service: .*\(not executable\|bad unit file\|lacks \)"; then boot=bad-setting; fi
   [ -z "$boot" ] || printf 'enabled\t%s\n' "$boot"
   [ -z "$active" ] || printf 'active\t%s\n' "$active"
 }
+
+# last_words UNIT: what its program itself said last, as one that did not start does.
+last_words() { journalctl --quiet --unit="$1" --lines=1 --output=cat _TRANSPORT=stdout; }
 
 # runs_now: whether the unit that `about` was asked about is active.
 runs_now() { case $active in active | reloading) ;; *) return 1 ;; esac }

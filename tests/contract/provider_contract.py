@@ -13,7 +13,7 @@ import pytest
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
 from labctl.managed import ManagedFile
-from labctl.providers.base import Provider
+from labctl.providers.base import Provider, ensure_usable
 from labctl.remote import Remote
 from labctl.results import HostState
 
@@ -75,7 +75,7 @@ class ProviderContract:
         return bench
 
     def test_this_machine_can_run_it(self, bench: Bench) -> None:
-        bench.open().ensure_usable()
+        ensure_usable(bench.open())
 
     def test_a_lab_is_made_once(self, absent: Bench) -> None:
         assert absent.open().create() is True

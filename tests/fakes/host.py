@@ -155,7 +155,13 @@ class FakeRemote(Remote):
     def stream(self, argv: Sequence[str], *, user: str = "root") -> Iterator[str]:
         yield from self.run(argv, user=user, check=False).stdout.splitlines()
 
-    def open_tcp(self, address: str, port: int, timeout: float = 15) -> paramiko.Channel:
+    def open_tcp(
+        self,
+        address: str,
+        port: int,
+        timeout: float = 15,
+        left: Callable[[], float] | None = None,
+    ) -> paramiko.Channel:
         self._ensure_reachable()
         if port not in self.host.listening:
             raise ConnectionRefusedError(f"{address}:{port}")

@@ -63,6 +63,7 @@ class Kernel:
     built: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     fails: dict[str, BaseException] = field(default_factory=dict)
+    withheld: list[str] = field(default_factory=list)
     network: bool = False
     reachable: bool = True
     filters: list[object] = field(default_factory=list)
@@ -216,6 +217,10 @@ def _replace_network(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
         kernel.call("no network")
         kernel.network = False
 
+    def limit(_group: object, _limits: object) -> list[str]:
+        kernel.call("limit")
+        return kernel.withheld
+
     methods = {
         "create": create,
         "set_filter": set_filter,
@@ -224,7 +229,7 @@ def _replace_network(monkeypatch: pytest.MonkeyPatch, kernel: Kernel) -> None:
     }
     for name, method in methods.items():
         monkeypatch.setattr(f"{_PROVIDER}.LabNetwork.{name}", method)
-    monkeypatch.setattr(f"{_PROVIDER}.LabGroup.limit", lambda _group, _to: kernel.call("limit"))
+    monkeypatch.setattr(f"{_PROVIDER}.LabGroup.limit", limit)
     monkeypatch.setattr(f"{_PROVIDER}.LabGroup.kill", lambda _group: kernel.call("kill the rest"))
     resolvers = Resolvers(seen=("192.0.2.53",), real=None)
     monkeypatch.setattr(f"{_PROVIDER}.resolvers_for", lambda *_args: resolvers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine
 from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent
-from labctl.providers.base import never_made, unknown_checkpoint
+from labctl.providers.base import never_made, remove_traces, unknown_checkpoint
 from labctl.providers.checks import Check
 from labctl.providers.options import ProviderOptions
 from labctl.results import CheckpointInfo, HostState
@@ -39,7 +38,8 @@ class Kept:
 class World:
     """The hosts of one lab, its checkpoints, and what is to go wrong.
 
-    `disk` is what the provider says of the lab's files, if anything.
+    `disk` is what the provider says of the lab's files, `lacks` what it says of the machine, if
+    anything.
     `done` lists every call and command in order. `set_up` gives a new host its answers.
     """
 
@@ -47,6 +47,7 @@ class World:
     checkpoints: dict[str, Kept] = field(default_factory=dict)
     net_open: bool = True
     disk: Diagnosis | None = None
+    lacks: Diagnosis | None = None
     preinstalls: tuple[PackageSet, ...] = ()
     preinstalled: list[PackageSet] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -89,6 +90,7 @@ class FakeProvider:
     name: ClassVar[str] = "fake"
     Options: ClassVar[type[ProviderOptions]] = ProviderOptions
     traces: ClassVar[tuple[str, ...]] = ("fake.json",)
+    server_option: ClassVar[str] = ""
 
     def __init__(self, lab: Lab, home: LabHome, world: World) -> None:
         self._lab = lab
@@ -108,11 +110,14 @@ class FakeProvider:
         return "a test"
 
     def checks(self) -> tuple[Check, ...]:
-        disk = self._world.disk
-        return (Check("disk-budget", lambda _machine: disk),) if disk is not None else ()
+        return (Check("machine", self._look_at_machine), self.disk_check())
 
-    def ensure_usable(self) -> None:
-        self._world.tick("ensure_usable")
+    def _look_at_machine(self, _machine: Machine) -> Diagnosis | None:
+        self._world.tick("look at the machine")
+        return self._world.lacks
+
+    def disk_check(self) -> Check:
+        return Check("disk-budget", lambda _machine: self._world.disk)
 
     def create(self, progress: Progress = silent) -> bool:
         self._world.tick("create")
@@ -199,7 +204,7 @@ class FakeProvider:
         self._world.checkpoints.clear()
         self._world.preinstalled.clear()
         self._world.net_open = True
-        shutil.rmtree(self._home.state, ignore_errors=True)
+        remove_traces(self.traces, self._home)
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
         self._world.tick("save")

@@ -14,8 +14,8 @@ from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed, LabError
 from labctl.managed import ManagedFile
 from labctl.providers.vagrant.adapter import SshAddress
-from labctl.providers.vagrant.book import Machine
 from labctl.providers.vagrant.meaning import NoBoot, PortTaken
+from labctl.providers.vagrant.record import KnownMachine
 from tests.fakes.host import FakeHost, FakeRemote, Reply
 
 KEY = "ssh-ed25519 AAAA"
@@ -48,7 +48,7 @@ class Boxes:
         """Stand in for `Remote`."""
         return FakeRemote(self.hosts[endpoint.host], endpoint)
 
-    def answers(self, machine: Machine) -> bool:
+    def answers(self, machine: KnownMachine) -> bool:
         """Stand in for the probe: whether a machine with that port runs."""
         name = next(name for name in self.hosts if self.address(name).port == machine.port)
         return self.hosts[name].running and machine.host_keys == (f"{KEY}{name}",)
@@ -173,7 +173,7 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     provider = "labctl.providers.vagrant.provider"
     monkeypatch.setattr(FakeVagrant, "boxes", boxes, raising=False)
     monkeypatch.setattr(f"{provider}.Vagrant", FakeVagrant)
-    monkeypatch.setattr(f"{provider}.answers", boxes.answers)
+    monkeypatch.setattr("labctl.providers.vagrant.connections.answers", boxes.answers)
     monkeypatch.setattr(f"{provider}.VagrantProvider.checks", lambda _self: ())
     monkeypatch.setattr("labctl.providers.vagrant.guest.Remote", boxes.connect)
     virtualbox = "labctl.providers.vagrant.virtualbox"

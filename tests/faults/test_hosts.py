@@ -20,8 +20,11 @@ def test_a_host_is_killed_while_up_configures_it() -> None:
     _out, err = process.communicate(timeout=300)
     assert process.returncode == 4, err
     # If killed while its checkpoint is saved, the host does not run; later it does not answer.
-    assert "host1 does not run" in err or "host1 does not answer over SSH" in err
-    assert f"  labctl status --name {LAB}\n  labctl up --name {LAB}\n" in err
+    if "host1 does not run" in err:
+        assert f"  labctl up --name {LAB}\n" in err
+    else:
+        assert "host1 does not answer over SSH" in err
+        assert f"  labctl up --name {LAB}\n  labctl reset --name {LAB}\n" in err
 
     labctl("up")
     labctl("test-mail")
@@ -34,7 +37,7 @@ def test_a_host_is_killed_under_a_persons_shell(up: str) -> None:
     _out, err = process.communicate(timeout=120)
     assert process.returncode == 4, err
     assert "host1 does not answer over SSH" in err
-    assert f"  labctl status --name {LAB}\n" in err
+    assert f"  labctl up --name {LAB}\n  labctl reset --name {LAB}\n" in err
     told = labctl("test-mail", code=4).err
     assert "host1" in told
     assert f"  labctl up --name {LAB}\n" in told
@@ -47,7 +50,7 @@ def test_sshd_is_stopped(up: str, way: str) -> None:
     on_host("host1", f"systemctl {way} ssh.service ssh.socket; true", code=None)
     told = labctl("test-mail", code=4).err
     assert "host1 does not answer over SSH" in told
-    assert f"  labctl status --name {LAB}\n  labctl up --name {LAB}\n" in told
+    assert f"  labctl up --name {LAB}\n  labctl reset --name {LAB}\n" in told
     labctl("up")
     labctl("test-mail")
 

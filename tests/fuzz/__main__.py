@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shlex
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -34,7 +32,8 @@ from tests.fuzz.changes import (
     of_lessons,
     of_systems,
 )
-from tests.fuzz.machines import Done, Host, Machines
+from tests.fuzz.commands import labctl
+from tests.fuzz.machines import Host, Machines
 from tests.fuzz.oracle import AFTER_REBOOT, Edition, judge
 from tests.fuzz.verdict import Verdict, compare, findings_of
 
@@ -50,16 +49,6 @@ EDITIONS = {
 _ENDED = threading.Event()
 
 PARTS = {"forums": of_forums, "lessons": of_lessons, "systems": of_systems}
-
-
-def labctl(name: str, *words: str, seconds: float = 300) -> Done:
-    environment = {**os.environ, "LABCTL_NAME": name, "LABCTL_LANG": "en"}
-    done = subprocess.run(
-        [sys.executable, "-m", "labctl", *words],
-        capture_output=True, stdin=subprocess.DEVNULL, text=True,
-        env=environment, timeout=seconds, check=False,
-    )  # fmt: skip
-    return Done(done.returncode, done.stdout or done.stderr)
 
 
 class Worker:

@@ -41,6 +41,7 @@ _ASKED_VALUES = (
     ("inet_interfaces", "$address"),
     ("smtpd_recipient_restrictions", "permit_sasl_authenticated, reject_unauth_destination"),
     ("smtpd_recipient_restrictions", ""),
+    ("smtpd_recipient_restrictions", "permit"),
 )
 
 
@@ -697,9 +698,14 @@ _PACKAGES: tuple[tuple[str, str], ...] = (
 
 
 def _group(section: str, rows: Sequence[tuple[str, str]], *also: str) -> list[Change]:
-    return [Change(name, (section, *also), script, asked=name in _ASKED) for name, script in rows]
+    return [
+        Change(name, (section, *also, *_ALSO.get(name, ())), script, asked=name in _ASKED)
+        for name, script in rows
+    ]
 
 
+# Sections that a single change belongs to as well.
+_ALSO = {"master.cf: no chroot at all": ("smtp-auth",)}
 _ASKED = frozenset(
     {"aliases edited, not built", "an old message is on hold", "zone file edited, not loaded"}
 )

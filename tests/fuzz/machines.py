@@ -5,21 +5,29 @@ Nothing here goes through labctl, so a broken sshd or firewall on a host hides n
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 # Addresses of the stranger: one in the lab's network, one outside of it. Both are private
 # (RFC 1918), so that the lab's BIND answers at once that they have no name.
 STRANGER = 200
 OUTSIDE = "172.31.99.9"
 OUTSIDE_NETWORK = "172.31.99.0/24"
+# setns(2); Python has it from 3.12 on.
+_CLONE_NEWNET = 0x4000_0000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,21 @@ class Machines:
     def from_stranger(self, argv: Sequence[str], *, seconds: float = 20) -> Done:
         """Run a command beside the hosts, on an address of its own."""
         return run(["nsenter", f"--net=/run/netns/{self._stranger}", "--", *argv], seconds=seconds)
+
+    def as_stranger(self, ask: Callable[[], Answer]) -> Answer:
+        """Call a function whose sockets are those of a machine beside the hosts.
+
+        It runs in a thread of its own, because setns(2) moves a thread for good.
+        """
+
+        def there() -> Answer:
+            with Path(f"/run/netns/{self._stranger}").open() as namespace:
+                if _LIBC.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            return ask()
+
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(there).result()
 
     def join(self) -> None:
         """Put the stranger on the lab's network; again after each start of the hosts."""

@@ -16,8 +16,8 @@ import pytest
 from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.incus import IncusProvider
-from labctl.providers.incus.book import read_book, write_book
 from labctl.providers.incus.client import Incus
+from labctl.providers.incus.record import read_record, write_record
 from labctl.results import HostState
 from labctl.waiting import wait_until
 from tests.incus.cluster import Cluster, incus_cluster
@@ -175,9 +175,9 @@ def test_a_lab_moves_with_its_checkpoints_and_a_killed_move_is_finished(
     assert not provider.move(goal)
     # As if labctl had been killed after the intent was written.
     incus = Incus("", "labctl-beta")
-    book = read_book(incus)
-    assert book is not None
-    write_book(incus, book.model_copy(update={"moving": places["beta"]}))
+    record = read_record(incus)
+    assert record is not None
+    write_record(incus, record.model_copy(update={"moving": places["beta"]}))
     labctl("reset", "--to", "os", "--yes", name="beta")
     assert set(locations(first, "beta").values()) == {places["beta"]}
     assert labctl("ssh", "host2", "--", "uname", "-n", name="beta").out == "host2\n"

@@ -258,9 +258,13 @@ def test_a_limit_that_an_administrator_set_on_the_lab_s_project(
 
 def test_a_host_that_somebody_deleted(daemon: Daemon, lab: None) -> None:
     daemon.incus("delete", "--force", "host2", "--project", PROJECT)
-    refused("up", says="is not on the Incus server any more", mend="labctl destroy", code=4)
+    refused("up", says="the Incus server no longer has these hosts", mend="labctl destroy", code=4)
     refused(
-        "reset", "--yes", says="is not on the Incus server any more", mend="labctl destroy", code=4
+        "reset",
+        "--yes",
+        says="the Incus server no longer has these hosts",
+        mend="labctl destroy",
+        code=4,
     )
     [status] = labctl("status", "--json", name=NAME, code=None).json["labs"]
     assert {each["name"]: each["state"] for each in status["hosts"]}["host2"] == "absent"
@@ -271,7 +275,7 @@ def test_a_host_that_somebody_deleted(daemon: Daemon, lab: None) -> None:
 def test_a_host_that_somebody_renamed(daemon: Daemon, lab: None) -> None:
     daemon.incus("stop", "--force", "host1", "--project", PROJECT)
     daemon.incus("rename", "host1", "mine", "--project", PROJECT)
-    refused("up", says="is not on the Incus server any more", mend="labctl destroy", code=4)
+    refused("up", says="the Incus server no longer has these hosts", mend="labctl destroy", code=4)
 
 
 def test_a_project_that_somebody_renamed(daemon: Daemon, lab: None) -> None:

@@ -100,13 +100,13 @@ def test_a_reset_killed_between_the_hosts_is_finished_by_the_next_command(daemon
     on_host("host2", "echo mine >/root/mine")
     reset = begun("reset", "--yes")
     # The intent is written before the first host is touched.
-    wait_until(lambda: '"restoring":{' in book(daemon), "the intent was not written", 60)
+    wait_until(lambda: '"restoring":{' in record(daemon), "the intent was not written", 60)
     os.killpg(reset.pid, signal.SIGKILL)
     reset.communicate()
     labctl("up", name=LAB)
     for host in ("host1", "host2"):
         on_host(host, "test ! -e /root/mine")
-    assert '"restoring":null' in book(daemon)
+    assert '"restoring":null' in record(daemon)
     labctl("check", name=LAB)
 
 
@@ -122,7 +122,7 @@ def begun(*args: str) -> subprocess.Popen[str]:
     )
 
 
-def book(daemon: Daemon) -> str:
+def record(daemon: Daemon) -> str:
     return str(daemon.query(f"/1.0/projects/{PROJECT}")["config"]["user.labctl.book"])
 
 

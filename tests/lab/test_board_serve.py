@@ -144,7 +144,7 @@ def test_only_one_board_of_a_class_runs(serve: Serve) -> None:
     second = Serve(serve.folder / "other")
     second.folder.mkdir()
     assert second.start(waits=False).wait(20) == 4
-    assert "a board of the class mail runs already" in second.said
+    assert "the board of the class mail is already running" in second.said
     assert first.poll() is None
 
 

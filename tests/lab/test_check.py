@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,6 +41,20 @@ def test_a_check_leaves_every_file_as_it_was_and_no_message(ready: str) -> None:
     assert before["host1"].count("/var/mail/") == 1 and "/var/mail/" not in before["host2"]
     assert "to=<user2@example2.jp>" in on_host("host2", "grep status=sent /var/log/mail.log").out
     assert "nothing differs" in labctl("diff").out
+
+
+def test_a_message_that_a_firewall_kept_back_does_not_arrive_when_it_is_opened(ready: str) -> None:
+    rule = "deny from 192.168.56.102 to any port 25 proto tcp"
+    on_host("host1", f"ufw insert 1 {rule}")
+    labctl("check", code=1)
+    on_host("host1", f"ufw delete {rule}")
+    # A packet that was lost is sent again after 1, 3, 7 and 15 seconds (RFC 6298).
+    labctl("check")
+    time.sleep(16)
+    assert "labctl." not in on_host("host1", "cat /var/mail/user1 2>/dev/null || :").out
+    assert (
+        on_host("host2", "find /var/spool/postfix/def* /var/spool/postfix/active -type f").out == ""
+    )
 
 
 def test_one_wrong_thing_is_one_failure_with_a_hint_and_on_wish_its_line(ready: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labctl.mailtest.client import run_client_test
-from labctl.mailtest.wording import explanation_of
+from labctl.report.wording import explanation_of
 from provision.step import Target
 from tests.lab.test_mail import STUDENTS_BOX, broken, leftovers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -25,6 +26,11 @@ def wrong() -> list[dict[str, str]]:
     return labctl("check", "--json", code=None).wrong
 
 
+def told(found: list[dict[str, str]]) -> str:
+    """The findings as text, because pytest shortens a value."""
+    return json.dumps(found, indent=1, ensure_ascii=False)
+
+
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
 def test_a_drill_is_diagnosed_and_its_repair_recognised(
     targets: Mapping[str, Target], drill: Drill
@@ -33,12 +39,12 @@ def test_a_drill_is_diagnosed_and_its_repair_recognised(
     assert labctl("drill", "start", drill.name).out.count("labctl drill hint") == 1
     try:
         found = wrong()
-        assert {each["code"] for each in found} == {drill.breakage.code}, found
+        assert {each["code"] for each in found} == {drill.breakage.code}, told(found)
         on_host("host1", drill.repair_on(targets["host1"].scene) or set_password("user1"))
         # A person takes longer than host2 remembers the zone: five seconds.
         on_host("host2", "rndc flush")
-        told = labctl("drill", "check", code=None)
-        assert told.out.startswith("repaired"), wrong()
+        again = labctl("drill", "check", code=None)
+        assert again.out.startswith("repaired"), told(wrong())
     except BaseException:
         labctl("reset", "--to", "ready", "--yes")
         raise
@@ -52,8 +58,8 @@ def test_hints_come_one_by_one_and_the_last_one_stays(ready_once: str) -> None:
     assert [hint.partition("  ")[0] for hint in hints] == ["1/3", "2/3", "3/3", "3/3"]
     names = words_of(LAB, host_of(LAB))
     assert hints[0].endswith(drill.hints[0].format(**names)) and hints[-1] == hints[-2]
-    told = labctl("drill", "solve").out
-    assert drill.explanation.format(**names) in told and "ufw allow 25/tcp" in told
+    solved = labctl("drill", "solve").out
+    assert drill.explanation.format(**names) in solved and "ufw allow 25/tcp" in solved
     labctl("check")
 
 

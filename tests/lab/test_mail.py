@@ -19,7 +19,7 @@ from labctl.mailtest.logs import (
     records_since,
 )
 from labctl.mailtest.trace import trace_message
-from labctl.mailtest.wording import explanation_of
+from labctl.report.wording import explanation_of
 from labctl.results import Delivery, MailTestResult
 from provision.step import Target
 from tests.lab.program import labctl

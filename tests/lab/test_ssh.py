@@ -71,7 +71,7 @@ def test_a_host_with_another_key_is_refused_until_a_reset(ready: str) -> None:
         labctl("test-mail", code=4),
         labctl("ssh", "host1", "--", "touch", "/root/was-here", code=4),
     ):
-        assert "host1 shows another host key than the lab's" in refused.err
+        assert "the SSH host key of host1 is not the one that labctl recorded" in refused.err
         assert "labctl reset" in refused.err
     labctl("reset", "--yes")
     assert on_host("host1", "test -e /root/was-here", code=None).code == 1

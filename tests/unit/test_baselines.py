@@ -12,14 +12,14 @@ from labctl.home import lab_home
 def test_the_lab_stands_where_an_up_or_a_reset_left_it() -> None:
     kept = Baselines(lab_home("default"))
     assert kept.at == ""
-    kept.stand_at("ready")
+    kept.set_current("ready")
     kept.went_back("dns", "before-reset-1")
     assert kept.at == "dns"
 
 
 def test_an_undone_reset_leads_back_to_where_it_stood() -> None:
     kept = Baselines(lab_home("default"))
-    kept.stand_at("ready")
+    kept.set_current("ready")
     kept.went_back("dns", "before-reset-1")
     kept.went_back("before-reset-1", "before-reset-2")
     kept.forget("before-reset-1")
@@ -38,6 +38,6 @@ def test_what_was_not_kept_says_which_reset_keeps_it() -> None:
 
 def test_an_unreadable_memory_is_as_good_as_none() -> None:
     home = lab_home("default")
-    Baselines(home).stand_at("ready")
+    Baselines(home).set_current("ready")
     (home.state / "baselines" / "places.json").write_text("{", encoding="utf-8")
     assert Baselines(home).at == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labctl import i18n
-from labctl.edition import editions, is_path, load_edition
+from labctl.edition_files import editions, is_path, load_edition
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_lab
 from labctl.providers.settings import edition_mistakes
@@ -146,7 +146,7 @@ def test_a_parent_that_cannot_delegate_is_refused(tmp_path: Path) -> None:
 
 
 def load_path(name: str) -> Path:
-    from labctl.edition import edition_file
+    from labctl.edition_files import edition_file
 
     return edition_file(name, Path.cwd())
 
@@ -159,7 +159,7 @@ def load_path(name: str) -> Path:
         (
             "  - step: dns",
             "  - step: packages",
-            "sections.1.step: packages is also at sections.0.step",
+            "sections.1.step: sections.0.step already has the value packages",
         ),
         ("admin: ubuntu", "admin: ubuntu\ncolour: red", "colour: "),
         ("192.168.1.12", "10.0.0.12", "10.0.0.12 is not in 192.168.1.0/24"),
@@ -278,3 +278,10 @@ def test_a_name_with_a_path_is_a_file(name: str) -> None:
 def test_a_moved_edition_is_still_whole() -> None:
     moved = load_edition("almalinux").moved_to(IPv4Network("172.20.0.0/16"))
     assert type(moved).model_validate(moved.model_dump()) == moved
+
+
+def test_what_was_run_of_an_edition_makes_no_other_lab() -> None:
+    lab = lab_of("ubuntu")
+    untold = lab.edition.model_copy(update={"tested": None})
+    assert lab.edition.tested is not None
+    assert Lab(name="lab", edition=untold).fingerprint == lab.fingerprint

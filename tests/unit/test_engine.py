@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labctl.baselines import Baselines
+from labctl.diagnosis import lacking
 from labctl.engine import (
     Segment,
     UpResult,
@@ -102,10 +103,10 @@ def test_what_the_hosts_looked_like_is_kept_for_each_saved_checkpoint(lab: Memor
 
 
 def test_the_machine_is_looked_at_before_anything_is_made(lab: MemoryLab) -> None:
-    lab.world.fail("ensure_usable", MachineLacks("no disk"))
+    lab.world.lacks = lacking("machine", "no disk", "", "")
     with pytest.raises(MachineLacks):
         up(lab)
-    assert lab.world.done == ["ensure_usable"]
+    assert lab.world.done == ["look at the machine"]
     assert read_state(lab.home) is None
 
 
@@ -338,7 +339,7 @@ def test_another_lab_file_than_the_labs_is_refused_and_changes_nothing(lab: Memo
         up(lab)
     assert refused.value.message == "the lab file does not match lab default"
     assert str(refused.value.hint) == "labctl destroy, labctl up"
-    assert lab.world.done == ["ensure_usable"]
+    assert lab.world.done == ["look at the machine"]
     assert complete(lab) == "dns"
 
 

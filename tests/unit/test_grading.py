@@ -6,7 +6,8 @@ import pytest
 
 from labctl.engine import bring_up
 from labctl.errors import WrongState, WrongUsage
-from labctl.grading import Grades, chosen_steps, grade_hosts, junit_cases, wrong
+from labctl.grading import Grades, chosen_steps, grade_hosts, wrong
+from labctl.render.junit import check_cases
 from labctl.results import Finding, Outcome, StepReport
 from provision.steps import book_steps, find_step
 from tests.books import LAB
@@ -32,7 +33,7 @@ def test_a_blocked_section_keeps_the_whole_from_being_right() -> None:
 
 
 def test_junit_names_the_cause_and_carries_the_hint() -> None:
-    right, wrong, blocked = junit_cases(
+    right, wrong, blocked = check_cases(
         Grades(
             (report("dns", RIGHT), report("postfix", WRONG), report("smtp-auth", blocked_by="x"))
         )
@@ -135,7 +136,7 @@ def test_a_host_that_is_gone_is_an_error_and_no_grade(lab: MemoryLab) -> None:
 
 def test_a_junit_case_says_everything_of_a_failed_section() -> None:
     other = Finding("postfix.mydomain", False, "mydomain", "x", "y", "look again")
-    [case] = junit_cases(Grades((report("postfix", WRONG, RIGHT, other),)))
+    [case] = check_cases(Grades((report("postfix", WRONG, RIGHT, other),)))
     assert (case.group, case.name, case.seconds) == ("host1", "postfix 節", 0.5)
     assert case.failure == "mydestination; mydomain"
     assert case.details.splitlines() == [

@@ -13,7 +13,7 @@ from labctl.errors import CommandFailed, LabError, WrongState
 from labctl.grading import grade, grade_hosts
 from labctl.lab import load_lab
 from labctl.results import Finding
-from provision import behaviour
+from provision import observing
 from provision.dialogue import Answer
 from provision.patience import Deadline
 from provision.step import Step, Target
@@ -37,7 +37,7 @@ def _relays_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is at the hosts' addresses here, so nobody is dialled."""
     refused = Answer(False, "454 4.7.1 Relay access denied")
     for name in ("smtp_relay", "smtp_relay_after_auth"):
-        monkeypatch.setattr(behaviour, name, lambda *_args: refused)
+        monkeypatch.setattr(observing, name, lambda *_args: refused)
 
 
 def note(target: Target) -> Sequence[Finding]:
@@ -63,6 +63,7 @@ OPENS = replace(
 def host(locked: str = "") -> FakeHost:
     found = FakeHost("host1")
     found.says("mailbox-keep.sh", stdout="/tmp/kept\n")
+    found.says("queue-clear.sh")
     found.says("mailbox-put-back.sh", stdout=locked)
     return found
 
@@ -71,7 +72,8 @@ def test_the_box_is_kept_and_put_back_without_the_checks_message() -> None:
     box = host()
     [report] = grade(fake_target(box), [OPENS])
     assert report.findings[0].ok
-    kept, put_back = box.ran[:2], box.ran[2:]
+    kept, cleared, put_back = box.ran[:2], box.ran[2:4], box.ran[4:]
+    assert [ran.words for ran in cleared] == [("queue-clear.sh", seen[0], "/var/spool/postfix")] * 2
     # A message to postmaster reaches root.
     assert {ran.words for ran in kept} == {("mailbox-keep.sh", each) for each in ("user1", "root")}
     assert {ran.words[:3] for ran in put_back} == {
@@ -176,6 +178,19 @@ def test_sections_are_asked_at_once_and_by_one_deadline() -> None:
     reports = grade(fake_target(host()), [first, then])
     assert all(report.findings[0].ok for report in reports)
     assert ends[0] is not None and ends[0] is ends[1]
+
+
+def test_each_check_has_its_own_turns() -> None:
+    turns = []
+
+    def notes(target: Target) -> Sequence[Finding]:
+        turns.append(target.turns)
+        return [Finding("x.y", True, "right")]
+
+    target, step = fake_target(host()), replace(OPENS, check=notes, opens_mailbox=False)
+    grade(target, [step])
+    grade(target, [step])
+    assert len(set(map(id, [*turns, target.turns]))) == 3
 
 
 def test_a_deadline_leaves_less_time_than_a_question_wants(

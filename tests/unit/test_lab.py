@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from labctl import resources
+from labctl.edition_files import editions
 from labctl.errors import ExitCode, LabError, WrongUsage
-from labctl.lab import Edition, Lab, LabFile, editions, load_edition, load_lab
+from labctl.lab import Edition, Lab, LabFile, load_edition, load_lab
 from labctl.mistakes import mistakes
 
 # Values that TOML can contain, and some from real lab files.
@@ -189,14 +190,26 @@ def changed(*place: Any, to: Any) -> dict[str, Any]:
     [
         (
             changed("hosts", 0, "address", to="192.168.56.102"),
-            "hosts.1.address: 192.168.56.102 is also at hosts.0.address",
+            "hosts.1.address: hosts.0.address already has the value 192.168.56.102",
         ),
         (changed("hosts", 0, "address", to="10.0.0.1"), "hosts.0.address: 10.0.0.1 is not in"),
         (changed("hosts", 1, "address", to="192.168.56.255"), "hosts.1.address: 192.168.56.255"),
-        (changed("parent", "address", to="192.168.56.1"), "network.machine: 192.168.56.1 is also"),
-        (changed("hosts", 0, "name", to="host2"), "hosts.1.name: host2 is also at hosts.0.name"),
-        (changed("hosts", 1, "domain", to="example1.jp"), "hosts.1.domain: example1.jp is also"),
-        (changed("hosts", 1, "account", to="user1"), "hosts.1.account: user1 is also"),
+        (
+            changed("parent", "address", to="192.168.56.1"),
+            "network.machine: parent.address already has",
+        ),
+        (
+            changed("hosts", 0, "name", to="host2"),
+            "hosts.1.name: hosts.0.name already has the value host2",
+        ),
+        (
+            changed("hosts", 1, "domain", to="example1.jp"),
+            "hosts.1.domain: hosts.0.domain already has",
+        ),
+        (
+            changed("hosts", 1, "account", to="user1"),
+            "hosts.1.account: hosts.0.account already has",
+        ),
         (changed("hosts", 0, "account", to=None), "hosts.0.account: host1 has no account"),
         (changed("hosts", 0, "account", to="root"), "hosts.0.account: the account root"),
         (changed("hosts", 0, "account", to="ubuntu"), "hosts.0.account: the account ubuntu"),

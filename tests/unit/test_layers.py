@@ -62,7 +62,9 @@ def of_package(package: str, look: Callable[[str], set[str]]) -> set[str]:
     }
 
 
-SHARED = {f"labctl.providers.{name}" for name in ("base", "checks", "keys", "options", "rootfs")}
+SHARED = {
+    f"labctl.providers.{name}" for name in ("base", "checks", "keys", "options", "record", "rootfs")
+}
 
 
 @pytest.mark.parametrize("name", provider_names())

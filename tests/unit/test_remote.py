@@ -120,7 +120,65 @@ def test_a_command_is_quoted_and_its_answer_comes_back(tmp_path: Path) -> None:
     with host(tmp_path, says("日本\n".encode())) as (endpoint, seen), Remote(endpoint) as remote:
         done = remote.run(["echo", "$(touch canary); 'x'\n"])
         assert (done.stdout, done.returncode) == ("日本\n", 0)
-    assert seen == ["env LC_ALL=C.UTF-8 echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"]
+    begin = "echo 'labctl: the output begins here'; exec "
+    assert seen == [
+        begin + "env LC_ALL=C.UTF-8 SHLVL=1 echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"
+    ]
+
+
+def test_a_greeting_of_the_login_shell_is_not_part_of_the_output(tmp_path: Path) -> None:
+    greeting = b"Welcome!\nlabctl: the output begins here\n"
+    with (
+        host(tmp_path, says(greeting + b"one\ntwo\n")) as (endpoint, _),
+        Remote(endpoint) as remote,
+    ):
+        assert remote.run(["cat", "x"]).stdout == "one\ntwo\n"
+        assert list(remote.stream(["cat", "x"])) == ["one", "two"]
+
+
+def test_a_host_that_forwards_nothing_connects_by_a_command(tmp_path: Path) -> None:
+    def connects(channel: paramiko.Channel, command: str) -> None:
+        assert "192.0.2.1 25" in command
+        channel.sendall(b"Welcome!\nlabctl: the output begins here\n220 mail\r\n")
+        channel.sendall(channel.recv(100))
+
+    with host(tmp_path, connects) as (endpoint, _), Remote(endpoint) as remote:
+        channel = remote.open_tcp("192.0.2.1", 25, 5)
+        assert channel.recv(100) == b"220 mail\r\n"
+        channel.sendall(b"QUIT\r\n")
+        assert channel.recv(100) == b"QUIT\r\n"
+
+
+def test_a_command_that_cannot_connect_is_a_server_that_refuses(tmp_path: Path) -> None:
+    def closes(channel: paramiko.Channel, _command: str) -> None:
+        channel.close()
+
+    with (
+        host(tmp_path, closes) as (endpoint, _),
+        Remote(endpoint) as remote,
+        pytest.raises(ConnectionRefusedError),
+    ):
+        remote.open_tcp("192.0.2.1", 25, 5)
+
+
+def test_a_connection_is_given_up_when_no_seconds_are_left(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def left() -> float:
+        # Many at first, as on a machine that is busy, and none a moment later.
+        asked.append(60.0 if not asked else 0.0)
+        return asked[-1]
+
+    def waits(channel: paramiko.Channel, _command: str) -> None:
+        channel.recv(1)
+
+    with (
+        host(tmp_path, waits) as (endpoint, _),
+        Remote(endpoint) as remote,
+        pytest.raises(TimeoutError),
+    ):
+        remote.open_tcp("192.0.2.1", 25, 60, left)
+    assert len(asked) > 1
 
 
 def test_what_is_fed_to_a_command_is_on_no_command_line_and_in_no_error(tmp_path: Path) -> None:
@@ -148,7 +206,7 @@ def test_another_host_key_than_the_pinned_one_is_refused(tmp_path: Path) -> None
     with (
         host(tmp_path, says(b""), pinned=False) as (endpoint, seen),
         Remote(endpoint) as remote,
-        pytest.raises(WrongState, match="host1 shows another host key") as refused,
+        pytest.raises(WrongState, match="the SSH host key of host1 is not") as refused,
     ):
         remote.run(["true"])
     assert seen == []
@@ -212,7 +270,7 @@ def test_labctl_waits_longer_if_the_deadline_moves_away(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_no_text_are_still_streamed(tmp_path: Path) -> None:
-    output = b"one\n\xff two\nthree"
+    output = b"labctl: the output begins here\none\n\xff two\nthree"
     with host(tmp_path, says(output)) as (endpoint, _seen), Remote(endpoint) as remote:
         lines = list(remote.stream(["tail", "-f", "/var/log/mail.log"]))
     assert lines == ["one", "\N{REPLACEMENT CHARACTER} two", "three"]
@@ -261,3 +319,34 @@ def test_a_host_that_does_not_answer_at_all_is_not_a_command_that_does_not_end(
     ):
         remote.run(["true"])
     assert "does not answer over SSH" in caught.value.message
+    assert caught.value.hint.commands == (("labctl", "up"), ("labctl", "reset"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            paramiko.AuthenticationException("Authentication failed."),
+            "does not accept labctl's key",
+        ),
+        (
+            paramiko.SSHException("Error reading SSH protocol banner"),
+            "ends each connection at once",
+        ),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+    ],
+)
+def test_a_host_that_lets_nobody_in_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def refuse(_connection: Connection) -> None:
+        raise error
+
+    monkeypatch.setattr(Connection, "open", refuse)
+    with (
+        host(tmp_path, says(b"")) as (endpoint, _seen),
+        Remote(endpoint) as remote,
+        pytest.raises(WrongState) as caught,
+    ):
+        remote.run(["true"])
+    assert caught.value.cause.endswith(reason)

@@ -10,6 +10,7 @@ import pytest
 
 from labctl.baselines import Baselines
 from labctl.changed import changed_since
+from labctl.diagnosis import lacking
 from labctl.engine import bring_up
 from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
 from labctl.managed import ManagedFile
@@ -155,10 +156,10 @@ def test_a_reset_brings_all_hosts_back_and_starts_them(lab: MemoryLab) -> None:
 
 
 def test_the_machine_is_looked_at_first(lab: MemoryLab) -> None:
-    lab.world.fail("ensure_usable", MachineLacks("no disk"))
+    lab.world.lacks = lacking("machine", "no disk", "", "")
     with pytest.raises(MachineLacks):
         reset(lab)
-    assert lab.world.done == ["ensure_usable"]
+    assert lab.world.done == ["look at the machine"]
 
 
 def test_the_state_before_a_reset_is_kept_and_can_be_brought_back(lab: MemoryLab) -> None:

@@ -12,13 +12,13 @@ from typing import cast
 
 import pytest
 
-from labctl import home, remote, run, shell
+from labctl import connection, home, run, shell
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.incus import IncusProvider
-from labctl.providers.incus.book import Place, write_place
+from labctl.providers.incus.record import Place, write_place
 from tests.unit.cli.program import labctl_process
 
 
@@ -88,9 +88,9 @@ def test_json_is_utf_8_whatever_the_code_page() -> None:
 def test_a_socket_without_keepalive_options_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "TCP_KEEPIDLE", -1, raising=False)
     monkeypatch.delattr(socket, "TCP_KEEPCNT", raising=False)
-    with socket.socket() as connection:
-        remote._tune(connection)
-        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    with socket.socket() as plug:
+        connection._tune(plug)
+        assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 @pytest.mark.parametrize("found", [r"C:\Program Files\Incus\incus.exe", None])

@@ -42,7 +42,7 @@ def server(*lines: bytes) -> Iterator[socket.socket]:
 
 def test_smtp_reads_the_greeting_and_sends_quit() -> None:
     with server(b"220 mail.example1.jp\r\n", b"221 bye\r\n") as plug:
-        smtp = Smtp(plug, 5)
+        smtp = Smtp(plug, 5, "[192.168.56.1]")
         smtp.greet()
         assert smtp.quit()[0] == 221
 
@@ -52,7 +52,7 @@ def test_a_server_that_greets_with_a_refusal_is_an_error() -> None:
         server(b"554 no service\r\n") as plug,
         pytest.raises(OSError, match="554 no service"),
     ):
-        Smtp(plug, 5).greet()
+        Smtp(plug, 5, "[192.168.56.1]").greet()
 
 
 def test_imap_and_pop3_greet() -> None:

@@ -11,6 +11,7 @@ import pytest
 from labctl.errors import ExitCode, MachineLacks
 from labctl.home import LabHome, lab_home
 from labctl.lab import Lab, LabFile, load_edition
+from labctl.providers.base import ensure_usable
 from labctl.providers.options import read_options
 from labctl.providers.vagrant import VagrantProvider
 from labctl.providers.vagrant.adapter import Vagrant
@@ -114,7 +115,7 @@ def elsewhere() -> Lab:
 
 def test_a_refused_range_is_known_before_anything_is_made(elsewhere: Lab, home: LabHome) -> None:
     with pytest.raises(MachineLacks) as caught:
-        VagrantProvider(elsewhere, home).ensure_usable()
+        ensure_usable(VagrantProvider(elsewhere, home))
     assert caught.value.exit_code is ExitCode.MACHINE
     assert "10.9.8.0/24" in caught.value.message
     assert "networks.conf" in str(caught.value.hint)

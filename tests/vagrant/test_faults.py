@@ -23,9 +23,9 @@ from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.home import LabHome, lab_home
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.book import Machine, Unfinished, read_book
 from labctl.providers.vagrant.folder import machines_folder, ports
 from labctl.providers.vagrant.probe import answers
+from labctl.providers.vagrant.record import KnownMachine, Unfinished, read_record
 from labctl.remote import Remote
 from labctl.results import HostState
 from labctl.waiting import wait_until
@@ -80,11 +80,11 @@ def on_host(host: str, command: str, lab: Lab = LAB) -> str:
         return remote.run(["sh", "-c", command]).stdout
 
 
-def at(address: str, home: LabHome) -> Machine:
+def at(address: str, home: LabHome) -> KnownMachine:
     """The second host of a lab, reached at an address without a forwarded port."""
-    book = read_book(home)
-    assert book is not None
-    return book.machines["host2"].model_copy(update={"address": address, "port": 22})
+    record = read_record(home)
+    assert record is not None
+    return record.machines["host2"].model_copy(update={"address": address, "port": 22})
 
 
 def ensure_set_up(lab: Lab) -> None:
@@ -282,8 +282,8 @@ def _restore_in_a_group() -> None:
 
 
 def _unfinished(home: LabHome) -> Unfinished | None:
-    book = read_book(home)
-    return book.unfinished if book is not None else None
+    record = read_record(home)
+    return record.unfinished if record is not None else None
 
 
 def _restored(home: LabHome) -> tuple[str, ...]:
@@ -324,7 +324,7 @@ def test_machines_that_were_saved_and_paused_and_lost_start_again(
 def test_machines_that_hang_are_started_again(
     lab: LabHome, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 25)
+    monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 25)
     on_host("host1", "systemctl stop ssh")
     stop_processor(store, machine(store, "host2"))
     assert set(provider().status().values()) == {HostState.BROKEN}

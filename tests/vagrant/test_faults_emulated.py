@@ -10,7 +10,7 @@ import pytest
 from labctl.home import lab_home
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.book import read_book
+from labctl.providers.vagrant.record import read_record
 from labctl.remote import Remote
 from tests.vagrant.conftest import manage
 from tests.vagrant.double.guests import QEMU
@@ -49,9 +49,9 @@ def test_what_was_written_before_a_snapshot_outlives_a_boot_without_its_memory(
 ) -> None:
     written = on_host("head -c 1000000 /dev/urandom >/root/kept; sha256sum /root/kept")
     provider().save("kept")
-    book = read_book(lab_home(LAB.name))
-    assert book is not None
-    saved = book.find("kept")
+    record = read_record(lab_home(LAB.name))
+    assert record is not None
+    saved = record.find("kept")
     assert saved is not None
     machine = store.read().vm(f"labctl-{LAB.name}-host1")
     manage("controlvm", machine.uuid, "poweroff")

@@ -20,7 +20,8 @@ from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.options import IncusOptions
-from labctl.providers.incus.refusals import error_from, silent
+from labctl.providers.incus.placement import Member, members_in
+from labctl.providers.incus.refusals import error_from, no_answer
 from labctl.providers.rootfs.build import can_build
 
 INSTALL_PAGE = "https://linuxcontainers.org/incus/docs/main/installing/"
@@ -100,10 +101,10 @@ def server_answers(server: Incus, machine: Machine) -> Diagnosis:
 
 def _refusal(server: Incus, machine: Machine, path: str) -> LabError:
     """Why the server does not answer a GET of the path below /1.0."""
-    said = machine.complaint("incus", "query", server.name(f"/1.0{path}"))
+    said = machine.complaint(*server.question(path))
     error = error_from(said.rpartition("Error: ")[2], "incus query", server.server)
     # Without a word, or in words that labctl does not know.
-    return error if isinstance(error, MachineLacks) else silent(server.server, said)
+    return error if isinstance(error, MachineLacks) else no_answer(server.server, said)
 
 
 def pool_fits(server: Incus, wanted: str | None, machine: Machine) -> Diagnosis:
@@ -151,10 +152,10 @@ def image_there(server: Incus, edition: str, machine: Machine) -> Diagnosis:
 
 
 def members_online(server: Incus, machine: Machine) -> Diagnosis:
-    if not (ask(server, machine, "/cluster") or {}).get("enabled"):
+    members = ask_members(server, machine)
+    if members is None:
         return found("members", _("one server, no cluster"))
-    members = ask(server, machine, "/cluster/members?recursion=1") or []
-    down = [each["server_name"] for each in members if each["status"] != "Online"]
+    down = [each.name for each in members if not each.is_online]
     if not down:
         return found(
             "members",
@@ -278,7 +279,14 @@ def _is_local(server: Incus, machine: Machine) -> bool:
 
 def ask(server: Incus, machine: Machine, path: str) -> Any:
     """The answer's metadata to a GET of the path below /1.0; None if there is none."""
-    return _read(machine.ask("incus", "query", server.name(f"/1.0{path}")))
+    return _read(machine.ask(*server.question(path)))
+
+
+def ask_members(server: Incus, machine: Machine) -> list[Member] | None:
+    """The members of the cluster; None if the server is in no cluster."""
+    if not (ask(server, machine, "/cluster") or {}).get("enabled"):
+        return None
+    return members_in(ask(server, machine, "/cluster/members?recursion=1") or [])
 
 
 def _read(text: str) -> Any:

@@ -1,5 +1,7 @@
 """The `incus` command line client: the only way in which labctl speaks to a server.
 
+Every command line that goes to a server is made here. The methods of `Incus` run it, except for
+what the checks of a machine ask (`question`), and what SSH or a person runs in a host (`line_in`).
 The client brings remotes, certificates and tokens. `incus query` sends one request of Incus's
 REST API and prints the answer's JSON (https://linuxcontainers.org/incus/docs/main/rest-api/).
 Every call has a time limit: a cluster without a majority of its members does not answer at all.
@@ -16,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from labctl.errors import CommandFailed, LabError, MachineLacks
 from labctl.i18n import _
-from labctl.providers.incus.refusals import Busy, NotThere, Server, error_from, silent
+from labctl.providers.incus.refusals import Busy, NotThere, Server, error_from, no_answer
 from labctl.quote import shell_line
 from labctl.run import Completed, run
 from labctl.scripts import Script
@@ -105,6 +107,13 @@ class Incus:
             words += ["--wait", "--data", json.dumps(data)]
         return self._run([*words, self.name(url)], timeout=timeout).stdout
 
+    def question(self, path: str) -> tuple[str, ...]:
+        """The command that asks the server for a path below /1.0, as a check of a machine runs it.
+
+        It asks in no project, without a time limit.
+        """
+        return ("incus", "query", self.name(f"/1.0{path}"))
+
     def command(
         self, *words: str, stdin: str | None = None, timeout: float = PATIENCE
     ) -> Completed:
@@ -120,11 +129,20 @@ class Incus:
 
     def _explained(self, error: CommandFailed, timeout: float) -> LabError:
         if error.returncode == 124:
-            return silent(self.server, _("timed out after {seconds:.0f} s", seconds=timeout))
+            return no_answer(self.server, _("timed out after {seconds:.0f} s", seconds=timeout))
         said = error.output.strip().rpartition("Error: ")[2]
         return error_from(said, error.command, self.server)
 
     # -- instances --------------------------------------------------------------------------
+
+    def line_in(self, host: str, *options: str) -> tuple[str, ...]:
+        """The beginning of a command line that runs a command in an instance.
+
+        Args:
+            options: Options of `incus exec`.
+        """
+        where = ("--project", self.project) if self.project else ()
+        return ("incus", "exec", self.name(host), *where, *options, "--")
 
     def run_in(
         self,
@@ -140,8 +158,7 @@ class Incus:
             CommandFailed: It failed, or did not end in time.
             MachineLacks: The server does not answer.
         """
-        where = ["--project", self.project] if self.project else []
-        words = ["incus", "exec", self.name(host), *where, "-T", "-n", "--", *argv]
+        words = [*self.line_in(host, "-T", "-n"), *argv]
         try:
             done = run(words, check=False, timeout=timeout)
         except CommandFailed:

@@ -18,10 +18,11 @@ from labctl.errors import WrongState
 from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.progress import Progress
-from labctl.providers.base import never_made
-from labctl.providers.incus.book import Book, Saved, read_book, read_place
+from labctl.providers.base import never_made, no_checkpoint_to_copy
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.instances import Instances
+from labctl.providers.incus.record import Record, Saved, read_place, read_record
+from labctl.providers.incus.snapshots import Snapshots
 
 # The checkpoints of a complete stock.
 _MARK = "user.labctl.stock"
@@ -33,7 +34,7 @@ class Model:
 
     home: LabHome
     incus: Incus
-    book: Book
+    record: Record
     saved: Saved
 
     @property
@@ -41,7 +42,7 @@ class Model:
         """Those that `up` saved, as a copy has them."""
         return tuple(
             each.model_copy(update={"copied": True})
-            for each in self.book.checkpoints
+            for each in self.record.checkpoints
             if each.origin == "up"
         )
 
@@ -55,7 +56,7 @@ class Model:
         """
         # Several labs of a class are made at once.
         with FileLock(self.home.state / ".incus-stock.lock"):
-            first = self._stock(self.book.member, names)
+            first = self._stock(self.record.member, names)
             if not self._is_whole(first):
                 progress("", _("preparing lab {name} for copies", name=self.home.name))
                 self._fill(first)
@@ -87,14 +88,15 @@ class Model:
 
     def _fill(self, stock: Mapping[str, str]) -> None:
         instances = self._instances(stock)
+        snapshots = Snapshots(self.incus, instances.names)
         instances.remove(stock.values())
         sources = {copy: name for name, copy in stock.items()}
-        instances.copy(sources, self.incus.project, self.book.member)
+        instances.copy(sources, self.incus.project, self.record.member)
         for saved in self.checkpoints:
-            instances.restore(saved.snapshot)
+            snapshots.restore(saved.snapshot)
             instances.unplug()
-            instances.snapshot_again(saved.snapshot)
-        instances.sweep(each.snapshot for each in self.checkpoints)
+            snapshots.take_again(saved.snapshot)
+        snapshots.sweep(each.snapshot for each in self.checkpoints)
         # Last: the stock of a killed labctl is made again.
         instances.write_setting(_MARK, self._mark)
 
@@ -114,19 +116,13 @@ def find_model(home: LabHome, checkpoint: str, remote: str) -> Model:
             cause=f"{place.remote or 'local'} ≠ {remote or 'local'}",
         )
     incus = Incus(place.remote, place.project)
-    book = read_book(incus)
-    if book is None:
+    record = read_record(incus)
+    if record is None:
         raise never_made(home.name)
-    saved = book.find(checkpoint)
+    saved = record.find(checkpoint)
     if saved is None or saved.origin != "up":
-        raise WrongState(
-            _(
-                "the lab {name} has no checkpoint {checkpoint}",
-                name=home.name,
-                checkpoint=checkpoint,
-            )
-        )
-    return Model(home, incus, book, saved.model_copy(update={"copied": True}))
+        raise no_checkpoint_to_copy(home.name, checkpoint)
+    return Model(home, incus, record, saved.model_copy(update={"copied": True}))
 
 
 def _label(member: str) -> str:

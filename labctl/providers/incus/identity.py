@@ -1,7 +1,6 @@
-"""The identity of a host: name, address, keys, resolver.
+"""The identity of a host, kept on this machine and pushed into the stopped instance.
 
-labctl makes the host keys itself and pins them in the lab's known_hosts, so no first connection
-has to be trusted. The files are pushed into the stopped instance, so checkpoint `os` needs no boot.
+So checkpoint `os` needs no boot.
 """
 
 from __future__ import annotations
@@ -14,16 +13,21 @@ from labctl.home import LabHome, write_atomically
 from labctl.lab import Host, Lab
 from labctl.parallel import on_each
 from labctl.providers.incus.client import Incus
-from labctl.providers.keys import client_key, make_key
+from labctl.providers.keys import KeyPair, client_key, make_key
+from labctl.providers.rootfs.identity import (
+    LAB_NIC,
+    HostFile,
+    HostFiles,
+    lab_network,
+    name_files,
+    own_files,
+)
 from labctl.state import read_kept
 
-# The names of the two interfaces in a host: the lab's network, and the way out.
-LAB_NIC = "host0"
+# The network interface of the way out. The other one is on the lab's network.
 OUT_NIC = "out0"
 
 VERSION = 1
-# Path in the host: contents, mode, owner.
-_Files = dict[str, tuple[str, int, int]]
 
 
 class HostKeys(BaseModel):
@@ -34,6 +38,10 @@ class HostKeys(BaseModel):
     machine_id: str
     private: str
     public: str
+
+    @property
+    def key(self) -> KeyPair:
+        return KeyPair(self.private, self.public)
 
 
 class Identities(BaseModel):
@@ -91,45 +99,25 @@ def write_own_files(incus: Incus, lab: Lab, home: LabHome, identities: Identitie
     )
 
 
-def _push(incus: Incus, files_by_host: dict[str, _Files]) -> None:
+def _push(incus: Incus, files_by_host: dict[str, HostFiles]) -> None:
     def push(name: str) -> None:
-        for path, (text, mode, uid) in files_by_host[name].items():
-            incus.push(name, path, text, mode, uid)
+        for path, file in files_by_host[name].items():
+            incus.push(name, path, file.text, file.mode, file.owner)
 
     on_each(list(files_by_host), push)
 
 
-def _own_files(lab: Lab, keys: HostKeys, login: str) -> _Files:
+def _own_files(lab: Lab, keys: HostKeys, login: str) -> HostFiles:
+    return own_files(lab, keys.machine_id, keys.key, login)
+
+
+def _system_files(lab: Lab, host: Host, resolvers: tuple[str, ...]) -> HostFiles:
     return {
-        "/etc/machine-id": (f"{keys.machine_id}\n", 0o444, 0),
-        "/etc/ssh/ssh_host_ed25519_key": (keys.private, 0o600, 0),
-        "/etc/ssh/ssh_host_ed25519_key.pub": (keys.public, 0o644, 0),
-        "/root/.ssh/authorized_keys": (login, 0o600, 0),
-        # The first login made in the image has uid and gid 1000 (useradd(8)).
-        f"/home/{lab.edition.admin}/.ssh/authorized_keys": (login, 0o600, 1000),
+        **name_files(host, resolvers),
+        f"/etc/systemd/network/10-{LAB_NIC}.network": lab_network(lab, host, gateway=False),
+        f"/etc/systemd/network/20-{OUT_NIC}.network": HostFile(_OUT_NETWORK),
+        "/etc/systemd/system/systemd-networkd.service.d/labctl.conf": HostFile(_NETWORKD),
     }
-
-
-def _system_files(lab: Lab, host: Host, resolvers: tuple[str, ...]) -> _Files:
-    return {
-        "/etc/hostname": (f"{host.name}\n", 0o644, 0),
-        "/etc/hosts": (f"127.0.0.1 localhost\n{host.address} {host.fqdn} {host.name}\n", 0o644, 0),
-        "/etc/resolv.conf": ("".join(f"nameserver {each}\n" for each in resolvers), 0o644, 0),
-        f"/etc/systemd/network/10-{LAB_NIC}.network": (_lab_network(lab, host), 0o644, 0),
-        f"/etc/systemd/network/20-{OUT_NIC}.network": (_OUT_NETWORK, 0o644, 0),
-        "/etc/systemd/system/systemd-networkd.service.d/labctl.conf": (_NETWORKD, 0o644, 0),
-    }
-
-
-def _lab_network(lab: Lab, host: Host) -> str:
-    return f"""[Match]
-Name={LAB_NIC}
-
-[Network]
-Address={host.address}/{lab.network.cidr.prefixlen}
-LinkLocalAddressing=no
-IPv6AcceptRA=no
-"""
 
 
 _OUT_NETWORK = f"""[Match]

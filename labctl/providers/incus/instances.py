@@ -1,13 +1,14 @@
-"""The two or three instances of one lab: their states, shapes and snapshots."""
+"""The two or three instances of one lab as a group, because every step does the same to each.
+
+It makes, changes, runs and removes them. Their snapshots are in `snapshots`, their user ids in
+`userids`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState
@@ -16,86 +17,18 @@ from labctl.i18n import _
 from labctl.lab import Network
 from labctl.parallel import on_each
 from labctl.providers.incus.client import LONG, PATIENCE, Incus
-from labctl.providers.incus.identity import LAB_NIC, OUT_NIC
-from labctl.providers.incus.options import IncusOptions
+from labctl.providers.incus.identity import OUT_NIC
 from labctl.providers.incus.refusals import NotThere
+from labctl.providers.incus.shape import MARK, Shape
 
 NEIGHBOUR = "machine"
-# On every instance that labctl makes.
-MARK = "user.labctl.made"
 BOOT_SECONDS = 60.0
 HALT_SECONDS = 15
-# Only labctl's own snapshots are ever removed.
-_SNAPSHOT = "labctl-"
 # Not below /run: systemd mounts that a moment after the start.
 _LAYER_PATH = "/mnt/labctl-layer"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What an instance is made of besides its files: limits and devices."""
-
-    options: IncusOptions
-    pool: str
-    bridge: str
-    net_open: bool
-    # The first user id of each instance on the server, once it is known.
-    first_ids: Mapping[str, int] = field(default_factory=dict)
-    # The first number of the server's version.
-    major: int = 6
-
-    def config(self, name: str) -> dict[str, str]:
-        # Each instance has user ids of its own: root in one is nobody in all others.
-        ids = {"security.idmap.isolated": "true"}
-        if name in self.first_ids:
-            base = {"security.idmap.base": str(self.first_ids[name])}
-            # Incus 7 refuses both. Incus 6 takes no notice of a base without the other key.
-            ids = base if self.major >= 7 else {**ids, **base}
-        return {
-            **ids,
-            MARK: "true",
-            "security.guestapi": "false",
-            "limits.memory": f"{self.options.memory}MiB",
-            "limits.processes": str(self.options.processes),
-            # A planned evacuation of the member stops the lab instead of splitting it.
-            "cluster.evacuate": "stop",
-        }
-
-    def devices(self, name: str) -> dict[str, dict[str, str]]:
-        root = {"type": "disk", "path": "/", "pool": self.pool}
-        if self.options.disk is not None:
-            # On btrfs Incus turns on quotas for the whole pool, whose accounting makes each
-            # snapshot of a class take seconds. So there is no limit unless it is asked for.
-            root["size"] = f"{self.options.disk}GiB"
-        found = {
-            "root": root,
-            "lab": {
-                "type": "nic",
-                "network": self.bridge,
-                "name": LAB_NIC,
-                "hwaddr": self._mac(name, LAB_NIC),
-            },
-        }
-        if self.net_open:
-            found["out"] = {
-                "type": "nic",
-                "network": self.options.way_out,
-                "name": OUT_NIC,
-                "hwaddr": self._mac(name, OUT_NIC),
-                "security.port_isolation": "true",
-                "security.mac_filtering": "true",
-                "security.ipv4_filtering": "true",
-            }
-        return found
-
-    def _mac(self, name: str, nic: str) -> str:
-        """The address of an interface, different in every lab: all labs share the way out.
-
-        Incus would take the address from a copied snapshot.
-        """
-        digits = hashlib.sha256(f"{self.bridge}/{name}/{nic}".encode()).hexdigest()
-        # The first byte marks an address that no manufacturer assigned (IEEE 802).
-        return ":".join(["02", *(digits[n : n + 2] for n in range(0, 10, 2))])
+# Incus notes these for each instance anew.
+_OWN = "volatile."
+_NOTED = ("volatile.", "image.", "user.")
 
 
 class Instances:
@@ -229,57 +162,6 @@ class Instances:
             return str(self._incus.get("instances", name)["config"].get(key, ""))
         return ""
 
-    def settle_ids(self, shape: Shape) -> Shape:
-        """Put the hosts in shape with user ids that no other instance on the server has.
-
-        Incus picks ids when an instance is made. Copies have the ids of their model, and two
-        instances that are made at once may get the same. Another labctl may pick at the same time,
-        so the ids are read again after they are set.
-
-        Returns:
-            The shape with the ids.
-        """
-        for _attempt in range(_ID_ATTEMPTS):
-            mine, taken = self._first_ids()
-            clashes = False
-            for name, first in mine.items():
-                # Two hosts of this lab may have the same, too.
-                if not first or first in taken:
-                    mine[name] = _free_range(taken)
-                    clashes = True
-                taken.add(mine[name])
-            shape = replace(shape, first_ids=mine)
-            self.put_in_shape(shape)
-            if not clashes:
-                self._ensure_ids(mine)
-                return shape
-        raise LabError(_("Incus has no free user ids for the lab"))
-
-    def _ensure_ids(self, first_ids: Mapping[str, int]) -> None:
-        """Raise LabError unless Incus uses these ids: never share a range by mistake."""
-        for name, first in first_ids.items():
-            found = json.loads(self._incus.get("instances", name)["config"]["volatile.idmap.next"])
-            used = {(each["Hostid"], each["Maprange"]) for each in found}
-            if used != {(first, _IDS)}:
-                raise LabError(_("Incus has no free user ids for the lab"), cause=str(found))
-
-    def _first_ids(self) -> tuple[dict[str, int], set[int]]:
-        """The first user id of each host of the lab, and those of all other instances."""
-        found = self._incus.of("").get(
-            "instances", query={"recursion": "1", "all-projects": "true"}
-        )
-        mine: dict[str, int] = {}
-        taken = set()
-        self._ensure_known(found)
-        for each in found:
-            config = each["config"]
-            first = int(config.get("security.idmap.base") or config.get("volatile.idmap.base") or 0)
-            if each["project"] == self._incus.project and each["name"] in self.names:
-                mine[each["name"]] = first
-            elif first:
-                taken.add(first)
-        return mine, taken
-
     def remove_all(self) -> None:
         """Remove every instance of the project that labctl made, whatever its name is now.
 
@@ -288,7 +170,7 @@ class Instances:
             MachineLacks: A cluster member with some of them does not answer.
         """
         found = self._incus.get("instances", query={"recursion": "1"})
-        self._ensure_known(found)
+        ensure_known(self._incus, found)
         ours = [each["name"] for each in found if MARK in each["config"]]
         others = [each["name"] for each in found if MARK not in each["config"]]
         self.remove(ours)
@@ -307,18 +189,6 @@ class Instances:
                     ),
                     text=_("move them to another project, or delete them"),
                 ),
-            )
-
-    def _ensure_known(self, found: Iterable[Mapping[str, Any]]) -> None:
-        """Raise MachineLacks if Incus knows no more of an instance than its name and its member.
-
-        So it lists the instances of a cluster member that does not answer at that moment.
-        """
-        silent = sorted({each["location"] for each in found if not each["config"]})
-        if silent:
-            raise MachineLacks(
-                _("a cluster member does not answer: {member}", member=", ".join(silent)),
-                hint=commands(self._incus.server.member_list),
             )
 
     def remove(self, names: Iterable[str]) -> None:
@@ -420,93 +290,15 @@ class Instances:
 
         return all(on_each(self.names, add))
 
-    # -- snapshots --------------------------------------------------------------------------
 
-    def snapshot(self, snapshot: str) -> None:
-        on_each(
-            self.names,
-            lambda name: self._incus.send(
-                "POST", "instances", name, "snapshots", data={"name": snapshot}, timeout=300
-            ),
-        )
+def ensure_known(incus: Incus, found: Iterable[Mapping[str, Any]]) -> None:
+    """Raise MachineLacks if Incus knows no more of an instance than its name and its member.
 
-    def restore(self, snapshot: str) -> None:
-        """Put the stopped instances back, with their limits and devices of then."""
-        on_each(
-            self.names,
-            lambda name: self._incus.send(
-                "PUT", "instances", name, data={"restore": snapshot}, timeout=300
-            ),
-        )
-
-    def sizes(self) -> Mapping[str, int]:
-        """Bytes that each snapshot alone takes, all hosts together; 0 if Incus does not know."""
-        sizes: dict[str, int] = {}
-        for found in on_each(self.names, self._snapshots):
-            for each in found:
-                sizes[each["name"]] = sizes.get(each["name"], 0) + max(0, each.get("size") or 0)
-        return sizes
-
-    def sweep(self, kept: Iterable[str]) -> None:
-        """Remove labctl's own snapshots but these."""
-        wanted = set(kept)
-
-        def clean(name: str) -> None:
-            for each in self._snapshots(name):
-                if each["name"].startswith(_SNAPSHOT) and each["name"] not in wanted:
-                    with suppress(NotThere):
-                        self._incus.send(
-                            "DELETE", "instances", name, "snapshots", each["name"], timeout=300
-                        )
-
-        on_each(self.names, clean)
-
-    def snapshot_again(self, snapshot: str) -> None:
-        """Replace a snapshot of stopped instances by one of their present state."""
-        on_each(
-            self.names,
-            lambda name: self._incus.send(
-                "DELETE", "instances", name, "snapshots", snapshot, timeout=300
-            ),
-        )
-        self.snapshot(snapshot)
-
-    def missing(self, snapshot: str) -> list[str]:
-        """The hosts that do not have a snapshot."""
-        found = on_each(self.names, self._snapshots)
-        return [
-            name
-            for name, there in zip(self.names, found, strict=True)
-            if snapshot not in {each["name"] for each in there}
-        ]
-
-    def _snapshots(self, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._incus.get(
-            "instances", name, "snapshots", query={"recursion": "1"}
-        )
-        return found
-
-
-def _free_range(taken: Collection[int]) -> int:
-    """A first id that is not taken, in the grid of Incus's own choices.
-
-    It is chosen at random, because another labctl may choose at the same time, but close to the
-    ids that are taken: root's range in subuid(5) has an end that a client does not know.
+    So it lists the instances of a cluster member that does not answer at that moment.
     """
-    lowest = min(taken, default=_FIRST_ID)
-    free = (lowest + n * _IDS for n in range(len(taken) + _SPARE) if lowest + n * _IDS not in taken)
-    return secrets.choice(list(free))
-
-
-_IDS = 65_536
-_FIRST_ID = 1_000_000 + _IDS
-# So many ranges more than there are instances.
-_SPARE = 256
-_ID_ATTEMPTS = 10
-# Incus notes these for each instance anew.
-_OWN = "volatile."
-_NOTED = ("volatile.", "image.", "user.")
-
-
-def snapshot_name(checkpoint: str, unique: str) -> str:
-    return f"{_SNAPSHOT}{checkpoint}-{unique}"
+    silent = sorted({each["location"] for each in found if not each["config"]})
+    if silent:
+        raise MachineLacks(
+            _("a cluster member does not answer: {member}", member=", ".join(silent)),
+            hint=commands(incus.server.member_list),
+        )

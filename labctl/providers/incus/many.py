@@ -9,7 +9,7 @@ from labctl.hint import commands
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
-from labctl.providers.incus.checks import ask, checks
+from labctl.providers.incus.checks import ask, ask_members, checks
 from labctl.providers.incus.client import Incus
 from labctl.providers.incus.options import IncusOptions
 
@@ -78,10 +78,8 @@ def space_enough(server: Incus, to_start: int, machine: Machine) -> Diagnosis:
 
 def _members(server: Incus, machine: Machine) -> list[str]:
     """The members that answer; [""] for a server that is in no cluster."""
-    if not (ask(server, machine, "/cluster") or {}).get("enabled"):
-        return [""]
-    members = ask(server, machine, "/cluster/members?recursion=1") or []
-    return [each["server_name"] for each in members if each["status"] == "Online"]
+    members = ask_members(server, machine)
+    return [""] if members is None else [each.name for each in members if each.is_online]
 
 
 def _free_memory(server: Incus, member: str, machine: Machine) -> int:

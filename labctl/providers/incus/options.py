@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from labctl.i18n import _
 from labctl.providers.options import Memory, ProviderOptions
 from labctl.providers.rootfs.mirror import Mirror
 
@@ -17,7 +18,7 @@ _Target = Annotated[str, Field(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 def _prefix(value: str) -> str:
     if value.startswith("-"):
-        raise ValueError("a letter or a digit first")
+        raise ValueError(_("must begin with a letter or a digit"))
     return value
 
 

@@ -1,8 +1,13 @@
-"""Which member of a cluster a lab is made on. Both hosts go there: a lab is never split."""
+"""Where a lab is made: the member of a cluster, and the storage pool.
+
+Both hosts go to one member: a lab is never split.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from labctl.errors import MachineLacks
 from labctl.hint import commands
@@ -19,6 +24,7 @@ class Member:
     """A member of the cluster. `free` is memory in bytes, `instances` how many it has."""
 
     name: str
+    is_online: bool = True
     groups: tuple[str, ...] = ()
     free: int = 0
     instances: int = 0
@@ -37,8 +43,8 @@ def choose_member(incus: Incus, target: str | None) -> str:
         MachineLacks: the member, or every member of the group, is down or does not exist, or the
             server is in no cluster.
     """
-    members = online_members(incus)
-    if not members and not is_clustered(incus):
+    members = _members(incus)
+    if not members:
         if target is not None:
             raise MachineLacks(
                 _("the Incus server is in no cluster and has no member {target}", target=target),
@@ -46,7 +52,7 @@ def choose_member(incus: Incus, target: str | None) -> str:
                 hint=commands("incus remote list"),
             )
         return ""
-    wanted = [each for each in members if _fits(each, target)]
+    wanted = [each for each in members if each.is_online and _fits(each, target)]
     if not wanted:
         raise MachineLacks(
             _("no member of the cluster can take the lab"),
@@ -58,35 +64,57 @@ def choose_member(incus: Incus, target: str | None) -> str:
     return best(on_each(wanted, lambda each: _measured(incus, each)))
 
 
+def choose_pool(incus: Incus, wanted: str | None) -> str:
+    """The storage pool for a new lab: the one asked for, else the only one or the usual one.
+
+    Raises:
+        MachineLacks: there are several, and none has the usual name.
+    """
+    if wanted is not None:
+        return wanted
+    pools = incus.of("").get("storage-pools", query={"recursion": "1"})
+    names = [each["name"] for each in pools if each["status"] == "Created"]
+    # One pool is an answer; with more, the one that `incus admin init` makes.
+    if len(names) == 1:
+        return str(names[0])
+    if "default" in names:
+        return "default"
+    raise MachineLacks(
+        _("Incus has several storage pools; choose one"),
+        cause=", ".join(names),
+        hint=_("set pool in the table [incus] of labctl.toml"),
+    )
+
+
 def best(members: list[Member]) -> str:
     """The name of the member with the most free memory, then with the fewest instances."""
     return min(members, key=lambda each: (-(each.free // _STEP), each.instances, each.name)).name
 
 
-def is_clustered(incus: Incus) -> bool:
-    return bool(incus.of("").get("cluster").get("enabled"))
-
-
-def online_members(incus: Incus) -> list[Member]:
-    """The members that answer; empty for a server that is in no cluster."""
-    if not is_clustered(incus):
-        return []
-    found = incus.of("").get("cluster", "members", query={"recursion": "1"})
+def members_in(answer: Iterable[Mapping[str, Any]]) -> list[Member]:
+    """The members in a server's answer, whether they are online or not."""
     return [
-        Member(each["server_name"], tuple(each.get("groups") or ()))
-        for each in found
-        if each["status"] == "Online"
+        Member(each["server_name"], each["status"] == "Online", tuple(each.get("groups") or ()))
+        for each in answer
     ]
+
+
+def _members(incus: Incus) -> list[Member]:
+    """Every member, whether it answers or not; empty for a server that is in no cluster."""
+    server = incus.of("")
+    if not server.get("cluster").get("enabled"):
+        return []
+    return members_in(server.get("cluster", "members", query={"recursion": "1"}))
 
 
 def all_members(incus: Incus) -> list[str]:
     """Every member's name, whether it answers or not; empty if there is no cluster."""
-    return [name for name, _status in _statuses(incus)]
+    return [each.name for each in _members(incus)]
 
 
 def ensure_all_online(incus: Incus) -> None:
     """Raise MachineLacks if a member is down: Incus makes and removes networks on all of them."""
-    down = [name for name, status in _statuses(incus) if status != "Online"]
+    down = [each.name for each in _members(incus) if not each.is_online]
     if down:
         raise MachineLacks(
             _("a network cannot be made or removed while a cluster member is down"),
@@ -96,13 +124,6 @@ def ensure_all_online(incus: Incus) -> None:
                 text=_("start the member, then run the same command again"),
             ),
         )
-
-
-def _statuses(incus: Incus) -> list[tuple[str, str]]:
-    if not is_clustered(incus):
-        return []
-    found = incus.of("").get("cluster", "members", query={"recursion": "1"})
-    return [(each["server_name"], each["status"]) for each in found]
 
 
 def _fits(member: Member, target: str | None) -> bool:
@@ -118,4 +139,4 @@ def _measured(incus: Incus, member: Member) -> Member:
     memory = server.get("resources", query={"target": member.name})["memory"]
     instances = server.get("instances", query={"all-projects": "true", "recursion": "1"})
     there = sum(each["location"] == member.name for each in instances)
-    return Member(member.name, member.groups, memory["total"] - memory["used"], there)
+    return replace(member, free=memory["total"] - memory["used"], instances=there)

@@ -1,52 +1,54 @@
-"""The provider itself: project, network, instances and checkpoints put together."""
+"""The provider itself: project, network, instances, states and checkpoints put together."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from labctl.endpoint import Endpoint
-from labctl.errors import LabError, MachineLacks, WrongState
+from labctl.errors import LabError, MachineLacks
 from labctl.hint import commands
 from labctl.home import LabHome
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab, PackageSet
-from labctl.machine import Machine, ThisMachine
+from labctl.machine import Machine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
-from labctl.providers.base import incomplete_checkpoint, never_made, unknown_checkpoint
-from labctl.providers.checks import Check, ensure
-from labctl.providers.incus import checks, many, network
-from labctl.providers.incus.book import (
-    OWNER,
-    Book,
-    Place,
-    Saved,
-    now,
-    owner_of,
-    read_book,
-    read_place,
-    write_book,
-    write_place,
+from labctl.providers.base import (
+    never_made,
+    not_running,
+    remove_traces,
 )
-from labctl.providers.incus.client import PATIENCE, Incus
+from labctl.providers.checks import Check
+from labctl.providers.incus import checks, many, network
+from labctl.providers.incus.checkpoints import Checkpoints
+from labctl.providers.incus.client import Incus
 from labctl.providers.incus.copies import find_model
 from labctl.providers.incus.identity import (
     make_identities,
-    read_identities,
     write_first_files,
-    write_own_files,
 )
 from labctl.providers.incus.image import Library, alias_of
-from labctl.providers.incus.instances import NEIGHBOUR, Instances, Shape, snapshot_name
+from labctl.providers.incus.instances import NEIGHBOUR, Instances
 from labctl.providers.incus.options import IncusOptions
-from labctl.providers.incus.placement import all_members, choose_member
+from labctl.providers.incus.placement import all_members, choose_member, choose_pool
+from labctl.providers.incus.project import claim_project, own_projects
+from labctl.providers.incus.record import (
+    Place,
+    Record,
+    owner_of,
+    read_place,
+    read_record,
+    write_place,
+    write_record,
+)
 from labctl.providers.incus.refusals import NotThere
+from labctl.providers.incus.shape import Shape
+from labctl.providers.incus.states import States
+from labctl.providers.incus.userids import settle_ids
 from labctl.providers.options import ProviderOptions, read_options
 from labctl.providers.rootfs.apt import guest_suite
 from labctl.providers.rootfs.build import can_build
@@ -54,18 +56,9 @@ from labctl.results import CheckpointInfo, HostState
 from labctl.scripts import Script
 from labctl.system import CODE_NAMES, System
 
-_USABLE = ("Running", "Stopped", "Frozen")
 _STATES = {"Running": HostState.RUNNING, "Stopped": HostState.STOPPED}
 # Without this limit, the first request to a member that failed takes 10 s.
 _STATUS_SECONDS = 2.0
-_FEATURES = {
-    # Images and package sets are shared by all labs, and so are the networks' names.
-    "features.images": "false",
-    "features.networks": "false",
-    "features.storage.volumes": "false",
-    "features.storage.buckets": "false",
-    "features.profiles": "true",
-}
 
 
 class IncusProvider:
@@ -73,6 +66,7 @@ class IncusProvider:
 
     name: ClassVar[str] = "incus"
     traces: ClassVar[tuple[str, ...]] = ("incus.json", "incus-keys.json")
+    server_option: ClassVar[str] = "remote"
     Options: ClassVar[type[ProviderOptions]] = IncusOptions
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
@@ -108,9 +102,6 @@ class IncusProvider:
         edition = self._lab.edition.edition
         return many.checks_of_many(self._incus.of(""), self.options, edition, labs, to_start)
 
-    def ensure_usable(self) -> None:
-        ensure(self.checks(), ThisMachine())
-
     def _place(self) -> Place | None:
         return read_place(self._home)
 
@@ -126,6 +117,16 @@ class IncusProvider:
         return Instances(self._incus, self._names)
 
     @cached_property
+    def _states(self) -> States:
+        return States(self._incus, self._instances, self._home)
+
+    @cached_property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(
+            self._lab, self._home, self._incus, self._instances, self._states, self._shape
+        )
+
+    @cached_property
     def _library(self) -> Library:
         return Library(self._incus, self._lab, self._home, self.options.mirror)
 
@@ -139,39 +140,38 @@ class IncusProvider:
     # -- making and starting ----------------------------------------------------------------
 
     def create(self, progress: Progress = silent) -> bool:
-        if self._book_or_none() is not None:
+        if self._record_or_none() is not None:
             return False
         self._begin()
         layer = self._library.ensure_image(progress)
-        book, resolvers = self._make_networks(self._pool(), (layer,), progress)
+        pool = choose_pool(self._incus, self.options.pool)
+        record, resolvers = self._make_networks(pool, (layer,), progress)
         # A labctl that was killed here left some of them.
         self._instances.remove_all()
         for host in self._names:
             progress(host, _("creating"))
-        self._instances.create(alias_of(layer), self._shape(book), book.member)
-        book = self._complete_instances(book)
+        self._instances.create(alias_of(layer), self._shape(record), record.member)
+        record = self._complete_instances(record)
         identities = make_identities(self._lab, self._home)
         write_first_files(self._incus, self._lab, self._home, identities, resolvers)
-        saved = self._saved("os", "up", book)
-        self._instances.snapshot(saved.snapshot)
-        self._write(book.with_checkpoint(saved))
+        self._write(self._checkpoints.take(record, "os", "up"))
         return True
 
     def create_like(self, model: LabHome, checkpoint: str) -> bool:
-        if self._book_or_none() is not None:
+        if self._record_or_none() is not None:
             return False
         source = find_model(model, checkpoint, self._incus.remote)
         self._begin()
-        book, _resolvers = self._make_networks(source.book.pool, source.saved.layers, silent)
+        record, _resolvers = self._make_networks(source.record.pool, source.saved.layers, silent)
         self._instances.remove_all()
-        sources = source.sources_on(book.member, self._names, silent)
-        self._instances.copy(sources, source.incus.project, book.member)
-        book = self._complete_instances(book)
+        sources = source.sources_on(record.member, self._names, silent)
+        self._instances.copy(sources, source.incus.project, record.member)
+        record = self._complete_instances(record)
         make_identities(self._lab, self._home)
         changes = {"checkpoints": source.checkpoints, "restoring": source.saved}
         # Puts the copies to the checkpoint, with their own keys: now, or after a kill.
-        self._write(book.model_copy(update=changes))
-        self._sweep(self._settled())
+        self._write(record.model_copy(update=changes))
+        self._checkpoints.sweep(self._settled())
         return True
 
     def _begin(self) -> None:
@@ -179,15 +179,15 @@ class IncusProvider:
         owner = owner_of(self._home)
         place = Place(remote=self._incus.remote, project=self._incus.project, owner=owner)
         write_place(self._home, place)
-        self._claim_project()
+        claim_project(self._incus, owner)
 
     def _make_networks(
         self, pool: str, layers: tuple[str, ...], progress: Progress
-    ) -> tuple[Book, tuple[str, ...]]:
+    ) -> tuple[Record, tuple[str, ...]]:
         """Choose the member and make the networks.
 
         Returns:
-            The book of a lab without hosts, and the addresses of name servers.
+            The record of a lab without hosts, and the addresses of name servers.
         """
         member = choose_member(self._incus, self.options.target)
         members = all_members(self._incus)
@@ -203,86 +203,55 @@ class IncusProvider:
             owner=owner_of(self._home),
         )
         write_place(self._home, place)
-        return Book(network=bridge, pool=pool, member=member, layers=layers), resolvers
+        return Record(network=bridge, pool=pool, member=member, layers=layers), resolvers
 
-    def _complete_instances(self, book: Book) -> Book:
-        """Put new hosts in shape and make the machine beside them; returns the book with ids."""
-        shape = self._instances.settle_ids(self._shape(book))
-        image = alias_of(book.layers[0])
-        self._instances.create_neighbour(image, shape, self._lab.network, book.member)
-        return book.model_copy(update={"first_ids": dict(shape.first_ids)})
+    def _complete_instances(self, record: Record) -> Record:
+        """Put new hosts in shape and make the machine beside them; returns the record with ids."""
+        shape = settle_ids(self._incus, self._instances, self._shape(record))
+        image = alias_of(record.layers[0])
+        self._instances.create_neighbour(image, shape, self._lab.network, record.member)
+        return record.model_copy(update={"first_ids": dict(shape.first_ids)})
 
-    def _claim_project(self) -> None:
-        """The lab's project, new or left by a killed labctl; WrongState if it is another's."""
-        server, project = self._incus.of(""), self._incus.project
-        owner = owner_of(self._home)
-        try:
-            found = server.get("projects", project)["config"].get(OWNER)
-        except NotThere:
-            config = {**_FEATURES, OWNER: owner}
-            server.send("POST", "projects", data={"name": project, "config": config})
-            return
-        if found != owner:
-            raise WrongState(
-                _("the project {project} is not this lab's", project=project),
-                cause=_("somebody else made it, or this lab's folder was moved"),
-                hint=_("set project_prefix in labctl.toml, or take another --name"),
-            )
-
-    def _pool(self) -> str:
-        if self.options.pool is not None:
-            return self.options.pool
-        pools = self._incus.of("").get("storage-pools", query={"recursion": "1"})
-        names = [each["name"] for each in pools if each["status"] == "Created"]
-        # One pool is an answer; with more, the one that `incus admin init` makes.
-        if len(names) == 1:
-            return str(names[0])
-        if "default" in names:
-            return "default"
-        raise MachineLacks(
-            _("it is not clear which storage pool of Incus the lab is to use"),
-            cause=", ".join(names),
-            hint=_("set pool in the table [incus] of labctl.toml"),
-        )
-
-    def _shape(self, book: Book) -> Shape:
+    def _shape(self, record: Record) -> Shape:
         return Shape(
             self.options,
-            book.pool,
-            book.network,
-            book.net_open,
-            book.first_ids,
+            record.pool,
+            record.network,
+            record.net_open,
+            record.first_ids,
             major=self._incus.major_version,
         )
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
-        book = self._settled()
-        if any(layer.startswith(f"{packages}-") for layer in book.layers):
+        record = self._settled()
+        if any(layer.startswith(f"{packages}-") for layer in record.layers):
             return False
-        layer = self._library.ensure_volume(packages, book.layers, book.pool, book.member, progress)
+        layer = self._library.ensure_volume(
+            packages, record.layers, record.pool, record.member, progress
+        )
         if layer is None:
             return False
-        self._ensure_there(self._states())
+        self._states.ensure_there(self._states.read())
         progress("", _("adding the packages of {name}", name=packages))
-        booted = self._running()
+        booted = self._states.running()
         self._instances.start([name for name in self._names if name not in booted])
-        added = self._instances.add_layer(alias_of(layer), book.pool)
+        added = self._instances.add_layer(alias_of(layer), record.pool)
         if added:
-            self._write(book.model_copy(update={"layers": (*book.layers, layer)}))
+            self._write(record.model_copy(update={"layers": (*record.layers, layer)}))
         # The new services begin with the next boot. A host that was off has nothing to end well.
         self._instances.halt(booted)
         self._instances.kill([name for name in self._names if name not in booted])
         return added
 
     def start(self, progress: Progress = silent) -> bool:
-        book = self._settled()
-        states = self._states()
+        record = self._settled()
+        states = self._states.read()
         # A labctl that was killed while it saved a checkpoint left them frozen.
         self._instances.thaw(name for name in self._names if states.get(name) == "Frozen")
         stopped = [name for name in self._names if states.get(name) == "Stopped"]
-        self._ensure_there(states)
+        self._states.ensure_there(states)
         # The lab file may have other limits by now.
-        self._instances.put_in_shape(self._shape(book))
+        self._instances.put_in_shape(self._shape(record))
         for host in stopped:
             progress(host, _("booting"))
         # The neighbour is there at once: its only process sleeps.
@@ -294,57 +263,23 @@ class IncusProvider:
     def _idle_neighbour(states: Mapping[str, str]) -> list[str]:
         return [NEIGHBOUR] if states.get(NEIGHBOUR) == "Stopped" else []
 
-    def _ensure_there(self, states: Mapping[str, str]) -> None:
-        absent = [name for name in self._names if name not in states]
-        if absent:
-            raise WrongState(
-                _(
-                    "{hosts} of the lab is not on the Incus server any more",
-                    hosts=", ".join(absent),
-                ),
-                cause=_(
-                    "in the project {project}: {names}",
-                    project=self._incus.project,
-                    names=", ".join(states),
-                ),
-                hint=commands(
-                    "labctl destroy",
-                    "labctl up",
-                    text=_(
-                        "if somebody renamed it, give it back its name; else make the lab again"
-                    ),
-                ),
-            )
-        wrong = {n: s for n, s in states.items() if n in self._names and s not in _USABLE}
-        if wrong:
-            raise WrongState(
-                _("a host of the lab cannot be used"),
-                cause=", ".join(f"{name}: {state}" for name, state in wrong.items()),
-                hint=commands(
-                    f"incus list {self._incus.name()} --project {self._incus.project}",
-                    text=_("the member that it is on may be down"),
-                ),
-            )
-
     def set_net(self, is_open: bool) -> None:
-        book = self._settled().model_copy(update={"net_open": is_open})
-        self._ensure_there(self._states())
-        self._write(book)
-        self._instances.put_in_shape(self._shape(book))
-        self._instances.net_changed(self._running())
+        record = self._settled().model_copy(update={"net_open": is_open})
+        self._states.ensure_there(self._states.read())
+        self._write(record)
+        self._instances.put_in_shape(self._shape(record))
+        self._instances.net_changed(self._states.running())
 
     # -- looking and stopping ---------------------------------------------------------------
 
     def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
         if self._place() is None:
             raise never_made(self._lab.name)
-        running = self._running()
+        running = self._states.running()
         asked = [each for each in self._lab.hosts if hosts is None or each.name in hosts]
         for host in asked:
             if host.name not in running:
-                raise WrongState(
-                    _("{host} does not run", host=host.name), hint=commands("labctl up")
-                )
+                raise not_running(host.name)
         return {host.name: self._endpoint(host) for host in asked}
 
     def _endpoint(self, host: Host) -> Endpoint:
@@ -357,69 +292,25 @@ class IncusProvider:
             user="root",
             key=self._home.key_file,
             known_hosts=self._home.known_hosts,
-            proxy_command=(
-                "incus", "exec", self._incus.name(host.name), "--project", self._incus.project,
-                "-T", "--", "sh", "-euc", script,
-            ),
-            neighbour=(
-                "incus", "exec", self._incus.name(NEIGHBOUR), "--project", self._incus.project,
-                "-T", "--",
-            ),
-        )  # fmt: skip
-
-    def _states(self, patience: float = PATIENCE) -> dict[str, str]:
-        """Incus's word for the state of each instance.
-
-        Args:
-            patience: seconds to wait for the answer.
-
-        Raises:
-            NotThere: there is no such project.
-            MachineLacks: the server, or the cluster member with the lab, does not answer in time.
-        """
-        place = self._place()
-        member = place.member if place is not None else ""
-        if not member:
-            return self._instances.states(patience)
-        try:
-            states = self._instances.states(patience)
-        except MachineLacks as error:
-            raise self._silent(member, error.cause) from error
-        if any(states.get(name) == "Error" for name in self._names):
-            raise self._silent(member, "")
-        return states
-
-    def _silent(self, member: str, cause: str) -> MachineLacks:
-        return MachineLacks(
-            _("the cluster member {member} with this lab does not answer", member=member),
-            cause=cause,
-            hint=commands(self._incus.server.member_list),
+            proxy_command=(*self._incus.line_in(host.name, "-T"), "sh", "-euc", script),
+            neighbour=self._incus.line_in(NEIGHBOUR, "-T"),
         )
 
     def login(self, host: str, user: str) -> tuple[str, ...]:
-        if host not in self._running():
-            raise WrongState(_("{host} does not run", host=host), hint=commands("labctl up"))
-        return (
-            "incus", "exec", self._incus.name(host), "--project", self._incus.project,
-            "--force-interactive", "--env", "LANG=C.UTF-8", "--",
-            "su", "--login", "--whitelist-environment=LANG", user,
-        )  # fmt: skip
+        if host not in self._states.running():
+            raise not_running(host)
+        line = self._incus.line_in(host, "--force-interactive", "--env", "LANG=C.UTF-8")
+        return (*line, "su", "--login", "--whitelist-environment=LANG", user)
 
     def revision(self) -> str:
         return ""
-
-    def _running(self) -> list[str]:
-        with suppress(NotThere):
-            states = self._states()
-            return [name for name in self._names if states.get(name) == "Running"]
-        return []
 
     def status(self) -> Mapping[str, HostState]:
         absent = dict.fromkeys(self._names, HostState.ABSENT)
         try:
             if self._place() is None:
                 return absent
-            states = self._states(_STATUS_SECONDS)
+            states = self._states.read(_STATUS_SECONDS)
         except NotThere:
             return absent
         except LabError:
@@ -436,7 +327,7 @@ class IncusProvider:
             progress(host, _("stopping"))
         states = self._instances.states()
         self._instances.thaw(name for name in self._names if states.get(name) == "Frozen")
-        self._instances.halt(self._running())
+        self._instances.halt(self._states.running())
         self._instances.kill([NEIGHBOUR] if states.get(NEIGHBOUR) == "Running" else [])
 
     def cut_power(self, hosts: Collection[str]) -> None:
@@ -444,7 +335,7 @@ class IncusProvider:
 
     def destroy(self, progress: Progress = silent) -> None:
         try:
-            projects = self._own_projects()
+            projects = own_projects(self._incus, owner_of(self._home))
         except MachineLacks as error:
             raise self._kept(error) from error
         for project in projects:
@@ -452,7 +343,7 @@ class IncusProvider:
             network.remove_bridge(self._incus, network.bridge_of(self._incus.project))
             # Last: a labctl that was killed before finds the rest by it.
             self._incus.of("").send("DELETE", "projects", project)
-        shutil.rmtree(self._home.state, ignore_errors=True)
+        remove_traces(self.traces, self._home)
 
     def _kept(self, error: MachineLacks) -> MachineLacks:
         """The error of a `destroy` that reaches no server: nothing was forgotten."""
@@ -461,173 +352,85 @@ class IncusProvider:
             error.message, cause=error.cause, hint=commands(*error.hint.commands, text=text)
         )
 
-    def _own_projects(self) -> list[str]:
-        """The lab's project, also if somebody renamed it."""
-        found = self._incus.of("").get("projects", query={"recursion": "1"})
-        owner = owner_of(self._home)
-        return [each["name"] for each in found if each["config"].get(OWNER) == owner]
-
     # -- checkpoints ------------------------------------------------------------------------
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
-        book = self._settled()
-        self._ensure_there(self._states())
-        saved = self._saved(checkpoint, origin, book)
-        with self._held_still():
-            self._instances.snapshot(saved.snapshot)
-        book = book.with_checkpoint(saved)
-        self._write(book)
-        self._sweep(book)
-
-    @contextmanager
-    def _held_still(self) -> Iterator[None]:
-        """The running hosts do nothing, so that what is saved is of one instant."""
-        running = self._running()
-        try:
-            self._instances.freeze(running)
-            yield
-        finally:
-            self._instances.thaw(running)
+        record = self._settled()
+        self._checkpoints.save(record, checkpoint, origin)
 
     def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
-        book = self._settled()
-        saved = book.find(checkpoint)
-        if saved is None:
-            raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
-        self._ensure_there(self._states())
-        self._ensure_snapshot(saved)
-        for host in self._names:
-            progress(host, _("going back to {name}", name=checkpoint))
-        self._instances.kill(self._names)
-        if keep_as:
-            kept = self._saved(keep_as, "reset", book)
-            self._instances.snapshot(kept.snapshot)
-            book = book.with_checkpoint(kept)
-        # Written first: a labctl that is killed from here on is finished by the next command.
-        self._write(book.model_copy(update={"restoring": saved}))
+        record = self._settled()
+        self._checkpoints.begin_restore(record, checkpoint, progress, keep_as)
         self._settled()
         self.start(progress)
 
-    def _ensure_snapshot(self, saved: Saved) -> None:
-        """Every host has the snapshot, or none is touched."""
-        lack = self._instances.missing(saved.snapshot)
-        if lack:
-            hint = commands("labctl status", text=_("go back to another checkpoint"))
-            raise incomplete_checkpoint(saved.name, saved.snapshot, lack, hint)
+    def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
+        record = self._record_or_none()
+        if record is None:
+            return ()
+        sizes = self._checkpoints.sizes() if measured and not self._is_silent else {}
+        return tuple(saved.info(sizes.get(saved.snapshot, 0)) for saved in record.checkpoints)
 
-    def _settled(self) -> Book:
-        """The book, after what a killed labctl began is finished: a restore or a move."""
-        book = self._book()
-        if book.restoring is not None:
-            book = self._finish_restore(book, book.restoring)
-        if book.moving:
-            book = self._finish_move(book)
-        return book
+    def drop(self, checkpoint: str) -> None:
+        record = self._settled().without_checkpoint(checkpoint)
+        self._write(record)
+        self._checkpoints.sweep(record)
 
-    def _finish_restore(self, book: Book, saved: Saved) -> Book:
-        """Put every host back and leave it stopped.
-
-        A snapshot also brings back the limits and the network devices of its time; the lab's
-        present ones are set again.
-        """
-        self._instances.kill(self._names)
-        self._instances.restore(saved.snapshot)
-        self._instances.put_in_shape(self._shape(book))
-        identities = read_identities(self._home)
-        if saved.copied and identities is not None:
-            write_own_files(self._incus, self._lab, self._home, identities)
-        book = book.model_copy(update={"restoring": None, "layers": saved.layers})
-        self._write(book)
-        return book
+    def _settled(self) -> Record:
+        """The record, after what a killed labctl began is finished: a restore or a move."""
+        record = self._record()
+        if record.restoring is not None:
+            record = self._checkpoints.finish_restore(record, record.restoring)
+        if record.moving:
+            record = self._finish_move(record)
+        return record
 
     # -- members of a cluster ---------------------------------------------------------------
 
     def move(self, to: str, progress: Progress = silent) -> bool:
-        book = self._settled()
+        record = self._settled()
         member = choose_member(self._incus, to)
-        if member == book.member:
+        if member == record.member:
             return False
-        self._ensure_there(self._states())
-        running = self._running()
+        self._states.ensure_there(self._states.read())
+        running = self._states.running()
         self.halt(progress)
         progress("", _("moving to {member}", member=member))
-        book = book.model_copy(update={"moving": member})
-        self._write(book)
-        self._finish_move(book)
+        record = record.model_copy(update={"moving": member})
+        self._write(record)
+        self._finish_move(record)
         if running:
             self.start(progress)
         return True
 
-    def _finish_move(self, book: Book) -> Book:
+    def _finish_move(self, record: Record) -> Record:
         hosts = (*self._names, NEIGHBOUR)
         self._instances.kill(hosts)
         for name, member in self._instances.locations().items():
-            if name in hosts and member != book.moving:
-                self._instances.move(name, book.moving)
-        self._instances.put_in_shape(self._shape(book))
+            if name in hosts and member != record.moving:
+                self._instances.move(name, record.moving)
+        self._instances.put_in_shape(self._shape(record))
         place = self._place()
         if place is not None:
-            write_place(self._home, place.model_copy(update={"member": book.moving}))
-        book = book.model_copy(update={"member": book.moving, "moving": ""})
-        self._write(book)
-        return book
+            write_place(self._home, place.model_copy(update={"member": record.moving}))
+        record = record.model_copy(update={"member": record.moving, "moving": ""})
+        self._write(record)
+        return record
 
-    def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
-        book = self._book_or_none()
-        if book is None:
-            return ()
-        sizes = self._sizes() if measured else {}
-        return tuple(
-            CheckpointInfo(
-                name=saved.name,
-                created=saved.created,
-                size=sizes.get(saved.snapshot, 0),
-                origin=saved.origin,
-            )
-            for saved in book.checkpoints
-        )
+    # -- the record ---------------------------------------------------------------------------
 
-    def _sizes(self) -> Mapping[str, int]:
-        """Empty if the member with the hosts does not answer: the list is known without it."""
-        if self._is_silent:
-            return {}
-        try:
-            return self._instances.sizes()
-        except LabError:
-            return {}
-
-    def drop(self, checkpoint: str) -> None:
-        book = self._settled().without_checkpoint(checkpoint)
-        self._write(book)
-        self._sweep(book)
-
-    def _sweep(self, book: Book) -> None:
-        self._instances.sweep(saved.snapshot for saved in book.checkpoints)
-
-    # -- the book ---------------------------------------------------------------------------
-
-    def _book_or_none(self) -> Book | None:
+    def _record_or_none(self) -> Record | None:
         if self._place() is None:
             return None
         with suppress(NotThere):
-            return read_book(self._incus)
+            return read_record(self._incus)
         return None
 
-    def _book(self) -> Book:
-        book = self._book_or_none()
-        if book is None:
+    def _record(self) -> Record:
+        record = self._record_or_none()
+        if record is None:
             raise never_made(self._lab.name)
-        return book
+        return record
 
-    def _write(self, book: Book) -> None:
-        write_book(self._incus, book)
-
-    @staticmethod
-    def _saved(name: str, origin: str, book: Book) -> Saved:
-        return Saved(
-            name=name,
-            created=now(),
-            origin=origin,
-            snapshot=snapshot_name(name, secrets.token_hex(3)),
-            layers=book.layers,
-        )
+    def _write(self, record: Record) -> None:
+        write_record(self._incus, record)

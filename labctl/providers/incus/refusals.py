@@ -16,7 +16,7 @@ class NotThere(LabError):
 
 
 class Busy(LabError):
-    """An earlier request for the same instance is still at work, of a killed labctl perhaps."""
+    """The server still carries out an earlier request, perhaps one of a killed labctl."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _shortened(said: str, keep: int = 3) -> str:
     return said if len(lines) <= 2 * keep else "\n".join([*lines[:keep], "…", *lines[-keep:]])
 
 
-def silent(server: Server, cause: str) -> MachineLacks:
+def no_answer(server: Server, cause: str) -> MachineLacks:
     """The server does not answer, or a cluster has lost most of its members."""
     return MachineLacks(
         _("Incus does not answer ({remote})", remote=server.title),
@@ -181,7 +181,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Callable[[Server, str], LabError]], ...] = 
         # First: the client then prints the name of each file that was not written.
         (r"no space left on device|disk quota exceeded", _pool_full),
         # What a member says whose cluster has no majority, or that is not ready yet.
-        (r"cowsql|Failed to begin transaction|Server isn't ready", silent),
+        (r"cowsql|Failed to begin transaction|Server isn't ready", no_answer),
         (r"^The remote .* doesn't exist", _no_remote),
         (r"daemon doesn't appear to be started", _no_daemon),
         (r"needed permissions to talk|dial unix .*permission denied", _no_rights),

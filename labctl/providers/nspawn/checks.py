@@ -38,8 +38,7 @@ def checks(
     state: Path,
     network: LabNetwork,
     hosts_to_start: Callable[[], int],
-    measure: Callable[[], int],
-    budget: int,
+    disk: Check,
 ) -> tuple[Check, ...]:
     """The checks, in the order in which to mend what is lacking.
 
@@ -47,8 +46,7 @@ def checks(
         state: The lab's own folder, where its layers are kept.
         network: The lab's network.
         hosts_to_start: Counts the hosts that do not run yet.
-        measure: Adds up the bytes of the lab's own layers.
-        budget: Bytes that they should not exceed.
+        disk: The check of the lab's own files, see `disk_check`.
     """
     return (
         Check("linux-root", linux_and_root),
@@ -69,9 +67,19 @@ def checks(
             quick=False,
             systems=_LINUX,
         ),
-        Check("disk-budget", partial(disk_budget, measure, budget), quick=False, systems=_LINUX),
+        disk,
         Check("inotify", lambda machine: inotify_enough(hosts_to_start(), machine), systems=_LINUX),
     )
+
+
+def disk_check(measure: Callable[[], int], budget: int) -> Check:
+    """The check of the size of the lab's files.
+
+    Args:
+        measure: Adds up the bytes of the lab's own layers.
+        budget: Bytes that they should not exceed.
+    """
+    return Check("disk-budget", partial(disk_budget, measure, budget), quick=False, systems=_LINUX)
 
 
 def linux_and_root(machine: Machine) -> Diagnosis:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import dial
-from labctl.errors import CommandFailed, LabError, WrongState
+from labctl.errors import CommandFailed, LabError, WrongState, words_of
 from labctl.hint import commands
 from labctl.i18n import _
+from labctl.providers.base import not_running
 from labctl.providers.nspawn.limits import LabGroup
 from labctl.providers.nspawn.network import BRIDGE, LabNetwork
 from labctl.providers.rootfs import users
@@ -96,11 +97,12 @@ class Container:
         """
         try:
             self._wait_for_services()
-            _until(self._sshd_greets, BOOT_SECONDS)
+            _until(self._sshd_greets, BOOT_SECONDS, "sshd")
         except (TimeoutError, LabError) as error:
+            missed = str(error) if isinstance(error, TimeoutError) else ""
             raise LabError(
                 _("{host} did not boot", host=self.host),
-                cause=self._console() or self._why_not_ready(),
+                cause=self._console() or self._why_not_ready(missed),
                 hint=commands(
                     # Nothing is lost by it, and what went wrong once need not do so again.
                     "labctl down",
@@ -121,7 +123,7 @@ class Container:
         try:
             self._wait_for_services()
             said = self._in_host("systemctl", "start", "ssh.service").stderr
-            _until(self._sshd_greets, SSHD_SECONDS)
+            _until(self._sshd_greets, SSHD_SECONDS, "sshd")
         except (TimeoutError, LabError) as error:
             raise WrongState(
                 _("sshd of {host} does not answer", host=self.host),
@@ -140,7 +142,7 @@ class Container:
         """
         init = self.cgroup.init_pid()
         if init is None:
-            raise WrongState(_("{host} does not run", host=self.host), hint=commands("labctl up"))
+            raise not_running(self.host)
         # su(1) makes a terminal in the host: labctl's own does not exist there.
         argv = [
             "env", "LANG=C.UTF-8", "nsenter", "--target", str(init), "--all", "--",
@@ -150,9 +152,11 @@ class Container:
 
     def _wait_for_bus(self) -> None:
         # In two parts: to find the first process means to read /proc, which slows the boot.
-        _until(lambda: self.cgroup.init_pid() is not None, BOOT_SECONDS)
-        bus = Path(f"/proc/{self.cgroup.init_pid()}/root/run/dbus/system_bus_socket")
-        _until(bus.exists, BOOT_SECONDS)
+        init = wait_until(BOOT_SECONDS, self.cgroup.init_pid, every=0.03)
+        if init is None:
+            raise TimeoutError("PID 1")
+        bus = Path(f"/proc/{init}/root/run/dbus/system_bus_socket")
+        _until(bus.exists, BOOT_SECONDS, str(bus))
 
     def _wait_for_services(self) -> None:
         """Wait for the end of the boot. A unit that hangs for longer is left to the checks."""
@@ -165,16 +169,30 @@ class Container:
         namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
         return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
 
-    def _why_not_ready(self) -> str:
-        """What the host itself says, whose journal goes to the log; else what its processes do."""
+    def _why_not_ready(self, missed: str) -> str:
+        """What the host itself says, whose journal goes to the log; else what its processes do.
+
+        `missed` is what did not come in time, for a host that says that all is well.
+        """
         if self.cgroup.init_pid() is None:
             return "\n".join(self.cgroup.doing()) or _("no process of the host is left")
         with suppress(CommandFailed):
             said = self._in_host("sh", "-euc", _NOT_READY.text).stdout.strip()
             with self.log.open("a", encoding="utf-8") as log:
                 log.write(self._in_host(*_JOURNAL).stdout)
-            return said
+            return "\n".join(filter(None, [said, missed, self._from_here()]))
         return "\n".join(self.cgroup.doing()[:_LINES])
+
+    def _from_here(self) -> str:
+        """What this machine sees of the host's port 22, and of the host on the lab's network."""
+        way = ["ip", "-n", self.network.namespace, "neigh", "show", "to", self.address]
+        try:
+            with dial.connect(self.network.netns, self.address, 22, timeout=2) as probe:
+                seen = probe.recv(4).decode(errors="replace")
+        except OSError as error:
+            seen = words_of(error)
+        neighbour = run(way, check=False).stdout.strip()
+        return "\n".join(filter(None, [f"{self.address}:22: {seen or '-'}", neighbour]))
 
     def _sshd_greets(self) -> bool:
         with (
@@ -204,9 +222,7 @@ class Container:
                 _("{host} could not be frozen for a checkpoint", host=self.host),
                 hint=_("run the same command again when the machine is less busy"),
             )
-        raise WrongState(
-            _("{host} does not run", host=self.host), hint=commands("labctl status", "labctl up")
-        )
+        raise not_running(self.host)
 
     def halt(self) -> None:
         """Shut the host down as its own poweroff does, and kill it after 15 s."""
@@ -240,7 +256,7 @@ class Container:
             (_NSPAWN / "locks" / f"inode-{root.st_dev}:{root.st_ino}").unlink()
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Poll quickly; raises TimeoutError."""
+def _until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll quickly; raises TimeoutError with what did not come."""
     if not wait_until(seconds, condition, every=0.03):
-        raise TimeoutError
+        raise TimeoutError(what)

@@ -1,7 +1,6 @@
-"""The identity of a host before its first boot: name, address, keys, resolver.
+"""The identity of a host before its first boot, written into a layer of its files.
 
-Host keys are generated here and pinned in the lab's known_hosts, so no first connection has to be
-trusted. This is the state of the checkpoint `os`, which needs no boot.
+This is the state of the checkpoint `os`, which needs no boot.
 """
 
 from __future__ import annotations
@@ -12,6 +11,14 @@ from pathlib import Path
 from labctl.lab import Host, Lab
 from labctl.providers.keys import make_key
 from labctl.providers.rootfs import users
+from labctl.providers.rootfs.identity import (
+    ADMIN_ID,
+    HostFile,
+    HostFiles,
+    lab_network,
+    name_files,
+    own_files,
+)
 
 
 def write_identity(
@@ -19,20 +26,15 @@ def write_identity(
 ) -> str:
     """Write the host's own files into its layer. Returns its public host key."""
     key = make_key(f"root@{host.name}")
-    files = {
-        "etc/hostname": (f"{host.name}\n", 0o644),
-        "etc/hosts": (_hosts(host), 0o644),
-        "etc/machine-id": (f"{uuid.uuid4().hex}\n", 0o444),
-        "etc/resolv.conf": ("".join(f"nameserver {each}\n" for each in resolvers), 0o644),
-        "etc/systemd/network/10-lab.network": (_network(lab, host), 0o644),
-        "etc/ssh/ssh_host_ed25519_key": (key.private, 0o600),
-        "etc/ssh/ssh_host_ed25519_key.pub": (key.public, 0o644),
-        "root/.ssh/authorized_keys": (login, 0o600),
-        f"home/{lab.edition.admin}/.ssh/authorized_keys": (login, 0o600),
-        **{f"usr/local/sbin/{name}": (_ending(name), 0o755) for name in ("reboot", "poweroff")},
+    files: HostFiles = {
+        **name_files(host, resolvers),
+        **own_files(lab, uuid.uuid4().hex, key, login),
+        # Sorts before systemd's 80-container-host0.network, which would use DHCP.
+        "/etc/systemd/network/10-lab.network": lab_network(lab, host, gateway=True),
+        **{f"/usr/local/sbin/{name}": _ending(name) for name in ("reboot", "poweroff")},
     }
-    for name, (text, mode) in files.items():
-        _write(upper, name, text, mode)
+    for name, file in files.items():
+        _write(upper, name.lstrip("/"), file)
     _set_timezone(upper)
     (upper / "root").chmod(0o700)
     for path in (upper, *upper.rglob("*")):
@@ -41,32 +43,13 @@ def write_identity(
     return key.public
 
 
-def _ending(name: str) -> str:
+def _ending(name: str) -> HostFile:
     # The program of systemd asks logind first, which these hosts do not run, and complains.
-    return f"""#!/bin/sh
-exec systemctl start {name}.target --job-mode=replace-irreversibly --no-block
-"""
+    start = f"exec systemctl start {name}.target --job-mode=replace-irreversibly --no-block"
+    return HostFile(f"#!/bin/sh\n{start}\n", 0o755)
 
 
-def _hosts(host: Host) -> str:
-    return f"127.0.0.1 localhost\n{host.address} {host.fqdn} {host.name}\n"
-
-
-def _network(lab: Lab, host: Host) -> str:
-    # Sorts before systemd's 80-container-host0.network, which would use DHCP.
-    prefix = lab.network.cidr.prefixlen
-    return f"""[Match]
-Name=host0
-
-[Network]
-Address={host.address}/{prefix}
-Gateway={lab.network.machine}
-LinkLocalAddressing=no
-IPv6AcceptRA=no
-"""
-
-
-def _write(upper: Path, name: str, text: str, mode: int) -> None:
+def _write(upper: Path, name: str, file: HostFile) -> None:
     path = upper / name
     # A folder in the layer replaces the one in the image. With a umask of 077,
     # only root on the host could enter /etc.
@@ -74,14 +57,13 @@ def _write(upper: Path, name: str, text: str, mode: int) -> None:
         (upper / folder).mkdir(exist_ok=True)
         (upper / folder).chmod(0o755)
     path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
+    path.write_text(file.text, encoding="utf-8")
+    path.chmod(file.mode)
 
 
 def _give_home(home: Path) -> None:
-    """The first account created in the image has uid and gid 1000 (useradd(8))."""
     for path in (home, home / ".ssh", home / ".ssh" / "authorized_keys"):
-        users.give(path, 1000)
+        users.give(path, ADMIN_ID)
     home.chmod(0o755)
     (home / ".ssh").chmod(0o700)
 

@@ -12,6 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl.errors import LabError
+from labctl.hint import commands
+from labctl.i18n import _
 from labctl.providers.rootfs.cgroup import Cgroup, hierarchies
 
 CONTROLLERS = ("memory", "pids", "cpu")
@@ -51,26 +54,56 @@ class LabGroup:
         """Whether any process of the lab runs."""
         return Cgroup(self.name).populated()
 
-    def limit(self, limits: Limits) -> None:
-        """Put the limits in force, as far as the machine has controllers; idempotent."""
-        found = hierarchies()
-        files = {
-            "memory": ("memory.max", "memory.limit_in_bytes", limits.memory, limits.memory),
-            "pids": ("pids.max", "pids.max", limits.processes, limits.processes),
-            "cpu": (
-                "cpu.weight",
-                "cpu.shares",
-                limits.weight,
-                max(2, limits.weight * _DEFAULT_SHARES // _DEFAULT_WEIGHT),
-            ),
+    def limit(self, limits: Limits) -> list[str]:
+        """Put the limits in force, as far as the machine has controllers; idempotent.
+
+        Returns:
+            The controllers that the machine has, but does not let this group use, as in a
+            container whose own group has processes.
+
+        Raises:
+            LabError: The kernel refuses a limit. The others are in force.
+        """
+        withheld, refused = [], []
+        for controller, path, value in self._files(limits):
+            told = _refusal(path, value)
+            # A group that may not use a controller does not have its files.
+            if told and not path.exists():
+                withheld.append(controller)
+            elif told:
+                refused.append(told)
+        if refused:
+            raise LabError(
+                _("the limits of the lab cannot be set"),
+                cause="\n".join(refused),
+                # A limit below what the hosts use now is refused.
+                hint=commands("labctl down", "labctl up"),
+            )
+        return withheld
+
+    def _files(self, limits: Limits) -> Iterator[tuple[str, Path, int]]:
+        """Each controller that the machine has, its file in this group and what to write there."""
+        shares = max(2, limits.weight * _DEFAULT_SHARES // _DEFAULT_WEIGHT)
+        unified = {
+            "memory": ("memory.max", limits.memory),
+            "pids": ("pids.max", limits.processes),
+            "cpu": ("cpu.weight", limits.weight),
         }
-        for controller, (new, old, value, old_value) in files.items():
+        version_1 = {
+            "memory": ("memory.limit_in_bytes", limits.memory),
+            "pids": ("pids.max", limits.processes),
+            "cpu": ("cpu.shares", shares),
+        }
+        found, missing = hierarchies(), missing_controllers()
+        for controller in (each for each in CONTROLLERS if each not in missing):
             if controller in found.controllers:
-                _write(found.controllers[controller] / self.name / old, old_value)
+                name, value = version_1[controller]
+                yield controller, found.controllers[controller] / self.name / name, value
             else:
+                name, value = unified[controller]
                 with suppress(OSError):
                     (found.unified / "cgroup.subtree_control").write_text(f"+{controller}")
-                _write(found.unified / self.name / new, value)
+                yield controller, found.unified / self.name / name, value
 
     def kill(self) -> None:
         """End every process of the lab and remove its groups; idempotent."""
@@ -92,7 +125,11 @@ def missing_controllers() -> list[str]:
     return [each for each in CONTROLLERS if each not in found.controllers and each not in unified]
 
 
-def _write(path: Path, value: int) -> None:
-    with suppress(OSError):
+def _refusal(path: Path, value: int) -> str:
+    """Write a limit. Returns what the system says if it refuses, otherwise ""."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(value))
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
@@ -15,11 +14,17 @@ from labctl.hint import commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import N_, _
 from labctl.lab import Lab, PackageSet
-from labctl.machine import Machine, ThisMachine
+from labctl.machine import Machine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
-from labctl.providers.base import never_made, unknown_checkpoint
-from labctl.providers.checks import Check, ensure
+from labctl.providers.base import (
+    never_made,
+    no_checkpoint_to_copy,
+    not_running,
+    remove_traces,
+    unknown_checkpoint,
+)
+from labctl.providers.checks import Check
 from labctl.providers.keys import client_key
 from labctl.providers.nspawn import checks, many
 from labctl.providers.nspawn.container import Container
@@ -30,8 +35,9 @@ from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.nspawn.resolvers import Resolvers, resolvers_for
 from labctl.providers.nspawn.revision import revision
 from labctl.providers.nspawn.rules import WayOut
-from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
+from labctl.providers.nspawn.store import LayerStore, Record, Saved, Stack
 from labctl.providers.options import ProviderOptions, read_options
+from labctl.providers.record import now
 from labctl.providers.rootfs import users
 from labctl.providers.rootfs.apt import AptSetup, guest_suite, machine_setup
 from labctl.providers.rootfs.cgroup import cgroups_called
@@ -52,6 +58,7 @@ class NspawnProvider:
     name: ClassVar[str] = "nspawn"
     Options: ClassVar[type[ProviderOptions]] = NspawnOptions
     traces: ClassVar[tuple[str, ...]] = ("nspawn.json", "layers", "hosts")
+    server_option: ClassVar[str] = ""
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
         self._lab = lab
@@ -102,17 +109,15 @@ class NspawnProvider:
         return None
 
     def checks(self) -> tuple[Check, ...]:
+        return checks.checks(self._home.state, self._network, self._to_start, self.disk_check())
+
+    def disk_check(self) -> Check:
         budget = self.options.disk * 1024**3 * len(self._containers)
-        return checks.checks(
-            self._home.state, self._network, self._to_start, self._store.size_of_all, budget
-        )
+        return checks.disk_check(self._store.size_of_all, budget)
 
     def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
         hosts = len(self._containers)
         return many.checks_of_many(self._home.state, labs * hosts, to_start * hosts)
-
-    def ensure_usable(self) -> None:
-        ensure(self.checks(), ThisMachine())
 
     def _to_start(self) -> int:
         return sum(not each.running for each in self._containers)
@@ -140,29 +145,23 @@ class NspawnProvider:
         identity = self._store.new_layer(self._names)
         self._write_identities(identity)
         base = Stack(image=tuple(each.name for each in layers), layers=(identity,))
-        book = Book(base=base, top=self._store.new_layer(self._names))
-        self._store.write(book.with_checkpoint(self._saved("os", "up", base)))
+        record = Record(base=base, top=self._store.new_layer(self._names))
+        self._store.write(record.with_checkpoint(self._saved("os", "up", base)))
         return True
 
     def create_like(self, model: LabHome, checkpoint: str) -> bool:
         if self._store.read() is not None:
             return False
         source = LayerStore(model.state)
-        book = source.read()
-        saved = book.find(checkpoint) if book is not None else None
-        if book is None or saved is None:
-            raise WrongState(
-                _(
-                    "the lab {name} has no checkpoint {checkpoint}",
-                    name=model.name,
-                    checkpoint=checkpoint,
-                )
-            )
-        kept = [each for each in book.checkpoints if each.origin == "up"]
+        record = source.read()
+        saved = record.find(checkpoint) if record is not None else None
+        if record is None or saved is None:
+            raise no_checkpoint_to_copy(model.name, checkpoint)
+        kept = [each for each in record.checkpoints if each.origin == "up"]
         # The identity is the first layer of every stack.
         for layer in dict.fromkeys(each for one in kept for each in one.stack.layers[1:]):
             self._store.link_layer(source, layer)
-            self._store.drop_copies(layer, source, book.base.layers[0], self._names)
+            self._store.drop_copies(layer, source, record.base.layers[0], self._names)
         identity = self._store.new_layer(self._names)
         self._write_identities(identity)
 
@@ -171,7 +170,7 @@ class NspawnProvider:
 
         copied = tuple(each.model_copy(update={"stack": own(each.stack)}) for each in kept)
         top = self._store.new_layer(self._names)
-        self._store.write(Book(base=own(saved.stack), top=top, checkpoints=copied))
+        self._store.write(Record(base=own(saved.stack), top=top, checkpoints=copied))
         return True
 
     def _write_identities(self, layer: str) -> None:
@@ -184,57 +183,62 @@ class NspawnProvider:
         write_atomically(self._home.known_hosts, "".join(pinned))
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
-        book = self._book()
+        record = self._record()
         sets = PACKAGE_SETS[: PACKAGE_SETS.index(packages) + 1]
         wanted = self._image.layers(sets)
         names = tuple(layer.name for layer in wanted)
-        have = book.base.image
-        if names == have[: len(names)] or have != names[: len(have)] or self._hides(book):
+        have = record.base.image
+        if names == have[: len(names)] or have != names[: len(have)] or self._hides(record):
             return False
         self._image.ensure(wanted, progress)
         progress("", _("adding the packages of {name}", name=packages))
         on_each(self._containers, Container.halt)
-        base = Stack(image=names, layers=book.base.layers)
-        self._store.write(book.model_copy(update={"base": base}))
+        base = Stack(image=names, layers=record.base.layers)
+        self._store.write(record.model_copy(update={"base": base}))
         return True
 
-    def _hides(self, book: Book) -> bool:
+    def _hides(self, record: Record) -> bool:
         uppers = (
-            self._store.upper(layer, host) for layer in book.current.layers for host in self._names
+            self._store.upper(layer, host)
+            for layer in record.current.layers
+            for host in self._names
         )
         return any((upper / name).exists() for upper in uppers for name in _HIDES_PACKAGES)
 
     def start(self, progress: Progress = silent) -> bool:
-        book = self._book()
+        record = self._record()
         for each in self._containers:
             # A labctl that was killed while it saved a checkpoint left them frozen.
             each.cgroup.thaw()
         stopped = [each for each in self._containers if not (each.running and each.mounted)]
         if not stopped:
-            self._open_network(book, progress)
+            self._open_network(record, progress)
             on_each(self._containers, Container.ensure_answers)
             return False
         self._end_hosts_of_0_1()
         for container in stopped:
             container.kill()
-        self._boot(stopped, book, progress)
+        self._boot(stopped, record, progress)
         return True
 
-    def _boot(self, stopped: Sequence[Container], book: Book, progress: Progress) -> None:
+    def _boot(self, stopped: Sequence[Container], record: Record, progress: Progress) -> None:
         """Boot hosts of which nothing is left; the others must answer, too."""
-        self._image.ensure_again(book.base.image, progress)
-        self._open_network(book, progress)
-        self._group.limit(self.options.limits(len(self._containers)))
+        self._image.ensure_again(record.base.image, progress)
+        self._open_network(record, progress)
+        lacks = self._group.limit(self.options.limits(len(self._containers)))
+        if lacks:
+            names = ", ".join(lacks)
+            progress("", _("the kernel cannot limit what a lab uses: {names}", names=names))
         for container in stopped:
             progress(container.host, _("booting"))
-            self._mount(book, container)
+            self._mount(record, container)
             container.start()
         others = [each for each in self._containers if each not in stopped]
         on_each(others, Container.ensure_answers)
         on_each(self._containers, Container.wait_ready)
 
-    def _open_network(self, book: Book, progress: Progress) -> None:
-        if not self._network.create(self._way_out() if book.net_open else None):
+    def _open_network(self, record: Record, progress: Progress) -> None:
+        if not self._network.create(self._way_out() if record.net_open else None):
             progress("", self._network.why_unreachable())
 
     def _way_out(self) -> WayOut:
@@ -245,9 +249,9 @@ class NspawnProvider:
             real_resolver=self._resolvers.real,
         )
 
-    def _mount(self, book: Book, container: Container) -> None:
-        lower = [self._store.upper(layer, container.host) for layer in reversed(book.base.layers)]
-        lower += [self._image.path(name) for name in reversed(book.base.image)]
+    def _mount(self, record: Record, container: Container) -> None:
+        lower = [self._store.upper(layer, container.host) for layer in reversed(record.base.layers)]
+        lower += [self._image.path(name) for name in reversed(record.base.image)]
         for path in lower:
             if not path.is_dir():
                 raise WrongState(
@@ -255,13 +259,13 @@ class NspawnProvider:
                     cause=str(path),
                     hint=commands("labctl destroy", "labctl up"),
                 )
-        upper = self._store.upper(book.top, container.host)
+        upper = self._store.upper(record.top, container.host)
         users.give(upper)
-        mount_overlay(container.root, lower, upper, self._store.work(book.top, container.host))
+        mount_overlay(container.root, lower, upper, self._store.work(record.top, container.host))
 
     def set_net(self, is_open: bool) -> None:
-        book = self._book()
-        self._store.write(book.model_copy(update={"net_open": is_open}))
+        record = self._record()
+        self._store.write(record.model_copy(update={"net_open": is_open}))
         self._network.set_filter(self._way_out() if is_open else None)
 
     # -- looking and stopping ---------------------------------------------------------------
@@ -270,10 +274,7 @@ class NspawnProvider:
         asked = [each for each in self._containers if hosts is None or each.host in hosts]
         for container in asked:
             if not container.running:
-                raise WrongState(
-                    _("{host} does not run", host=container.host),
-                    hint=commands("labctl up"),
-                )
+                raise not_running(container.host)
         return {
             container.host: Endpoint(
                 host=container.host,
@@ -294,13 +295,13 @@ class NspawnProvider:
 
     def revision(self) -> str:
         try:
-            book = self._store.read()
+            record = self._store.read()
         except WrongState:
-            book = None
-        if book is None:
+            record = None
+        if record is None:
             return ""
         return revision(
-            (self._store.upper(book.top, each.host), each.cgroup) for each in self._containers
+            (self._store.upper(record.top, each.host), each.cgroup) for each in self._containers
         )
 
     def status(self) -> Mapping[str, HostState]:
@@ -337,14 +338,12 @@ class NspawnProvider:
         unmount_below(self._home.state)
         self._network.remove()
         sweep_if_idle(self._home.cache / "images")
-        # First of the files: if labctl is killed after this, no command finds a lab here.
-        self._store.forget()
-        shutil.rmtree(self._home.state, ignore_errors=True)
+        remove_traces(self.traces, self._home)
 
     # -- checkpoints ------------------------------------------------------------------------
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
-        book = self._book()
+        record = self._record()
         running = [each for each in self._containers if each.running]
         copy = self._store.new_layer(self._names)
         with ExitStack() as frozen:
@@ -353,9 +352,9 @@ class NspawnProvider:
                 frozen.callback(container.cgroup.thaw)
                 container.hold_still()
             for host in self._names:
-                self._copy(self._store.upper(book.top, host), self._store.upper(copy, host))
-        stack = Stack(image=book.base.image, layers=(*book.base.layers, copy))
-        self._store.write(book.with_checkpoint(self._saved(checkpoint, origin, stack)))
+                self._copy(self._store.upper(record.top, host), self._store.upper(copy, host))
+        stack = Stack(image=record.base.image, layers=(*record.base.layers, copy))
+        self._store.write(record.with_checkpoint(self._saved(checkpoint, origin, stack)))
 
     @staticmethod
     def _copy(source: Path, target: Path) -> None:
@@ -363,49 +362,49 @@ class NspawnProvider:
         run(["cp", "--archive", "--reflink=auto", f"{source}/.", str(target)])
 
     def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
-        book = self._book()
-        saved = book.find(checkpoint)
+        record = self._record()
+        saved = record.find(checkpoint)
         if saved is None:
-            raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
+            raise unknown_checkpoint(checkpoint, record.names)
         for host in self._names:
             progress(host, _("going back to {name}", name=checkpoint))
-        self._end_hosts(before_standing_on=saved.stack)
+        self._end_hosts(saved.stack)
         if keep_as:
-            book = book.with_checkpoint(self._saved(keep_as, "reset", book.current))
+            record = record.with_checkpoint(self._saved(keep_as, "reset", record.current))
         top = self._store.new_layer(self._names)
-        book = book.model_copy(update={"base": saved.stack, "top": top})
-        self._store.write(book)
-        self._boot(self._containers, book, progress)
+        record = record.model_copy(update={"base": saved.stack, "top": top})
+        self._store.write(record)
+        self._boot(self._containers, record, progress)
 
-    def _end_hosts(self, *, before_standing_on: Stack) -> None:
+    def _end_hosts(self, target: Stack) -> None:
         """Kill the hosts while the target layers are being verified."""
-        verify = partial(self._image.look_at, before_standing_on.image)
+        verify = partial(self._image.look_at, target.image)
         kills = [partial(Container.kill, each) for each in self._containers]
         on_each([verify, *kills], lambda work: work())
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
-        book = self._store.read()
-        if book is None:
+        record = self._store.read()
+        if record is None:
             return ()
         found, earlier = [], set[str]()
-        for saved in book.checkpoints:
+        for saved in record.checkpoints:
             # After an undo and another reset, the state before it has several layers of its own.
             own = [layer for layer in saved.stack.layers if layer not in earlier]
             earlier.update(own)
             size = sum(self._store.size(layer) for layer in own) if measured else 0
-            found.append(CheckpointInfo(saved.name, saved.created, size, saved.origin))
+            found.append(saved.info(size))
         return tuple(found)
 
     def drop(self, checkpoint: str) -> None:
-        self._store.write(self._book().without_checkpoint(checkpoint))
+        self._store.write(self._record().without_checkpoint(checkpoint))
 
     # -- helpers ----------------------------------------------------------------------------
 
-    def _book(self) -> Book:
-        book = self._store.read()
-        if book is None:
+    def _record(self) -> Record:
+        record = self._store.read()
+        if record is None:
             raise never_made(self._lab.name)
-        return book
+        return record
 
     @staticmethod
     def _saved(name: str, origin: str, stack: Stack) -> Saved:

@@ -12,13 +12,10 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterable
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from labctl.home import write_atomically
+from labctl.providers.record import Frozen, LabRecord, SavedCheckpoint
 from labctl.run import run
 from labctl.state import read_kept
 
@@ -26,72 +23,46 @@ from labctl.state import read_kept
 VERSION = 2
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Stack(_Frozen):
+class Stack(Frozen):
     """Layers from the bottom up: cached image layers by key, then the lab's own by id."""
 
     image: tuple[str, ...]
     layers: tuple[str, ...] = ()
 
 
-class Saved(_Frozen):
-    """A checkpoint: the layers that it consists of, and which command saved it."""
+class Saved(SavedCheckpoint):
+    """A checkpoint: the layers that it consists of."""
 
-    name: str
-    created: str
-    origin: str
     stack: Stack
 
 
-class Book(_Frozen):
+class Record(LabRecord[Saved]):
     """The contents of the file: the current stack, its writable layer, the checkpoints."""
 
     version: int = VERSION
     base: Stack
     top: str
-    net_open: bool = True
-    checkpoints: tuple[Saved, ...] = ()
 
     @property
     def current(self) -> Stack:
         """The stack including the writable layer, as a checkpoint would save it now."""
         return Stack(image=self.base.image, layers=(*self.base.layers, self.top))
 
-    def find(self, name: str) -> Saved | None:
-        return next((saved for saved in self.checkpoints if saved.name == name), None)
-
-    def with_checkpoint(self, saved: Saved) -> Book:
-        others = tuple(old for old in self.checkpoints if old.name != saved.name)
-        return self.model_copy(update={"checkpoints": (*others, saved)})
-
-    def without_checkpoint(self, name: str) -> Book:
-        others = tuple(old for old in self.checkpoints if old.name != name)
-        return self.model_copy(update={"checkpoints": others})
-
 
 class LayerStore:
-    """The layers and the book of one lab below `folder`, which has the name of the lab."""
+    """The layers and the record of one lab below `folder`, which has the name of the lab."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._book_file = folder / "nspawn.json"
+        self._record_file = folder / "nspawn.json"
 
-    def read(self) -> Book | None:
-        """The book, or None if the lab was never created. Raises WrongState if unreadable."""
-        return read_kept(self._book_file, Book, VERSION, self.folder.name)
+    def read(self) -> Record | None:
+        """The record, or None if the lab was never created. Raises WrongState if unreadable."""
+        return read_kept(self._record_file, Record, VERSION, self.folder.name)
 
-    def write(self, book: Book) -> None:
-        write_atomically(self._book_file, book.model_dump_json(indent=1))
-        self._collect(book)
-
-    def forget(self) -> None:
-        """Remove the book. Without it there is no lab, even if layers are left."""
-        # It may have been replaced by a folder or another kind of file.
-        with suppress(OSError):
-            self._book_file.unlink()
+    def write(self, record: Record) -> None:
+        write_atomically(self._record_file, record.model_dump_json(indent=1))
+        self._collect(record)
 
     def new_layer(self, hosts: tuple[str, ...]) -> str:
         """Create an empty layer for every host. Returns its id."""
@@ -149,10 +120,10 @@ class LayerStore:
         """Bytes on disk of all layers of the lab."""
         return sum(self.size(layer.name) for layer in (self.folder / "layers").glob("*"))
 
-    def _collect(self, book: Book) -> None:
+    def _collect(self, record: Record) -> None:
         """Remove layers that neither the lab nor a checkpoint uses."""
-        kept = {*book.current.layers}
-        for saved in book.checkpoints:
+        kept = {*record.current.layers}
+        for saved in record.checkpoints:
             kept.update(saved.stack.layers)
         for folder in (self.folder / "layers").glob("*"):
             if folder.name not in kept:
@@ -162,8 +133,3 @@ class LayerStore:
 def _size(found: os.stat_result) -> int:
     links = 1 if stat.S_ISDIR(found.st_mode) else max(1, found.st_nlink)
     return found.st_blocks * 512 // links
-
-
-def now() -> str:
-    """The current time in ISO 8601 with offset, in seconds."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -7,6 +7,7 @@ the machine's PID 1 (cgroups(7)).
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from labctl.errors import LabError
+from labctl.i18n import _
 from labctl.scripts import Script
 from labctl.waiting import wait_until
 
@@ -54,6 +57,20 @@ def parse_hierarchies(mountinfo: str) -> Hierarchies:
 def cgroups_called(prefix: str) -> list[Cgroup]:
     """The existing groups whose names start with `prefix`."""
     return [Cgroup(path.name) for path in hierarchies().unified.glob(f"{prefix}*")]
+
+
+# How often the groups are read for a process that may be moving.
+_LOOKS = 3
+
+
+def _is_first(pid: int) -> bool:
+    """Whether the process is PID 1 of a container (NSpid in proc_pid_status(5))."""
+    with suppress(OSError, ValueError):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
+        numbers = line.split()[1:]
+        return len(numbers) > 1 and numbers[-1] == "1"
+    return False
 
 
 @dataclass(frozen=True)
@@ -112,15 +129,17 @@ class Cgroup:
         )
 
     def init_pid(self) -> int | None:
-        """The machine's process id of PID 1 in the group's container."""
-        for pid in self.pids():
-            with suppress(OSError, ValueError):
-                status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-                numbers = next(
-                    line for line in status.splitlines() if line.startswith("NSpid:")
-                ).split()[1:]
-                if len(numbers) > 1 and numbers[-1] == "1":
+        """The machine's process id of PID 1 in the group's container.
+
+        systemd moves to a new group below when it starts. It may then be in none of the groups that
+        are read one after the other, so they are read again.
+        """
+        for _look in range(_LOOKS):
+            for pid in self.pids():
+                if _is_first(pid):
                     return pid
+            if not self.populated():
+                break
         return None
 
     def doing(self) -> list[str]:
@@ -146,8 +165,20 @@ class Cgroup:
         return self._event("frozen") and self.populated()
 
     def thaw(self) -> None:
-        with suppress(OSError):
-            (self._unified / "cgroup.freeze").write_text("0")
+        """Let every process of the group run again; idempotent.
+
+        Raises:
+            LabError: The kernel refuses, and the processes stay frozen.
+        """
+        switch = self._unified / "cgroup.freeze"
+        try:
+            switch.write_text("0")
+        except OSError as error:
+            # The group is gone, or was removed after its file was opened.
+            if switch.exists() and error.errno != errno.ENODEV:
+                raise LabError(
+                    _("the processes of a host stay frozen"), cause=f"{switch}: {error.strerror}"
+                ) from error
 
     def wait_empty(self, seconds: float) -> bool:
         """Wait until no process is left. Returns False on timeout."""

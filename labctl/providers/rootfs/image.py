@@ -19,7 +19,7 @@ from labctl.lab import Edition, PackageSet
 from labctl.progress import Progress
 from labctl.providers.rootfs.apt import AptSetup
 from labctl.providers.rootfs.build import Builder, sweep
-from labctl.providers.rootfs.mounts import standing_on
+from labctl.providers.rootfs.mounts import overlays_using
 from labctl.providers.rootfs.recipe import PACKAGE_SETS, Layer, Recipe
 from labctl.providers.rootfs.seal import break_seal, built_on, is_sealed, seal
 
@@ -109,7 +109,7 @@ class Image:
         """Remove a layer that is not complete, and the layers that were built on it."""
         spoilt = [each for each in (*built_on(layer), layer) if each.exists()]
         for each in spoilt:
-            hosts = standing_on(each)
+            hosts = overlays_using(each)
             if hosts:
                 raise WrongState(
                     _("the image layer {name} was altered while hosts run on it", name=layer.name),

@@ -44,7 +44,7 @@ def mounted_below(folder: Path) -> list[str]:
     return sorted((p for p in points if Path(p).is_relative_to(folder)), key=len, reverse=True)
 
 
-def standing_on(layer: Path) -> list[str]:
+def overlays_using(layer: Path) -> list[str]:
     """The mount points of overlays that have this folder as a lower layer."""
     mountinfo = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
     escaped = _escaped(layer)

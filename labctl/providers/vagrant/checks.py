@@ -17,8 +17,8 @@ from labctl.providers.vagrant.folder import box_architecture
 from labctl.providers.vagrant.folders import disk_enough, folders_readable, snapshot_enough
 from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
+from labctl.providers.vagrant.network_mode import network_chosen
 from labctl.providers.vagrant.options import VagrantOptions
-from labctl.providers.vagrant.placement import network_chosen
 from labctl.providers.vagrant.surroundings import (
     folders_local,
     host_only_module,

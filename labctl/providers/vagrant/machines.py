@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from labctl.errors import LabError
+from labctl.errors import LabError, WrongState
+from labctl.hint import commands
 from labctl.home import LabHome
+from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.parallel import on_each
 from labctl.providers.vagrant import virsh, virtualbox
@@ -64,6 +66,22 @@ class Machines:
     def exist(self) -> bool:
         """Whether Vagrant or the hypervisor has any machine of the lab."""
         return bool(made_machines(self._home) or self._registered())
+
+    def ensure_there(self) -> dict[str, str]:
+        """Vagrant's word for each machine; WrongState if one is missing.
+
+        Vagrant would make a missing machine anew, without anything that was set up on it.
+        """
+        states = self._vagrant.states()
+        names = [host.name for host in self._lab.hosts]
+        gone = [host for host in names if states.get(host) == "not_created"]
+        if gone:
+            raise WrongState(
+                _("the machine of {hosts} does not exist any more", hosts=", ".join(gone)),
+                cause=_("it was removed in VirtualBox or by vagrant destroy"),
+                hint=commands("labctl destroy", "labctl up"),
+            )
+        return states
 
     def boot(self, host: str) -> None:
         """Start a machine. If its saved memory cannot be resumed, it boots from its disk."""

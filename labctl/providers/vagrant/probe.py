@@ -6,10 +6,10 @@ import socket
 
 import paramiko
 
-from labctl.providers.vagrant.book import Machine
+from labctl.providers.vagrant.record import KnownMachine
 
 
-def answers(machine: Machine, timeout: float = 3) -> bool:
+def answers(machine: KnownMachine, timeout: float = 3) -> bool:
     """Whether an SSH server answers there with the machine's own pinned key.
 
     An open forwarded port proves nothing: the hypervisor accepts connections for a booting

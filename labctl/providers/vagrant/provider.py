@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -12,28 +10,24 @@ from typing import ClassVar
 from labctl.endpoint import Endpoint
 from labctl.errors import LabError, WrongState
 from labctl.hint import commands
-from labctl.home import LabHome, remove_folder
+from labctl.home import LabHome
 from labctl.i18n import N_, _
 from labctl.lab import Host, Lab, PackageSet
-from labctl.machine import Machine as LocalMachine
-from labctl.machine import ThisMachine
+from labctl.machine import Machine, ThisMachine
 from labctl.parallel import on_each
 from labctl.progress import Progress, silent
-from labctl.providers.base import incomplete_checkpoint, never_made, unknown_checkpoint
-from labctl.providers.checks import Check, ensure
+from labctl.providers.base import (
+    never_made,
+    remove_traces,
+    unknown_checkpoint,
+)
+from labctl.providers.checks import Check
 from labctl.providers.keys import client_key
 from labctl.providers.options import ProviderOptions, read_options
-from labctl.providers.vagrant import checks, guest, peer, virtualbox
+from labctl.providers.vagrant import checks, guest, virtualbox
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
-from labctl.providers.vagrant.book import (
-    Book,
-    Machine,
-    Saved,
-    Unfinished,
-    now,
-    read_book,
-    write_book,
-)
+from labctl.providers.vagrant.checkpoints import Checkpoints
+from labctl.providers.vagrant.connections import Connections
 from labctl.providers.vagrant.folder import (
     emulate,
     is_emulated,
@@ -43,13 +37,17 @@ from labctl.providers.vagrant.folder import (
 )
 from labctl.providers.vagrant.machines import RUNNING, Machines
 from labctl.providers.vagrant.meaning import NoBoot
+from labctl.providers.vagrant.network_mode import network_chosen
 from labctl.providers.vagrant.options import VagrantOptions
-from labctl.providers.vagrant.placement import network_chosen
-from labctl.providers.vagrant.probe import answers
+from labctl.providers.vagrant.record import (
+    KnownMachine,
+    Record,
+    read_record,
+    write_record,
+)
 from labctl.results import CheckpointInfo, HostState
 from labctl.shell import ssh_command
 from labctl.system import System
-from labctl.waiting import wait_until
 
 # What `labctl up` starts again, in the words of VirtualBox and of libvirt. A machine is aborted if
 # the PC was switched off while it ran.
@@ -58,8 +56,6 @@ _STOPPED |= {"shutoff", "crashed", "pmsuspended"}
 KVM = Path("/dev/kvm")
 # With a KVM that works, machines boot in half a minute.
 KVM_SECONDS = 120.0
-# How long a host may take to answer after its machine was resumed.
-ANSWER_SECONDS = 60.0
 
 
 class VagrantProvider:
@@ -68,6 +64,7 @@ class VagrantProvider:
     name: ClassVar[str] = "vagrant"
     Options: ClassVar[type[ProviderOptions]] = VagrantOptions
     traces: ClassVar[tuple[str, ...]] = ("vagrant.json", "vagrant")
+    server_option: ClassVar[str] = ""
 
     def __init__(self, lab: Lab, home: LabHome) -> None:
         self._lab = lab
@@ -88,8 +85,8 @@ class VagrantProvider:
 
         Every call names it, because Vagrant could select another one.
         """
-        book = read_book(self._home)
-        return book.hypervisor if book is not None else self.options.hypervisor
+        record = read_record(self._home)
+        return record.hypervisor if record is not None else self.options.hypervisor
 
     @cached_property
     def _vagrant(self) -> Vagrant:
@@ -100,21 +97,28 @@ class VagrantProvider:
     def _machines(self) -> Machines:
         return Machines(self._lab, self._home, self._vagrant, self._hypervisor)
 
+    @cached_property
+    def _connections(self) -> Connections:
+        return Connections(self._lab, self._home, lambda: self.options.net)
+
+    @cached_property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(
+            self._names, self._home, self._vagrant, self._machines, self._connections
+        )
+
     @classmethod
-    def suits(cls, machine: LocalMachine) -> str | None:
+    def suits(cls, machine: Machine) -> str | None:
         return _("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
 
     def checks(self) -> tuple[Check, ...]:
         exists = bool(made_machines(self._home))
         return checks.checks(self._lab, self.options, self._hypervisor, exists=exists)
 
-    def ensure_usable(self) -> None:
-        ensure(self.checks(), ThisMachine())
-
     def upstream_resolvers(self) -> tuple[str, ...]:
-        book = read_book(self._home)
+        record = read_record(self._home)
         # Before the first boot: VirtualBox's own name server for machines behind its NAT.
-        return book.resolvers if book is not None else (guest.NAT_RESOLVER,)
+        return record.resolvers if record is not None else (guest.NAT_RESOLVER,)
 
     def folders(self) -> Mapping[str, Path]:
         return {N_("machines"): machines_folder(self._home)}
@@ -122,8 +126,8 @@ class VagrantProvider:
     # -- making and starting ----------------------------------------------------------------
 
     def create(self, progress: Progress = silent) -> bool:
-        book = read_book(self._home)
-        if book is not None and book.find("os") is not None:
+        record = read_record(self._home)
+        if record is not None and record.find("os") is not None:
             return False
         if self._machines.exist():
             # Vagrant sets nothing up on a machine that an interrupted `up` left running.
@@ -138,8 +142,8 @@ class VagrantProvider:
         login = client_key(self._home.key_file).strip()
         prepared = on_each(self._lab.hosts, lambda host: self._prepare(host, login))
         addresses = self._vagrant.ssh_addresses()
-        book = self._pin(addresses, dict(zip(self._names, prepared, strict=True)))
-        self._settle(book, clock=False)
+        record = self._pin(addresses, dict(zip(self._names, prepared, strict=True)))
+        self._connections.settle(record, clock=False)
         self.save("os")
         return True
 
@@ -174,9 +178,9 @@ class VagrantProvider:
 
     def _pin(
         self, addresses: Mapping[str, SshAddress], prepared: Mapping[str, guest.Prepared]
-    ) -> Book:
+    ) -> Record:
         machines = {
-            host: Machine(
+            host: KnownMachine(
                 address=addresses[host].address,
                 port=addresses[host].port,
                 host_keys=prepared[host].host_keys,
@@ -184,34 +188,34 @@ class VagrantProvider:
             for host in self._names
         }
         resolvers = prepared[self._names[0]].resolvers
-        book = Book(hypervisor=self._hypervisor, machines=machines, resolvers=resolvers)
-        write_book(self._home, book)
-        return book
+        record = Record(hypervisor=self._hypervisor, machines=machines, resolvers=resolvers)
+        write_record(self._home, record)
+        return record
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
         """Do nothing: the boxes contain no packages, so the step installs them."""
         return False
 
     def start(self, progress: Progress = silent) -> bool:
-        book = self._book()
-        if book.unfinished is not None:
-            self._finish(book, progress)
+        record = self._record()
+        if record.unfinished is not None:
+            self._checkpoints.finish(record, progress)
             return True
-        silent_ones = self._silent(book)
+        silent_ones = self._connections.silent(record)
         if not silent_ones:
             return False
-        states = self._ensure_there()
-        on_each(silent_ones, lambda host: self._start(host, states[host], book, progress))
-        book = self._with_addresses(book)
-        self._await_answers(book)
-        on_each(self._endpoints(book).values(), guest.await_booted)
+        states = self._machines.ensure_there()
+        on_each(silent_ones, lambda host: self._start(host, states[host], record, progress))
+        record = self._connections.with_addresses(record, self._vagrant.ssh_addresses())
+        self._connections.await_answers(record)
+        on_each(self._connections.endpoints(record).values(), guest.await_booted)
         return True
 
-    def _start(self, host: str, state: str, book: Book, progress: Progress) -> None:
+    def _start(self, host: str, state: str, record: Record, progress: Progress) -> None:
         if state in RUNNING:
             # It may still be booting. If not, it hangs, and Vagrant would leave it as it is.
             progress(host, _("waiting for SSH"))
-            if wait_until(ANSWER_SECONDS, lambda: answers(book.machines[host])):
+            if self._connections.await_answer(record, host):
                 return
         progress(host, _("booting"))
         if state in _STOPPED:
@@ -219,97 +223,25 @@ class VagrantProvider:
         else:
             self._machines.reboot(host)
 
-    def _await_answers(self, book: Book) -> None:
-        """Wait for SSH on every host: a resumed machine answers some seconds later."""
-        wait_until(ANSWER_SECONDS, lambda: not self._silent(book))
-
-    def _silent(self, book: Book) -> list[str]:
-        heard = on_each(self._names, lambda host: answers(book.machines[host]))
-        return [host for host, does in zip(self._names, heard, strict=True) if not does]
-
-    def _ensure_there(self) -> dict[str, str]:
-        """Vagrant's word for each machine; WrongState if one is missing.
-
-        Vagrant would make a missing machine anew, without anything that was set up on it.
-        """
-        states = self._vagrant.states()
-        gone = [host for host in self._names if states.get(host) == "not_created"]
-        if gone:
-            raise WrongState(
-                _("the machine of {hosts} does not exist any more", hosts=", ".join(gone)),
-                cause=_("it was removed in VirtualBox or by vagrant destroy"),
-                hint=commands("labctl destroy", "labctl up"),
-            )
-        return states
-
-    def _with_addresses(self, book: Book) -> Book:
-        """The book with where SSH answers now: forwarded ports may change at a start."""
-        addresses = self._vagrant.ssh_addresses()
-        machines = {
-            host: machine.model_copy(
-                update={"address": addresses[host].address, "port": addresses[host].port}
-            )
-            for host, machine in book.machines.items()
-        }
-        book = book.model_copy(update={"machines": machines})
-        write_book(self._home, book)
-        return book
-
     def set_net(self, is_open: bool) -> None:
-        book = self._book().model_copy(update={"net_open": is_open})
-        if not self._silent(book):
-            self._settle(book, clock=False)
-        write_book(self._home, book)
-
-    def _settle(self, book: Book, *, clock: bool) -> bool:
-        """Set the clock and the internet access of every host.
-
-        Returns True, because `wait_until` waits for a result.
-        """
-        network = self._lab.network.cidr
-        on_each(
-            self._endpoints(book).values(),
-            lambda endpoint: guest.settle(endpoint, network, book.net_open, clock=clock),
-        )
-        return True
+        record = self._record().model_copy(update={"net_open": is_open})
+        if not self._connections.silent(record):
+            self._connections.settle(record, clock=False)
+        write_record(self._home, record)
 
     # -- looking and stopping ---------------------------------------------------------------
 
     def endpoints(self, hosts: Collection[str] | None = None) -> Mapping[str, Endpoint]:
-        book = self._book()
-        if book.unfinished is not None:
-            book = self._finish(book, silent)
+        record = self._record()
+        if record.unfinished is not None:
+            record = self._checkpoints.finish(record, silent)
         asked = [host for host in self._names if hosts is None or host in hosts]
-        if silent_ones := [host for host in self._silent(book) if host in asked]:
+        if silent_ones := [host for host in self._connections.silent(record) if host in asked]:
             raise WrongState(
                 _("{host} does not answer", host=", ".join(silent_ones)), hint=commands("labctl up")
             )
-        endpoints = self._endpoints(book)
+        endpoints = self._connections.endpoints(record)
         return {host: endpoints[host] for host in asked}
-
-    def _endpoints(self, book: Book) -> dict[str, Endpoint]:
-        found = self._direct_endpoints(book)
-        if self.options.net != "internal":
-            return found
-        # Only the hosts are on that network: each is dialled by the next one.
-        following = [*self._names[1:], self._names[0]]
-        return {
-            host: replace(found[host], neighbour=peer.command(found[other]))
-            for host, other in zip(self._names, following, strict=True)
-        }
-
-    def _direct_endpoints(self, book: Book) -> dict[str, Endpoint]:
-        return {
-            host: Endpoint(
-                host=host,
-                address=machine.address,
-                port=machine.port,
-                user="root",
-                key=self._home.key_file,
-                known_hosts=self._home.known_hosts,
-            )
-            for host, machine in book.machines.items()
-        }
 
     def login(self, host: str, user: str) -> tuple[str, ...]:
         return tuple(ssh_command(self.endpoints([host])[host], user, (), terminal=True))
@@ -319,10 +251,10 @@ class VagrantProvider:
 
     def status(self) -> Mapping[str, HostState]:
         try:
-            book = read_book(self._home)
+            record = read_record(self._home)
         except WrongState:
-            book = None
-        if book is not None and not self._silent(book):
+            record = None
+        if record is not None and not self._connections.silent(record):
             return dict.fromkeys(self._names, HostState.RUNNING)
         if not made_machines(self._home):
             return dict.fromkeys(self._names, HostState.ABSENT)
@@ -330,17 +262,18 @@ class VagrantProvider:
             states = self._vagrant.states()
         except LabError:
             return dict.fromkeys(self._names, HostState.BROKEN)
-        heard = set(self._names) - set(self._silent(book)) if book is not None else set()
+        silent_ones = self._connections.silent(record) if record is not None else self._names
+        heard = set(self._names) - set(silent_ones)
         return {host: _host_state(states.get(host), host in heard) for host in self._names}
 
     def halt(self, progress: Progress = silent) -> None:
-        self._book()
+        self._record()
         for host in self._names:
             progress(host, _("stopping"))
         on_each(self._names, self._vagrant.halt)
 
     def cut_power(self, hosts: Collection[str]) -> None:
-        self._book()
+        self._record()
         on_each(hosts, lambda host: self._vagrant.halt(host, force=True))
 
     def destroy(self, progress: Progress = silent) -> None:
@@ -348,126 +281,41 @@ class VagrantProvider:
             for host in self._names:
                 progress(host, _("removing"))
         self._machines.remove()
-        remove_folder(self._home.state)
+        remove_traces(self.traces, self._home)
 
     # -- checkpoints ------------------------------------------------------------------------
 
     def save(self, checkpoint: str, origin: str = "up") -> None:
-        book = self._book()
-        snapshot = f"labctl-{checkpoint}-{secrets.token_hex(3)}"
-        # A machine may one day boot from the snapshot's disk without its memory.
-        silent_ones = self._silent(book)
-        endpoints = self._endpoints(book)
-        on_each([each for each in endpoints.values() if each.host not in silent_ones], guest.flush)
-        # If labctl is killed meanwhile, the next save removes what this one left.
-        write_book(self._home, book.with_stale(snapshot))
-        try:
-            on_each(self._names, lambda host: self._vagrant.save_snapshot(host, snapshot))
-        except LabError:
-            self._sweep(book.with_stale(snapshot))
-            raise
-        saved = Saved(name=checkpoint, created=now(), origin=origin, snapshot=snapshot)
-        book = book.with_checkpoint(saved)
-        write_book(self._home, book)
-        self._sweep(book)
-
-    def _delete(self, snapshot: str) -> bool:
-        """Remove a snapshot from every machine. Returns False if one still has it.
-
-        VirtualBox refuses while two later snapshots depend on it. Then labctl removes it later.
-        """
-
-        def delete(host: str) -> bool:
-            try:
-                if snapshot in self._vagrant.snapshots(host):
-                    self._vagrant.delete_snapshot(host, snapshot)
-            except LabError:
-                return False
-            return True
-
-        return all(on_each(self._names, delete))
-
-    def _sweep(self, book: Book) -> None:
-        if book.stale:
-            kept = tuple(name for name in reversed(book.stale) if not self._delete(name))
-            write_book(self._home, book.model_copy(update={"stale": tuple(reversed(kept))}))
+        record = self._record()
+        self._checkpoints.save(record, checkpoint, origin)
 
     def restore(self, checkpoint: str, progress: Progress = silent, keep_as: str = "") -> None:
-        book = self._book()
-        saved = book.find(checkpoint)
+        record = self._record()
+        saved = record.find(checkpoint)
         if saved is None:
-            raise unknown_checkpoint(checkpoint, (each.name for each in book.checkpoints))
-        self._ensure_snapshot(saved)
+            raise unknown_checkpoint(checkpoint, record.names)
+        self._checkpoints.ensure_snapshot(saved)
         if keep_as:
             self.save(keep_as, origin="reset")
-        for host in self._names:
-            progress(host, _("going back to {name}", name=checkpoint))
-        unfinished = Unfinished(snapshot=saved.snapshot)
-        book = self._book().model_copy(update={"unfinished": unfinished})
-        write_book(self._home, book)
-        self._finish(book, progress)
-
-    def _finish(self, book: Book, progress: Progress) -> Book:
-        """Bring a restore to its end, one that a failure or Ctrl-C interrupted too."""
-        assert book.unfinished is not None
-        book = self._put_back(book, book.unfinished)
-        book = self._with_addresses(book)
-        for host in self._names:
-            progress(host, _("waiting for SSH"))
-        self._await_answers(book)
-        wait_until(ANSWER_SECONDS, lambda: self._settle(book, clock=True))
-        book = book.model_copy(update={"unfinished": None})
-        write_book(self._home, book)
-        return book
-
-    def _put_back(self, book: Book, unfinished: Unfinished) -> Book:
-        # A machine that was switched off since is put back once more: that also starts it.
-        done = [host for host in unfinished.restored if answers(book.machines[host])]
-
-        def back(host: str) -> None:
-            self._machines.restore(host, unfinished.snapshot)
-            done.append(host)
-
-        try:
-            on_each([host for host in self._names if host not in done], back)
-        finally:
-            reached = unfinished.model_copy(update={"restored": tuple(done)})
-            book = book.model_copy(update={"unfinished": reached})
-            write_book(self._home, book)
-        return book
-
-    def _ensure_snapshot(self, saved: Saved) -> None:
-        """Ensure that all machines have the snapshot before any of them changes."""
-        self._ensure_there()
-        found = on_each(self._names, self._vagrant.snapshots)
-        lack = [
-            host
-            for host, names in zip(self._names, found, strict=True)
-            if saved.snapshot not in names
-        ]
-        if lack:
-            hint = commands(
-                "labctl destroy", "labctl up", text=_("use another checkpoint, or rebuild the lab")
-            )
-            raise incomplete_checkpoint(saved.name, saved.snapshot, lack, hint)
+        self._checkpoints.restore(self._record(), saved, progress)
 
     def checkpoints(self, *, measured: bool = False) -> tuple[CheckpointInfo, ...]:
         """The checkpoints. The size is 0, because hypervisors do not report it."""
-        book = read_book(self._home)
+        record = read_record(self._home)
         # In the order of saving, not by time, because the clock may have been set back.
-        saved = book.checkpoints if book is not None else ()
-        return tuple(CheckpointInfo(one.name, one.created, 0, one.origin) for one in saved)
+        saved = record.checkpoints if record is not None else ()
+        return tuple(each.info() for each in saved)
 
     def drop(self, checkpoint: str) -> None:
-        book = self._book().without_checkpoint(checkpoint)
-        write_book(self._home, book)
-        self._sweep(book)
+        record = self._record().without_checkpoint(checkpoint)
+        write_record(self._home, record)
+        self._checkpoints.sweep(record)
 
-    def _book(self) -> Book:
-        book = read_book(self._home)
-        if book is None:
+    def _record(self) -> Record:
+        record = read_record(self._home)
+        if record is None:
             raise never_made(self._lab.name)
-        return book
+        return record
 
 
 def _host_state(word: str | None, heard: bool) -> HostState:

@@ -13,6 +13,8 @@ from labctl.waiting import wait_until
 
 _MACHINE = re.compile(r'^"(?P<name>.+)" \{(?P<uuid>[0-9a-f-]+)\}$', re.MULTILINE)
 _FOLDER = re.compile(r"^Default machine folder:(?P<folder>.+)$", re.MULTILINE)
+# VirtualBox 7 translates the label. The folder is the first path among the properties.
+_FIRST_PATH = re.compile(r"^[^:：\n]+[:：]\s*(?P<folder>(?:/|\\\\|[A-Za-z]:\\).*)$", re.MULTILINE)
 # How long VirtualBox may hold a machine after its power was cut.
 UNLOCK_SECONDS = 20.0
 
@@ -95,7 +97,7 @@ def machine_folder(machine: Machine) -> str:
     """The folder in which VirtualBox makes machines; "" if it does not tell."""
     program = vboxmanage(machine)
     said = machine.ask(program, "list", "systemproperties") if program else ""
-    place = _FOLDER.search(said)
+    place = _FOLDER.search(said) or _FIRST_PATH.search(said)
     return place["folder"].strip() if place else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,27 @@ def test_a_damaged_file_is_named(path: Path) -> None:
     with pytest.raises(WrongState) as caught:
         History(path)
     assert str(path) in caught.value.message
+    assert caught.value.cause == "the file is damaged or not an SQLite database"
+
+
+def test_a_file_that_another_program_uses_stays(path: Path) -> None:
+    kept = History(path)
+    kept._file.execute("pragma busy_timeout = 0")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.raises(WrongState) as caught:
+        kept.note(1, "x")
+    assert caught.value.cause == "another program uses the file"
+    assert "move the file" not in str(caught.value.hint)
+
+
+def test_a_full_disk_is_told(path: Path) -> None:
+    kept = History(path)
+    pages = kept._file.execute("pragma page_count").fetchone()[0]
+    kept._file.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises(WrongState) as caught:
+        kept.note(1, "x" * 100_000)
+    assert caught.value.cause == "a disk of this machine is full"
 
 
 def test_the_curve_counts_right_sections_and_seats_that_are_done() -> None:

@@ -135,7 +135,7 @@ def test_a_second_undo_says_that_it_takes_the_first_one_back(room: MemoryClass, 
     assert files(room, 2) == whole
     second = sh("class undo 2 3 --yes")
     assert "1 seat is back in the state before its reset" in second
-    assert "this took the last undo back: s02" in second
+    assert "this reverted the last undo: s02" in second
     assert files(room, 2) == bare
     (seat,) = sh.json("class undo 2 --yes")["seats"]
     assert seat["checkpoint"].startswith("before-undo")

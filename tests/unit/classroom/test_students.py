@@ -52,7 +52,7 @@ def test_a_quoted_name_keeps_its_comma(tmp_path: Path) -> None:
     [
         (b"", "no names"),
         (b"name\n", "no names"),
-        (b"seat,name\nx,Ann\n", "line 2: 'x' is not the number"),
+        (b"seat,name\nx,Ann\n", "line 2: 'x' is not a seat number"),
         (b"seat,name\n1,Ann\n1,Bob\n", "line 3: two students at seat 1"),
         (b"seat,name\n0,Ann\n", "line 2: seats are 1 to 500"),
         (b"501,Ann\n", "line 1: seats are 1 to 500"),

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from labctl.classroom import terminals
+from labctl.classroom import terminal
 from labctl.classroom.protocol import CAUGHT_UP, ENDED, HEADER_SIZE, OUTPUT, frame_header
-from labctl.classroom.terminals import Place, Terminal, Terminals, View
+from labctl.classroom.terminal import Place, Terminal, View
+from labctl.classroom.terminals import Terminals
 from labctl.errors import WrongState
 
 pytest.importorskip("termios")
@@ -121,7 +122,7 @@ def test_a_program_that_prints_without_end_leaves_time_for_the_rest() -> None:
             begun = time.monotonic()
             await asyncio.sleep(0.5)
             seconds = time.monotonic() - begun
-            assert 0 < read <= terminals._MOST_UNSEEN * seconds + 2 * 65536
+            assert 0 < read <= terminal._MOST_UNSEEN * seconds + 2 * 65536
 
     run(opened, work)
 

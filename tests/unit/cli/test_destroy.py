@@ -9,9 +9,9 @@ import pytest
 from labctl.destroy import destroy_lab
 from labctl.home import lab_home
 from labctl.progress import Progress, silent
-from labctl.providers import nspawn
+from labctl.providers import nspawn, vagrant
 from labctl.providers.nspawn import NspawnProvider
-from labctl.providers.nspawn.store import Book, LayerStore, Stack
+from labctl.providers.nspawn.store import LayerStore, Record, Stack
 from labctl.providers.vagrant import VagrantProvider
 from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl
@@ -32,7 +32,7 @@ def test_a_lab_whose_files_are_spoilt_is_removed_all_the_same(spoilt: str, text:
     write_state(home, LabState(provider="nspawn", fingerprint="x"))
     store = LayerStore(home.state)
     base = Stack(image=("os-1",), layers=(store.new_layer(("host1", "host2")),))
-    store.write(Book(base=base, top=store.new_layer(("host1", "host2"))))
+    store.write(Record(base=base, top=store.new_layer(("host1", "host2"))))
     (home.state / spoilt).write_text(text)
 
     destroy_lab("default", silent)
@@ -58,6 +58,29 @@ def test_a_lab_whose_state_is_gone_is_removed_by_the_provider_that_left_traces(
     LayerStore(home.state).new_layer(("host1", "host2"))
     destroy_lab("default", silent)
     assert asked == ["nspawn"]
+    assert not home.state.exists()
+
+
+def test_every_provider_that_left_traces_removes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Containers(NspawnProvider):
+        def destroy(self, progress: Progress = silent) -> None:
+            asked.append(self.name)
+            super().destroy(progress)
+
+    class Machines(VagrantProvider):
+        def destroy(self, progress: Progress = silent) -> None:
+            asked.append(self.name)
+            super().destroy(progress)
+
+    monkeypatch.setattr(nspawn, "NspawnProvider", Containers)
+    monkeypatch.setattr(vagrant, "VagrantProvider", Machines)
+    home = lab_home("default")
+    LayerStore(home.state).new_layer(("host1", "host2"))
+    (home.state / "vagrant").mkdir()
+    destroy_lab("default", silent)
+    assert asked[:2] == ["vagrant", "nspawn"]
     assert not home.state.exists()
 
 

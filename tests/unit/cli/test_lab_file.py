@@ -15,6 +15,7 @@ from labctl.engine import UpResult
 from labctl.home import lab_home
 from labctl.providers.registry import provider_names
 from labctl.render.lab import print_up
+from labctl.resources import editions
 from labctl.state import LabState, write_state
 from tests.unit.cli.program import labctl
 
@@ -87,3 +88,11 @@ def test_completion_knows_the_hosts_of_that_lab_file() -> None:
     assert complete_hosts(context, "host2") == ["host2"]
     context.params = {"name": "another"}
     assert complete_hosts(context, "host") == ["host1", "host2"]
+
+
+def test_thunderbird_opens_the_first_mail_host_of_an_edition_of_ones_own(remembered: Path) -> None:
+    text = (editions() / "ubuntu.yaml").read_text(encoding="utf-8")
+    own = remembered.parent / "own.yaml"
+    own.write_text(text.replace("name: host1", "name: alpha").replace("user1", "taro"), "utf-8")
+    remembered.write_text('edition = "./own.yaml"\n', "utf-8")
+    assert "taro@example1.test" in labctl("thunderbird", "--print", code=0).out

@@ -8,7 +8,8 @@ import pytest
 
 from labctl.errors import WrongUsage
 from labctl.home import lab_home
-from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
+from labctl.providers.nspawn.store import LayerStore, Record, Saved, Stack
+from labctl.providers.record import now
 from labctl.reset import target_of_reset
 from labctl.session import open_session
 from labctl.state import LabState, write_state
@@ -27,7 +28,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     stack = Stack(image=(), layers=("a",))
     saved = tuple(each.model_copy(update={"stack": stack}) for each in saved)
-    LayerStore(home.state).write(Book(base=stack, top="b", checkpoints=saved))
+    LayerStore(home.state).write(Record(base=stack, top="b", checkpoints=saved))
     write_state(home, LabState(provider="nspawn", fingerprint="", complete="ready"))
 
 
@@ -53,10 +54,10 @@ def test_checkpoints_are_listed(kept: None) -> None:
 
 def test_the_state_before_a_reset_is_removed_on_wish(kept: None) -> None:
     store = LayerStore(lab_home("default").state)
-    book = store.read()
-    assert book is not None
+    record = store.read()
+    assert record is not None
     name = "before-reset-20261125-032820"
-    store.write(book.with_checkpoint(book.checkpoints[0].model_copy(update={"name": name})))
+    store.write(record.with_checkpoint(record.checkpoints[0].model_copy(update={"name": name})))
     assert "--yes" in labctl("checkpoints", "--remove", name, code=2).err
     assert name in labctl("checkpoints", code=0).out
     assert name not in labctl("checkpoints", "--remove", name, "--yes", code=0).out
@@ -67,10 +68,10 @@ def test_the_state_before_a_reset_is_removed_on_wish(kept: None) -> None:
 
 def test_the_name_of_a_checkpoint_is_never_cut(kept: None) -> None:
     store = LayerStore(lab_home("default").state)
-    book = store.read()
-    assert book is not None
+    record = store.read()
+    assert record is not None
     name = "before-reset-20261125-032820"
-    store.write(book.with_checkpoint(book.checkpoints[0].model_copy(update={"name": name})))
+    store.write(record.with_checkpoint(record.checkpoints[0].model_copy(update={"name": name})))
     assert name in labctl("checkpoints", code=0, env={"COLUMNS": "50"}).out
 
 

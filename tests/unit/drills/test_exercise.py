@@ -185,6 +185,13 @@ def test_a_note_that_cannot_be_read_counts_as_no_drill(lab: MemoryLab) -> None:
         start(lab)
 
 
+def test_a_lab_that_is_not_correct_is_told_with_its_first_failure(lab: MemoryLab) -> None:
+    lab.break_step("postfix", HOST)
+    with pytest.raises(WrongState) as refused:
+        start(lab)
+    assert refused.value.cause.startswith(f"{HOST}: ")
+
+
 def refused_hint(lab: MemoryLab) -> str:
     with pytest.raises(WrongState, match="a drill needs a correct lab") as refused:
         start(lab)

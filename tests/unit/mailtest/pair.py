@@ -93,6 +93,7 @@ class Pair:
         fake.when("log-since.sh", answer=lambda ran: Reply("".join(host.log)[int(ran.words[3]) :]))
         fake.when("log-newest.sh", answer=lambda _ran: Reply(_newest(host)))
         fake.says("mailbox-keep.sh", stdout="/var/tmp/kept\n")
+        fake.when("queue-clear.sh", answer=lambda ran: _clear_queue(host, ran))
         fake.when("mailbox-put-back.sh", answer=lambda ran: _put_back(host, ran))
         fake.when("mailbox-find.sh", answer=lambda ran: _find(host, ran))
         fake.when("grep", answer=lambda ran: _grep(host, ran))
@@ -241,10 +242,15 @@ def _find(host: MailHost, ran: Ran) -> Reply:
     return Reply(found)
 
 
+def _clear_queue(host: MailHost, ran: Ran) -> Reply:
+    run = ran.words[1]
+    host.queue = [(number, m) for number, m in host.queue if run not in m.text]
+    return Reply()
+
+
 def _put_back(host: MailHost, ran: Ran) -> Reply:
     run = ran.words[3]
     host.box = [m for m in host.box if run not in m.text]
-    host.queue = [(number, m) for number, m in host.queue if run not in m.text]
     return Reply()
 
 

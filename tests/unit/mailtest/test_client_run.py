@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from base64 import b64decode
 
+import dns.exception
+import dns.query
 import pytest
 
 from labctl.mailtest.client import find_server, run_client_test
@@ -116,6 +118,36 @@ def test_without_dns_the_rest_is_tried_at_the_known_addresses(world: World) -> N
     assert failed(result) == {"client.dns host1", "client.dns host2"}
     assert all(delivery.ok for delivery in result.deliveries)
     assert "NXDOMAIN" in result.trials[0].found
+
+
+def test_a_domain_without_a_mail_server_fails_in_labctls_words(world: World) -> None:
+    del world.records["example1.jp", "MX"]
+    del world.records["mail.example2.jp", "A"]
+    world.records["example1.jp", "A"] = "192.168.56.101"
+    world.records["mail.example2.jp", "MX"] = "10 mail.example2.jp."
+    result = world.run()
+    assert [trial.found for trial in result.trials if not trial.ok] == [
+        "example1.jp has no MX record",
+        "mail.example2.jp has no A record",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (dns.exception.Timeout, "no answer in time"),
+        (dns.query.BadResponse, "the answer of the name server is not valid"),
+    ],
+)
+def test_a_name_server_that_fails_is_told_in_labctls_words(
+    monkeypatch: pytest.MonkeyPatch, world: World, error: type[Exception], text: str
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(dns.query, "udp", fail)
+    result = world.run()
+    assert {trial.found for trial in result.trials if not trial.ok} == {text}
 
 
 def test_a_message_that_does_not_come_is_late(world: World) -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from labctl.mailtest.explain import Cause, Explanation, explain
 from labctl.mailtest.journey import Journey, follow
-from labctl.mailtest.postfixlog import Identified
-from labctl.mailtest.wording import explanation_of
+from labctl.mailtest.postfixevents import Identified
+from labctl.report.wording import explanation_of
 from labctl.results import Delivery
 from tests.unit.mailtest.recorded import SENDERS, records
 

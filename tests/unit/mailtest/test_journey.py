@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from labctl.mailtest.journey import Journey, follow, visits_of
-from labctl.mailtest.postfixlog import Identified, Record
+from labctl.mailtest.postfixevents import Identified
+from labctl.mailtest.postfixlog import Record
 from tests.unit.mailtest.recorded import lines, records
 
 PAIRS = (

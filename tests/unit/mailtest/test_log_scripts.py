@@ -15,7 +15,7 @@ PLACES = Script("labctl.mailtest", "log-places.sh")
 SINCE = Script("labctl.mailtest", "log-since.sh")
 NEWEST = Script("labctl.mailtest", "log-newest.sh")
 QUEUE_IDS = Script("labctl.mailtest", "queue-ids.sh")
-QUEUE_DELETE = Script("labctl.mailtest", "queue-delete.sh")
+QUEUE_CLEAR = Script("provision", "queue-clear.sh")
 
 
 @pytest.fixture
@@ -170,5 +170,5 @@ def test_whole_queue_files_of_the_run_count_once(spool: Host) -> None:
 def test_messages_of_the_run_are_deleted_and_no_others(spool: Host) -> None:
     told = spool.root / "told"
     spool.program("postsuper", f'cat >"{told}"')
-    spool.run(QUEUE_DELETE, "labctl.2")
+    spool.run(QUEUE_CLEAR, "labctl.2", str(spool.path("/var/spool/postfix")))
     assert told.read_text().split() == ["labctl2c"]

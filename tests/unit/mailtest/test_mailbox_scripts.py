@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ pytestmark = ON_LINUX
 KEEP = Script("provision", "mailbox-keep.sh")
 FIND = Script("provision", "mailbox-find.sh")
 COUNT = Script("provision", "mailbox-count.sh")
+CLEAR_QUEUES = Script("provision", "queue-clear.sh")
 PUT_BACK = Script("provision", "mailbox-put-back.sh")
 RUN = "labctl.0123456789abcdef"
 TOKEN = f"{RUN}.message@example2.jp"
@@ -93,6 +95,23 @@ def test_a_message_that_came_meanwhile_stays_behind_the_others(host: Host, box: 
     box.write_bytes(OWN)
     through_a_test(host, box, numbered(OWN, 1) + TEST + OTHER)
     assert box.read_bytes() == OWN + OTHER
+
+
+def test_a_message_that_came_meanwhile_has_no_number_of_a_box_that_is_gone(
+    host: Host, box: Path
+) -> None:
+    box.write_bytes(OWN)
+    through_a_test(host, box, OWN + numbered(TEST, 2) + numbered(OTHER, 3))
+    assert box.read_bytes() == OWN + OTHER
+
+
+def test_a_first_message_that_came_meanwhile_is_as_it_was_delivered(host: Host, box: Path) -> None:
+    between = OTHER.replace(
+        b"\n\n", b"\nStatus: RO\nX-IMAPbase: 1795917597 0000000007\nX-UID: 2      \n\nX-UID: 9\n", 1
+    )
+    through_a_test(host, box, TEST + between)
+    # A person has read it, and its text is its own.
+    assert box.read_bytes() == OTHER.replace(b"\n\n", b"\nStatus: RO\n\nX-UID: 9\n", 1)
 
 
 def test_a_large_attachment_does_not_keep_a_test_waiting(host: Host, box: Path) -> None:
@@ -204,9 +223,28 @@ def test_messages_that_still_wait_are_deleted_from_every_queue(host: Host) -> No
         folder.mkdir()
         (folder / f"OURS{number}").write_bytes(TEST)
         (folder / f"THEIRS{number}").write_bytes(OTHER)
-    kept = host.run(KEEP, "user1").strip()
-    host.run(PUT_BACK, "user1", kept, TOKEN)
+    host.run(CLEAR_QUEUES, TOKEN, str(host.path("/var/spool/postfix")))
     assert sorted(told.read_text().split()) == ["OURS0", "OURS1", "OURS2", "OURS3"]
+
+
+def test_a_program_that_still_delivers_a_message_is_cut_off(host: Host) -> None:
+    queued = host.path("/var/spool/postfix/active/OURS0")
+    queued.parent.mkdir()
+    queued.write_bytes(TEST)
+    with queued.open() as file, subprocess.Popen(["sleep", "60"], stdin=file) as smtp:
+        told = host.root / "told"
+        host.program("postsuper", f'cat >/dev/null; rm "{queued}"')
+        lines = "".join(
+            f'SYN-SENT 0 1 192.0.2.1:{port} 192.0.2.2:25 users:(("smtp",pid={pid},fd=14))\n'
+            for port, pid in ((41175, f"{smtp.pid}0"), (41174, smtp.pid))
+        )
+        all_of_them = f"-tnpH) cat <<'END'\n{lines}END\n;;"
+        host.program(
+            "ss", f'case $1 in {all_of_them} *) echo "$*" >"{told}"; kill {smtp.pid};; esac'
+        )
+        host.run(CLEAR_QUEUES, TOKEN, str(host.path("/var/spool/postfix")))
+        assert told.read_text() == "-K -tn sport = :41174\n"
+        smtp.wait(5)
 
 
 def find(host: Host, *tokens: str, notices: bool = False) -> list[str]:

@@ -7,17 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.mailtest.postfixlog import (
+from labctl.mailtest.postfixevents import (
     Accepted,
     Activated,
     Attempt,
     Identified,
     Notified,
     PickedUp,
-    Record,
     Removed,
-    parse_lines,
 )
+from labctl.mailtest.postfixlog import Record, parse_lines
 from tests.unit.mailtest.recorded import DATA, NOW, SENDERS, lines, records
 
 
@@ -163,7 +162,7 @@ def test_smtp_auth_names_the_user() -> None:
         "2026-11-25T01:00:00+00:00 host1 postfix/smtpd[9]: 902E52226FE: "
         "client=unknown[192.168.56.1], sasl_method=PLAIN, sasl_username=user1"
     )
-    assert record.event == Accepted("unknown[192.168.56.1]", "PLAIN", "user1")
+    assert record.event == Accepted("unknown[192.168.56.1]", "user1")
 
 
 def test_a_daemon_of_another_service_or_instance_keeps_its_name() -> None:

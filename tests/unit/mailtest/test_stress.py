@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labctl.mailtest.stress import shares
-from labctl.mailtest.suite import stress_cases
+from labctl.render.junit import stress_cases
 from labctl.render.stress import print_stress
 from labctl.results import Astray, StressPhase, StressResult
 

@@ -75,7 +75,8 @@ class Stressed:
         fake.when("cat", answer=lambda ran: Reply(self.records.get(ran.words[1], "")))
         fake.when("queue-ids.sh", answer=lambda _ran: _ids(self.queues[name]))
         fake.when("mailbox-count.sh", answer=lambda _ran: _ids(self.boxes[name]))
-        fake.when("queue-delete.sh", answer=lambda _ran: self._delete(name))
+        fake.says("postconf", stdout="/var/spool/postfix\n")
+        fake.when("queue-clear.sh", answer=lambda _ran: self._delete(name))
         fake.when("postqueue", "-f", answer=lambda _ran: self._flush(name, other))
         fake.when("postfix-kill.sh", answer=lambda _ran: self._fault("postfix"))
         fake.when("network-cut.sh", answer=lambda _ran: self._fault("network"))
@@ -113,7 +114,7 @@ class Stressed:
         return Reply()
 
     def _delete(self, name: str) -> Reply:
-        self.deleted = True
+        self.deleted = self.deleted or bool(self.queues[name])
         self.queues[name] = []
         return Reply()
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 import pytest
 
 from labctl.lab import Lab, load_lab
-from labctl.mailtest.suite import PARTS, Part, cases, run_parts
+from labctl.mailtest.suite import PARTS, Part, run_parts
+from labctl.render.junit import mail_cases
 from labctl.results import Delivery, MailTestResult, Trial
 from labctl.session import Session
 
@@ -31,7 +32,7 @@ RUN = MailTestResult("2026-11-25T01:00:00+00:00", 2.0, (LOST,), (TRIAL,))
 
 
 def test_a_lost_message_is_a_failed_case_with_its_explanation() -> None:
-    trial, delivery = cases([RUN])
+    trial, delivery = mail_cases([RUN])
     assert (trial.group, trial.name, trial.failure) == (
         "test-mail.trial",
         "client.dns host2",
@@ -44,7 +45,7 @@ def test_a_lost_message_is_a_failed_case_with_its_explanation() -> None:
 
 
 def test_repeated_runs_are_groups_of_their_own() -> None:
-    groups = [case.group for case in cases([RUN, RUN])]
+    groups = [case.group for case in mail_cases([RUN, RUN])]
     assert groups == [f"test-mail.{n}.{what}" for n in (1, 2) for what in ("trial", "delivery")]
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from labctl.mailtest.postfixlog import Attempt, Record, Removed
+from labctl.mailtest.postfixevents import Attempt, Removed
+from labctl.mailtest.postfixlog import Record
 from labctl.mailtest.stream import Answer, Sent
 from labctl.mailtest.tally import Tally, find_astray
 from labctl.results import Astray

@@ -7,7 +7,7 @@ import pytest
 from labctl.errors import ExitCode, WrongUsage
 from labctl.mailtest.postfixlog import Record, parse_lines
 from labctl.mailtest.trace import StageKind, Trace, trace_records
-from labctl.mailtest.wording import wording_of
+from labctl.report.wording import wording_of
 from tests.unit.mailtest.recorded import NOW, records
 
 PAIRS = (

@@ -1,6 +1,7 @@
 """A server's refusal is told in the server's words, without those of Python or a library."""
 
 import errno
+import imaplib
 import poplib
 import smtplib
 
@@ -25,8 +26,10 @@ from labctl.mailtest.wire import said
         (smtplib.SMTPRecipientsRefused({"a@b": (550, b"5.1.1 unknown")}), "550 5.1.1 unknown"),
         (
             smtplib.SMTPServerDisconnected("Connection unexpectedly closed"),
-            "Connection unexpectedly closed",
+            "the server closed the connection",
         ),
+        (imaplib.IMAP4.abort("socket error: EOF"), "the server closed the connection"),
+        (poplib.error_proto("-ERR EOF"), "the server closed the connection"),
         (OSError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
         (TimeoutError("timed out"), "no answer in time"),
         (EOFError(), "the server closed the connection"),

@@ -15,14 +15,14 @@ from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.nspawn.limits import Limits
 from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.options import read_options
-from labctl.providers.registry import provider_names
+from labctl.providers.registry import provider_class, provider_names
 from labctl.providers.settings import (
     check_settings,
     edition_mistakes,
     ignored_keys,
     known_keys,
-    provider_with,
     releases,
+    server_provider,
     with_release,
 )
 from labctl.providers.vagrant.options import VagrantOptions
@@ -180,8 +180,21 @@ def test_every_mistake_of_an_edition_is_told() -> None:
 
 def test_only_nspawn_has_releases_and_only_incus_a_remote() -> None:
     assert releases() == ("bookworm", "trixie")
-    assert provider_with("remote") == "incus"
-    assert provider_with("hypervisor") == "vagrant"
+    assert server_provider() == ("incus", "remote")
+    for name in provider_names():
+        assert provider_class(name).server_option in (
+            "",
+            *provider_class(name).Options.model_fields,
+        )
+
+
+def test_without_a_provider_that_has_servers_none_is_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("labctl.providers.settings.provider_names", lambda: ("nspawn", "vagrant"))
+    with pytest.raises(WrongUsage, match="on a server") as refused:
+        server_provider()
+    assert str(refused.value.hint) == "providers: nspawn, vagrant"
 
 
 def test_another_release_changes_nothing_else_of_what_the_lab_file_says() -> None:

@@ -123,7 +123,8 @@ def dns(machine: Machine) -> Facts:
     machine.program("rndc", "exit 1")
     (machine.files / "run").mkdir()
     words = ("named", "192.168.56.101", "example1.jp", "host1", "192.168.56.102", "example2.jp", 1)
-    done = machine.run("dns-check.sh", *words, moved=("/run",))
+    places = ("/etc/bind", "/run/named/named.pid")
+    done = machine.run("dns-check.sh", *words, *places, moved=("/run",))
     return parse_facts(done.stdout)
 
 

@@ -15,11 +15,11 @@ import pytest
 from labctl import dial
 from labctl.errors import WrongState
 from labctl.wire import Smtp
-from provision import dialogue, patience
+from provision import dialogue, mail_ports, patience
 from provision.dialogue import Answer
 from provision.patience import Deadline
 from provision.step import Target
-from provision.turns import begin_check
+from provision.turns import Turns
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
 from tests.unit.provision.servers import tcp_pair
@@ -79,7 +79,7 @@ class Lab:
         threading.Thread(target=server, args=[theirs], daemon=True).start()
         return ours
 
-    def through_ssh(self, address: str, port: int, _seconds: float) -> socket.socket:
+    def through_ssh(self, address: str, port: int, _seconds: float, _left: object) -> socket.socket:
         assert address == ADDRESS
         self.asked.append(("ssh", port))
         return self._open(self.inside, port)
@@ -95,9 +95,9 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
     found = Lab()
     monkeypatch.setattr(found.target.remote, "open_tcp", found.through_ssh, raising=False)
     monkeypatch.setattr(dial, "tcp", found.over_network)
-    monkeypatch.setattr("provision.dialogue.SECONDS", 3.0)
+    monkeypatch.setattr("provision.mail_ports.SECONDS", 3.0)
     # On a busy machine a check waits longer.
-    monkeypatch.setattr("provision.dialogue.patient", lambda seconds: seconds)
+    monkeypatch.setattr("provision.mail_ports.patient", lambda seconds: seconds)
     return found
 
 
@@ -123,7 +123,7 @@ def test_the_greeting_tells_the_name_and_the_mechanisms(lab: Lab) -> None:
     assert dialogue.smtp_greeting(lab.target) == ("mail.example1.jp", ("PLAIN", "LOGIN"))
     # Past the firewall: a closed port is the firewall section's failure alone.
     assert lab.asked == [("ssh", 25)]
-    assert server.heard == ["ehlo labctl.invalid"]
+    assert server.heard == ["ehlo [192.168.56.1]"]
 
 
 def test_a_server_without_auth_has_no_mechanism(lab: Lab) -> None:
@@ -142,7 +142,18 @@ def test_one_login_with_the_mechanism_that_is_asked_for(
     assert dialogue.smtp_auth(lab.target, "user1", "secret", mechanism) == Answer(
         True, "235 2.7.0 Authentication successful"
     )
-    assert server.heard == ["ehlo labctl.invalid", line]
+    assert server.heard == ["ehlo [192.168.56.1]", line]
+
+
+def test_whoever_waits_for_the_question_hears_of_it_before_the_answer(lab: Lab) -> None:
+    lab.inside[25] = server = smtp(auth="535 5.7.8 Error: authentication failed")
+    heard: list[list[str]] = []
+
+    def asked() -> None:
+        heard.append(list(server.heard))
+
+    dialogue.smtp_auth(lab.target, "user1", "x", "PLAIN", asked)
+    assert heard == [["ehlo [192.168.56.1]"]]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +207,7 @@ def test_a_relay_is_asked_from_the_network_and_no_message_is_sent(
     assert found == answer
     assert lab.asked == [("network", 25)]
     heard = [line.lower() for line in server.heard]
-    assert heard[:2] == ["ehlo labctl.invalid", "mail from:<user1@example1.jp>"]
+    assert heard[:2] == ["ehlo [192.168.56.1]", "mail from:<user1@example1.jp>"]
     assert heard[2:] == ([] if "mail" in replies else ["rcpt to:<x@example.com>"])
 
 
@@ -215,6 +226,14 @@ def test_a_relay_after_a_login_is_asked_from_the_network(lab: Lab) -> None:
     lab.outside[25] = smtp(mail="451 4.3.0 Try again")
     later = dialogue.smtp_relay_after_auth(lab.target, "user1", "secret", "x@example.com")
     assert later == Answer(False, "451 4.3.0 Try again")
+
+
+def test_a_server_that_says_nothing_more_after_a_login_relays_nothing(lab: Lab) -> None:
+    replies = dict(smtp().replies)
+    del replies["RCPT"]
+    lab.outside[25] = replace(smtp(), replies=replies)
+    found = dialogue.smtp_relay_after_auth(lab.target, "user1", "secret", "x@example.com")
+    assert found == Answer(False, "the server closed the connection")
 
 
 def test_what_other_checks_find_is_no_answer_of_a_relay(lab: Lab) -> None:
@@ -317,7 +336,10 @@ def test_a_message_is_found_and_deleted_over_imap(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("replies", "answer"),
     [
-        ({"search": "* SEARCH\r\nTAG OK done"}, Answer(False, "the message is not shown")),
+        (
+            {"search": "* SEARCH\r\nTAG OK done"},
+            Answer(False, "the message is not shown, but 3 others"),
+        ),
         ({"select": "TAG NO [SERVERBUG] no"}, Answer(False, "[SERVERBUG] no")),
         ({"store": "TAG NO [READ-ONLY] no"}, Answer(False, "[READ-ONLY] no")),
         ({"expunge": "TAG NO later"}, Answer(False, "later")),
@@ -350,8 +372,11 @@ def test_a_message_is_found_and_deleted_over_pop3_from_the_newest_on(lab: Lab) -
 @pytest.mark.parametrize(
     ("replies", "answer"),
     [
-        ({"stat": "+OK 1 100", "top_1": "+OK\r\nSubject: a\r\n."}, "the message is not shown"),
-        ({"stat": "+OK 0 0"}, "the message is not shown"),
+        (
+            {"stat": "+OK 1 100", "top_1": "+OK\r\nSubject: a\r\n."},
+            "the message is not shown, but 1 other",
+        ),
+        ({"stat": "+OK 0 0"}, "the message is not shown, and the mailbox looks empty"),
         ({"stat": "-ERR [SYS/TEMP] no"}, "-ERR [SYS/TEMP] no"),
         ({"dele": "-ERR no"}, "-ERR no"),
     ],
@@ -375,6 +400,11 @@ def test_a_login_over_pop3_that_fails_is_another_finding(lab: Lab) -> None:
     assert dialogue.pop3_shows(lab.target, "user1", "x", "token-7") == Answer(True, "")
     lab.outside[110] = pop3(**{"pass": "-ERR [AUTH] no"})
     assert dialogue.pop3_login(lab.target, "user1", "x") == Answer(False, "-ERR [AUTH] no")
+
+
+def test_one_message_is_counted_in_the_singular(lab: Lab) -> None:
+    lab.outside[110] = pop3(stat="+OK 1 100")
+    assert dialogue.pop3_login(lab.target, "user1", "secret") == Answer(True, "1 message")
 
 
 def test_a_pop3_login_counts_the_messages(lab: Lab) -> None:
@@ -411,15 +441,14 @@ def test_a_mail_server_that_does_not_speak(
 
 
 def test_a_server_that_did_not_answer_is_not_waited_for_as_long_again(lab: Lab) -> None:
-    begin_check([lab.target])
     lab.inside[143] = TimeoutError()
     assert _imap(lab.target) == Answer(False, "no answer in time")
     lab.inside[143] = imap()
-    assert dialogue.connect(lab.target, 143).gettimeout() == 0.5
+    assert mail_ports.connect(lab.target, 143).gettimeout() == 0.5
     lab.inside[110] = pop3()
-    assert dialogue.connect(lab.target, 110).gettimeout() > 1
-    begin_check([lab.target])
-    assert dialogue.connect(lab.target, 143).gettimeout() > 1
+    assert mail_ports.connect(lab.target, 110).gettimeout() > 1
+    next_check = replace(lab.target, turns=Turns())
+    assert mail_ports.connect(next_check, 143).gettimeout() > 1
 
 
 def test_the_deadline_of_the_check_ends_a_server_that_never_comes_to_an_end(
@@ -480,8 +509,8 @@ def test_a_server_that_does_not_answer_has_not_closed_the_connection(lab: Lab) -
 
     lab.inside[25] = mute
     with pytest.raises(TimeoutError):
-        plug = dialogue.through_ssh(lab.target, 25)
+        plug = mail_ports.through_ssh(lab.target, 25)
         plug.settimeout(0.2)
-        with Smtp(plug, 1) as session:
+        with Smtp(plug, 1, "[192.168.56.1]") as session:
             session.greet()
             session.ehlo()

@@ -26,8 +26,10 @@ RIGHT = {
     "peer example2.jp. MX": "10 mail.example2.jp.",
     "peer mail.example2.jp. A": "192.168.56.102",
     "loaded": "200",
-    "written": "100",
-    "file": "/etc/bind/db.example1.jp",
+    "written": "100 /etc/bind/db.example1.jp\n90 /etc/bind/www.inc",
+    "now": "300",
+    "type": "primary",
+    "configured": "example1.jp",
     "nameserver": "192.168.56.101",
 }
 
@@ -71,6 +73,8 @@ def test_a_lab_that_is_right_has_every_finding_and_none_wrong() -> None:
         ("own www.example1.jp. A", "", "dns.zone.www"),
         ("enabled", "disabled", "dns.enabled"),
         ("loaded", "99", "dns.loaded"),
+        ("written", "100 /etc/bind/db.example1.jp\n201 /etc/bind/www.inc", "dns.loaded"),
+        ("configured", "localhost", "dns.loaded"),
         ("found example1.jp. MX", "", "dns.resolver"),
         ("found mail.example1.jp. A", "192.168.56.1", "dns.resolver"),
         ("found example2.jp. MX", "", "dns.peer"),
@@ -78,6 +82,44 @@ def test_a_lab_that_is_right_has_every_finding_and_none_wrong() -> None:
 )
 def test_one_wrong_fact_gives_one_wrong_finding(fact: str, value: str, code: str) -> None:
     assert codes({**RIGHT, fact: value}, ok=False) == [code]
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        # A file from a machine whose clock is ahead.
+        ("written", "301 /etc/bind/db.example1.jp"),
+        # BIND itself writes the file of a dynamic zone.
+        ("written", ""),
+        # A copy of a zone is not loaded by named-checkconf.
+        ("type", "secondary"),
+        ("own example1.jp. NS", "host1.example1.jp.\nns2.example1.jp."),
+    ],
+)
+def test_what_is_right_in_another_way(fact: str, value: str) -> None:
+    facts = {**RIGHT, fact: value}
+    if fact == "type":
+        del facts["configured"]
+    if not value:
+        del facts[fact]
+    assert codes(facts, ok=False) == []
+
+
+def test_an_alias_of_an_alias_leads_to_the_address() -> None:
+    facts = {
+        **RIGHT,
+        "own www.example1.jp. CNAME": "web.example1.jp.",
+        "own web.example1.jp. CNAME": "host1.example1.jp.",
+    }
+    del facts["own www.example1.jp. A"]
+    assert codes(facts, ok=False) == []
+
+
+def test_a_missing_address_of_the_other_server_comes_from_no_memory() -> None:
+    """The MX record is the zone's, and the address is kept back (deny-answer-addresses)."""
+    facts = {**RIGHT, "found-ttl example2.jp. MX": "5"}
+    del facts["found mail.example2.jp. A"]
+    assert codes(facts, ok=False) == ["dns.peer"]
 
 
 def test_another_preference_of_the_only_mx_is_right_too() -> None:
@@ -171,5 +213,5 @@ def test_the_script_is_told_the_names_of_both_hosts() -> None:
     check(target)
     assert host.ran[0].words == (
         *("dns-check.sh", target.family.bind.unit, "192.168.56.101", "example1.jp", "host1"),
-        *("192.168.56.102", "example2.jp", "6"),
+        *("192.168.56.102", "example2.jp", "6", "/etc/bind", "/run/named/named.pid"),
     )

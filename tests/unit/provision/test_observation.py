@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from provision import behaviour
-from provision.behaviour import Evidence, observing
+from provision import observing as module
+from provision.behaviour import Evidence
 from provision.dialogue import Answer
+from provision.observing import observing
 from provision.step import Target
 from provision.stranger import StrangersAnswer
 from tests.fakes.host import FakeHost
@@ -35,7 +37,7 @@ def _servers(monkeypatch: pytest.MonkeyPatch) -> None:
         "pop3_shows": Answer(True, ""),
     }
     for name, answer in answers.items():
-        monkeypatch.setattr(behaviour, name, lambda *_args, answer=answer: answer)
+        monkeypatch.setattr(module, name, lambda *_args, answer=answer: answer)
 
 
 def on(name: str, sent: str = SENT, came: str = "coming-from\tFrom: {peer}\n") -> Target:
@@ -65,6 +67,19 @@ def test_of_hosts_that_are_right_nobody_asks_for_an_explanation() -> None:
     evidence = observed(*targets)
     assert all(seen.ok for seen in behaviour.all_seen(evidence))
     assert not any(ran(target, "evidence.sh") for target in targets)
+
+
+def test_sessions_may_open_the_mailbox_after_an_observation_that_could_not_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_args: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(module, "Observation", fails)
+    target = on("host1")
+    with pytest.raises(LookupError), observing([target], "m", sends=True):
+        pass
+    assert target.turns.mailbox.acquire(blocking=False)
 
 
 def test_a_message_that_is_lost_has_the_facts_of_both_hosts_gathered() -> None:

@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.edition import load_edition
+from labctl.edition_files import load_edition
 from labctl.errors import LabError
 from labctl.lab import Lab
 from labctl.managed import ManagedFile
 from labctl.results import Change, ChangeKind
 from labctl.system import ALMALINUX_9, DEBIAN_12, System
-from provision import postfix
+from provision import dns_check, postfix
+from provision.dialogue import Answer
 from provision.dnf import Dnf
+from provision.facts import parse_facts
 from provision.firewall_check import check
+from provision.smtp_auth_check import _wrong_password
 from provision.step import Target
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
@@ -98,5 +101,19 @@ def test_a_firewall_that_lets_nothing_out_is_mended_without_ufw(
     assert solutions(ALMALINUX_9, "-P OUTPUT DROP") == {"iptables -P OUTPUT ACCEPT"}
     assert solutions(DEBIAN_12, "-P OUTPUT DROP") == {"ufw default allow outgoing"}
     own = ("-A OUTPUT -j own", "-A own -p tcp -m tcp --dport 25 -j DROP")
-    assert solutions(ALMALINUX_9, *own) == {"firewall-cmd --list-all"}
-    assert solutions(DEBIAN_12, *own) == {"ufw status numbered"}
+    assert solutions(ALMALINUX_9, *own) == {"iptables -D own -p tcp -m tcp --dport 25 -j DROP"}
+    ufws = ("-A OUTPUT -j ufw-user-output", "-A ufw-user-output -p tcp -m tcp --dport 25 -j DROP")
+    assert solutions(DEBIAN_12, *ufws) == {"ufw status numbered"}
+
+
+def test_the_hint_for_a_bind_that_stopped_names_the_unit_of_the_host() -> None:
+    host = FakeHost("host1")
+    host.says("dns-check.sh", stdout="active\tinactive\nenabled\tenabled")
+    [named, _enabled] = dns_check.check(target_on(host))
+    assert "systemctl status named-chroot" in named.hint
+
+
+def test_pam_that_lets_everybody_in_is_mended_with_the_tool_of_the_host() -> None:
+    facts = parse_facts("conf\tpwcheck_method: saslauthd")
+    wrong = _wrong_password(target_on(FakeHost("host1")).family, facts, Answer(True, "235"))
+    assert wrong.solution == "authselect apply-changes"

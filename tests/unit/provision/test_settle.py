@@ -7,17 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.lab import Lab, editions, load_edition, load_lab
+from labctl.edition_files import editions, load_edition
+from labctl.lab import Lab, load_lab
 from labctl.results import Finding, Outcome, StepReport
 from labctl.system import System
 from provision import postfix
 from provision.behaviour import Evidence, Seen
 from provision.causes import Case, first_cause
+from provision.consequences import without_consequences
 from provision.dialogue import Answer
 from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
 from provision.facts import parse_facts
 from provision.families import systems
-from provision.settle import settle, without_consequences
+from provision.settle import settle
 from provision.step import Scene
 from provision.steps import steps_of
 from provision.stranger import StrangersAnswer
@@ -292,6 +294,19 @@ def test_one_protocol_with_another_mailbox_is_named() -> None:
     one = evidence("host1", facts=places)
     one = replace(one, clients={"imap": Answer(False, "the message is not shown")})
     assert found(one, evidence("host2"))[0] == [("host1", "dovecot.mail_location")]
+
+
+def test_a_message_that_is_not_shown_for_no_known_reason_comes_with_dovecots_words() -> None:
+    one = replace(
+        evidence("host1"),
+        clients={"imap": Answer(False, "the message is not shown")},
+        client_log=("dovecot: imap(user1): Disconnected: Logged out deleted=0",),
+    )
+    every = {"host1": one, "host2": evidence("host2")}
+    reports, _chains = settle([*right("host1"), *right("host2")], every, steps_of(LAB))
+    (finding,) = [each for report in reports for each in report.findings if not each.ok]
+    assert finding.code == "dovecot.imap.unknown"
+    assert finding.found.splitlines() == ["the message is not shown", one.client_log[0]]
 
 
 def waiting(host: str) -> list[StepReport]:

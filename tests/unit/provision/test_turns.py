@@ -8,17 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from provision.patience import Deadline, patient
-from provision.turns import (
-    alone_with_mailbox,
-    begin_check,
-    begin_deliveries,
-    did_not_answer,
-    end_deliveries,
-    is_closed,
-    is_silent,
-    note_closed,
-    only_client,
-)
+from provision.turns import alone_with_mailbox, only_client
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
 
@@ -34,11 +24,11 @@ def test_a_session_waits_until_the_messages_are_delivered() -> None:
         with alone_with_mailbox(target):
             opened.set()
 
-    begin_deliveries([target])
+    target.turns.begin_deliveries()
     thread = Thread(target=session)
     thread.start()
     assert not opened.wait(0.2)
-    end_deliveries(target)
+    target.turns.end_deliveries()
     assert opened.wait(SOON)
     thread.join()
 
@@ -52,7 +42,7 @@ def test_the_end_of_deliveries_that_never_began_opens_no_mailbox_to_two_sessions
             opened.set()
 
     with alone_with_mailbox(target):
-        end_deliveries(target)
+        target.turns.end_deliveries()
         thread = Thread(target=session)
         thread.start()
         assert not opened.wait(0.2)
@@ -76,17 +66,13 @@ def test_a_port_has_one_client_at_a_time() -> None:
     thread.join()
 
 
-def test_a_silent_server_is_forgotten_by_the_next_check() -> None:
+def test_a_host_remembers_its_silent_servers_and_closed_ports_alone() -> None:
     target, other = fake_target(FakeHost("host1")), fake_target(FakeHost("host2"))
-    did_not_answer(target, 143)
-    did_not_answer(other, 143)
-    note_closed(target, 110)
-    assert is_silent(target, 143) and not is_silent(target, 110)
-    assert is_closed(target, 110) and not is_closed(target, 143)
-    begin_check([target])
-    assert not is_silent(target, 143) and is_silent(other, 143)
-    assert not is_closed(target, 110)
-    begin_check([other])
+    target.turns.note_silent(143)
+    target.turns.note_closed(110)
+    assert target.turns.is_silent(143) and not target.turns.is_silent(110)
+    assert target.turns.is_closed(110) and not target.turns.is_closed(143)
+    assert not other.turns.is_silent(143) and not other.turns.is_closed(110)
 
 
 @pytest.mark.parametrize(

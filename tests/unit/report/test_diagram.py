@@ -3,7 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
-from labctl.mailtest.postfixlog import Identified
+from labctl.mailtest.postfixevents import Identified
 from labctl.mailtest.trace import trace_records
 from labctl.report.diagram import _broken, sequence_of
 from tests.unit.mailtest.recorded import records

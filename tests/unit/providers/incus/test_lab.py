@@ -12,11 +12,13 @@ from labctl.errors import WrongUsage
 from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.providers.incus import IncusProvider
-from labctl.providers.incus.book import Book, Saved, owner_of
-from labctl.providers.incus.instances import Shape, _free_range, snapshot_name
 from labctl.providers.incus.network import bridge_of
 from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import Member, best
+from labctl.providers.incus.record import Record, Saved, owner_of
+from labctl.providers.incus.shape import Shape
+from labctl.providers.incus.snapshots import snapshot_name
+from labctl.providers.incus.userids import _free_range
 from labctl.providers.settings import known_keys
 from labctl.results import HostState
 
@@ -93,11 +95,11 @@ def test_a_checkpoint_that_is_saved_again_is_the_newest() -> None:
             name=name, created="", origin="up", snapshot=snapshot_name(name, unique), layers=()
         )
 
-    book = Book(network="lab-1", pool="labctl")
+    record = Record(network="lab-1", pool="labctl")
     for name, unique in (("os", "1"), ("dns", "2"), ("os", "3")):
-        book = book.with_checkpoint(saved(name, unique))
-    assert [each.snapshot for each in book.checkpoints] == ["labctl-dns-2", "labctl-os-3"]
-    assert Book.model_validate_json(book.model_dump_json()) == book
+        record = record.with_checkpoint(saved(name, unique))
+    assert [each.snapshot for each in record.checkpoints] == ["labctl-dns-2", "labctl-os-3"]
+    assert Record.model_validate_json(record.model_dump_json()) == record
 
 
 def test_the_owner_of_a_project_is_known_when_the_lab_s_folder_is_gone() -> None:

@@ -17,7 +17,7 @@ from labctl.lab import load_lab
 from labctl.managed import ManagedFile
 from labctl.providers.checks import run_checks
 from labctl.providers.incus import IncusProvider
-from labctl.providers.incus.book import BOOK, OWNER, Book, read_place
+from labctl.providers.incus.record import OWNER, RECORD, Record, read_place
 from labctl.results import HostState
 from labctl.system import CODE_NAMES
 from tests.contract.provider_contract import HOSTS, NOTE, Bench, ProviderContract
@@ -79,8 +79,8 @@ class TestIncusProvider(ProviderContract):
         return bench(server)
 
 
-def book(server: Server, project: str = PROJECT) -> Book:
-    return Book.model_validate_json(server.projects[project][BOOK])
+def record(server: Server, project: str = PROJECT) -> Record:
+    return Record.model_validate_json(server.projects[project][RECORD])
 
 
 def write(server: Server, text: str, name: str = "default") -> None:
@@ -132,14 +132,14 @@ def test_no_two_instances_on_the_server_share_user_ids(up: Server) -> None:
         if each.name in HOSTS and each.project != "others"
     ]
     assert len(set(bases)) == 4
-    assert book(up).first_ids == {
+    assert record(up).first_ids == {
         host: int(up.instance(host).config["security.idmap.base"]) for host in HOSTS
     }
     assert FIRST_ID in bases
 
 
 def test_the_labs_bridge_has_no_address_and_the_way_out_lets_only_the_web_pass(up: Server) -> None:
-    bridge = up.networks[book(up).network]["config"]
+    bridge = up.networks[record(up).network]["config"]
     assert (bridge["ipv4.address"], bridge["ipv6.address"]) == ("none", "none")
     out = up.networks["labctl-out"]["config"]
     assert out["security.acls"] == "labctl-out"
@@ -156,7 +156,7 @@ def test_a_second_lab_shares_the_way_out_and_has_a_bridge_of_its_own(up: Server)
     assert not [change for change in up.changes if "network-acls" in change]
     assert len(up.networks) == 3
     open_provider("second").destroy()
-    assert set(up.networks) == {"labctl-out", book(up).network}
+    assert set(up.networks) == {"labctl-out", record(up).network}
     assert dict(open_provider().status()) == dict.fromkeys(HOSTS, HostState.RUNNING)
 
 
@@ -261,7 +261,7 @@ def test_a_restore_that_was_interrupted_anywhere_leaves_one_of_the_two_states(up
     assert changes > 8
     up.end_after(None)
     assert notes(up) == ["before", "before"]
-    assert book(up).restoring is None
+    assert record(up).restoring is None
 
 
 def test_a_checkpoint_that_was_interrupted_leaves_no_snapshot_behind(up: Server) -> None:
@@ -274,7 +274,9 @@ def test_a_checkpoint_that_was_interrupted_leaves_no_snapshot_behind(up: Server)
     assert [each.name for each in open_provider().checkpoints()] == ["os"]
     open_provider().save("contract")
     for host in HOSTS:
-        assert set(up.instance(host).snapshots) == {each.snapshot for each in book(up).checkpoints}
+        assert set(up.instance(host).snapshots) == {
+            each.snapshot for each in record(up).checkpoints
+        }
 
 
 def test_only_snapshots_of_labctl_are_ever_removed(up: Server) -> None:
@@ -297,7 +299,7 @@ def test_hosts_stand_still_while_a_checkpoint_is_made(up: Server) -> None:
 
 def test_a_checkpoint_whose_snapshot_was_removed_is_told_and_nothing_is_touched(up: Server) -> None:
     open_provider().save("contract")
-    saved = book(up).find("contract")
+    saved = record(up).find("contract")
     assert saved is not None
     del up.instance("host2").snapshots[saved.snapshot]
     up.changes.clear()
@@ -391,7 +393,7 @@ def test_destroy_removes_everything_but_what_labs_share(up: Server) -> None:
     open_provider().destroy()
     assert (up.instances, up.projects) == ({}, {})
     assert set(up.networks) == {"labctl-out"}
-    assert not HOME().state.exists()
+    assert not any((HOME().state / name).exists() for name in IncusProvider.traces)
 
 
 def test_destroy_leaves_what_somebody_else_put_into_the_project(up: Server) -> None:
@@ -490,7 +492,7 @@ def volume(name: str, below: str) -> dict[str, Any]:
 def test_a_package_set_is_copied_from_its_volume_once(up: Server) -> None:
     up.volumes = [volume("mail-7", "os-1"), volume("dns-7", "os-0"), volume("dns-8", "os-1")]
     assert open_provider().preinstall("dns") is True
-    assert book(up).layers == ("os-1", "dns-8")
+    assert record(up).layers == ("os-1", "dns-8")
     for host in HOSTS:
         assert "/usr/sbin/named" in up.instance(host).files
         assert "layer" not in up.instance(host).devices
@@ -502,7 +504,7 @@ def test_a_package_set_is_copied_from_its_volume_once(up: Server) -> None:
 def test_without_a_volume_the_hosts_install_the_packages_themselves(up: Server) -> None:
     assert open_provider().preinstall("dns") is False
     assert up.changes == []
-    assert book(up).layers == ("os-1",)
+    assert record(up).layers == ("os-1",)
 
 
 def test_a_checkpoint_knows_the_package_sets_of_its_time(up: Server) -> None:
@@ -511,10 +513,10 @@ def test_a_checkpoint_knows_the_package_sets_of_its_time(up: Server) -> None:
     open_provider().start()
     open_provider().save("dns")
     open_provider().restore("os")
-    assert book(up).layers == ("os-1",)
+    assert record(up).layers == ("os-1",)
     assert "/usr/sbin/named" not in up.instance("host1").files
     open_provider().restore("dns")
-    assert book(up).layers == ("os-1", "dns-8")
+    assert record(up).layers == ("os-1", "dns-8")
 
 
 # -- a copy of another lab ------------------------------------------------------------------
@@ -582,7 +584,7 @@ def test_a_lab_is_made_on_one_member(
     assert locations(cluster) == {member}
     place = read_place(HOME())
     assert place is not None and place.member == member
-    assert sorted(cluster.networks[book(cluster).network]["on"]) == ["m1", "m2", "m3"]
+    assert sorted(cluster.networks[record(cluster).network]["on"]) == ["m1", "m2", "m3"]
 
 
 @pytest.mark.parametrize("target", ["m2", "@big", "m9", "@nothing"])
@@ -633,7 +635,7 @@ def test_a_lab_moves_with_its_checkpoints_and_runs_again(cluster: Server) -> Non
     assert open_provider().move("m1") is False
     open_provider().restore("contract")
     assert notes(cluster) == ["kept", "kept"]
-    assert (book(cluster).member, book(cluster).moving) == ("m1", "")
+    assert (record(cluster).member, record(cluster).moving) == ("m1", "")
 
 
 def test_a_move_that_was_interrupted_anywhere_is_finished_by_the_next_command(

@@ -44,7 +44,8 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def every_check(hosts: int = 2, size: int = 0) -> tuple[Check, ...]:
-    return checks.checks(STATE, NETWORK, lambda: hosts, lambda: size, 1024**3)
+    disk = checks.disk_check(lambda: size, 1024**3)
+    return checks.checks(STATE, NETWORK, lambda: hosts, disk)
 
 
 def diagnosed(machine: OtherMachine, code: str, hosts: int = 2) -> Diagnosis:

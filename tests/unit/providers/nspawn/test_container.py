@@ -213,14 +213,29 @@ def test_the_boot_is_over_only_when_the_hosts_bus_is_there(
         assert "is-system-running" not in asked
 
 
+def test_the_bus_is_looked_for_with_the_process_that_was_found(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second search may find none, while systemd moves to a group of its own."""
+    found = iter([None, 77])
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: next(found, None))
+    monkeypatch.setattr(module, "Path", lambda text: tmp_path / "machine" / text.lstrip("/"))
+    socket_file = tmp_path / "machine/proc/77/root/run/dbus/system_bus_socket"
+    socket_file.parent.mkdir(parents=True)
+    socket_file.touch()
+    host._wait_for_bus()
+
+
 @pytest.fixture
 def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The host's systemd runs; returns the commands that are run in the host."""
     found: list[list[str]] = []
 
-    def run(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+    def run(argv: Sequence[str], *, check: bool, timeout: float = 1) -> Completed:
         assert not check and timeout
         words = list(argv)
+        if "neigh" in words:
+            return Completed(tuple(words), 0, "", "")
         assert words[: words.index("--")] == ["nsenter", "--target", "77", "--all"]
         found.append(words[words.index("--") + 1 :])
         return Completed(tuple(words), 1, "", "Unit ssh.service is masked.\n")
@@ -257,7 +272,9 @@ def test_what_the_host_says_is_told_if_the_console_is_silent_and_its_journal_kep
 ) -> None:
     said = {"sh": "12 ssh.service     start running\n", "journalctl": "ssh.service: Starting\n"}
 
-    def run(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+    def run(argv: Sequence[str], *, check: bool, timeout: float = 0) -> Completed:
+        if "neigh" in argv:
+            return Completed(tuple(argv), 0, "192.168.56.101 dev lab REACHABLE\n", "")
         program = list(argv)[list(argv).index("--") + 1]
         return Completed(tuple(argv), 0, said.get(program, "starting\n"), "")
 
@@ -265,7 +282,8 @@ def test_what_the_host_says_is_told_if_the_console_is_silent_and_its_journal_kep
     sshd(monkeypatch, b"")
     with pytest.raises(LabError) as failed:
         host.wait_ready()
-    assert failed.value.cause == "12 ssh.service     start running"
+    said_last = "sshd\n192.168.56.101:22: -\n192.168.56.101 dev lab REACHABLE"
+    assert failed.value.cause == f"12 ssh.service     start running\n{said_last}"
     assert host.log.read_text() == "ssh.service: Starting\n"
 
 
@@ -281,7 +299,8 @@ def test_a_systemd_that_does_not_answer_is_told_with_what_the_processes_do(
 
 
 def test_a_host_says_what_keeps_it_from_being_ready(tmp_path: Path) -> None:
-    systemctl, ip = tmp_path / "systemctl", tmp_path / "ip"
+    names = ("systemctl", "ip", "ss", "iptables")
+    systemctl, ip, ss, iptables = (tmp_path / name for name in names)
     systemctl.write_text(
         """#!/bin/sh
 case $1 in
@@ -293,7 +312,10 @@ esac
 """
     )
     ip.write_text("#!/bin/sh\necho 'host0@if4 UP 192.168.56.101/24'\n")
-    for program in (systemctl, ip):
+    ss.write_text("#!/bin/sh\necho 'LISTEN 0 128 0.0.0.0:22 0.0.0.0:*'\n")
+    rule = "-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT"
+    iptables.write_text(f"#!/bin/sh\nprintf '%s\\n' '-P INPUT DROP' '-P OUTPUT ACCEPT' '{rule}'\n")
+    for program in (systemctl, ip, ss, iptables):
         program.chmod(0o755)
     done = subprocess.run(
         ["sh", "-euc", module._NOT_READY.text],
@@ -307,6 +329,9 @@ esac
         "ufw.service loaded failed failed Uncomplicated firewall",
         "ssh.service: inactive, masked",
         "host0@if4 UP 192.168.56.101/24",
+        "LISTEN 0 128 0.0.0.0:22 0.0.0.0:*",
+        "-P INPUT DROP",
+        rule,
     ]
 
 
@@ -386,7 +411,7 @@ def test_a_host_that_stands_still_can_be_copied(host: Container, tmp_path: Path)
 def test_a_host_that_does_not_run_has_no_moment_to_copy(host: Container) -> None:
     with pytest.raises(WrongState, match="host1 does not run") as refused:
         host.hold_still()
-    assert str(refused.value.hint) == "labctl status, labctl up"
+    assert str(refused.value.hint) == "labctl up"
 
 
 def test_a_host_that_does_not_stand_still_is_told(

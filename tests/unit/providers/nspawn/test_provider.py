@@ -14,7 +14,7 @@ from labctl.lab import load_lab
 from labctl.providers.checks import run_checks
 from labctl.providers.nspawn import NspawnProvider
 from labctl.providers.nspawn.container import Container
-from labctl.providers.nspawn.store import Book, LayerStore
+from labctl.providers.nspawn.store import LayerStore, Record
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.machine import OtherMachine
@@ -29,7 +29,7 @@ def open_provider(name: str = "default") -> NspawnProvider:
     return NspawnProvider(load_lab(name), lab_home(name))
 
 
-def book(name: str = "default") -> Book:
+def record(name: str = "default") -> Record:
     found = LayerStore(lab_home(name).state).read()
     assert found is not None
     return found
@@ -69,11 +69,11 @@ def test_a_new_lab_pins_a_key_for_each_address(kernel: Kernel) -> None:
     lines = HOME().known_hosts.read_text().splitlines()
     assert lines == ["192.168.56.101 ssh-ed25519 AAAA", "192.168.56.102 ssh-ed25519 AAAA"]
     login = HOME().key_file.with_suffix(".pub").read_text()
-    [identity] = book().base.layers
+    [identity] = record().base.layers
     for host in HOSTS:
         assert (LayerStore(HOME().state).upper(identity, host) / "login").read_text() == login
     assert kernel.built == ["os-1"]
-    assert book().base.image == ("os-1",)
+    assert record().base.image == ("os-1",)
 
 
 def test_endpoints_are_of_root_at_the_labs_addresses(up: Kernel) -> None:
@@ -96,6 +96,14 @@ def test_a_network_that_this_machine_does_not_reach_is_told(kernel: Kernel) -> N
     open_provider().create()
     open_provider().start(lambda host, what: said.append((host, what)))
     assert ("", "another network has these addresses") in said
+
+
+def test_a_limit_that_is_not_in_force_is_told(kernel: Kernel) -> None:
+    kernel.withheld = ["memory", "pids"]
+    said = Heard()
+    open_provider().create()
+    open_provider().start(said)
+    assert "the kernel cannot limit what a lab uses: memory, pids" in said
 
 
 def test_an_up_that_has_nothing_to_start_tells_it_too(up: Kernel) -> None:
@@ -146,7 +154,7 @@ def test_a_missing_layer_is_named(up: Kernel) -> None:
 def test_a_host_is_mounted_on_its_layers_newest_first(up: Kernel) -> None:
     open_provider().save("ready")
     open_provider().restore("ready")
-    store, kept = LayerStore(HOME().state), book()
+    store, kept = LayerStore(HOME().state), record()
     identity, saved = kept.base.layers
     assert up.mounts["host1"] == (
         store.upper(kept.top, "host1"),
@@ -169,7 +177,7 @@ def test_overlayfs_works_in_the_layer_that_it_writes(
     open_provider().create()
     open_provider().start()
     folder = HOME().state
-    layer = folder / "layers" / book().top
+    layer = folder / "layers" / record().top
     assert mounts == [
         (folder / "hosts" / host, layer / host / "upper", layer / host / "work") for host in HOSTS
     ]
@@ -187,15 +195,15 @@ class Heard(list[str]):
 
 
 def test_package_sets_come_as_image_layers_below_the_hosts_own(up: Kernel) -> None:
-    before, said = book(), Heard()
+    before, said = record(), Heard()
     assert open_provider().preinstall("dns", said) is True
     assert up.running == set()
-    assert book().base.image == ("os-1", "dns-1")
-    assert (book().base.layers, book().top) == (before.base.layers, before.top)
+    assert record().base.image == ("os-1", "dns-1")
+    assert (record().base.layers, record().top) == (before.base.layers, before.top)
     assert said == ["building dns-1", "adding the packages of dns"]
     open_provider().start()
     assert open_provider().preinstall("mail") is True
-    assert book().base.image == ("os-1", "dns-1", "mail-1")
+    assert record().base.image == ("os-1", "dns-1", "mail-1")
     assert up.built == ["os-1", "dns-1", "mail-1"]
 
 
@@ -209,11 +217,11 @@ def test_package_sets_that_are_there_change_nothing(up: Kernel) -> None:
 
 @pytest.mark.parametrize("name", ["var/lib/dpkg/status", "etc/passwd", "etc/group"])
 def test_a_host_that_changed_what_a_set_brings_gets_it_by_apt(up: Kernel, name: str) -> None:
-    file = LayerStore(HOME().state).upper(book().top, "host2") / name
+    file = LayerStore(HOME().state).upper(record().top, "host2") / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
     assert open_provider().preinstall("dns") is False
-    assert book().base.image == ("os-1",)
+    assert record().base.image == ("os-1",)
 
 
 # -- checkpoints ----------------------------------------------------------------------------
@@ -237,7 +245,7 @@ def test_a_host_that_cannot_be_held_still_leaves_no_checkpoint(up: Kernel) -> No
     with pytest.raises(LabError, match="busy"):
         open_provider().save("ready")
     assert up.frozen == set()
-    assert book().find("ready") is None
+    assert record().find("ready") is None
 
 
 def test_a_restore_pulls_the_plugs_and_looks_at_the_layers_meanwhile(up: Kernel) -> None:
@@ -247,7 +255,7 @@ def test_a_restore_pulls_the_plugs_and_looks_at_the_layers_meanwhile(up: Kernel)
 
 
 def test_the_size_of_a_checkpoint_is_measured(up: Kernel) -> None:
-    top = LayerStore(HOME().state).upper(book().top, "host1")
+    top = LayerStore(HOME().state).upper(record().top, "host1")
     (top / "file").write_bytes(b"x" * 100_000)
     open_provider().save("ready")
     [_os, measured] = open_provider().checkpoints(measured=True)
@@ -257,7 +265,7 @@ def test_the_size_of_a_checkpoint_is_measured(up: Kernel) -> None:
 
 def test_a_large_file_counts_for_the_first_checkpoint_that_has_it(up: Kernel) -> None:
     """Restored by an undo, it is in a lower layer of the next state before a reset."""
-    top = LayerStore(HOME().state).upper(book().top, "host1")
+    top = LayerStore(HOME().state).upper(record().top, "host1")
     (top / "file").write_bytes(b"x" * 100_000)
     open_provider().restore("os", keep_as="first")
     open_provider().restore("first", keep_as="second")
@@ -301,7 +309,7 @@ def test_a_copy_has_the_models_files_and_an_identity_of_its_own(up: Kernel) -> N
     login = lab_home("copy").key_file.with_suffix(".pub").read_text()
     assert login != HOME().key_file.with_suffix(".pub").read_text()
     store = LayerStore(lab_home("copy").state)
-    for stack in (book("copy").current, *(each.stack for each in book("copy").checkpoints)):
+    for stack in (record("copy").current, *(each.stack for each in record("copy").checkpoints)):
         assert stack.image == ("os-1",)
         for host in HOSTS:
             assert (store.upper(stack.layers[0], host) / "login").read_text() == login
@@ -325,9 +333,9 @@ def test_a_copy_and_its_model_do_not_share_what_they_write_later(up: Kernel) -> 
 def test_a_lab_that_is_there_is_not_made_a_copy(up: Kernel) -> None:
     prepared(up)
     open_provider("copy").create()
-    before = book("copy")
+    before = record("copy")
     assert open_provider("copy").create_like(HOME(), "ready") is False
-    assert book("copy") == before
+    assert record("copy") == before
 
 
 @pytest.mark.parametrize("name", ["default", "never-made"])
@@ -379,7 +387,7 @@ def test_destroy_finds_hosts_that_the_lab_file_does_not_name(up: Kernel) -> None
     open_provider().destroy()
     assert up.running == set()
     assert "sweep" in up.calls
-    assert not HOME().state.exists()
+    assert not any((HOME().state / name).exists() for name in NspawnProvider.traces)
 
 
 def test_an_error_of_one_host_is_raised_when_all_are_done(up: Kernel) -> None:

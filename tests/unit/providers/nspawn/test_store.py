@@ -1,4 +1,4 @@
-"""Layers and their book: after a kill at any moment, all layers of the lab exist."""
+"""Layers and their record: after a kill at any moment, all layers of the lab exist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import WrongState
-from labctl.providers.nspawn.store import Book, LayerStore, Saved, Stack, now
+from labctl.providers.nspawn.store import LayerStore, Record, Saved, Stack
+from labctl.providers.record import now
 
 HOSTS = ("host1", "host2")
 NAMES = ("os", "dns", "packages", "ready", "before-reset-1")
@@ -35,48 +36,48 @@ class Machine:
         top = self.store.new_layer(HOSTS)
         yield
         base = Stack(image=("os-1",), layers=(identity,))
-        self.store.write(Book(base=base, top=top).with_checkpoint(saved("os", base)))
+        self.store.write(Record(base=base, top=top).with_checkpoint(saved("os", base)))
         yield
 
     def save(self, name: str) -> Iterator[None]:
-        book = self.book()
+        record = self.record()
         copy = self.store.new_layer(HOSTS)
         yield
         for host in HOSTS:
-            source, target = self.store.upper(book.top, host), self.store.upper(copy, host)
+            source, target = self.store.upper(record.top, host), self.store.upper(copy, host)
             shutil.copytree(source, target, dirs_exist_ok=True)
             yield
-        stack = Stack(image=book.base.image, layers=(*book.base.layers, copy))
-        self.store.write(book.with_checkpoint(saved(name, stack)))
+        stack = Stack(image=record.base.image, layers=(*record.base.layers, copy))
+        self.store.write(record.with_checkpoint(saved(name, stack)))
         yield
 
     def restore(self, name: str, keep_as: str) -> Iterator[None]:
-        book = self.book()
-        found = book.find(name)
+        record = self.record()
+        found = record.find(name)
         if found is None:
             return
         if keep_as:
-            book = book.with_checkpoint(saved(keep_as, book.current))
+            record = record.with_checkpoint(saved(keep_as, record.current))
         top = self.store.new_layer(HOSTS)
         yield
-        self.store.write(book.model_copy(update={"base": found.stack, "top": top}))
+        self.store.write(record.model_copy(update={"base": found.stack, "top": top}))
         yield
 
     def drop(self, name: str) -> Iterator[None]:
-        self.store.write(self.book().without_checkpoint(name))
+        self.store.write(self.record().without_checkpoint(name))
         yield
 
-    def book(self) -> Book:
+    def record(self) -> Record:
         found = self.store.read()
         assert found is not None
         return found
 
     def stands(self) -> None:
-        """Every layer in the book exists, for both hosts."""
-        book = self.store.read()
-        if book is None:
+        """Every layer in the record exists, for both hosts."""
+        record = self.store.read()
+        if record is None:
             return
-        stacks = [book.current, *(each.stack for each in book.checkpoints)]
+        stacks = [record.current, *(each.stack for each in record.checkpoints)]
         for layer in {layer for stack in stacks for layer in stack.layers}:
             for host in HOSTS:
                 assert self.store.upper(layer, host).is_dir(), (layer, host)
@@ -111,8 +112,8 @@ def test_killed_between_any_two_steps_the_lab_stands(
         go(getattr(machine, verb)(*words), killed_at)
         machine.stands()
     # One more write removes what the kills left: no unnamed layer remains.
-    machine.store.write(machine.book())
-    stacks = [machine.book().current, *(each.stack for each in machine.book().checkpoints)]
+    machine.store.write(machine.record())
+    stacks = [machine.record().current, *(each.stack for each in machine.record().checkpoints)]
     named = {layer for stack in stacks for layer in stack.layers}
     assert {path.name for path in (machine.store.folder / "layers").iterdir()} == named
 
@@ -132,7 +133,7 @@ def test_killed_within_a_write_the_lab_stands(
     go(machine.create(), None)
     go(machine.save("ready"), None)
     go(machine.restore("ready", "before-reset-1"), None)
-    before = machine.book()
+    before = machine.record()
 
     with monkeypatch.context() as patch:
         where = {
@@ -144,8 +145,8 @@ def test_killed_within_a_write_the_lab_stands(
         with pytest.raises(Killed):
             go(machine.drop("before-reset-1"), None)
     machine.stands()
-    # Before the rename the old book is complete, after it the new one.
-    kept = {each.name for each in machine.book().checkpoints}
+    # Before the rename the old record is complete, after it the new one.
+    kept = {each.name for each in machine.record().checkpoints}
     assert kept == {each.name for each in before.checkpoints} - (
         {"before-reset-1"} if point == "rmtree" else set()
     )
@@ -157,16 +158,16 @@ def killed(*_args: object, **_kwargs: object) -> None:
 
 def test_a_restored_state_keeps_the_one_before() -> None:
     first = Stack(image=("os-1",), layers=("a",))
-    book = Book(base=first, top="b").with_checkpoint(saved("os", first))
-    assert book.current.layers == ("a", "b")
-    kept = book.with_checkpoint(saved("os", book.current))
+    record = Record(base=first, top="b").with_checkpoint(saved("os", first))
+    assert record.current.layers == ("a", "b")
+    kept = record.with_checkpoint(saved("os", record.current))
     assert [each.name for each in kept.checkpoints] == ["os"]
     assert kept.find("os") == saved_stack(kept, ("a", "b"))
     assert kept.without_checkpoint("os").find("os") is None
 
 
-def saved_stack(book: Book, layers: tuple[str, ...]) -> Saved | None:
-    return next(each for each in book.checkpoints if each.stack.layers == layers)
+def saved_stack(record: Record, layers: tuple[str, ...]) -> Saved | None:
+    return next(each for each in record.checkpoints if each.stack.layers == layers)
 
 
 @pytest.mark.posix
@@ -213,7 +214,7 @@ def test_a_copied_layer_takes_the_place_of_what_a_killed_labctl_left(tmp_path: P
     ],
     ids=["cut", "another version", "empty", "no file"],
 )
-def test_a_book_that_is_not_readable_says_what_to_do(
+def test_a_record_that_is_not_readable_says_what_to_do(
     tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
     machine = Machine(tmp_path / "class-a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from labctl.errors import LabError
 from labctl.providers.nspawn.limits import LabGroup, Limits, lab_id_of, missing_controllers
 from labctl.providers.rootfs import cgroup
 from labctl.providers.rootfs.cgroup import Cgroup, Hierarchies, cgroups_called, parse_hierarchies
+from labctl.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
@@ -87,6 +90,25 @@ def test_processes_below_a_group_are_its_own(mounted: Hierarchies) -> None:
     assert Cgroup("labctl-1").init_pid() is None
 
 
+def test_a_first_process_that_is_just_moving_is_looked_for_again(
+    mounted: Hierarchies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd moves to a group of its own, which is not yet among those that are being read."""
+    events(mounted.unified / "labctl-1", populated=1)
+    looks = iter([[], [77]])
+    monkeypatch.setattr(Cgroup, "pids", lambda _group: next(looks))
+    monkeypatch.setattr(cgroup, "_is_first", lambda pid: pid == 77)
+    assert Cgroup("labctl-1").init_pid() == 77
+
+
+def test_a_group_without_a_first_process_has_none_however_often_one_looks(
+    mounted: Hierarchies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events(mounted.unified / "labctl-1", populated=1)
+    monkeypatch.setattr(Cgroup, "pids", lambda _group: [os.getpid()])
+    assert Cgroup("labctl-1").init_pid() is None
+
+
 def test_what_a_process_does_is_told_by_its_name_and_state(mounted: Hierarchies) -> None:
     with subprocess.Popen(["sleep", "60"]) as sleeper:
         group = mounted.unified / "labctl-1"
@@ -94,6 +116,8 @@ def test_what_a_process_does_is_told_by_its_name_and_state(mounted: Hierarchies)
         # Process 0 does not exist.
         (group / "cgroup.procs").write_text(f"0\n{sleeper.pid}\n")
         try:
+            # A child has its parent's name until the kernel has loaded its program.
+            assert wait_until(5, lambda: "sleep" in Path(f"/proc/{sleeper.pid}/comm").read_text())
             (told,) = Cgroup("labctl-1").doing()
             assert told.split()[:2] in (["sleep", "S"], ["sleep", "R"])
         finally:
@@ -112,6 +136,29 @@ def test_a_group_is_frozen_if_processes_of_it_stand_still(
     assert (folder / "cgroup.freeze").read_text() == "1"
     Cgroup("labctl-1").thaw()
     assert (folder / "cgroup.freeze").read_text() == "0"
+
+
+def test_a_group_that_is_gone_needs_no_thaw(
+    mounted: Hierarchies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Cgroup("labctl-1").thaw()
+    switch = mounted.unified / "labctl-1" / "cgroup.freeze"
+    switch.parent.mkdir()
+    switch.write_text("1")
+
+    def removed_meanwhile(_path: Path, _text: str) -> int:
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(Path, "write_text", removed_meanwhile)
+    Cgroup("labctl-1").thaw()
+
+
+def test_a_group_that_stays_frozen_is_told(mounted: Hierarchies) -> None:
+    switch = mounted.unified / "labctl-1" / "cgroup.freeze"
+    switch.mkdir(parents=True)
+    with pytest.raises(LabError, match="stay frozen") as caught:
+        Cgroup("labctl-1").thaw()
+    assert caught.value.cause == f"{switch}: Is a directory"
 
 
 def test_a_group_that_does_not_stand_still_is_given_up(
@@ -151,7 +198,8 @@ def test_a_group_that_never_was_is_killed_in_vain(mounted: Hierarchies) -> None:
 
 
 def test_limits_go_to_the_hierarchy_that_has_the_controller(mounted: Hierarchies) -> None:
-    LabGroup("1").limit(Limits(memory=512 * 1024**2, processes=300, weight=50))
+    (mounted.unified / "cgroup.controllers").write_text("cpu pids\n")
+    assert LabGroup("1").limit(Limits(memory=512 * 1024**2, processes=300, weight=50)) == []
     memory = mounted.controllers["memory"] / "labctl-1"
     assert (memory / "memory.limit_in_bytes").read_text() == str(512 * 1024**2)
     unified = mounted.unified / "labctl-1"
@@ -160,13 +208,41 @@ def test_limits_go_to_the_hierarchy_that_has_the_controller(mounted: Hierarchies
     assert not (unified / "memory.max").exists()
 
 
-def test_a_limit_that_the_kernel_refuses_prevents_no_other(mounted: Hierarchies) -> None:
-    """As in a container whose own groups have no controllers: doctor names what is missing."""
-    (mounted.unified / "cgroup.subtree_control").mkdir()
-    (mounted.unified / "labctl-1" / "pids.max").mkdir(parents=True)
-    LabGroup("1").limit(Limits(memory=1024, processes=300, weight=50))
+def test_no_limit_is_set_that_the_machine_cannot_enforce(mounted: Hierarchies) -> None:
+    assert LabGroup("1").limit(Limits(memory=1024, processes=300)) == []
+    assert not (mounted.unified / "labctl-1").exists()
+
+
+def test_a_limit_that_the_kernel_refuses_is_told_and_prevents_no_other(
+    mounted: Hierarchies,
+) -> None:
+    (mounted.unified / "cgroup.controllers").write_text("cpu pids\n")
+    refused = mounted.unified / "labctl-1" / "pids.max"
+    refused.mkdir(parents=True)
+    with pytest.raises(LabError, match="limits of the lab") as caught:
+        LabGroup("1").limit(Limits(memory=1024, processes=300, weight=50))
+    assert caught.value.cause == f"{refused}: Is a directory"
     memory = mounted.controllers["memory"] / "labctl-1"
     assert (memory / "memory.limit_in_bytes").read_text() == "1024"
+    assert (mounted.unified / "labctl-1/cpu.weight").read_text() == "50"
+
+
+def test_a_controller_that_groups_may_not_use_is_named(
+    mounted: Hierarchies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose own group has processes (cgroups(7), "no internal processes")."""
+    (mounted.unified / "cgroup.controllers").write_text("cpu pids\n")
+    (mounted.unified / "cgroup.subtree_control").mkdir()
+    write_text = Path.write_text
+
+    def without_pids(path: Path, text: str, *rest: object) -> int:
+        if path.name == "pids.max":
+            # The kernel creates no file in a group that it did not make itself.
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return write_text(path, text)
+
+    monkeypatch.setattr(Path, "write_text", without_pids)
+    assert LabGroup("1").limit(Limits(memory=1024, processes=300, weight=50)) == ["pids"]
     assert (mounted.unified / "labctl-1/cpu.weight").read_text() == "50"
 
 
@@ -175,6 +251,7 @@ def test_the_weight_of_version_1_is_in_shares(
 ) -> None:
     old = Hierarchies(mounted.unified, None, {"cpu": tmp_path / "cpu", "pids": tmp_path / "pids"})
     monkeypatch.setattr("labctl.providers.nspawn.limits.hierarchies", lambda: old)
+    (mounted.unified / "cgroup.controllers").write_text("memory\n")
     LabGroup("1").limit(Limits(memory=1024, processes=300))
     assert (tmp_path / "cpu/labctl-1/cpu.shares").read_text() == "1024"
     assert (tmp_path / "pids/labctl-1/pids.max").read_text() == "300"

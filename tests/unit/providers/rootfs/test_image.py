@@ -127,7 +127,7 @@ def test_a_layer_that_was_altered_under_running_hosts_is_left(
     top = found.path(layers[2].name)
     (found.path(layers[1].name) / "file").write_text("somebody was here")
     monkeypatch.setattr(
-        image, "standing_on", lambda layer: ["/labs/a/host1"] if layer == top else []
+        image, "overlays_using", lambda layer: ["/labs/a/host1"] if layer == top else []
     )
     workshop.built.clear()
     with pytest.raises(WrongState) as failed:

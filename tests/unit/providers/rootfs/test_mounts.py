@@ -98,7 +98,7 @@ def test_an_overlay_is_mounted_and_found_below_any_folder(tmp_path: Path) -> Non
     script = """
 import sys
 from pathlib import Path
-from labctl.providers.rootfs.mounts import is_mounted, mount_overlay, standing_on, unmount_below
+from labctl.providers.rootfs.mounts import is_mounted, mount_overlay, overlays_using, unmount_below
 folder = Path(sys.argv[1])
 (folder / "low").mkdir(parents=True)
 (folder / "low" / "file").write_text("below")
@@ -108,12 +108,12 @@ for layer in more:
 # More than the 255 bytes that util-linux 2.39 and newer could pass in one option.
 mount_overlay(folder / "root", [*more, folder / "low"], folder / "up", folder / "work")
 assert is_mounted(folder / "root")
-assert standing_on(folder / "low") == [str(folder / "root")]
-assert standing_on(folder) == []
+assert overlays_using(folder / "low") == [str(folder / "root")]
+assert overlays_using(folder) == []
 (folder / "root" / "file").write_text("above")
 unmount_below(folder)
 assert not is_mounted(folder / "root")
-assert standing_on(folder / "low") == []
+assert overlays_using(folder / "low") == []
 assert (folder / "up" / "file").read_text() == "above"
 """
     # Use a separate mount namespace, so that no mount remains. This does not need root.

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import paramiko
 import pytest
 
-from labctl.providers.vagrant.book import Machine
 from labctl.providers.vagrant.probe import answers
+from labctl.providers.vagrant.record import KnownMachine
 
 KEY = paramiko.ECDSAKey.generate(bits=256)
 PINNED = f"{KEY.get_name()} {KEY.get_base64()}"
@@ -37,8 +37,8 @@ def serve(listener: socket.socket) -> None:
     threading.Thread(target=greet, daemon=True).start()
 
 
-def machine(listener: socket.socket, *keys: str) -> Machine:
-    return Machine(address="127.0.0.1", port=listener.getsockname()[1], host_keys=keys)
+def machine(listener: socket.socket, *keys: str) -> KnownMachine:
+    return KnownMachine(address="127.0.0.1", port=listener.getsockname()[1], host_keys=keys)
 
 
 def test_a_host_answers_with_one_of_its_keys(listener: socket.socket) -> None:

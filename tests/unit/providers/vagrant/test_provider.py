@@ -15,15 +15,15 @@ from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.managed import ManagedFile
 from labctl.providers.vagrant import VagrantProvider, peer
-from labctl.providers.vagrant.book import read_book
 from labctl.providers.vagrant.machines import Machines
 from labctl.providers.vagrant.meaning import Locked, NoBoot
+from labctl.providers.vagrant.record import read_record
 from labctl.results import HostState
 from tests.contract.provider_contract import HOSTS, Bench, ProviderContract
 from tests.fakes.vagrant import Boxes, FakeVagrant, vagrant_in_memory
 
 HOME = partial(lab_home, "default")
-PROBE = "labctl.providers.vagrant.provider.answers"
+PROBE = "labctl.providers.vagrant.connections.answers"
 
 
 def open_provider() -> VagrantProvider:
@@ -56,9 +56,9 @@ def up(boxes: Boxes) -> Boxes:
 
 
 def snapshot_of(checkpoint: str) -> str:
-    book = read_book(HOME())
-    assert book is not None
-    saved = book.find(checkpoint)
+    record = read_record(HOME())
+    assert record is not None
+    saved = record.find(checkpoint)
     assert saved is not None
     return saved.snapshot
 
@@ -71,10 +71,10 @@ def way_out(boxes: Boxes, host: str) -> str:
 
 
 def test_a_new_lab_pins_what_its_machines_showed(up: Boxes) -> None:
-    book = read_book(HOME())
-    assert book is not None
-    assert book.resolvers == ("10.0.2.3",) == open_provider().upstream_resolvers()
-    assert {name: machine.port for name, machine in book.machines.items()} == {
+    record = read_record(HOME())
+    assert record is not None
+    assert record.resolvers == ("10.0.2.3",) == open_provider().upstream_resolvers()
+    assert {name: machine.port for name, machine in record.machines.items()} == {
         "host1": 2201,
         "host2": 2202,
     }
@@ -145,9 +145,9 @@ def test_a_snapshot_that_cannot_be_deleted_yet_goes_later(up: Boxes) -> None:
     up.refuses.clear()
     open_provider().save("other")
     assert old not in up.snapshots["host1"]
-    book = read_book(HOME())
-    assert book is not None
-    assert book.stale == ()
+    record = read_record(HOME())
+    assert record is not None
+    assert record.stale == ()
 
 
 def test_a_replaced_checkpoint_leaves_no_snapshot_behind(up: Boxes) -> None:
@@ -194,9 +194,9 @@ def test_the_way_out_is_shut_and_opened(up: Boxes) -> None:
 def test_the_way_out_of_a_stopped_lab_is_set_later(up: Boxes) -> None:
     open_provider().halt()
     open_provider().set_net(False)
-    book = read_book(HOME())
-    assert book is not None
-    assert not book.net_open
+    record = read_record(HOME())
+    assert record is not None
+    assert not record.net_open
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_vagrant_that_fails_is_a_broken_lab_and_no_error(up: Boxes) -> None:
     assert set(open_provider().status().values()) == {HostState.BROKEN}
 
 
-def test_a_book_that_cannot_be_read_does_not_hide_the_machines(up: Boxes) -> None:
+def test_a_record_that_cannot_be_read_does_not_hide_the_machines(up: Boxes) -> None:
     (HOME().state / "vagrant.json").write_text("{")
     assert dict(open_provider().status()) == dict.fromkeys(HOSTS, HostState.BROKEN)
 
@@ -408,7 +408,7 @@ def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
     def fail(*_args: object, **_options: object) -> None:
         raise CommandFailed("date", 1, "host2 does not answer over SSH")
 
-    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 0)
     with monkeypatch.context() as patch, pytest.raises(CommandFailed):
         patch.setattr("labctl.providers.vagrant.guest.settle", fail)
         open_provider().restore("os")
@@ -420,16 +420,16 @@ def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
     for host in HOSTS:
         (settled,) = up.hosts[host].ran
         assert float(settled.words[-2]) > 1_000_000_000
-    book = read_book(HOME())
-    assert book is not None
-    assert book.unfinished is None
+    record = read_record(HOME())
+    assert record is not None
+    assert record.unfinished is None
 
 
 def test_a_reset_that_a_power_failure_ended_is_completed_by_the_next_command(
     up: Boxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both machines were at the snapshot already, and their data has changed since."""
-    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 0)
     up.interrupts.add("ssh-config")
     with pytest.raises(KeyboardInterrupt):
         open_provider().restore("os")
@@ -463,9 +463,9 @@ def test_the_snapshot_of_a_save_that_was_killed_goes_with_the_next_save(
     open_provider().save("ready")
     now = {name: set(kept) for name, kept in up.snapshots.items()}
     assert now == {name: kept | {snapshot_of("ready")} for name, kept in before.items()}
-    book = read_book(HOME())
-    assert book is not None
-    assert book.stale == ()
+    record = read_record(HOME())
+    assert record is not None
+    assert record.stale == ()
 
 
 @pytest.mark.parametrize("word", ["gurumeditation", "stuck", "livesnapshotting", "stopping"])
@@ -506,7 +506,7 @@ def killed(boxes: Boxes, calls: int, action: Callable[[], object]) -> bool:
 def test_a_reset_that_was_killed_at_any_moment_is_done_as_a_whole_or_not_at_all(
     up: Boxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 0)
     write(up, "before")
     open_provider().save("ready")
     for calls in range(60):
@@ -518,10 +518,10 @@ def test_a_reset_that_was_killed_at_any_moment_is_done_as_a_whole_or_not_at_all(
         assert set(open_provider().endpoints()) == set(HOSTS)
         # Whatever was saved in vain goes with the next save.
         open_provider().save("other")
-        book = read_book(HOME())
-        assert book is not None
+        record = read_record(HOME())
+        assert record is not None
         for host in HOSTS:
-            assert set(up.snapshots[host]) == {each.snapshot for each in book.checkpoints}
+            assert set(up.snapshots[host]) == {each.snapshot for each in record.checkpoints}
     assert 8 < calls < 59
     assert notes(up) == ["before", "before"]
 
@@ -544,7 +544,7 @@ def test_a_first_up_that_was_killed_at_any_moment_is_done_again(boxes: Boxes) ->
 def test_a_start_that_was_killed_at_any_moment_is_completed_by_the_next(
     up: Boxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("labctl.providers.vagrant.provider.ANSWER_SECONDS", 0)
+    monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 0)
     for calls in range(40):
         open_provider().halt()
         if not killed(up, calls, lambda: open_provider().start()):
@@ -577,9 +577,9 @@ def test_progress_names_what_is_done_on_each_machine(boxes: Boxes) -> None:
 
 
 def test_the_hypervisor_of_the_lab_is_named_to_vagrant(up: Boxes) -> None:
-    book = read_book(HOME())
-    assert book is not None
-    assert book.hypervisor == "virtualbox"
+    record = read_record(HOME())
+    assert record is not None
+    assert record.hypervisor == "virtualbox"
     folder = HOME().state / "vagrant" / ".vagrant" / "machines"
     assert (folder / "host1" / "virtualbox" / "id").exists()
 

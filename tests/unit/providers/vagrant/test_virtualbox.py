@@ -182,6 +182,15 @@ def test_the_folder_of_machines_is_the_one_that_virtualbox_names() -> None:
     assert virtualbox.machine_folder(OtherMachine(programs=())) == ""
 
 
+@pytest.mark.parametrize(
+    "folder", ["D:\\仮想マシン", "/Users/taro/VirtualBox VMs", r"\\server\vms"]
+)
+def test_the_folder_of_machines_is_found_in_another_language(folder: str) -> None:
+    said = f"API バージョン: 7_0\nフォルダー:          {folder}\nデータベース: /etc/vbox\n"
+    machine = OtherMachine(answers={"VBoxManage list systemproperties": said})
+    assert virtualbox.machine_folder(machine) == folder
+
+
 def test_only_folders_of_machines_that_virtualbox_forgot_are_removed(
     manage: VBoxManage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""The lab's book: checkpoints, pinned keys, and files that are not readable."""
+"""The lab's record: checkpoints, pinned keys, and files that are not readable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from labctl.errors import WrongState
 from labctl.home import LabHome, lab_home
 from labctl.lab import Lab, load_edition
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.book import Book, Machine, Saved, read_book, write_book
+from labctl.providers.vagrant.record import KnownMachine, Record, Saved, read_record, write_record
 
 
 @pytest.fixture
@@ -21,51 +21,51 @@ def saved(name: str, snapshot: str) -> Saved:
 
 
 def test_a_checkpoint_saved_again_leaves_its_old_snapshot_to_be_deleted() -> None:
-    book = Book(hypervisor="virtualbox").with_checkpoint(saved("dns", "labctl-dns-1"))
-    book = book.with_checkpoint(saved("ready", "labctl-ready-1"))
-    book = book.with_checkpoint(saved("dns", "labctl-dns-2"))
-    assert [each.snapshot for each in book.checkpoints] == ["labctl-ready-1", "labctl-dns-2"]
-    assert book.stale == ("labctl-dns-1",)
+    record = Record(hypervisor="virtualbox").with_checkpoint(saved("dns", "labctl-dns-1"))
+    record = record.with_checkpoint(saved("ready", "labctl-ready-1"))
+    record = record.with_checkpoint(saved("dns", "labctl-dns-2"))
+    assert [each.snapshot for each in record.checkpoints] == ["labctl-ready-1", "labctl-dns-2"]
+    assert record.stale == ("labctl-dns-1",)
 
 
 def test_dropping_what_is_not_there_changes_nothing() -> None:
-    book = Book(hypervisor="virtualbox").with_checkpoint(saved("dns", "labctl-dns-1"))
-    assert book.without_checkpoint("ready") == book
+    record = Record(hypervisor="virtualbox").with_checkpoint(saved("dns", "labctl-dns-1"))
+    assert record.without_checkpoint("ready") == record
 
 
 def test_the_keys_are_pinned_to_where_ssh_answers(home: LabHome) -> None:
-    forwarded = Machine(address="127.0.0.1", port=2222, host_keys=("ssh-ed25519 AAAA",))
-    direct = Machine(address="192.168.121.7", port=22, host_keys=("ssh-ed25519 BBBB",))
-    book = Book(hypervisor="libvirt", machines={"host1": forwarded, "host2": direct})
-    write_book(home, book)
+    forwarded = KnownMachine(address="127.0.0.1", port=2222, host_keys=("ssh-ed25519 AAAA",))
+    direct = KnownMachine(address="192.168.121.7", port=22, host_keys=("ssh-ed25519 BBBB",))
+    record = Record(hypervisor="libvirt", machines={"host1": forwarded, "host2": direct})
+    write_record(home, record)
     assert home.known_hosts.read_text() == (
         "[127.0.0.1]:2222 ssh-ed25519 AAAA\n192.168.121.7 ssh-ed25519 BBBB\n"
     )
-    assert read_book(home) == book
+    assert read_record(home) == record
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", '{"hypervisor": 1}', "\x00", '{"version": 99, "hypervisor": "virtualbox"}']
 )
-def test_a_broken_book_is_a_state_to_mend(text: str) -> None:
+def test_a_broken_record_is_a_state_to_mend(text: str) -> None:
     home = lab_home("class-a")
     home.state.mkdir(parents=True)
     (home.state / "vagrant.json").write_text(text)
     with pytest.raises(WrongState) as caught:
-        read_book(home)
+        read_record(home)
     assert "labctl destroy" in str(caught.value.hint)
 
 
-def test_no_book_is_no_lab(home: LabHome) -> None:
-    assert read_book(home) is None
+def test_no_record_is_no_lab(home: LabHome) -> None:
+    assert read_record(home) is None
 
 
 def test_checkpoints_come_as_they_were_saved_whatever_the_clock_said(home: LabHome) -> None:
-    book = Book(hypervisor="virtualbox")
+    record = Record(hypervisor="virtualbox")
     for number, hour in enumerate(("02:30:00+02:00", "02:10:00+01:00"), 1):
         created = f"2026-10-25T{hour}"
         one = Saved(name=f"before-{number}", created=created, origin="reset", snapshot=f"s{number}")
-        book = book.with_checkpoint(one)
-    write_book(home, book)
+        record = record.with_checkpoint(one)
+    write_record(home, record)
     provider = VagrantProvider(Lab(name="default", edition=load_edition("ubuntu-example")), home)
     assert [each.name for each in provider.checkpoints()] == ["before-1", "before-2"]

@@ -82,7 +82,7 @@ _CAUSES = {
     Cause.NO_MAIL_COMMAND: N_("There is no mail command on the host: which package provides it?"),
     Cause.NO_SENDER: N_("The sender's account does not exist."),
     Cause.NO_RECIPIENT: N_(
-        "The receiving server knows no such account: is it made, and in the right domain?"
+        "The receiving server does not know the account: does it exist, and is the domain right?"
     ),
     Cause.LOGIN_REFUSED: N_(
         "The server refused the login: does the account have the password of the lab?"
@@ -101,7 +101,7 @@ _CAUSES = {
         "No server accepts connections at that address: does Postfix run and listen there?"
     ),
     Cause.UNREACHABLE: N_(
-        "The receiving host is not reached: is it up, and does its firewall let port 25 in?"
+        "The receiving host cannot be reached: is it up, and does its firewall let port 25 in?"
     ),
     Cause.DISK_FULL: N_("A disk is full."),
     Cause.POSTFIX_DOWN: N_(

@@ -13,6 +13,8 @@ from labctl.machine import Machine
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.virtualbox import vboxmanage
 
+_FIRST_VALUE = re.compile(r"[^:：\n]+[:：][ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+
 
 def network_chosen(lab: Lab, options: VagrantOptions, machine: Machine) -> Diagnosis:
     """The network of the hosts, and the other ways that there are."""
@@ -42,16 +44,18 @@ def network_chosen(lab: Lab, options: VagrantOptions, machine: Machine) -> Diagn
 
 
 def _cards(machine: Machine) -> list[str]:
-    """The network cards that VirtualBox can bridge machines to. Vagrant takes none that is down."""
+    """The network cards that VirtualBox can bridge machines to. Vagrant takes none that is down.
+
+    VirtualBox 7 translates its labels and the word for the state: then all cards are returned.
+    """
     program = vboxmanage(machine)
     said = machine.ask(program, "list", "bridgedifs") if program else ""
-    named = [re.search(r"^Name:\s+(\S.*?)\s*$", each, re.MULTILINE) for each in _up(said)]
+    blocks = re.split(r"\n\s*\n", said)
+    if re.search(r"^Status:", said, re.MULTILINE):
+        blocks = [each for each in blocks if re.search(r"^Status:\s+Up\s*$", each, re.MULTILINE)]
+    # The first line of a card is its name, whatever the label is.
+    named = [_FIRST_VALUE.match(each.strip()) for each in blocks]
     return [match[1] for match in named if match is not None]
-
-
-def _up(bridgedifs: str) -> list[str]:
-    blocks = re.split(r"\n\s*\n", bridgedifs)
-    return [each for each in blocks if re.search(r"^Status:\s+Up\s*$", each, re.MULTILINE)]
 
 
 def _no_card(name: str, cards: Sequence[str]) -> Diagnosis:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.junit import Case, junit_text, write_junit
+from labctl.render.junit import Case, junit_text, write_junit
 
 GOOD = Case("mail", "message", 0.5)
 BAD = Case("mail", "answer", 1.25, "Connection refused", "smtp[1]: deferred (<&>)")

@@ -97,6 +97,20 @@ def test_the_card_of_a_bridge_has_to_exist_and_to_be_up(card: str, verdict: Verd
         assert "wlp2s0, Realtek PCIe GbE Family Controller" in said.mend.text
 
 
+def test_cards_in_another_language_are_known_by_name_only() -> None:
+    said = CARDS.replace("Name:", "名前:").replace("Status:", "状態:").replace("Up", "上")
+    machine = replace(AT_HOME, answers={"VBoxManage list bridgedifs": said})
+    verdicts = {
+        card: diagnosed("ubuntu", machine, net="bridge", bridge=card)["net"].verdict
+        for card in ("wlp2s0", "enp3s0", "eth0")
+    }
+    assert verdicts == {
+        "wlp2s0": Verdict.WARNING,
+        "enp3s0": Verdict.WARNING,
+        "eth0": Verdict.LACKING,
+    }
+
+
 @pytest.mark.parametrize("edition", ["ubuntu", "ubuntu-example"])
 def test_libvirt_has_networks_of_its_own(edition: str) -> None:
     assert "net" not in diagnosed(edition, hypervisor="libvirt")

@@ -1,7 +1,8 @@
-"""What is kept of a lab: a place on this machine, and a book in the lab's project on the server.
+"""What is kept of a lab: a place on this machine, and a record in the lab's project on the server.
 
-The place says where to look, the book what is there. The book is in the project's own
-configuration (`user.labctl.book`): one request replaces it as a whole.
+The place says where to look, the record what is there. The record is in the project's own
+configuration (`user.labctl.book`): one request replaces it as a whole. The key has the name that
+the record once had.
 """
 
 from __future__ import annotations
@@ -10,28 +11,24 @@ import hashlib
 import platform
 import uuid
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from labctl.errors import WrongState
 from labctl.hint import commands
 from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.providers.incus.client import Incus
+from labctl.providers.record import Frozen, LabRecord, SavedCheckpoint
 from labctl.state import read_kept
 
 VERSION = 1
-BOOK = "user.labctl.book"
+RECORD = "user.labctl.book"
 OWNER = "user.labctl.owner"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Place(_Frozen):
+class Place(Frozen):
     """Where a lab is: kept in the lab's state folder before anything is made on the server.
 
     `member` is the cluster member with the hosts, "" without a cluster. `release` is the code name
@@ -48,21 +45,18 @@ class Place(_Frozen):
     owner: str = ""
 
 
-class Saved(_Frozen):
+class Saved(SavedCheckpoint):
     """A checkpoint: a snapshot of that name on every host, made of these layers.
 
     A `copied` one comes from another lab and has that lab's keys.
     """
 
-    name: str
-    created: str
-    origin: str
     snapshot: str
     layers: tuple[str, ...]
     copied: bool = False
 
 
-class Book(_Frozen):
+class Record(LabRecord[Saved]):
     """One lab on the server.
 
     `layers` are the image and the package sets that the hosts were made of, `first_ids` the first
@@ -76,22 +70,9 @@ class Book(_Frozen):
     pool: str
     member: str = ""
     layers: tuple[str, ...] = ()
-    first_ids: dict[str, int] = {}
-    net_open: bool = True
-    checkpoints: tuple[Saved, ...] = ()
+    first_ids: dict[str, int] = Field(default_factory=dict)
     restoring: Saved | None = None
     moving: str = ""
-
-    def find(self, name: str) -> Saved | None:
-        return next((saved for saved in self.checkpoints if saved.name == name), None)
-
-    def with_checkpoint(self, saved: Saved) -> Book:
-        book = self.without_checkpoint(saved.name)
-        return book.model_copy(update={"checkpoints": (*book.checkpoints, saved)})
-
-    def without_checkpoint(self, name: str) -> Book:
-        others = tuple(saved for saved in self.checkpoints if saved.name != name)
-        return self.model_copy(update={"checkpoints": others})
 
 
 def place_file(home: LabHome) -> Path:
@@ -129,39 +110,36 @@ def _machine_id() -> str:
         return f"{uuid.getnode():012x}"
 
 
-def read_book(incus: Incus) -> Book | None:
-    """The book of the client's project; None before the lab is whole.
+def read_record(incus: Incus) -> Record | None:
+    """The record of the client's project; None before the lab is whole.
 
     Raises:
         NotThere: the server has no such project.
-        WrongState: another version of labctl wrote the book.
+        WrongState: another version of labctl wrote the record.
     """
-    text = incus.of("").get("projects", incus.project)["config"].get(BOOK)
+    text = incus.of("").get("projects", incus.project)["config"].get(RECORD)
     if text is None:
         return None
     try:
-        book = Book.model_validate_json(text)
+        record = Record.model_validate_json(text)
     except ValidationError as error:
         raise _unreadable(incus) from error
-    if book.version != VERSION:
+    if record.version != VERSION:
         raise _unreadable(incus)
-    return book
+    return record
 
 
-def write_book(incus: Incus, book: Book) -> None:
+def write_record(incus: Incus, record: Record) -> None:
     # Not by PATCH, which loses the project's other settings (6.0.4).
     server = incus.of("")
-    server.command("project", "set", server.name(incus.project), f"{BOOK}={book.model_dump_json()}")
+    server.command(
+        "project", "set", server.name(incus.project), f"{RECORD}={record.model_dump_json()}"
+    )
 
 
 def _unreadable(incus: Incus) -> WrongState:
     return WrongState(
         _("the notes on the lab in the project {project} cannot be read", project=incus.project),
-        cause=BOOK,
+        cause=RECORD,
         hint=commands("labctl destroy", "labctl up"),
     )
-
-
-def now() -> str:
-    """The time, ISO 8601 with offset, to the second."""
-    return datetime.now().astimezone().isoformat(timespec="seconds")

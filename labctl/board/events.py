@@ -1,0 +1,38 @@
+"""The rows of the class as a stream of server-sent events, which keeps open pages up to date."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from labctl.board.client import Helper, Lost, NotDone, received
+from labctl.classroom import protocol
+from labctl.classroom.protocol import Rows
+from labctl.classroom.rows import Row
+
+# Seconds between two signs of life to a browser.
+_BEAT = 15.0
+
+
+async def row_events(
+    helper: Helper, watch: protocol.Watch, event: Callable[[Row], str]
+) -> AsyncIterator[str]:
+    """Each row that changes, as an event; at first all of them. Ends if the helper is lost."""
+    try:
+        async with helper.connected(watch) as (reader, _writer):
+            for row in (await received(reader, Rows)).rows:
+                yield event(row)
+            waiting = asyncio.ensure_future(received(reader, Row))
+            try:
+                while True:
+                    done, _rest = await asyncio.wait({waiting}, timeout=_BEAT)
+                    if not done:
+                        yield ": still here\n\n"
+                        continue
+                    yield event(waiting.result())
+                    waiting = asyncio.ensure_future(received(reader, Row))
+            finally:
+                waiting.cancel()
+    except (Lost, NotDone):
+        # The browser comes back by itself.
+        return

@@ -1,0 +1,86 @@
+"""Will BIND still answer after its next start? Its files were edited, and it has not read them yet.
+
+What it answers now says nothing of that, so its settings are judged as the files have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labctl.i18n import _
+from labctl.results import Finding
+from provision.bind_settings import Lists, Statement, lists, parsed
+from provision.facts import Facts
+from provision.step import Target
+
+_NO = ("no", "false", "0")
+
+
+def next_start(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | None:
+    """The first setting by which BIND would no longer do what the book needs.
+
+    Args:
+        facts: those of dns-check.sh.
+        asks_itself: whether this host's programs ask its own BIND for every name.
+    """
+    settings = parsed(facts.lines("next"))
+    # With views it depends on who asks.
+    if not settings.body or any(each.words[:1] == ("view",) for each in settings.body):
+        return None
+    named = lists(settings, target.host.address, target.lab.network.cidr)
+    wrong = next(_wrong(target, settings, named, asks_itself=asks_itself), None)
+    if wrong is None:
+        return None
+    setting, solution = wrong
+    return Finding(
+        code="dns.next-start",
+        ok=False,
+        what=_("what BIND does after its next start"),
+        found=_shown(setting),
+        expected=solution,
+        hint=_("BIND still has what it read at its start. What does named-checkconf -p show now?"),
+        solution=f"{solution} rndc reload",
+    )
+
+
+def _wrong(
+    target: Target, settings: Statement, named: Lists, *, asks_itself: bool
+) -> Iterator[tuple[Statement, str]]:
+    """Each setting that is wrong, and what to write in its place."""
+    own, other = target.host.address, target.peer.address
+    options = settings.within("options") or Statement(())
+    zone = _zone(settings, target.host.domain) or Statement(())
+    asked = zone.within("allow-query") or options.within("allow-query")
+    if asked is not None and not named.admits(asked.body, other):
+        yield asked, "allow-query { any; };"
+    listens = [each for each in options.body if each.words == ("listen-on",)]
+    if listens and not any(named.admits(each.body, own) for each in listens):
+        yield listens[-1], "listen-on { any; };"
+    if not asks_itself:
+        return
+    recursion = options.within("recursion")
+    if recursion is not None and recursion.words[-1] in _NO:
+        yield recursion, "recursion yes;"
+    for name in ("allow-recursion", "allow-query-cache"):
+        allowed = options.within(name)
+        if allowed is not None and not named.admits(allowed.body, own):
+            yield allowed, f"{name} {{ localnets; }};"
+
+
+def _zone(settings: Statement, domain: str) -> Statement | None:
+    return next(
+        (
+            each
+            for each in settings.body
+            if each.words[:1] == ("zone",) and each.words[1].rstrip(".").lower() == domain
+        ),
+        None,
+    )
+
+
+def _shown(setting: Statement) -> str:
+    """The setting as the file has it, on one line."""
+    if not setting.body:
+        return f"{' '.join(setting.words)};"
+    inner = " ".join(map(_shown, setting.body))
+    return " ".join([*setting.words, "{", inner, "};"])

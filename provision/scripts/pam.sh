@@ -1,0 +1,31 @@
+# shellcheck shell=sh
+# What PAM's files name (pam.conf(5)). Include this file; it does nothing by itself.
+
+# missing_of FILE...: the lines of PAM's files that name a module or a file that is not there. A line
+# that begins with "-" asks for no module.
+missing_of() {
+  cat "$@" 2>/dev/null | while read -r kind control rest; do
+    case $kind,$control in
+      '#'*,* | -*,* | ,*) ;;
+      @include,*) pam_file "$control" || echo "$kind $control" ;;
+      *,include | *,substack) pam_file "${rest%% *}" || echo "$kind $control $rest" ;;
+      *) pam_module "$control $rest" || echo "$kind $control $rest" ;;
+    esac
+  done
+}
+pam_file() { [ -e "/etc/pam.d/$1" ] || [ -e "/usr/lib/pam.d/$1" ] || [ -e "$1" ]; }
+# pam_module WORDS: whether the module among the words exists.
+pam_module() {
+  for word in $1; do
+    case $word in
+      /*.so) [ -e "$word" ] && return ;;
+      *.so)
+        for folder in /lib/security /lib64/security /usr/lib/security /usr/lib64/security \
+          /lib/*/security /usr/lib/*/security; do
+          [ -e "$folder/$word" ] && return
+        done
+        return 1
+        ;;
+    esac
+  done
+}
