@@ -9,6 +9,7 @@ import http.client
 import imaplib
 import poplib
 import smtplib
+from ipaddress import IPv4Address
 from typing import Any
 
 from labctl import dial
@@ -21,12 +22,13 @@ class Smtp(smtplib.SMTP):
     Args:
         plug: A connected socket.
         timeout: Seconds for each answer.
-        name: What the client says it is called: a name, or an address in brackets (RFC 5321).
+        machine: The address of the client, which is the name that it gives (RFC 5321, 4.1.3). A
+            server may refuse a name that DNS does not know.
     """
 
-    def __init__(self, plug: Any, timeout: float, name: str) -> None:
+    def __init__(self, plug: Any, timeout: float, machine: IPv4Address) -> None:
         self._plug = plug
-        super().__init__(local_hostname=name, timeout=timeout)
+        super().__init__(local_hostname=f"[{machine}]", timeout=timeout)
 
     def _get_socket(self, _host: Any, _port: Any, _timeout: Any) -> Any:
         return self._plug
@@ -39,6 +41,7 @@ class Smtp(smtplib.SMTP):
         """
         code, text = self.connect("lab", 25)
         if code != 220:
+            self.close()
             raise OSError(f"{code} {text.decode(errors='replace')}")
 
     def getreply(self) -> tuple[int, bytes]:

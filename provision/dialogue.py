@@ -144,8 +144,7 @@ def _smtp_from_outside(target: Target) -> Iterator[Smtp]:
 
 @contextlib.contextmanager
 def _greeted(target: Target, plug: Any) -> Iterator[Smtp]:
-    # As a mail client does: a server may refuse a name that DNS does not know.
-    session = Smtp(plug, seconds_left(target), f"[{target.lab.network.machine}]")
+    session = Smtp(plug, seconds_left(target), target.lab.network.machine)
     with contextlib.closing(session), by_deadline(target, plug):
         session.greet()
         yield session

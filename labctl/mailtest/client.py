@@ -21,8 +21,8 @@ from labctl.endpoint import Endpoint
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.mailtest.letters import Letter, Sending, new_run_id
+from labctl.mailtest.sessions import ERRORS, Inbox, ask_dns, pop3, said, smtp
 from labctl.mailtest.watch import Watch
-from labctl.mailtest.wire import ERRORS, Inbox, Pop3, Smtp, ask_dns, said
 from labctl.progress import Progress, silent
 from labctl.results import MailTestResult, Trial
 from labctl.waiting import wait_until
@@ -187,14 +187,15 @@ class _Client:
         user = target.host.account or ""
         found = ""
         try:
-            with Smtp(target.remote.endpoint, self._address(target.host)) as smtp:
-                smtp.ehlo()
+            address, machine = self._address(target.host), target.lab.network.machine
+            with smtp(target.remote.endpoint, address, machine) as session:
+                session.ehlo()
                 if mechanism:
-                    smtp.user, smtp.password = user, target.credentials.password(user)
-                    how = smtp.auth_plain if mechanism == "PLAIN" else smtp.auth_login
-                    code, _reply = smtp.auth(mechanism, how)
+                    session.user, session.password = user, target.credentials.password(user)
+                    how = session.auth_plain if mechanism == "PLAIN" else session.auth_login
+                    code, _reply = session.auth(mechanism, how)
                     found = str(code)
-                smtp.send_message(compose(letter))
+                session.send_message(compose(letter))
         except ERRORS as error:
             return found or said(error), replace(sending, words=said(error))
         return found, replace(sending, sent=True)
@@ -242,7 +243,7 @@ class _Client:
     def _by_pop3(self, target: Target, message_id: str) -> bytes:
         """The message's bytes, or none if POP3 does not have it."""
         user, password = _login(target)
-        pop = Pop3(target.remote.endpoint, self._address(target.host))
+        pop = pop3(target.remote.endpoint, self._address(target.host))
         try:
             pop.user(user)
             pop.pass_(password)

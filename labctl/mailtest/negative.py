@@ -19,8 +19,8 @@ from labctl.lab import Host
 from labctl.mailtest.faults import host_off
 from labctl.mailtest.letters import Letter, Sending, first_letters, new_run_id
 from labctl.mailtest.mailcommand import read_by_mail, show_by_mail, user_of, write_by_mail
+from labctl.mailtest.sessions import said, smtp
 from labctl.mailtest.watch import Watch
-from labctl.mailtest.wire import Smtp, said
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import MailTestResult, Trial
@@ -85,13 +85,13 @@ def refusals(target: Target, progress: Progress = silent) -> list[Trial]:
             "unknown-mailbox",
             _("mail for an account that does not exist"),
             "550",
-            lambda smtp: _recipient(smtp, host, f"{_NOBODY}@{host.domain}"),
+            lambda session: _recipient(session, host, f"{_NOBODY}@{host.domain}"),
         ),
         (
             "too-large",
             _("a message over the server's size limit"),
             "552",
-            lambda smtp: _too_large(smtp, host),
+            lambda session: _too_large(session, host),
         ),
     ]
     trials = []
@@ -112,13 +112,13 @@ def _by_auth(host: Host, wrong: str) -> list[_Case]:
             "relay-without-auth",
             _("mail for a foreign domain, without SMTP AUTH"),
             _REFUSED,
-            lambda smtp: _recipient(smtp, host, _FOREIGN),
+            lambda session: _recipient(session, host, _FOREIGN),
         ),
         (
             "wrong-password",
             _("SMTP AUTH with a wrong password"),
             "535",
-            lambda smtp: _login(smtp, host, wrong),
+            lambda session: _login(session, host, wrong),
         ),
     ]
 
@@ -131,13 +131,13 @@ def _by_network(target: Target) -> list[_Case]:
             "relay-from-network",
             _("mail for the other domain, from the hosts' network"),
             "250",
-            lambda smtp: _recipient(smtp, host, peer.mailbox),
+            lambda session: _recipient(session, host, peer.mailbox),
         ),
         (
             "relay-from-outside",
             _("mail for the other domain, from outside the hosts' network"),
             _REFUSED,
-            lambda _smtp: _asked_outside(target),
+            lambda _session: _asked_outside(target),
         ),
     ]
 
@@ -151,28 +151,29 @@ def _asked_outside(target: Target) -> tuple[int, bytes]:
 def _reply(target: Target, ask: Callable[[smtplib.SMTP], tuple[int, bytes]]) -> str:
     """The server's reply with its code, or what went wrong."""
     try:
-        with Smtp(target.remote.endpoint, str(target.host.address)) as smtp:
-            smtp.ehlo()
-            code, text = ask(smtp)
+        address, machine = str(target.host.address), target.lab.network.machine
+        with smtp(target.remote.endpoint, address, machine) as session:
+            session.ehlo()
+            code, text = ask(session)
             return f"{code} {text.decode(errors='replace')}"
     except (OSError, smtplib.SMTPException) as error:
         return said(error)
 
 
-def _recipient(smtp: smtplib.SMTP, host: Host, recipient: str) -> tuple[int, bytes]:
-    smtp.mail(host.mailbox)
-    return smtp.rcpt(recipient)
+def _recipient(session: smtplib.SMTP, host: Host, recipient: str) -> tuple[int, bytes]:
+    session.mail(host.mailbox)
+    return session.rcpt(recipient)
 
 
-def _login(smtp: smtplib.SMTP, host: Host, password: str) -> tuple[int, bytes]:
-    smtp.user, smtp.password = host.account or "", password
-    return smtp.auth("PLAIN", smtp.auth_plain)
+def _login(session: smtplib.SMTP, host: Host, password: str) -> tuple[int, bytes]:
+    session.user, session.password = host.account or "", password
+    return session.auth("PLAIN", session.auth_plain)
 
 
-def _too_large(smtp: smtplib.SMTP, host: Host) -> tuple[int, bytes]:
+def _too_large(session: smtplib.SMTP, host: Host) -> tuple[int, bytes]:
     """Announce one byte more than the server accepts (RFC 1870). Nothing that large is sent."""
-    limit = int(smtp.esmtp_features.get("size") or 0)
-    return smtp.mail(host.mailbox, [f"SIZE={limit + 1}"])
+    limit = int(session.esmtp_features.get("size") or 0)
+    return session.mail(host.mailbox, [f"SIZE={limit + 1}"])
 
 
 class _Late:

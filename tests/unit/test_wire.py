@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from labctl.endpoint import Endpoint
 from labctl.wire import Http, Imap, Pop3, Smtp
 
+MACHINE = IPv4Address("192.168.56.1")
 ENDPOINT = Endpoint("host1", "127.0.0.1", 22, "root", Path("key"), Path("known_hosts"))
 
 
@@ -42,7 +44,7 @@ def server(*lines: bytes) -> Iterator[socket.socket]:
 
 def test_smtp_reads_the_greeting_and_sends_quit() -> None:
     with server(b"220 mail.example1.jp\r\n", b"221 bye\r\n") as plug:
-        smtp = Smtp(plug, 5, "[192.168.56.1]")
+        smtp = Smtp(plug, 5, MACHINE)
         smtp.greet()
         assert smtp.quit()[0] == 221
 
@@ -52,7 +54,7 @@ def test_a_server_that_greets_with_a_refusal_is_an_error() -> None:
         server(b"554 no service\r\n") as plug,
         pytest.raises(OSError, match="554 no service"),
     ):
-        Smtp(plug, 5, "[192.168.56.1]").greet()
+        Smtp(plug, 5, MACHINE).greet()
 
 
 def test_imap_and_pop3_greet() -> None:

@@ -103,6 +103,15 @@ def test_the_password_that_is_tried_is_not_the_accounts(
     assert password != b"not-a-secret"
 
 
+def test_labctl_gives_its_address_as_its_name(monkeypatch: pytest.MonkeyPatch, pair: Pair) -> None:
+    """The name of the machine costs a question to its DNS, and a server may refuse it."""
+    server = Smtp(REFUSING)
+    serve(monkeypatch, {("192.168.56.101", 25): server})
+    refusals(pair.one.target)
+    greetings = [line for line in server.heard if line.lower().startswith("ehlo")]
+    assert set(greetings) == {"ehlo [192.168.56.1]"}
+
+
 @pytest.mark.parametrize("ending", ["x", "y"])
 def test_whatever_the_password_ends_with_the_wrong_one_differs(
     monkeypatch: pytest.MonkeyPatch, pair: Pair, ending: str

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.fakes.target import fake_target
 from tests.unit.provision.servers import tcp_pair
 
 ADDRESS = "192.168.56.101"
+MACHINE = IPv4Address("192.168.56.1")
 
 
 @dataclass
@@ -511,6 +513,6 @@ def test_a_server_that_does_not_answer_has_not_closed_the_connection(lab: Lab) -
     with pytest.raises(TimeoutError):
         plug = mail_ports.through_ssh(lab.target, 25)
         plug.settimeout(0.2)
-        with Smtp(plug, 1, "[192.168.56.1]") as session:
+        with Smtp(plug, 1, MACHINE) as session:
             session.greet()
             session.ehlo()

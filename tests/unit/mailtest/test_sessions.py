@@ -8,7 +8,7 @@ import smtplib
 import pytest
 from imap_tools.errors import MailboxLoginError
 
-from labctl.mailtest.wire import said
+from labctl.mailtest.sessions import said
 
 
 @pytest.mark.parametrize(

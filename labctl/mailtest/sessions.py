@@ -1,11 +1,11 @@
-"""SMTP, IMAP, POP3 and DNS clients whose connections are made in the lab's own network."""
+"""Sessions with a lab's servers by SMTP, IMAP, POP3 and DNS, and what a server said in an error."""
 
 from __future__ import annotations
 
 import imaplib
 import poplib
 import smtplib
-import socket
+from ipaddress import IPv4Address
 
 import dns.exception
 import dns.message
@@ -19,6 +19,7 @@ from labctl import dial
 from labctl.endpoint import Endpoint
 from labctl.errors import words_of
 from labctl.i18n import _
+from labctl.wire import Imap, Pop3, Smtp
 
 # What can go wrong with a server: a refusal, a broken protocol, or a host that is gone.
 ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto, ImapToolsError)
@@ -26,35 +27,20 @@ ERRORS = (OSError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_prot
 SECONDS = 10.0
 
 
-class Smtp(smtplib.SMTP):
-    """An SMTP client in the network of the endpoint's lab, connected when it is made."""
+def smtp(endpoint: Endpoint, address: str, machine: IPv4Address) -> Smtp:
+    """An SMTP session after the greeting.
 
-    def __init__(self, endpoint: Endpoint, address: str, port: int = 25) -> None:
-        self._endpoint = endpoint
-        super().__init__(address, port, timeout=SECONDS)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return dial.tcp(self._endpoint, host, port, timeout)
-
-
-class Pop3(poplib.POP3):
-    """A POP3 client in the network of the endpoint's lab, connected when it is made."""
-
-    def __init__(self, endpoint: Endpoint, address: str) -> None:
-        self._endpoint = endpoint
-        super().__init__(address, timeout=SECONDS)
-
-    def _create_socket(self, timeout: float) -> socket.socket:
-        return dial.tcp(self._endpoint, self.host, self.port, timeout)
+    Args:
+        machine: the address of labctl's machine in the lab.
+    """
+    session = Smtp(dial.tcp(endpoint, address, 25, SECONDS), SECONDS, machine)
+    session.greet()
+    return session
 
 
-class _Imap(imaplib.IMAP4):
-    def __init__(self, endpoint: Endpoint, address: str) -> None:
-        self._endpoint = endpoint
-        super().__init__(address, timeout=SECONDS)
-
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        return dial.tcp(self._endpoint, self.host, self.port, timeout or SECONDS)
+def pop3(endpoint: Endpoint, address: str) -> Pop3:
+    """A POP3 session after the greeting."""
+    return Pop3(dial.tcp(endpoint, address, 110, SECONDS))
 
 
 class Inbox(MailBoxUnencrypted):
@@ -65,7 +51,7 @@ class Inbox(MailBoxUnencrypted):
         super().__init__(address, timeout=SECONDS)
 
     def _get_mailbox_client(self) -> imaplib.IMAP4:
-        return _Imap(self._endpoint, self._host)
+        return Imap(dial.tcp(self._endpoint, self._host, self._port, SECONDS))
 
 
 def ask_dns(endpoint: Endpoint, server: str, name: str, rdtype: str) -> dns.resolver.Answer:
