@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 
+from labctl.classroom.cells import sections_of
 from labctl.classroom.grader import GraderProcess, Worker, WorkerEnded
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
-from labctl.classroom.rows import Cell, CellState, Row, Verdict, dated
-from labctl.classroom.verdicts import sections_of
+from labctl.classroom.rows import Cell, CellState, Graded, Row, dated
 from labctl.classroom.work import processors
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
@@ -216,7 +216,7 @@ class Collector:
         while (number := self._next()) is not None:
             self._take(number, self._grade(number))
 
-    def _grade(self, number: int) -> Verdict:
+    def _grade(self, number: int) -> Graded:
         place = number % self._count
         for _attempt in range(2):
             worker = self._worker(place)
@@ -230,7 +230,7 @@ class Collector:
                 return found
             self._end(place, worker)
             break
-        return Verdict(seat=number, problem=in_every_language(_("the seat does not answer")))
+        return Graded(seat=number, problem=in_every_language(_("the seat does not answer")))
 
     def _worker(self, place: int) -> Worker:
         """The process for a seat. It is always the same one, which has the connections."""
@@ -281,7 +281,7 @@ class Collector:
         most = self._count if seat.is_at_work(now) else 1
         return turns < most and now - seat.begun >= seat.turn(now)
 
-    def _take_early(self, found: Verdict) -> None:
+    def _take_early(self, found: Graded) -> None:
         """Show a section that changed, while the rest is still graded. The history waits."""
         with self._changed:
             seat = self._seats[found.seat]
@@ -293,7 +293,7 @@ class Collector:
             row = dated(seat.row, whole, seat.last, time.time())
             self._set(found.seat, **{name: getattr(row, name) for name in _GRADED})
 
-    def _take(self, number: int, found: Verdict) -> None:
+    def _take(self, number: int, found: Graded) -> None:
         """Bring what was found into the row and the history."""
         now = time.time()
         with self._changed:

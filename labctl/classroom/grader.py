@@ -17,11 +17,11 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
+from labctl.classroom.cells import Sections, graded
 from labctl.classroom.roll import open_seat, read_roll
-from labctl.classroom.rows import Cell, Said, Verdict
+from labctl.classroom.rows import Cell, Graded, Said
 from labctl.classroom.status import disk_of
-from labctl.classroom.verdicts import Sections, verdict
-from labctl.diagnosis import Verdict as Warned
+from labctl.diagnosis import Verdict
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
 from labctl.i18n import _, choose_language, in_every_language, language
@@ -38,8 +38,8 @@ _MEASURE_SECONDS = 60.0
 # In English, like all lines there.
 _BEGINS_LINE = f"{BEGINS}: labctl connects to the servers until '{ENDS}'"
 
-# Called with an early verdict, from any thread.
-Early = Callable[[Verdict], None]
+# Called with an early result, from any thread.
+Early = Callable[[Graded], None]
 
 
 class WorkerEnded(Exception):
@@ -49,7 +49,7 @@ class WorkerEnded(Exception):
 class Worker(Protocol):
     """What grades seats. Any thread may ask; each seat is graded once at a time."""
 
-    def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+    def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
         """Grade a seat; None if that took too long, or if `is_over`.
 
         Raises:
@@ -74,20 +74,20 @@ class GraderProcess:
         theirs.close()
         self._sending = Lock()
         self._has_ended = False
-        self._answers: dict[int, SimpleQueue[Verdict | None]] = {}
+        self._answers: dict[int, SimpleQueue[Graded | None]] = {}
         Thread(target=self._receive, daemon=True).start()
 
     def _receive(self) -> None:
         with suppress(EOFError, OSError):
             while True:
-                found = Verdict.model_validate_json(self._connection.recv())
+                found = Graded.model_validate_json(self._connection.recv())
                 if (answers := self._answers.get(found.seat)) is not None:
                     answers.put(found)
         self._has_ended = True
         for answers in list(self._answers.values()):
             answers.put(None)
 
-    def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+    def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
         deadline = time.monotonic() + _PATIENCE
         answers = self._answers[number] = SimpleQueue()
         try:
@@ -134,11 +134,11 @@ class Grader:
         # When the files of a seat were last measured, and what was said.
         self._disks: dict[int, tuple[float, Said]] = {}
 
-    def grade(self, number: int) -> Verdict:
-        """Grade a seat. If it cannot be graded, the verdict says why."""
-        return self._graded(number).model_copy(update={"disk": self._disk(number)})
+    def grade(self, number: int) -> Graded:
+        """Grade a seat. If it cannot be graded, the result says why."""
+        return self._grade(number).model_copy(update={"disk": self._disk(number)})
 
-    def _graded(self, number: int) -> Verdict:
+    def _grade(self, number: int) -> Graded:
         # Kept connections lead nowhere after a reset. New ones are tried once.
         for _attempt in range(2 if number in self._open else 1):
             try:
@@ -150,8 +150,8 @@ class Grader:
                 self.forget(number)
                 problem = in_every_language(error.message)
             else:
-                return verdict(number, grades)
-        return Verdict(seat=number, problem=problem)
+                return graded(number, grades)
+        return Graded(seat=number, problem=problem)
 
     def _disk(self, number: int) -> Said:
         """Say if the lab's files are larger than the lab file allows. Measured once a minute."""
@@ -160,7 +160,7 @@ class Grader:
             said = {}
             with suppress(LabError, OSError):
                 found = disk_of(open_seat(self._roll, self._roll.seat(number)))
-                if found is not None and found.verdict is Warned.WARNING:
+                if found is not None and found.verdict is Verdict.WARNING:
                     text = _("{what}; {why}", what=found.what, why=found.why)
                     said = in_every_language(text)
             self._disks[number] = (time.monotonic(), said)
@@ -178,7 +178,7 @@ class Grader:
             session.ensure_up()
 
             def tell(cell: Cell) -> None:
-                self._early(Verdict(seat=number, cells=(cell,), early=True))
+                self._early(Graded(seat=number, cells=(cell,), early=True))
 
             with ExitStack() as opening:
                 targets = opening.enter_context(session.targets())
@@ -209,7 +209,7 @@ def grade_seats(connection: Connection, class_name: str, language: str) -> None:
     choose_language(language)
     sending = Lock()
 
-    def send(found: Verdict) -> None:
+    def send(found: Graded) -> None:
         with sending, suppress(OSError):
             connection.send(found.model_dump_json())
 

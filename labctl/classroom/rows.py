@@ -98,7 +98,7 @@ class Row(_Frozen):
         return self.without_person().model_copy(update={"cells": cells, "disk": {}})
 
 
-class Verdict(_Frozen):
+class Graded(_Frozen):
     """The result of grading a seat once; `problem` is set if that failed, `disk` as in a row.
 
     An `early` one has the cells that changed, before the grading has ended.
@@ -111,7 +111,7 @@ class Verdict(_Frozen):
     early: bool = False
 
 
-def dated(row: Row, found: Verdict, last: Mapping[str, tuple[CellState, float]], now: float) -> Row:
+def dated(row: Row, found: Graded, last: Mapping[str, tuple[CellState, float]], now: float) -> Row:
     """The row after a grading.
 
     Args:

@@ -23,7 +23,7 @@ from labctl.classroom.grader import Early, Grader
 from labctl.classroom.helper import Helper
 from labctl.classroom.history import History
 from labctl.classroom.roll import Roll
-from labctl.classroom.rows import Verdict
+from labctl.classroom.rows import Graded
 
 
 class InThread:
@@ -33,7 +33,7 @@ class InThread:
         self._early: dict[int, Early] = {}
         self._grader = Grader(class_name, lambda found: self._early[found.seat](found))
 
-    def grade(self, number: int, early: Early, _is_over: Callable[[], bool]) -> Verdict | None:
+    def grade(self, number: int, early: Early, _is_over: Callable[[], bool]) -> Graded | None:
         self._early[number] = early
         return self._grader.grade(number)
 

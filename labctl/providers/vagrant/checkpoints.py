@@ -107,7 +107,7 @@ class Checkpoints:
         for host in self.names:
             progress(host, _("waiting for SSH"))
         self.connections.await_answers(record)
-        self.connections.await_settled(record)
+        self.connections.await_way_out(record)
         record = record.model_copy(update={"unfinished": None})
         write_record(self.home, record)
         return record

@@ -65,21 +65,21 @@ class Connections:
         write_record(self._home, record)
         return record
 
-    def settle(self, record: Record, *, clock: bool) -> bool:
-        """Set the clock and the internet access of every host.
+    def set_way_out(self, record: Record, *, clock: bool) -> bool:
+        """Set the internet access of every host, and its clock if `clock` is true.
 
         Returns True, because `wait_until` waits for a result.
         """
         network = self._lab.network.cidr
         on_each(
             self.endpoints(record).values(),
-            lambda endpoint: guest.settle(endpoint, network, record.net_open, clock=clock),
+            lambda endpoint: guest.set_way_out(endpoint, network, record.net_open, clock=clock),
         )
         return True
 
-    def await_settled(self, record: Record) -> None:
-        """Settle the hosts, their clocks too, as soon as they let labctl do it."""
-        wait_until(ANSWER_SECONDS, lambda: self.settle(record, clock=True))
+    def await_way_out(self, record: Record) -> None:
+        """The same with the clocks, as soon as the hosts let labctl do it."""
+        wait_until(ANSWER_SECONDS, lambda: self.set_way_out(record, clock=True))
 
     def endpoints(self, record: Record) -> dict[str, Endpoint]:
         found = self._direct_endpoints(record)

@@ -20,7 +20,7 @@ from labctl.remote import Remote
 from labctl.scripts import Script
 
 _PREPARE = Script("labctl.providers.vagrant", "prepare.sh")
-_SETTLE = Script("labctl.providers.vagrant", "settle.sh")
+_SET_WAY_OUT = Script("labctl.providers.vagrant", "way-out.sh")
 _FLUSH = Script("labctl.providers.vagrant", "flush.sh")
 # The name server of VirtualBox's NAT.
 NAT_RESOLVER = "10.0.2.3"
@@ -114,11 +114,11 @@ def filter_rules(network: IPv4Network, is_open: bool) -> str:
     return _FILTER.format(network=network, way_out=_WAY_OUT if is_open else "")
 
 
-def settle(endpoint: Endpoint, network: IPv4Network, is_open: bool, *, clock: bool) -> None:
+def set_way_out(endpoint: Endpoint, network: IPv4Network, is_open: bool, *, clock: bool) -> None:
     """Set the machine's way out, and its clock if `clock` is true."""
     with Remote(endpoint) as remote:
         seconds = f"{time.time():.3f}" if clock else ""
-        remote.script(_SETTLE, seconds, filter_rules(network, is_open), timeout=120)
+        remote.script(_SET_WAY_OUT, seconds, filter_rules(network, is_open), timeout=120)
 
 
 def flush(endpoint: Endpoint) -> None:

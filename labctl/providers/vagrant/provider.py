@@ -143,7 +143,7 @@ class VagrantProvider:
         prepared = on_each(self._lab.hosts, lambda host: self._prepare(host, login))
         addresses = self._vagrant.ssh_addresses()
         record = self._pin(addresses, dict(zip(self._names, prepared, strict=True)))
-        self._connections.settle(record, clock=False)
+        self._connections.set_way_out(record, clock=False)
         self.save("os")
         return True
 
@@ -226,7 +226,7 @@ class VagrantProvider:
     def set_net(self, is_open: bool) -> None:
         record = self._record().model_copy(update={"net_open": is_open})
         if not self._connections.silent(record):
-            self._connections.settle(record, clock=False)
+            self._connections.set_way_out(record, clock=False)
         write_record(self._home, record)
 
     # -- looking and stopping ---------------------------------------------------------------

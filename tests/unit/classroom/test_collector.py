@@ -14,7 +14,7 @@ from labctl.classroom.collector import Collector
 from labctl.classroom.grader import Early, Grader, WorkerEnded
 from labctl.classroom.history import History
 from labctl.classroom.roll import open_seat
-from labctl.classroom.rows import Cell, CellState, Row, Verdict
+from labctl.classroom.rows import Cell, CellState, Graded, Row
 from labctl.diagnosis import warning
 from labctl.engine import bring_up
 from labctl.mailtest.probes import BEGINS, ENDS
@@ -128,7 +128,7 @@ def test_a_seat_that_hangs_is_given_up_and_the_others_go_on(
     stuck = Event()
 
     class Hangs(InThread):
-        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
             if number == 1:
                 stuck.set()
                 return None
@@ -144,7 +144,7 @@ def test_a_seat_that_hangs_is_given_up_and_the_others_go_on(
 def test_a_section_that_changed_is_shown_before_the_grading_ends(
     room: MemoryClass, history: History
 ) -> None:
-    told: list[Verdict] = []
+    told: list[Graded] = []
     grader = Grader(room.roll.name, told.append)
     assert all(cell.state is CellState.RIGHT for cell in grader.grade(2).cells)
     assert told == []
@@ -164,10 +164,10 @@ def test_an_early_section_is_shown_and_only_the_result_is_kept(
     changed, go_on = Event(), Event()
 
     class Slow(InThread):
-        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
             if number == 2 and changed.is_set():
                 wrong = Cell(step="postfix", state=CellState.WRONG)
-                early(Verdict(seat=2, cells=(wrong,), early=True))
+                early(Graded(seat=2, cells=(wrong,), early=True))
                 assert go_on.wait(20)
             return super().grade(number, early, is_over)
 
@@ -204,7 +204,7 @@ def test_a_worker_that_ended_because_of_another_seat_is_replaced(
             super().__init__(class_name)
             made_workers.append(self)
 
-        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
             if self is made_workers[0]:
                 raise WorkerEnded
             return super().grade(number, early, is_over)
@@ -224,7 +224,7 @@ def test_seats_at_which_nobody_works_are_graded_one_after_the_other(
     lock, now, most = Lock(), [0], [0]
 
     class Counts(InThread):
-        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Verdict | None:
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
             if not all(row.looked for row in made.rows()):
                 return super().grade(number, early, is_over)
             with lock:

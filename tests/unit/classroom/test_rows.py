@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labctl.classroom.rows import Cell, CellState, Row, Verdict, dated, place_of
-from labctl.classroom.verdicts import sections_of, verdict
+from labctl.classroom.cells import graded, sections_of
+from labctl.classroom.rows import Cell, CellState, Graded, Row, dated, place_of
 from labctl.grading import Grades
 from labctl.lab import load_lab
 from labctl.results import Finding, StepReport
@@ -30,12 +30,12 @@ def row(*cells: Cell) -> Row:
 
 def test_a_section_is_right_if_it_is_right_on_every_host() -> None:
     grades = Grades((report("dns", "host1", GOOD), report("dns", "host2", GOOD)))
-    assert verdict(1, grades).cells == (Cell(step="dns", state=RIGHT),)
+    assert graded(1, grades).cells == (Cell(step="dns", state=RIGHT),)
 
 
 def test_a_section_that_is_wrong_on_one_host_says_what_and_where() -> None:
     grades = Grades((report("dns", "host1", GOOD), report("dns", "host2", GOOD, BAD)))
-    (cell,) = verdict(1, grades).cells
+    (cell,) = graded(1, grades).cells
     (detail,) = cell.details
     assert cell.state is WRONG
     assert (detail.host, detail.found["en"], detail.expected["ja"]) == ("host2", "x", "y")
@@ -44,17 +44,17 @@ def test_a_section_that_is_wrong_on_one_host_says_what_and_where() -> None:
 
 def test_a_section_that_waits_names_what_comes_first() -> None:
     grades = Grades((report("dns", "host1", BAD), report("mail", "host1", blocked_by="dns")))
-    cell = verdict(1, grades).cells[1]
+    cell = graded(1, grades).cells[1]
     assert (cell.state, cell.waits_for) == (NOT_YET, "dns")
 
 
 def test_wrong_on_one_host_outweighs_waiting_on_the_other() -> None:
     grades = Grades((report("mail", "host1", blocked_by="dns"), report("mail", "host2", BAD)))
-    assert verdict(1, grades).cells[0].state is WRONG
+    assert graded(1, grades).cells[0].state is WRONG
 
 
 def test_a_state_that_stays_keeps_its_time() -> None:
-    found = Verdict(seat=1, cells=(Cell(step="a", state=RIGHT), Cell(step="b", state=WRONG)))
+    found = Graded(seat=1, cells=(Cell(step="a", state=RIGHT), Cell(step="b", state=WRONG)))
     before = row(Cell(step="a"), Cell(step="b"))
     after = dated(before, found, {"a": (RIGHT, 10.0), "b": (RIGHT, 20.0)}, 100.0)
     assert [cell.since for cell in after.cells] == [10.0, 100.0]
@@ -77,25 +77,25 @@ def test_a_seat_is_at_its_first_section_that_is_not_right_since_the_ones_before_
 
 def test_a_seat_that_cannot_be_graded_is_not_shown_as_it_was() -> None:
     before = row(Cell(step="a", state=RIGHT, since=10))
-    after = dated(before, Verdict(seat=1, problem={"en": "off", "ja": "停止"}), {}, 100.0)
+    after = dated(before, Graded(seat=1, problem={"en": "off", "ja": "停止"}), {}, 100.0)
     assert after.cells[0].state is UNKNOWN
     assert after.problem["en"] == "off"
-    again = dated(after, Verdict(seat=1, cells=before.cells), {"a": (RIGHT, 10.0)}, 200.0)
+    again = dated(after, Graded(seat=1, cells=before.cells), {"a": (RIGHT, 10.0)}, 200.0)
     assert (again.problem, again.cells[0].since) == ({}, 10.0)
 
 
 def test_what_is_said_of_the_disk_is_of_the_last_whole_grading() -> None:
     much = {"en": "9 GiB", "ja": "9 GiB"}
     before = row(Cell(step="a", state=RIGHT))
-    after = dated(before, Verdict(seat=1, cells=before.cells, disk=much), {}, 100.0)
-    early = dated(after, Verdict(seat=1, cells=before.cells, early=True), {}, 110.0)
-    off = dated(early, Verdict(seat=1, problem={"en": "off", "ja": "停止"}, disk=much), {}, 120.0)
+    after = dated(before, Graded(seat=1, cells=before.cells, disk=much), {}, 100.0)
+    early = dated(after, Graded(seat=1, cells=before.cells, early=True), {}, 110.0)
+    off = dated(early, Graded(seat=1, problem={"en": "off", "ja": "停止"}, disk=much), {}, 120.0)
     assert after.disk == early.disk == off.disk == much
-    assert dated(off, Verdict(seat=1, cells=before.cells), {}, 130.0).disk == {}
+    assert dated(off, Graded(seat=1, cells=before.cells), {}, 130.0).disk == {}
 
 
 def test_the_projector_sees_no_person_and_no_details() -> None:
-    (cell,) = verdict(1, Grades((report("dns", "host1", BAD),))).cells
+    (cell,) = graded(1, Grades((report("dns", "host1", BAD),))).cells
     person = {"student": "山田", "note": "late", "disk": {"en": "9 GiB", "ja": "9 GiB"}}
     text = row(cell).model_copy(update=person).for_projector().model_dump_json()
     shown = row(cell).model_copy(update=person).for_projector()

@@ -176,8 +176,8 @@ def test_a_restore_sets_clock_and_way_out_of_every_machine(up: Boxes) -> None:
         up.hosts[host].ran.clear()
     open_provider().restore("ready")
     for host in HOSTS:
-        [settled] = up.hosts[host].ran
-        assert float(settled.words[-2]) > 1_000_000_000
+        [ran] = up.hosts[host].ran
+        assert float(ran.words[-2]) > 1_000_000_000
         assert "accept" in way_out(up, host)
         assert "dport { 53, 80, 443 }" not in way_out(up, host)
 
@@ -410,7 +410,7 @@ def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
 
     monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 0)
     with monkeypatch.context() as patch, pytest.raises(CommandFailed):
-        patch.setattr("labctl.providers.vagrant.guest.settle", fail)
+        patch.setattr("labctl.providers.vagrant.guest.set_way_out", fail)
         open_provider().restore("os")
     up.calls.clear()
     for host in HOSTS:
@@ -418,8 +418,8 @@ def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
     assert open_provider().endpoints()
     assert not [call for call in up.calls if call.startswith("snapshot")]
     for host in HOSTS:
-        (settled,) = up.hosts[host].ran
-        assert float(settled.words[-2]) > 1_000_000_000
+        (ran,) = up.hosts[host].ran
+        assert float(ran.words[-2]) > 1_000_000_000
     record = read_record(HOME())
     assert record is not None
     assert record.unfinished is None

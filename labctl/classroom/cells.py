@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from labctl.classroom.rows import Cell, CellState, Detail, Said, Section, Verdict
+from labctl.classroom.rows import Cell, CellState, Detail, Graded, Said, Section
 from labctl.grading import Grades, wrong
 from labctl.i18n import in_every_language
 from labctl.lab import Lab
@@ -29,11 +29,11 @@ def sections_of(lab: Lab) -> tuple[Section, ...]:
     return tuple(found)
 
 
-def verdict(seat: int, grades: Grades) -> Verdict:
+def graded(seat: int, grades: Grades) -> Graded:
     """The cells of a grading, without their times."""
     steps = dict.fromkeys(report.step for report in grades.reports)
     cells = (_cell(step, [each for each in grades.reports if each.step == step]) for step in steps)
-    return Verdict(seat=seat, cells=tuple(cells))
+    return Graded(seat=seat, cells=tuple(cells))
 
 
 class Sections:
