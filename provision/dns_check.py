@@ -12,6 +12,7 @@ from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dns_next_start import next_start
 from provision.facts import Facts, ask, local_address
+from provision.patience import patient
 from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target, packages_of
 
@@ -22,8 +23,8 @@ _CHECK_PARENT = Script("provision", "dns-check-parent.sh")
 _PROCESS = re.compile(r'\(\("([^"]+)"')
 # Seconds. What is forgotten within a minute corrects itself; a day-old answer does not.
 _SHORT = 60
-# How long the script takes if no server answers, and six times that for a busy machine.
-_SECONDS, _LONGEST = 5, 30
+# How long the script takes if no server answers, more on a busy machine.
+_SECONDS = 5.0
 # How many aliases (CNAME) in a row are followed.
 _ALIASES = 8
 
@@ -33,8 +34,6 @@ def check(target: Target) -> list[Finding]:
     if target.host.account is None:
         return _check_parent(target)
     host, peer = target.host, target.peer
-    # Everything has to come before the deadline, which is later on a busy machine.
-    times = max(1, int(target.left(_LONGEST) / _SECONDS))
     facts = ask(
         target,
         _CHECK,
@@ -44,10 +43,9 @@ def check(target: Target) -> list[Finding]:
         host.name,
         str(peer.address),
         peer.domain,
-        str(times),
         target.family.bind.folder,
         target.family.bind.pid_file,
-        seconds=times * _SECONDS,
+        seconds=patient(_SECONDS),
     )
     if stopped := frozen("dns.frozen", _("BIND runs"), facts):
         return [stopped]

@@ -1,15 +1,16 @@
 #!/bin/sh
-# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN TIMES FOLDER PID_FILE
-# It takes four seconds at most, or TIMES as long.
+# Usage: dns-check.sh UNIT ADDRESS DOMAIN HOST PEER_ADDRESS PEER_DOMAIN FOLDER PID_FILE
+# It takes four seconds at most, more on a busy machine.
 # `own` and `peer` are answers of one server without recursion. `found` is what every program on
 # the host gets. One dig asks many questions, and each answer names its question.
 . ./say.sh
 . ./unit.sh
 . ./scratch.sh
 . ./frozen.sh
+. ./patience.sh
 
-unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 times=$7
-folder=$8 pid_file=$9
+unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 folder=$7 pid_file=$8
+times=$(patience)
 say_unit "$unit"
 say by-hand pgrep -o -x named
 say frozen frozen named

@@ -213,5 +213,5 @@ def test_the_script_is_told_the_names_of_both_hosts() -> None:
     check(target)
     assert host.ran[0].words == (
         *("dns-check.sh", target.family.bind.unit, "192.168.56.101", "example1.jp", "host1"),
-        *("192.168.56.102", "example2.jp", "6", "/etc/bind", "/run/named/named.pid"),
+        *("192.168.56.102", "example2.jp", "/etc/bind", "/run/named/named.pid"),
     )
