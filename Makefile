@@ -98,7 +98,7 @@ test-lab: $(VENV)/.dev test-packages
 test-releases: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/releases $(PYTEST_OPTIONS)
 
-# A class of 30; the limits of the kernel must allow it (labctl class doctor).
+# A class of 30; `labctl class doctor` says whether this machine is large enough.
 test-class: $(VENV)/.dev packages
 	$(SUDO) env LABCTL_TEST_SEATS=30 $(BIN)/pytest tests/lab/test_class.py $(PYTEST_OPTIONS)
 

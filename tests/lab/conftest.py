@@ -12,8 +12,14 @@ import pytest
 
 from labctl.session import open_session
 from provision.step import Target
-from tests.lab.machine import own_machine
+from tests.lab.machine import allow_a_class, own_machine
 from tests.lab.program import LAB, labctl
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Once for all processes of pytest-xdist, because the limit is the machine's.
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(allow_a_class())
 
 
 @pytest.fixture(scope="session", autouse=True)
