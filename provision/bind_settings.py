@@ -25,7 +25,27 @@ class Statement:
 
     def within(self, name: str) -> Statement | None:
         """The last statement of this name in the block."""
-        return next((each for each in reversed(self.body) if each.words[:1] == (name,)), None)
+        return next(reversed(self.all_within(name)), None)
+
+    def all_within(self, name: str) -> tuple[Statement, ...]:
+        """The statements of this name in the block."""
+        return tuple(each for each in self.body if each.words[:1] == (name,))
+
+    def zone(self, domain: str) -> Statement | None:
+        """The zone of the domain in the block of a view, or of the whole configuration."""
+        zones = self.all_within("zone")
+        return next((each for each in zones if each.words[1].rstrip(".").lower() == domain), None)
+
+    @property
+    def _named(self) -> str:
+        return " ".join(self.words).replace("! ", "!")
+
+    @property
+    def text(self) -> str:
+        """The statement on one line."""
+        if not self.body:
+            return f"{self._named};"
+        return " ".join([self._named, "{", *(each.text for each in self.body), "};"])
 
 
 def parsed(lines: Sequence[str]) -> Statement:
@@ -93,5 +113,5 @@ class Lists:
 
 def lists(settings: Statement, own: IPv4Address, network: IPv4Network) -> Lists:
     """The lists that the configuration names with `acl`."""
-    named = {each.words[1]: each.body for each in settings.body if each.words[:1] == ("acl",)}
+    named = {each.words[1]: each.body for each in settings.all_within("acl")}
     return Lists(own, network, named)

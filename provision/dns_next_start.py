@@ -25,7 +25,7 @@ def next_start(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | 
     """
     settings = parsed(facts.lines("next"))
     # With views it depends on who asks.
-    if not settings.body or any(each.words[:1] == ("view",) for each in settings.body):
+    if not settings.body or settings.all_within("view"):
         return None
     named = lists(settings, target.host.address, target.lab.network.cidr)
     wrong = next(_wrong(target, settings, named, asks_itself=asks_itself), None)
@@ -36,7 +36,7 @@ def next_start(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | 
         code="dns.next-start",
         ok=False,
         what=_("what BIND does after its next start"),
-        found=_shown(setting),
+        found=setting.text,
         expected=solution,
         hint=_("BIND still has what it read at its start. What does named-checkconf -p show now?"),
         solution=f"{solution} rndc reload",
@@ -49,11 +49,11 @@ def _wrong(
     """Each setting that is wrong, and what to write in its place."""
     own, other = target.host.address, target.peer.address
     options = settings.within("options") or Statement(())
-    zone = _zone(settings, target.host.domain) or Statement(())
+    zone = settings.zone(target.host.domain) or Statement(())
     asked = zone.within("allow-query") or options.within("allow-query")
     if asked is not None and not named.admits(asked.body, other):
         yield asked, "allow-query { any; };"
-    listens = [each for each in options.body if each.words == ("listen-on",)]
+    listens = [each for each in options.all_within("listen-on") if len(each.words) == 1]
     if listens and not any(named.admits(each.body, own) for each in listens):
         yield listens[-1], "listen-on { any; };"
     if not asks_itself:
@@ -65,22 +65,3 @@ def _wrong(
         allowed = options.within(name)
         if allowed is not None and not named.admits(allowed.body, own):
             yield allowed, f"{name} {{ localnets; }};"
-
-
-def _zone(settings: Statement, domain: str) -> Statement | None:
-    return next(
-        (
-            each
-            for each in settings.body
-            if each.words[:1] == ("zone",) and each.words[1].rstrip(".").lower() == domain
-        ),
-        None,
-    )
-
-
-def _shown(setting: Statement) -> str:
-    """The setting as the file has it, on one line."""
-    if not setting.body:
-        return f"{' '.join(setting.words)};"
-    inner = " ".join(map(_shown, setting.body))
-    return " ".join([*setting.words, "{", inner, "};"])

@@ -2,53 +2,73 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from labctl.i18n import N_
+from provision.bind_settings import Lists, Statement, lists, parsed
 from provision.causes import Case, Explanation, Told
 from provision.explaining.submission import told_by
 from provision.explaining.transport import by_rule, stops_from_peer, stops_to_peer
 
 
-def _members(line: str) -> list[str]:
-    """The words of a list of addresses: allow-query { "lab"; 192.168.56.0/24; };"""
-    inside = line.partition("{")[2].partition("}")[0]
-    return [word.strip() for word in inside.split(";") if word.strip()]
+@dataclass(frozen=True)
+class _Bind:
+    """The settings of this host's BIND, and the address of the host that asks it."""
+
+    settings: Statement
+    named: Lists
+    domain: str
+    client: IPv4Address
+
+    @property
+    def views(self) -> tuple[Statement, ...]:
+        return self.settings.all_within("view")
+
+    def options(self, name: str) -> Statement | None:
+        return (self.settings.within("options") or Statement(())).within(name)
+
+    def has_client(self, clients: Statement | None) -> bool:
+        """Whether a list has the host that asks. A missing list has everybody."""
+        return clients is None or self.named.admits(clients.body, self.client)
 
 
-def _has(members: Sequence[str], acls: Sequence[str], address: IPv4Address) -> bool:
-    """Whether the list has the address. The first member that fits counts (BIND's manual)."""
-    for word in members:
-        is_excluded, name = word.startswith("!"), word.lstrip("! ").strip('"')
-        named = [line for line in acls if re.match(rf'\s*acl "{re.escape(name)}" ', line)]
-        if named:
-            fits = any(_has(_members(line), acls, address) for line in named)
-        elif name in ("any", "localnets"):
-            fits = True
-        else:
-            try:
-                fits = address in IPv4Network(name, strict=False)
-            except ValueError:
-                # localhost, none, a key or an IPv6 network.
-                fits = False
-        if fits:
-            return not is_excluded
-    return False
-
-
-def _limited(key: str) -> Callable[[Case], Told | None]:
-    """A list of BIND in which the other host is not."""
-
-    def holds(case: Case) -> Told | None:
-        peer = case.peer.host.address if case.peer else None
-        for line in case.own.facts.lines(key):
-            if peer and not _has(_members(line), case.own.facts.lines("acl"), peer):
-                return Told(line.strip())
+def _bind(case: Case) -> _Bind | None:
+    if case.peer is None:
         return None
+    scene, settings = case.own.scene, parsed(case.own.facts.lines("bind"))
+    named = lists(settings, scene.host.address, scene.lab.network.cidr)
+    return _Bind(settings, named, scene.host.domain, case.peer.host.address)
 
-    return holds
+
+def _blackhole(case: Case) -> Told | None:
+    bind = _bind(case)
+    ignored = bind.options("blackhole") if bind else None
+    return Told(ignored.text) if bind and ignored and bind.has_client(ignored) else None
+
+
+def _match_clients(case: Case) -> Told | None:
+    """There are views, and all of them are for others."""
+    bind = _bind(case)
+    clients = [view.within("match-clients") for view in bind.views] if bind else []
+    last = clients[-1] if clients else None
+    if bind is None or last is None or any(map(bind.has_client, clients)):
+        return None
+    return Told(last.text)
+
+
+def _allow_query(case: Case) -> Told | None:
+    """The list that counts is the zone's, else its view's, else that of all zones."""
+    bind = _bind(case)
+    if bind is None:
+        return None
+    view = next(
+        (each for each in bind.views if bind.has_client(each.within("match-clients"))),
+        bind.settings,
+    )
+    zone = view.zone(bind.domain) or Statement(())
+    asked = zone.within("allow-query") or view.within("allow-query") or bind.options("allow-query")
+    return Told(asked.text) if asked and not bind.has_client(asked) else None
 
 
 def _closed_to_peer(case: Case) -> Told | None:
@@ -79,11 +99,11 @@ NAMES = (
                    "host?")),
     Explanation("firewall.peer", _closed_from_here, N_("packets to the other host"), N_("open"),
                 N_("A firewall has rules for both directions: iptables -S OUTPUT"), at_peer=True),
-    Explanation("dns.blackhole", told_by("blackhole"), "blackhole", N_("not set"),
+    Explanation("dns.blackhole", _blackhole, "blackhole", N_("not set"),
                 N_("Which clients does BIND ignore? named-checkconf -p shows it.")),
-    Explanation("dns.match-clients", _limited("match-clients"), "match-clients", "any",
+    Explanation("dns.match-clients", _match_clients, "match-clients", "any",
                 N_("A view answers only its own clients. Is the other host one of them?")),
-    Explanation("dns.allow-query", _limited("allow-query"), "allow-query", N_("the lab's hosts"),
+    Explanation("dns.allow-query", _allow_query, "allow-query", N_("the lab's hosts"),
                 N_("Which clients may ask BIND? dig on the other host shows its answer."),
                 "allow-query { any; };"),
 )  # fmt: skip

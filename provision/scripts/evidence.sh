@@ -58,13 +58,9 @@ say mailname cat /etc/mailname
 say sendmail readlink -f /usr/sbin/sendmail
 say mail-program readlink -f /usr/bin/mail
 say mode stat -L -c '/usr/bin/mail %a %U %G' /usr/bin/mail
-# queries NAME: the lists of this name, of the options and of zones, each in a line.
-queries() { named-checkconf -p | sed -n "/$1 {/,/};/p" | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
-acls() { named-checkconf -p | sed -n '/^acl /,/};/p' | tr -s '[:space:]' ' ' | sed 's/}; */};\n/g'; }
-say acl acls
-say allow-query queries allow-query
-say blackhole queries blackhole
-say match-clients queries match-clients
+# Without keys, and without what it says of mistakes.
+bind() { named-checkconf -px | grep -v '^/[^ ]*:[0-9]*: '; }
+say bind bind
 say input iptables -S
 say nft nft list ruleset
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf

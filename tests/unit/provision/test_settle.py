@@ -344,17 +344,13 @@ def test_mail_that_waits_is_a_finding_if_no_mail_was_tried() -> None:
 
 # What host1 has and why its BIND does not answer host2.
 NO_ANSWER = {
-    'allow-query\tallow-query { "localhost"; };': "dns.allow-query",
-    'allow-query\tallow-query { "any"; };\nblackhole\tblackhole { 192.168.56.102/32; };': (
-        "dns.blackhole"
-    ),
-    'match-clients\tmatch-clients { "localhost"; };': "dns.match-clients",
-    'allow-query\tallow-query { "any"; };': "dns.names.unknown",
-    'acl\tacl "lab" { 127.0.0.0/8; 192.168.56.0/24; };\nallow-query\tallow-query { "lab"; };': (
-        "dns.names.unknown"
-    ),
-    'acl\tacl "lab" { 127.0.0.0/8; };\nallow-query\tallow-query { "lab"; };': "dns.allow-query",
-    'allow-query\tallow-query { !192.168.56.102; "any"; };': "dns.allow-query",
+    "bind\toptions { allow-query { localhost; }; };": "dns.allow-query",
+    "bind\toptions { allow-query { any; }; blackhole { 192.168.56.102/32; }; };": "dns.blackhole",
+    "bind\tview lab { match-clients { localhost; }; };": "dns.match-clients",
+    "bind\toptions { allow-query { any; }; };": "dns.names.unknown",
+    "bind\tacl lab { 192.168.56.0/24; }; options { allow-query { lab; }; };": "dns.names.unknown",
+    "bind\tacl lab { 127.0.0.0/8; }; options { allow-query { lab; }; };": "dns.allow-query",
+    "bind\toptions { allow-query { !192.168.56.102; any; }; };": "dns.allow-query",
     "input\t-A INPUT -s 192.168.56.102/32 -j DROP": "firewall.peer",
 }
 
