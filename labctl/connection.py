@@ -96,7 +96,7 @@ class SshConnection:
                     self._connection.open()
                 except TimeoutError as error:
                     # No answer at all, unlike a command that has started and does not end.
-                    raise ConnectionError(words_of(error)) from error
+                    raise ConnectionError(_("no answer in time")) from error
                 except paramiko.BadHostKeyException:
                     raise
                 except (paramiko.SSHException, OSError, EOFError) as error:

@@ -5,6 +5,7 @@ Only the CLI prints a LabError.
 
 from __future__ import annotations
 
+import errno
 import re
 from enum import IntEnum
 
@@ -90,9 +91,15 @@ def words_of(error: Exception) -> str:
     It is "" if nothing is said that a person could use.
     """
     own = system_words(error) if isinstance(error, OSError) and error.strerror else ""
-    text = own or str(error)
+    # What Python itself says of a time that is over.
+    text = own or ("" if isinstance(error, TimeoutError) else str(error))
     # Libraries put the text of an OSError into their own.
     return _NUMBER.sub(": ", _OPENSSL.sub("", text)).removeprefix(": ")
+
+
+def nobody_listens() -> ConnectionRefusedError:
+    """The error of a connection that another machine made for labctl and that was refused."""
+    return ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
 
 def _last_lines(output: str, returncode: int, keep: int = 8) -> str:

@@ -16,7 +16,7 @@ import paramiko
 
 from labctl.connection import SshConnection
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed, LabError, words_of
+from labctl.errors import CommandFailed, LabError, nobody_listens
 from labctl.i18n import _
 from labctl.managed import ManagedFile
 from labctl.quote import shell_line
@@ -163,7 +163,7 @@ class Remote:
             if not self._connection.is_refusal(error):
                 raise self._connection.unreachable(error) from error
             if isinstance(error, paramiko.ChannelException) and error.code == _NOBODY:
-                raise ConnectionRefusedError(f"{address}:{port}: {words_of(error)}") from error
+                raise nobody_listens() from error
             # Of two channels that are refused at once, one has no reason.
             channel = self._tcp_by_command(address, port, left)
         channel.settimeout(timeout)
@@ -190,7 +190,7 @@ class Remote:
             channel.close()
             raise
         channel.close()
-        raise ConnectionRefusedError(f"{address}:{port}")
+        raise nobody_listens()
 
     def install(self, files: Sequence[ManagedFile]) -> list[str]:
         """Write the files that differ. Returns their paths, in order."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from xml.etree import ElementTree
 
-from labctl.errors import words_of
 from labctl.i18n import _
 from labctl.lab import Edition, Host
 from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from labctl.wire import Http
+from provision.dialogue import unreachable
 from provision.facts import ask
 from provision.services import starts_at_boot
 from provision.step import Target
@@ -113,7 +113,7 @@ def _fetched(target: Target, path: str) -> str:
         answer = connection.getresponse()
         body = answer.read(_LONGEST)
     except OSError as error:
-        return words_of(error) or _("the server closed the connection")
+        return unreachable(error)
     except http.client.HTTPException:
         return _("the answer is not HTTP")
     finally:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any, Self
 
+from labctl.errors import nobody_listens
 from labctl.quote import shell_line
 from labctl.scripts import Script
 from labctl.tunnel import Tunnel
@@ -45,7 +46,7 @@ def tcp(neighbour: Sequence[str], address: str, port: int, timeout: float) -> so
         plug.sendall(f"{address} {port}\n".encode())
         plug.settimeout(timeout)
         if plug.recv(1) != _CONNECTED:
-            raise ConnectionRefusedError(f"{address}:{port}")
+            raise nobody_listens()
     except BaseException:
         plug.close()
         raise
@@ -104,5 +105,5 @@ class UdpPlug:
             raise BlockingIOError
         data = self._plug.recv(size)
         if not data:
-            raise ConnectionRefusedError(f"{self._peer[0]}:{self._peer[1]}")
+            raise nobody_listens()
         return data, self._peer

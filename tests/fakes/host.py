@@ -16,7 +16,7 @@ from typing import cast
 import paramiko
 
 from labctl.endpoint import Endpoint
-from labctl.errors import CommandFailed, WrongState
+from labctl.errors import CommandFailed, WrongState, nobody_listens
 from labctl.managed import ManagedFile
 from labctl.quote import shell_line
 from labctl.remote import Remote
@@ -164,7 +164,7 @@ class FakeRemote(Remote):
     ) -> paramiko.Channel:
         self._ensure_reachable()
         if port not in self.host.listening:
-            raise ConnectionRefusedError(f"{address}:{port}")
+            raise nobody_listens()
         ours, theirs = socket.socketpair()
         ours.settimeout(timeout)
         threading.Thread(target=self.host.listening[port], args=[theirs], daemon=True).start()

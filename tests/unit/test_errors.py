@@ -21,6 +21,7 @@ from labctl.errors import words_of
         ),
         (Exception("[Errno -2] Name or service not known"), "Name or service not known"),
         (TimeoutError(), ""),
+        (TimeoutError("timed out"), ""),
     ],
 )
 def test_python_is_not_among_the_words_of_a_failure(error: Exception, words: str) -> None:

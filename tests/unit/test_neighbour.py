@@ -47,7 +47,8 @@ def test_a_connection_carries_both_directions_and_ends_with_the_server() -> None
 def test_a_closed_port_refuses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(ConnectionRefusedError):
+    # In the words in which test-mail looks for the cause.
+    with pytest.raises(ConnectionRefusedError, match="Connection refused"):
         neighbour.tcp(HERE, "127.0.0.1", port, 5)
 
 

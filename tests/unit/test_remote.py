@@ -319,6 +319,7 @@ def test_a_host_that_does_not_answer_at_all_is_not_a_command_that_does_not_end(
     ):
         remote.run(["true"])
     assert "does not answer over SSH" in caught.value.message
+    assert "timed out" not in caught.value.cause
     assert caught.value.hint.commands == (("labctl", "up"), ("labctl", "reset"))
 
 
