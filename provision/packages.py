@@ -8,6 +8,7 @@ from labctl.i18n import N_, _
 from labctl.results import Change, Finding
 from labctl.scripts import Script
 from provision.facts import ask
+from provision.sasl_type import SASL_TYPE, asks_dovecot
 from provision.step import Step, Target, packages_of
 
 
@@ -19,8 +20,6 @@ def apply(target: Target) -> list[Change]:
 # Another package may bring the same program, and the program counts.
 _WHICH = Script("provision", "programs.sh")
 _PROGRAMS = {"mailutils": "mail", "s-nail": "mail", "ufw": "nft", "firewalld": "nft"}
-# Of no use if Postfix asks Dovecot about passwords.
-_OF_CYRUS = ("sasl2-bin", "libsasl2-modules")
 
 
 def check(target: Target) -> list[Finding]:
@@ -29,16 +28,12 @@ def check(target: Target) -> list[Finding]:
     missing = target.family.packages.missing(target, names)
     programs = [_PROGRAMS[name] for name in missing if name in _PROGRAMS]
     have = _programs(target, programs) if programs else []
-    if set(_OF_CYRUS) & set(missing) and _asks_dovecot(target):
-        missing = [name for name in missing if name not in _OF_CYRUS]
+    of_cyrus = target.family.sasl.packages
+    if of_cyrus & set(missing) and asks_dovecot(ask(target, SASL_TYPE)):
+        missing = [name for name in missing if name not in of_cyrus]
     return [
         _package(target, name, name not in missing or _PROGRAMS.get(name) in have) for name in names
     ]
-
-
-def _asks_dovecot(target: Target) -> bool:
-    asked = target.remote.run(["postconf", "-h", "smtpd_sasl_type"], check=False)
-    return asked.stdout.strip() == "dovecot"
 
 
 def _programs(target: Target, names: Sequence[str]) -> list[str]:

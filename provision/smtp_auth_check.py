@@ -15,6 +15,7 @@ from provision.facts import Facts, ask
 from provision.families.base import Family, Sasl
 from provision.mail_log import last_lines
 from provision.pam import refusing_lines
+from provision.sasl_type import asks_dovecot
 from provision.services import frozen, starts_at_boot
 from provision.step import Target
 from provision.unknown import unknown_cause
@@ -44,7 +45,7 @@ def check(target: Target) -> list[Finding]:
     plain, login, refused = answered()
     found = _behaviour(target, facts, {"PLAIN": plain, "LOGIN": login}, refused)
     # Dovecot may check passwords in saslauthd's place.
-    return found if _asks_dovecot(facts) else [*found, *_lasting(sasl, facts)]
+    return found if asks_dovecot(facts) else [*found, *_lasting(sasl, facts)]
 
 
 def wrong_password(target: Target, asked: Callable[[], None] = lambda: None) -> Answer:
@@ -62,16 +63,12 @@ def _account(target: Target) -> tuple[str, str]:
     return name, target.credentials.password(name)
 
 
-def _asks_dovecot(facts: Facts) -> bool:
-    return (facts["override"] or facts["type"]) == "dovecot"
-
-
 def _behaviour(
     target: Target, facts: Facts, tried: dict[str, Answer], refused: Answer
 ) -> list[Finding]:
     family = target.family
     if not all(answer.ok for answer in tried.values()):
-        cause = None if _asks_dovecot(facts) else _cause(family.sasl, facts)
+        cause = None if asks_dovecot(facts) else _cause(family.sasl, facts)
         if cause is not None:
             return [cause]
     if not any(answer.ok for answer in tried.values()):
@@ -84,7 +81,7 @@ def _behaviour(
 
 def _wrong_password(family: Family, facts: Facts, refused: Answer) -> Finding:
     method = _conf(facts).get("pwcheck_method")
-    if refused.ok and method == "saslauthd" and not _asks_dovecot(facts):
+    if refused.ok and method == "saslauthd" and not asks_dovecot(facts):
         hint = _("saslauthd asks PAM. Which line of /etc/pam.d lets everybody in?")
         solution = family.pam.mending
     else:

@@ -184,7 +184,8 @@ class Sasl:
     the folder of the socket and `group` may enter it; if `group` is "", everybody may. `mux` is
     the path at which smtpd, with its own root, looks for the socket. `drop_in` is a file that
     tells saslauthd's unit to expect no PID file, if the unit expects it outside of `run_dir`.
-    `config_path` is the folder of `smtpd_conf` if main.cf has to name it.
+    `config_path` is the folder of `smtpd_conf` if main.cf has to name it. `packages` are of no use
+    if Postfix asks Dovecot.
     """
 
     unit: str = "saslauthd"
@@ -195,6 +196,7 @@ class Sasl:
     group: str = "sasl"
     drop_in: str = ""
     config_path: str = ""
+    packages: frozenset[str] = frozenset({"sasl2-bin", "libsasl2-modules"})
 
     @property
     def folder(self) -> str:

@@ -5,6 +5,7 @@
 . ./say.sh
 . ./unit.sh
 . ./pam.sh
+. ./sasl-type.sh
 
 unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
 say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
@@ -54,6 +55,3 @@ say options sed -n 's/^[[:space:]]*OPTIONS=//p' "$defaults"
 say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
 say pam cat /etc/pam.d/smtp
 say pam-missing missing_of /etc/pam.d/smtp
-{ postconf -o inet_interfaces= smtpd_sasl_type smtpd_sasl_path 2>/dev/null || :; } |
-  sed -n 's/^smtpd_sasl_\([a-z]*\) = */\1\t/p'
-say override postconf -h -P -o inet_interfaces= smtp/inet/smtpd_sasl_type

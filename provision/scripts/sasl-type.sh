@@ -1,0 +1,9 @@
+#!/bin/sh
+# Usage: sasl-type.sh
+# Report whom Postfix asks about passwords: `type` and `path` of main.cf, and `override`, the type
+# that master.cf gives to the service smtp.
+. ./say.sh
+
+{ postconf -o inet_interfaces= smtpd_sasl_type smtpd_sasl_path 2>/dev/null || :; } |
+  sed -n 's/^smtpd_sasl_\([a-z]*\) = */\1\t/p'
+say override postconf -h -P -o inet_interfaces= smtp/inet/smtpd_sasl_type
