@@ -126,7 +126,7 @@ def _running(target: Target, facts: Facts) -> list[Finding]:
             "dns.enabled",
             _("BIND starts at boot"),
             target.family.bind.unit,
-            facts["enabled"] or "disabled",
+            facts["enabled"],
         ),
     ]
 

@@ -149,7 +149,7 @@ def _running(facts: Facts) -> Finding:
 
 
 def _enabled(facts: Facts) -> Finding:
-    state = facts["enabled"] or "disabled"
+    state = facts["enabled"]
     return starts_at_boot("dovecot.enabled", _("Dovecot starts at boot"), "dovecot", state)
 
 

@@ -25,7 +25,7 @@ def running(target: Target, facts: Facts, complaints: list[str]) -> list[Finding
     """
     quiet, active = _silent(complaints), _running(target, facts)
     # Of the other parameters only this one keeps Postfix from starting.
-    odd = None if quiet.ok and active.ok else _odd_setting(facts, "inet_protocols")
+    odd = None if quiet.ok and active.ok else _odd_setting(target, facts, "inet_protocols")
     if odd is not None:
         return [odd]
     # What `postfix check` says is the cause if Postfix does not run.
@@ -86,7 +86,7 @@ def _failed(target: Target, facts: Facts) -> str:
 
 def enabled(target: Target, facts: Facts) -> Finding:
     """Whether Postfix will run after the next boot."""
-    state, units = facts["enabled"] or "disabled", target.family.postfix
+    state, units = facts["enabled"], target.family.postfix
     return starts_at_boot(
         "postfix.enabled", _("Postfix starts at boot"), units.unit, state, units.running_unit
     )
@@ -104,7 +104,7 @@ def _in_force(target: Target, facts: Facts) -> Finding:
         return cause
     if not told and not facts["serves"]:
         # The running server still has what master.cf has no more.
-        return _master(_("no service {name}", name="smtp/inet"))
+        return _master(target, _("no service {name}", name="smtp/inet"))
     if not told and is_old:
         told = _("main.cf is newer than the running Postfix")
     return Finding(
@@ -140,17 +140,17 @@ def _cause(
     target: Target, facts: Facts, told: str, absent: list[str], *, is_old: bool
 ) -> Finding | None:
     """Why the server does not answer as it should. `is_old` if it is older than main.cf."""
-    if other := _odd_setting(facts):
+    if other := _odd_setting(target, facts):
         is_sasl = other.what in ("smtpd_sasl_type", "smtpd_sasl_path")
         said = _logged(target, "SASL: ") if is_sasl and not is_old else None
         return replace(other, found=f"{other.found}: {said[2]}") if said else other
     if is_old:
         return None
     if facts["lacks"]:
-        return _master(_("no service {name}", name=facts.lines("lacks")[0]))
+        return _master(target, _("no service {name}", name=facts.lines("lacks")[0]))
     # A Postfix that was only told to read main.cf again keeps its old addresses.
     if absent and not facts["service"]:
-        return _master(told)
+        return _master(target, told)
     if not absent and (stopped := _stopped(target, facts, told)):
         return stopped
     return _refusing(target, told) if re.match(r"[45]\d\d ", told) else None
@@ -180,7 +180,7 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     """Why the server does not answer as it should, although it runs with these settings."""
     fatal = _logged(target)
     if fatal and (fatal[1] == "postscreen" or (fatal[1] == "master" and "/smtpd " not in fatal[2])):
-        return _master(fatal[2])
+        return _master(target, fatal[2])
     extra = {**facts.pairs("also"), **facts.pairs("override")}
     extra = {name: value for name, value in extra.items() if name not in _OWN_NAMES}
     named = [name for name in extra if fatal and re.search(rf"\b{name}\b", fatal[2])]
@@ -278,7 +278,8 @@ _ODD: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
-def _master(found: str) -> Finding:
+def _master(target: Target, found: str) -> Finding:
+    postfix = target.family.postfix
     return Finding(
         code="postfix.master-cf",
         ok=False,
@@ -286,17 +287,18 @@ def _master(found: str) -> Finding:
         found=found,
         expected=_("as the package has it"),
         hint=_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
-        solution="smtp inet n - y - - smtpd",
+        solution=f"cp {postfix.master_example} {postfix.master_cf}; "
+        f"systemctl restart {postfix.unit}",
     )
 
 
-def _odd_setting(facts: Facts, only: str = "") -> Finding | None:
+def _odd_setting(target: Target, facts: Facts, only: str = "") -> Finding | None:
     """Why the server or its AUTH is missing although main.cf has the book's lines.
 
     `only` is the one parameter to look at, if not all.
     """
     if not only and facts.lines("listens") == [] and not facts["service"]:
-        return _master(_("no service {name}", name="smtp/inet"))
+        return _master(target, _("no service {name}", name="smtp/inet"))
     values = {**facts.pairs("also"), **facts.pairs("override")}
     for name, odd, hint in _ODD:
         if only in ("", name) and name in values and re.fullmatch(odd, values[name], re.IGNORECASE):

@@ -72,14 +72,15 @@ def starts_at_boot(code: str, what: str, unit: str, state: str, running_unit: st
     """Whether a unit is enabled and can be started.
 
     Args:
-        state: what `systemctl is-enabled` said of it, or that systemd refuses its file.
+        state: what `systemctl is-enabled` said of it, or that systemd refuses its file; "" for a
+            unit that systemd does not know.
         running_unit: the unit that the daemon belongs to, if it is another one.
     """
     return Finding(
         code=code,
         ok=state in ("enabled", "alias"),
         what=what,
-        found=state,
+        found=state or "disabled",
         expected="enabled",
         hint=_(
             "systemd refuses the file of this unit, and cannot start it again. systemctl status "

@@ -311,10 +311,10 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
     what = _("saslauthd starts at boot")
     if facts["keeper"]:
         unit, _blank, state = facts["keeper"].partition(" ")
-        return [starts_at_boot("smtp-auth.enabled", what, unit, state or "disabled")]
+        return [starts_at_boot("smtp-auth.enabled", what, unit, state)]
     if (moved := _next_socket(sasl, facts)) is not None:
         return [moved]
-    state = facts["enabled"] or "disabled"
+    state = facts["enabled"]
     return [_start(sasl, facts), starts_at_boot("smtp-auth.enabled", what, sasl.unit, state)]
 
 

@@ -50,11 +50,14 @@ _REPEATED = re.compile(r"message repeated (?P<count>\d+) times: \[ ?(?P<text>.*)
 _QUEUED = re.compile(rf"(?P<queue_id>{QUEUE_ID}): (?P<text>.*)")
 # An address in angle brackets. A quoted local part may hold any character.
 _ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^">])*'
+# All that Postfix writes of a try (its source, src/global/sent.c, bounce.c, defer.c, verify.c). The
+# beginning of a word, in a line that is still being written, is none.
+_STATUS = "sent|bounced|deferred|expired|SOFTBOUNCE|deliverable|undeliverable"
 _ATTEMPT = re.compile(
     rf"to=<(?P<to>{_ADDRESS})>, (?:orig_to=<(?P<orig_to>{_ADDRESS})>, )?relay=(?P<relay>[^,]+), "
     r"(?:conn_use=\d+, )?delay=(?P<delay>[\d.]+), delays=(?P<delays>[\d./]+), "
     r"(?:tls=[^,]*, )?"
-    r"dsn=(?P<dsn>[\d.]+), status=(?P<status>[\w-]+)(?: \((?P<detail>.*)\))?"
+    rf"dsn=(?P<dsn>[\d.]+), status=(?P<status>{_STATUS})(?: \((?P<detail>.*)\))?"
 )
 _PICKED_UP = re.compile(rf"uid=(?P<uid>\d+) from=<(?P<sender>{_ADDRESS})>(?: orig_id=\w+)?")
 _ACCEPTED = re.compile(

@@ -203,10 +203,8 @@ def test_no_text_whatever_breaks_the_parser(text: str) -> None:
     parsed("Nov 25 01:00:00 host1 postfix/smtp[9]: 902E52226FE: to=<" + text, NOW)
 
 
-@pytest.mark.parametrize("cut", range(0, 200, 7))
-def test_a_line_cut_anywhere_gives_no_wrong_delivery(cut: int) -> None:
+def test_a_line_cut_anywhere_gives_no_wrong_delivery() -> None:
     whole = lines("postfix-3.7.log")[4]
-    record = parsed(whole[:cut], NOW)
-    if record is not None and isinstance(record.event, Attempt):
-        assert record.event.recipient == "user1@example1.jp"
-        assert record.event.status == "sent"
+    records = [parsed(whole[:cut], NOW) for cut in range(len(whole) + 1)]
+    attempts = [each.event for each in records if each and isinstance(each.event, Attempt)]
+    assert {(each.recipient, each.status) for each in attempts} == {("user1@example1.jp", "sent")}
