@@ -14,7 +14,6 @@ from typing import Self
 
 import paramiko
 
-from labctl.connection import SshConnection
 from labctl.endpoint import Endpoint
 from labctl.errors import CommandFailed, LabError, nobody_listens
 from labctl.i18n import _
@@ -22,6 +21,7 @@ from labctl.managed import ManagedFile
 from labctl.quote import shell_line
 from labctl.run import Completed
 from labctl.scripts import PATIENCE, Script
+from labctl.ssh_connection import SshConnection
 from labctl.waiting import ASK_SECONDS, countdown
 
 _FINGERPRINTS = Script("labctl", "fingerprints.sh")

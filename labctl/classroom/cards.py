@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from labctl.classroom.codes import load_codes
-from labctl.classroom.doors import doors_of
 from labctl.classroom.roll import Roll, lab_of
+from labctl.classroom.ssh_doors import doors_of
 from labctl.html import html_environment
 from labctl.i18n import language
 

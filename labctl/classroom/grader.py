@@ -21,9 +21,9 @@ from labctl.classroom.cells import Sections, graded
 from labctl.classroom.roll import open_seat, read_roll
 from labctl.classroom.rows import Cell, Graded, Said
 from labctl.classroom.status import disk_of
-from labctl.diagnosis import Verdict
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
+from labctl.health import Verdict
 from labctl.i18n import _, choose_language, in_every_language, language
 from labctl.mailtest.probes import BEGINS, ENDS, TAG
 from labctl.parallel import on_each

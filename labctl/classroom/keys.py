@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labctl.classroom.actions import opened
-from labctl.classroom.doors import Door
 from labctl.classroom.roll import Roll, Seat
+from labctl.classroom.ssh_doors import Door
 from labctl.home import write_atomically
 
 # The names in the folder of a seat. ssh takes them from the folder in which it runs.

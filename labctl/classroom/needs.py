@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labctl.classroom.roll import Roll, Seat, lab_of, open_seat
 from labctl.classroom.work import on_seats, processors
-from labctl.diagnosis import Health, ProviderHealth
+from labctl.health import Health, ProviderHealth
 from labctl.home import lab_home
 from labctl.machine import Machine, ThisMachine
 from labctl.providers.base import Crowd

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from labctl.classroom.roll import Roll, Seat, open_seat
-from labctl.diagnosis import Diagnosis, Verdict
 from labctl.drills.exercise import Running
+from labctl.health import Diagnosis, Verdict
 from labctl.home import LabHome
 from labctl.i18n import N_
 from labctl.machine import ThisMachine

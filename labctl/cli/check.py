@@ -59,7 +59,7 @@ def check(
     from labctl.grading import chosen_steps, grade_hosts
     from labctl.render.check import print_checks, print_grades
     from labctl.render.junit import check_cases, write_junit
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.session import open_session
     from provision.steps import steps_of
 
@@ -95,9 +95,9 @@ def _repeated(
     solution: bool,
 ) -> Grades:
     """Grade again and again until Ctrl-C. Returns the grades that stay on the screen."""
+    from labctl.check_watch import Repeating
     from labctl.grading import grade_hosts
     from labctl.render.check import watching
-    from labctl.repeating import Repeating
 
     with watching(errors_only=errors_only, solution=solution) as show:
         repeating = Repeating(grades, show)

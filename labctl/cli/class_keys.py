@@ -32,9 +32,9 @@ def keys(
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.classroom.doors import doors_of
     from labctl.classroom.keys import write_keys
     from labctl.classroom.roll import open_class
+    from labctl.classroom.ssh_doors import doors_of
     from labctl.home import written_for_person
     from labctl.render.classes import print_seats
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labctl.classroom.roll import Seat
     from labctl.classroom.work import SeatResult
     from labctl.progress import Progress
-    from labctl.render.class_live import ClassLive
+    from labctl.render.class_progress import ClassLive
 
 Value = TypeVar("Value")
 CLASS_VARIABLE = "LABCTL_CLASS"
@@ -71,7 +71,7 @@ def work(
 ) -> list[SeatResult[Value]]:
     """Run the action at the seats and show the progress. By default one per processor at once."""
     from labctl.classroom.work import on_seats, processors
-    from labctl.render.class_live import ClassLive
+    from labctl.render.class_progress import ClassLive
 
     count = at_once or processors()
     if live is not None:

@@ -28,8 +28,8 @@ def ssh(
     ] = "127.0.0.1",
     port: FirstPort = DEFAULT_PORT,
 ) -> None:
-    from labctl.classroom.doors import doors_of, serve_doors
     from labctl.classroom.roll import open_class
+    from labctl.classroom.ssh_doors import doors_of, serve_doors
 
     roll = open_class(class_name)
     doors = doors_of(roll, port)

@@ -14,7 +14,7 @@ def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False
     from labctl.classroom.needs import ensure_room
     from labctl.classroom.roll import open_class
     from labctl.hint import Hint
-    from labctl.render.class_live import ClassLive
+    from labctl.render.class_progress import ClassLive
     from labctl.render.classes import print_seats
 
     roll = open_class(class_name)

@@ -11,7 +11,7 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
     from labctl.destroy import as_far_as_known, destroy_lab
     from labctl.home import lab_home
     from labctl.lock import locked
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.render.screen import print_done
 
     home = lab_home(name)

@@ -9,7 +9,7 @@ from labctl.i18n import _
 def down(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.hint import Hint
     from labctl.lock import locked
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.render.screen import print_done
     from labctl.session import again, open_session
 

@@ -58,7 +58,7 @@ def start(
     from labctl.hint import commands
     from labctl.lock import locked
     from labctl.render.drill import print_symptom
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.session import open_session
 
     ensure_apart((str(drill), drill), ("--random", at_random))
@@ -93,7 +93,7 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.errors import ExitCode
     from labctl.render.drill import print_attempt
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.session import open_session
 
     session = open_session(name)
@@ -111,7 +111,7 @@ def solve(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
     from labctl.lock import locked
     from labctl.render.drill import print_solution
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.session import open_session
 
     session = open_session(name)

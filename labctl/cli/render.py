@@ -21,7 +21,7 @@ def render(
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.configuration import files_of, write_below
+    from labctl.host_files import files_of, write_below
     from labctl.render.host_text import print_files
     from labctl.session import open_session
 

@@ -22,7 +22,7 @@ def report(
     name: Name = DEFAULT_NAME,
 ) -> None:
     from labctl.home import write_for_person
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.render.screen import print_done
     from labctl.report.facts import gather
     from labctl.report.page import page

@@ -30,7 +30,7 @@ def reset(
 ) -> None:
     from labctl.lock import locked
     from labctl.render.lab import print_reset
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.reset import go_back, newest_before_reset, target_of_reset
     from labctl.session import open_session
 

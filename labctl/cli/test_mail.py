@@ -88,8 +88,8 @@ def _run(
     from labctl.mailtest.last_result import keep_result
     from labctl.mailtest.suite import run_parts
     from labctl.render.junit import mail_cases, write_junit
-    from labctl.render.live import Live
     from labctl.render.mail import print_mail_tests
+    from labctl.render.progress import Live
     from labctl.session import open_session
 
     session = open_session(name)
@@ -114,7 +114,7 @@ def _stress(
     from labctl.lock import locked
     from labctl.mailtest.stress import MESSAGES, run_stress_test
     from labctl.render.junit import stress_cases, write_junit
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.render.stress import print_stress
     from labctl.session import open_session
 

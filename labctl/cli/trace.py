@@ -33,8 +33,8 @@ def trace(
     from labctl.errors import WrongUsage
     from labctl.hint import commands
     from labctl.lock import locked
-    from labctl.mailtest.live import send_and_watch
     from labctl.mailtest.trace import LAST, trace_message
+    from labctl.mailtest.transcript import send_and_watch
     from labctl.render.trace import print_trace
     from labctl.session import open_session
 

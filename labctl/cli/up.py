@@ -36,7 +36,7 @@ def up(
     from labctl.engine import bring_up, steps_until
     from labctl.lock import locked
     from labctl.render.lab import print_picture, print_up
-    from labctl.render.live import Live
+    from labctl.render.progress import Live
     from labctl.render.screen import ignored_keys
     from labctl.session import open_session
 

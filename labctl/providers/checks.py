@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from labctl.diagnosis import Diagnosis, Verdict, unknown
 from labctl.errors import LabError, MachineLacks
+from labctl.health import Diagnosis, Verdict, unknown
 from labctl.machine import Machine
 from labctl.parallel import on_each
 

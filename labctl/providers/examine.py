@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labctl.diagnosis import Health, ProviderHealth, lacking
 from labctl.errors import LabError
+from labctl.health import Health, ProviderHealth, lacking
 from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab

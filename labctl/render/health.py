@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 from rich.markup import escape
 
-from labctl.diagnosis import Diagnosis, Health, Verdict
+from labctl.health import Diagnosis, Health, Verdict
 from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.hints import hint_data

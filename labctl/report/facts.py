@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from labctl import __version__
-from labctl.configuration import files_of
 from labctl.errors import WrongUsage
 from labctl.grading import grade_hosts
+from labctl.host_files import files_of
 from labctl.i18n import language
 from labctl.lab import Lab
 from labctl.mailtest.last_result import last_result

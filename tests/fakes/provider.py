@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from labctl.diagnosis import Diagnosis
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
+from labctl.health import Diagnosis
 from labctl.hint import commands
 from labctl.home import LabHome
 from labctl.lab import Lab, PackageSet

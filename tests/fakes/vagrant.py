@@ -175,7 +175,8 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     monkeypatch.setattr(f"{provider}.Vagrant", FakeVagrant)
     monkeypatch.setattr("labctl.providers.vagrant.connections.answers", boxes.answers)
     monkeypatch.setattr(f"{provider}.VagrantProvider.checks", lambda _self: ())
-    monkeypatch.setattr("labctl.providers.vagrant.guest.Remote", boxes.connect)
+    for module in ("guest", "way_out"):
+        monkeypatch.setattr(f"labctl.providers.vagrant.{module}.Remote", boxes.connect)
     virtualbox = "labctl.providers.vagrant.virtualbox"
     monkeypatch.setattr(f"{virtualbox}.machines_called", boxes.called)
     monkeypatch.setattr(f"{virtualbox}.remove_machine", boxes.unregistered.discard)
@@ -183,8 +184,8 @@ def vagrant_in_memory(monkeypatch: pytest.MonkeyPatch) -> Boxes:
     monkeypatch.setattr(f"{virtualbox}.discard_state", boxes.discarded.append)
     monkeypatch.setattr(f"{virtualbox}.make_room", lambda _titles: None)
     # The real libvirt of this machine is none of the tests' business.
-    virsh = "labctl.providers.vagrant.virsh"
-    monkeypatch.setattr(f"{virsh}.machines_called", lambda _titles, _folder: {})
-    monkeypatch.setattr(f"{virsh}.remove_machine", lambda _name: None)
-    monkeypatch.setattr(f"{virsh}.make_room", lambda _titles: None)
+    libvirt = "labctl.providers.vagrant.libvirt"
+    monkeypatch.setattr(f"{libvirt}.machines_called", lambda _titles, _folder: {})
+    monkeypatch.setattr(f"{libvirt}.remove_machine", lambda _name: None)
+    monkeypatch.setattr(f"{libvirt}.make_room", lambda _titles: None)
     return boxes

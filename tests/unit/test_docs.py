@@ -14,11 +14,11 @@ import pytest
 import typer.main
 
 from labctl.cli.app import build
-from labctl.diagnosis import Diagnosis
 from labctl.difference import Changed, Difference, FileChange, HostDifference
 from labctl.edition_files import editions, load_edition
 from labctl.engine import UpResult, step_names, stop_names
 from labctl.errors import ExitCode
+from labctl.health import Diagnosis
 from labctl.lab import load_lab
 from labctl.mailtest.logs import LogLine
 from labctl.mailtest.trace import Stage, Trace

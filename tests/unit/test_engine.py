@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from labctl.baselines import Baselines
-from labctl.diagnosis import lacking
 from labctl.engine import (
     Segment,
     UpResult,
@@ -21,6 +20,7 @@ from labctl.engine import (
     stop_names,
 )
 from labctl.errors import CommandFailed, LabError, MachineLacks, WrongState, WrongUsage
+from labctl.health import lacking
 from labctl.home import lab_home
 from labctl.results import Change, ChangeKind, HostState, StepReport
 from labctl.state import LabState, read_state, write_state

@@ -10,9 +10,9 @@ import pytest
 
 from labctl.baselines import Baselines
 from labctl.changed import changed_since
-from labctl.diagnosis import lacking
 from labctl.engine import bring_up
 from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
+from labctl.health import lacking
 from labctl.managed import ManagedFile
 from labctl.reset import (
     KEPT_BEFORE_RESET,

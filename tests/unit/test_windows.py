@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from labctl import connection, home, run, shell
+from labctl import home, run, shell, ssh_connection
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.home import lab_home
@@ -89,7 +89,7 @@ def test_a_socket_without_keepalive_options_is_used(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(socket, "TCP_KEEPIDLE", -1, raising=False)
     monkeypatch.delattr(socket, "TCP_KEEPCNT", raising=False)
     with socket.socket() as plug:
-        connection._tune(plug)
+        ssh_connection._tune(plug)
         assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 

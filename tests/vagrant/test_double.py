@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from labctl.diagnosis import Verdict
+from labctl.health import Verdict
 from labctl.machine import ThisMachine
 from labctl.providers.vagrant.checks import they_fit
 from labctl.providers.vagrant.versions import dotted, read_virtualbox_version

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError, MachineLacks
+from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import commands
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from labctl.diagnosis import Diagnosis, found, lacking, warning
+from labctl.health import Diagnosis, found, lacking, warning
 from labctl.hint import commands
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine

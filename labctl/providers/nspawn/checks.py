@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
 from labctl.errors import LabError
+from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import commands
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine

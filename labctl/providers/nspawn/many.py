@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from labctl.diagnosis import Diagnosis, found, lacking, warning
+from labctl.health import Diagnosis, found, lacking, warning
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check

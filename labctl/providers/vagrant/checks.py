@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Command, Hint, commands
 from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import Check
+from labctl.providers.vagrant.address_range import factory_dhcp, range_allowed, range_free
 from labctl.providers.vagrant.folder import box_architecture
 from labctl.providers.vagrant.folders import disk_enough, folders_readable, snapshot_enough
-from labctl.providers.vagrant.libvirt import kvm_there, libvirt_answers, libvirt_plugin
-from labctl.providers.vagrant.network import factory_dhcp, range_allowed, range_free
+from labctl.providers.vagrant.libvirt_checks import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network_mode import network_chosen
 from labctl.providers.vagrant.options import VagrantOptions
 from labctl.providers.vagrant.surroundings import (

@@ -13,7 +13,7 @@ from labctl.endpoint import Endpoint
 from labctl.home import LabHome
 from labctl.lab import Lab
 from labctl.parallel import on_each
-from labctl.providers.vagrant import guest, peer
+from labctl.providers.vagrant import peer, way_out
 from labctl.providers.vagrant.adapter import SshAddress
 from labctl.providers.vagrant.probe import answers
 from labctl.providers.vagrant.record import Record, write_record
@@ -73,7 +73,7 @@ class Connections:
         network = self._lab.network.cidr
         on_each(
             self.endpoints(record).values(),
-            lambda endpoint: guest.set_way_out(endpoint, network, record.net_open, clock=clock),
+            lambda endpoint: way_out.set_way_out(endpoint, network, record.net_open, clock=clock),
         )
         return True
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Command, Hint, commands
 from labctl.home import STATE_VARIABLE
 from labctl.i18n import _

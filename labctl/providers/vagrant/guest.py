@@ -1,4 +1,4 @@
-"""Operations inside a Vagrant machine: logins, keys, clock, packet filter.
+"""Operations inside a Vagrant machine: logins, keys, files on its disk, its boot.
 
 Preparing runs through Vagrant's own SSH before any key is pinned, and prints the keys to pin. The
 rest runs over the pinned connection.
@@ -6,9 +6,7 @@ rest runs over the pinned connection.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
@@ -20,31 +18,9 @@ from labctl.remote import Remote
 from labctl.scripts import Script
 
 _PREPARE = Script("labctl.providers.vagrant", "prepare.sh")
-_SET_WAY_OUT = Script("labctl.providers.vagrant", "way-out.sh")
 _FLUSH = Script("labctl.providers.vagrant", "flush.sh")
 # The name server of VirtualBox's NAT.
 NAT_RESOLVER = "10.0.2.3"
-
-# What package installation needs while the way out is open: HTTP and HTTPS, names, time.
-_WAY_OUT = """
-    tcp dport { 53, 80, 443 } accept
-    udp dport { 53, 123 } accept"""
-
-_FILTER = """table inet labctl
-delete table inet labctl
-table inet labctl {{
-  chain output {{
-    type filter hook output priority -10; policy accept;
-    oifname "lo" accept
-    ct state established,related accept
-    tcp sport 22 accept
-    ip daddr {network} accept
-    ip6 daddr {{ fe80::/10, ff00::/8 }} accept
-    udp dport 67 accept
-    tcp dport 25 reject with tcp reset{way_out}
-    reject with icmpx type admin-prohibited
-  }}
-}}"""
 
 
 @dataclass(frozen=True)
@@ -102,23 +78,6 @@ def ensure_prepared(host: Host, prepared: Prepared, output: str) -> None:
 def quoted(*values: str) -> tuple[str, ...]:
     """The arguments, quoted for the command line of `vagrant ssh --command`."""
     return tuple(shell_line([value]) for value in values)
-
-
-def filter_rules(network: IPv4Network, is_open: bool) -> str:
-    """The packet filter for nft(8).
-
-    Only traffic within the lab and, while open, for package installation may leave. TCP 25 never
-    leaves. Answers to incoming SSH are always allowed, also by port, because a connection that is
-    older than the table looks new to it.
-    """
-    return _FILTER.format(network=network, way_out=_WAY_OUT if is_open else "")
-
-
-def set_way_out(endpoint: Endpoint, network: IPv4Network, is_open: bool, *, clock: bool) -> None:
-    """Set the machine's way out, and its clock if `clock` is true."""
-    with Remote(endpoint) as remote:
-        seconds = f"{time.time():.3f}" if clock else ""
-        remote.script(_SET_WAY_OUT, seconds, filter_rules(network, is_open), timeout=120)
 
 
 def flush(endpoint: Endpoint) -> None:

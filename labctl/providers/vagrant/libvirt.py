@@ -1,75 +1,71 @@
-"""What this machine needs so that Vagrant can make the hosts with libvirt."""
+"""Operations that use libvirt directly, because Vagrant does not support them.
+
+libvirt's machines and disks belong to the whole computer, so a machine is the lab's only if its
+description names the lab's Vagrantfile, as vagrant-libvirt writes it.
+"""
 
 from __future__ import annotations
 
-from labctl.diagnosis import Diagnosis, found, lacking, warning
-from labctl.hint import Hint, commands
-from labctl.i18n import _
-from labctl.machine import Machine
+from pathlib import Path
 
-PLUGIN = "vagrant-libvirt"
-_URI = "qemu:///system"
-_PAGE = "https://vagrant-libvirt.github.io/vagrant-libvirt/installation.html"
-_START = "sudo systemctl enable --now libvirtd"
-_HASHICORP = "/opt/vagrant"
-_FROM_PACKAGES = {"debian", "ubuntu"}
+from labctl.machine import ThisMachine
+from labctl.run import Completed, run
+
+URI = "qemu:///system"
 
 
-def libvirt_plugin(machine: Machine) -> Diagnosis:
-    """The plugin that brings libvirt to Vagrant."""
-    program = machine.program("vagrant")
-    if program is not None and PLUGIN in machine.ask(program, "plugin", "list"):
-        return found("plugin", _("Vagrant has the plugin {name}", name=PLUGIN))
-    mend = commands(f"vagrant plugin install {PLUGIN}")
-    # HashiCorp's Vagrant does not load the plugins of Debian's packages.
-    if machine.distribution in _FROM_PACKAGES and not machine.exists(_HASHICORP):
-        mend = commands(f"sudo apt install {PLUGIN}")
-    return lacking(
-        "plugin",
-        _("Vagrant lacks the plugin {name}", name=PLUGIN),
-        _("it creates the machines with libvirt"),
-        mend,
-    )
+def machines_called(titles: set[str], folder: Path, /) -> dict[str, str]:
+    """The machines with one of these names that were made in a Vagrant folder; name to name."""
+    return {name: name for name in titles & _machines() if _is_of(name, folder)}
 
 
-def libvirt_answers(machine: Machine) -> Diagnosis:
-    """libvirt's daemon runs and accepts this user."""
-    if machine.system != "linux":
-        return lacking(
-            "libvirt",
-            _("libvirt runs machines on Linux only"),
-            _("it runs the lab's machines"),
-            _('write hypervisor = "virtualbox" in labctl.toml'),
-        )
-    if machine.program("virsh") is None:
-        mend = Hint(_PAGE)
-        if machine.distribution in _FROM_PACKAGES:
-            packages = "libvirt-daemon-system libvirt-clients qemu-system-x86"
-            mend = commands(f"sudo apt install {packages}")
-        return lacking(
-            "libvirt", _("libvirt is not installed"), _("it runs the lab's machines"), mend
-        )
-    if machine.ask("virsh", "-c", _URI, "version"):
-        return found("libvirt", _("libvirt answers at {uri}", uri=_URI))
-    return lacking(
-        "libvirt",
-        _("libvirt does not answer at {uri}", uri=_URI),
-        _("it runs the lab's machines"),
-        commands(_START) if machine.is_root else _started_for(machine.home.name),
-    )
+def remove_machine(name: str, /) -> None:
+    """Stop a machine and remove it with its snapshots and disks.
+
+    Raises:
+        CommandFailed: The machine cannot be removed.
+    """
+    _virsh("destroy", name)
+    # What is not there is no error of these options.
+    options = ("--managed-save", "--snapshots-metadata", "--remove-all-storage")
+    _virsh("undefine", name, *options, check=True)
 
 
-def _started_for(user: str) -> Hint:
-    return commands(_START, f"sudo adduser {user} libvirt", text=_("run this, then log in again"))
+def cut_power(_name: str, /) -> None:
+    """Do nothing: Vagrant itself cuts the power of libvirt's machines in every state."""
 
 
-def kvm_there(machine: Machine) -> Diagnosis:
-    """Whether KVM can be tried; without it machines are emulated, ten times slower."""
-    if machine.exists("/dev/kvm"):
-        return found("kvm", _("KVM exists; the first up tests whether it can run machines"))
-    return warning(
-        "kvm",
-        _("this machine has no KVM"),
-        _("the machines are emulated, which is ten times slower"),
-        _("switch on VT-x or AMD-V (SVM) in the firmware's set-up"),
-    )
+def discard_state(_name: str, /) -> None:
+    """Do nothing: Vagrant itself discards memory that libvirt cannot read."""
+
+
+def make_room(titles: set[str], /) -> None:
+    """Remove the disks with the names of these machines, if no such machine exists.
+
+    An interrupted Vagrant leaves them. vagrant-libvirt then refuses to make the machine.
+    """
+    files = {f"{title}.img" for title in titles - _machines()}
+    for pool in _virsh("pool-list", "--name").stdout.split():
+        for name in files & _disks(pool):
+            _virsh("vol-delete", name, "--pool", pool)
+
+
+def _machines() -> set[str]:
+    return set(_virsh("list", "--all", "--name").stdout.split())
+
+
+def _is_of(name: str, folder: Path) -> bool:
+    return str(folder / "Vagrantfile") in _virsh("desc", name).stdout
+
+
+def _disks(pool: str) -> set[str]:
+    """The names in a table with two lines of headings."""
+    lines = _virsh("vol-list", pool).stdout.splitlines()[2:]
+    return {line.split()[0] for line in lines if line.strip()}
+
+
+def _virsh(*words: str, check: bool = False) -> Completed:
+    argv = ("virsh", "-c", URI, *words)
+    if ThisMachine().program("virsh") is None:
+        return Completed(argv, 127, "", "")
+    return run(argv, check=check)

@@ -12,7 +12,7 @@ from labctl.home import LabHome
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.parallel import on_each
-from labctl.providers.vagrant import virsh, virtualbox
+from labctl.providers.vagrant import libvirt, virtualbox
 from labctl.providers.vagrant.adapter import Vagrant
 from labctl.providers.vagrant.folder import (
     machine_title,
@@ -29,7 +29,7 @@ RUNNING = {"running", "restoring"}
 
 
 class Hypervisor(Protocol):
-    """What Vagrant does not do with machines. The modules virtualbox and virsh implement it.
+    """What Vagrant does not do with machines. The modules virtualbox and libvirt implement it.
 
     Machines have an id, which is a UUID or a name.
     """
@@ -51,7 +51,7 @@ class Hypervisor(Protocol):
 
 
 # By Vagrant's name of the hypervisor.
-_HYPERVISORS: dict[str, Hypervisor] = {"virtualbox": virtualbox, "libvirt": virsh}
+_HYPERVISORS: dict[str, Hypervisor] = {"virtualbox": virtualbox, "libvirt": libvirt}
 
 
 class Machines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from labctl.diagnosis import Diagnosis, Verdict, found, lacking, warning
+from labctl.health import Diagnosis, Verdict, found, lacking, warning
 from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.lab import Lab

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labctl.diagnosis import Diagnosis, lacking, warning
+from labctl.health import Diagnosis, lacking, warning
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine

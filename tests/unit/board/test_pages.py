@@ -13,7 +13,7 @@ from labctl.board.picture import picture_of
 from labctl.board.security import is_same_origin
 from labctl.classroom import grader
 from labctl.classroom.protocol import Curve
-from labctl.diagnosis import warning
+from labctl.health import warning
 from labctl.i18n import speaking
 from tests.fakes.board import Browser
 from tests.unit.board.conftest import STUDENTS, Place, logged_in, wait_for

@@ -15,8 +15,8 @@ from labctl.classroom.grader import Early, Grader, WorkerEnded
 from labctl.classroom.history import History
 from labctl.classroom.roll import open_seat
 from labctl.classroom.rows import Cell, CellState, Graded, Row
-from labctl.diagnosis import warning
 from labctl.engine import bring_up
+from labctl.health import warning
 from labctl.mailtest.probes import BEGINS, ENDS
 from labctl.progress import silent
 from labctl.waiting import wait_until

@@ -18,8 +18,8 @@ from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, class_folder, class_names, open_class, open_seat
 from labctl.cli import commands as commands_of_labctl
 from labctl.cli.app import run
-from labctl.diagnosis import warning
 from labctl.errors import LabError
+from labctl.health import warning
 from labctl.hint import commands
 from labctl.home import lab_names
 from labctl.providers.base import Copier

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict, found, lacking
 from labctl.errors import LabError, MachineLacks, WrongUsage
+from labctl.health import Diagnosis, Verdict, found, lacking
 from labctl.home import LabHome
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.machine import Machine

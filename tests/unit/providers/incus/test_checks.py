@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import MachineLacks
+from labctl.health import Diagnosis, Verdict
 from labctl.providers.checks import ensure, run_checks
 from labctl.providers.incus.checks import checks
 from labctl.providers.incus.client import Incus

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict
 from labctl.endpoint import Endpoint
 from labctl.errors import LabError, MachineLacks, WrongState
+from labctl.health import Diagnosis, Verdict
 from labctl.home import lab_home
 from labctl.lab import load_lab
 from labctl.managed import ManagedFile

@@ -11,8 +11,8 @@ from typing import ClassVar
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import MachineLacks
+from labctl.health import Diagnosis, Verdict
 from labctl.lab import load_edition
 from labctl.providers.checks import Check, run_checks
 from labctl.providers.nspawn import NspawnProvider, checks

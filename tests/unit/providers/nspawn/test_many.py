@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict
+from labctl.health import Diagnosis, Verdict
 from labctl.machine import Machine
 from labctl.providers.checks import run_checks
 from labctl.providers.nspawn import checks, many

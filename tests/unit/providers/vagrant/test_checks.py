@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict
 from labctl.errors import ExitCode, MachineLacks
+from labctl.health import Diagnosis, Verdict
 from labctl.home import LabHome
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.machine import Machine
 from labctl.providers.checks import Check, ensure, run_checks
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.libvirt import libvirt_answers, libvirt_plugin
+from labctl.providers.vagrant.libvirt_checks import libvirt_answers, libvirt_plugin
 from tests.fakes.machine import GIB, OtherMachine
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))

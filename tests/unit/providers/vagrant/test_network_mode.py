@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.diagnosis import Diagnosis, Verdict
+from labctl.health import Diagnosis, Verdict
 from labctl.home import LabHome
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.checks import run_checks

@@ -410,7 +410,7 @@ def test_a_reset_whose_last_step_failed_is_completed_by_the_next_command(
 
     monkeypatch.setattr("labctl.providers.vagrant.connections.ANSWER_SECONDS", 0)
     with monkeypatch.context() as patch, pytest.raises(CommandFailed):
-        patch.setattr("labctl.providers.vagrant.guest.set_way_out", fail)
+        patch.setattr("labctl.providers.vagrant.way_out.set_way_out", fail)
         open_provider().restore("os")
     up.calls.clear()
     for host in HOSTS:

@@ -8,14 +8,14 @@ import pytest
 from rich.console import Console
 
 from labctl.lab import load_lab
-from labctl.render import live
-from labctl.render.live import Live
+from labctl.render import progress
+from labctl.render.progress import Live
 
 
 def screen_of(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> Console:
     """stderr, as a terminal or not."""
     screen = Console(force_terminal=terminal, width=80, color_system=None)
-    monkeypatch.setattr(live, "console_err", lambda: screen)
+    monkeypatch.setattr(progress, "console_err", lambda: screen)
     return screen
 
 

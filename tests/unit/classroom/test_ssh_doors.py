@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl.classroom import doors
-from labctl.classroom.doors import Doors, doors_of
+from labctl.classroom import ssh_doors
 from labctl.classroom.keys import write_keys
 from labctl.classroom.life import bring_up_seat, prepare_model
+from labctl.classroom.ssh_doors import Doors, doors_of
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState, WrongUsage
 from labctl.home import lab_home
@@ -150,7 +150,7 @@ def test_a_host_that_does_not_answer_delays_no_other_seat(
 def test_one_host_takes_so_many_connections_and_no_more(
     room: MemoryClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "_MOST", 3)
+    monkeypatch.setattr(ssh_doors, "_MOST", 3)
 
     def client(first: int) -> None:
         plugs = [socket.create_connection((HERE, first + 11), timeout=10) for _each in range(5)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import CommandFailed
-from labctl.providers.vagrant import virsh
+from labctl.providers.vagrant import libvirt
 from labctl.run import Completed
 from tests.fakes.machine import OtherMachine
 
@@ -48,8 +48,8 @@ class Virsh:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Virsh:
     found = Virsh()
-    monkeypatch.setattr(virsh, "run", found.run)
-    monkeypatch.setattr(virsh, "ThisMachine", lambda: OtherMachine(programs=("virsh",)))
+    monkeypatch.setattr(libvirt, "run", found.run)
+    monkeypatch.setattr(libvirt, "ThisMachine", lambda: OtherMachine(programs=("virsh",)))
     return found
 
 
@@ -57,29 +57,29 @@ WANTED = {"labctl-default-host1", "labctl-default-host2"}
 
 
 def test_machines_are_found_by_their_name_and_their_vagrantfile(asked: Virsh) -> None:
-    assert set(virsh.machines_called(WANTED, FOLDER)) == {"labctl-default-host1"}
-    assert virsh.machines_called(WANTED, Path("/home/hanako/lab/vagrant")) == {}
+    assert set(libvirt.machines_called(WANTED, FOLDER)) == {"labctl-default-host1"}
+    assert libvirt.machines_called(WANTED, Path("/home/hanako/lab/vagrant")) == {}
 
 
 def test_a_machine_is_stopped_and_removed_with_its_disks(asked: Virsh) -> None:
-    virsh.remove_machine("labctl-default-host1")
+    libvirt.remove_machine("labctl-default-host1")
     assert asked.asked == [
         "destroy labctl-default-host1",
         "undefine labctl-default-host1 --managed-save --snapshots-metadata --remove-all-storage",
     ]
     asked.refuses = "undefine"
     with pytest.raises(CommandFailed):
-        virsh.remove_machine("labctl-default-host1")
+        libvirt.remove_machine("labctl-default-host1")
 
 
 def test_only_disks_of_machines_that_libvirt_does_not_have_are_removed(asked: Virsh) -> None:
-    virsh.make_room(WANTED)
+    libvirt.make_room(WANTED)
     deleted = [each for each in asked.asked if each.startswith("vol-delete")]
     assert deleted == ["vol-delete labctl-default-host2.img --pool default"]
 
 
 def test_without_virsh_nothing_is_asked(asked: Virsh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virsh, "ThisMachine", lambda: OtherMachine(programs=()))
-    assert virsh.machines_called(WANTED, FOLDER) == {}
-    virsh.make_room(WANTED)
+    monkeypatch.setattr(libvirt, "ThisMachine", lambda: OtherMachine(programs=()))
+    assert libvirt.machines_called(WANTED, FOLDER) == {}
+    libvirt.make_room(WANTED)
     assert asked.asked == []

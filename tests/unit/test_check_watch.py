@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from labctl.check_watch import Repeating
 from labctl.grading import Grades
-from labctl.repeating import Repeating
 from labctl.results import Finding, StepReport
 
 RIGHT = Finding("postfix.running", True, "Postfix runs", "active", "active")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import LabError, MachineLacks, WrongUsage
-from labctl.mailtest import live
+from labctl.mailtest import transcript
 from labctl.mailtest.capture import Spoken
-from labctl.mailtest.live import send_and_watch
+from labctl.mailtest.transcript import send_and_watch
 from tests.fakes.host import Reply
 from tests.unit.mailtest.pair import Pair
 
@@ -52,8 +52,8 @@ def pair() -> Pair:
 @pytest.fixture
 def wire(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Wire:
     found = Wire(pair)
-    monkeypatch.setattr(live, "captured", found.captured)
-    monkeypatch.setattr(live, "dialogues", found.dialogues)
+    monkeypatch.setattr(transcript, "captured", found.captured)
+    monkeypatch.setattr(transcript, "dialogues", found.dialogues)
     return found
 
 

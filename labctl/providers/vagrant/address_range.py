@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 
-from labctl.diagnosis import Diagnosis, found, lacking, unknown, warning
+from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.lab import Lab
