@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +13,8 @@ import typer
 from labctl.cli.class_options import ClassName
 from labctl.i18n import _
 
+# How the package's metadata mark what the board needs.
+_OF_BOARD = re.compile(r"extra == .class\W")
 DEFAULT_PORT = 8443
 
 
@@ -63,17 +67,21 @@ def serve(
 
 def ensure_installed() -> None:
     """Raise MachineLacks with the command that installs what the board needs."""
+    from importlib.metadata import requires
     from importlib.util import find_spec
 
     from labctl.errors import MachineLacks
     from labctl.hint import commands
 
-    lacking = [name for name in ("starlette", "uvicorn", "websockets") if not find_spec(name)]
+    needed = filter(_OF_BOARD.search, requires("mail-labctl") or ())
+    wanted = [each.split(";")[0] for each in needed]
+    lacking = [each for each in wanted if not find_spec(re.split(r"[<>=]", each)[0])]
     if lacking:
+        # By their names: labctl itself need not be where pip looks for packages.
         raise MachineLacks(
             _("the board needs packages that are not installed"),
             cause=", ".join(lacking),
-            hint=commands(["pip", "install", "mail-labctl[class]"]),
+            hint=commands([sys.executable, "-m", "pip", "install", *lacking]),
         )
 
 

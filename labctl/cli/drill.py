@@ -63,7 +63,7 @@ def start(
 
     ensure_apart((str(drill), drill), ("--random", at_random))
     ensure_apart((str(drill), drill), ("--level", level))
-    if drill is None and not at_random:
+    if drill is None and level is None and not at_random:
         raise WrongUsage(
             _("which drill?"), hint=commands("labctl drill list", "labctl drill start --random")
         )

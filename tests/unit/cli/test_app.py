@@ -85,7 +85,7 @@ def test_a_lab_of_one_provider_loads_no_other() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "test-mail", "check", "trace last", "report x.html", "thunderbird", "drill start --random",
+        "test-mail", "check", "trace last", "report x.html", "thunderbird", "drill start --random", "drill start --level 2",
         "reset --yes", "diff", "logs", "ssh host1", "credentials", "net close", "down",
     ],
 )  # fmt: skip
