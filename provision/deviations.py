@@ -34,7 +34,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
     ),
     "wrapper-unit": Deviation(
         en="Debian's postfix.service only wraps postfix@-.service; both get the order.",
-        ja="Debian系の postfix.service は postfix@-.service を包むだけなので、両方に設定する。",
+        ja="Debian 系の postfix.service は postfix@-.service を包むだけなので、両方に設定する。",
     ),
     "mail-domain": Deviation(
         en="`mail` gets its domain; otherwise it writes user@{host.name}, which nobody can answer.",
