@@ -111,31 +111,6 @@ def grade_hosts(
     return Grades(in_book_order(reports, lab), tuple(chains))
 
 
-def grade(
-    target: Target,
-    chosen: Sequence[Step] | None = None,
-    progress: Progress = silent,
-    *,
-    sends: bool = True,
-) -> tuple[StepReport, ...]:
-    """Check the chosen steps and those that they require on one host.
-
-    It only reads, and puts the account's mailbox back as it was. Mail to the other host is not
-    tried.
-
-    Args:
-        sends: send messages to the account, to try the delivery.
-
-    Returns:
-        The reports of the chosen steps, in their order.
-
-    Raises:
-        WrongState: the host does not answer, or the mailbox stays locked.
-    """
-    steps = book_steps(target.lab) if chosen is None else chosen
-    return tuple(_grade_all([target], steps, progress, sends=sends)[0])
-
-
 def _grade_all(
     targets: Sequence[Target],
     steps: Sequence[Step],

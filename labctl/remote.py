@@ -28,8 +28,8 @@ _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _TCP = Script("labctl", "tcp.sh")
 # The reason of a channel that sshd could not connect (RFC 4254, section 5.1).
 _NOBODY = 2
-# The host ends a script after so many seconds, or so many times the seconds left at its start, so
-# that abandoned scripts do not use up the sessions of sshd. A deadline moves away by no more.
+# The host ends a script after these seconds, or after the seconds left at its start times this
+# number, so that abandoned scripts do not use up the sessions of sshd. A deadline moves by no more.
 _FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 6
 # The line before a command's own output. A login shell may print a greeting (.bashrc), because sshd
 # starts each command with it.

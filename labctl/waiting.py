@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def countdown(seconds: float) -> Callable[[], float]:
-    """A function that returns how many of so many seconds are left."""
+    """Return a function that tells how many of these seconds are left."""
     ends = time.monotonic() + seconds
     return lambda: ends - time.monotonic()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# On a busy machine, at most so many times as long.
+# By how much a time to wait is multiplied at most on a busy machine.
 _LONGEST = 6.0
 # How many processes run on each processor during a check of a quiet machine.
 _OWN = 2
@@ -99,7 +99,7 @@ def patient(seconds: float) -> float:
 
 
 def patiently(seconds: float) -> Callable[[], float]:
-    """The seconds left of so many, for a script that itself waits longer on a busy machine.
+    """Return a function that tells the seconds left for a script that waits longer if it is busy.
 
     Such a script looks at the load once, at its beginning. It gets the time that it then plans.
     """
@@ -108,7 +108,7 @@ def patiently(seconds: float) -> Callable[[], float]:
 
 
 def _busy_now() -> float:
-    """How many times as long everything takes at this moment."""
+    """By how much to multiply a time to wait at this moment."""
     with suppress(OSError, ValueError, IndexError):
         return _times(float(_LOAD.read_text().split()[3].partition("/")[0]))
     # macOS has no /proc.
@@ -123,5 +123,5 @@ def _busy_lately() -> float:
 
 
 def _times(running: float) -> float:
-    """How many times as long everything takes while so many processes run or wait to run."""
+    """By how much to multiply a time to wait while this number of processes runs or waits."""
     return min(_LONGEST, max(1.0, running / (os.cpu_count() or 1) / _OWN))

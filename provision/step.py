@@ -87,7 +87,7 @@ class Target:
         return max(_LEAST, min(seconds, math.inf if self.ends is None else self.ends.left()))
 
     def at_least(self, seconds: float) -> Callable[[], float]:
-        """What is left of the check, but no less than so many seconds from now."""
+        """Return a function that tells what is left of the check, at least these seconds."""
         ends = time.monotonic() + seconds
         return lambda: max(0.0, ends - time.monotonic(), self.ends.left() if self.ends else 0.0)
 

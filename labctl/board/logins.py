@@ -52,7 +52,7 @@ class Logins:
         answer.set_cookie(
             self._cookie,
             welcome.token,
-            max_age=12 * 3600,
+            max_age=protocol.LOGIN_SECONDS,
             httponly=True,
             samesite="strict",
             secure=is_encrypted(connection),

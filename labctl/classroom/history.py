@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from labctl.classroom import protocol
 from labctl.classroom.rows import CellState
 from labctl.errors import WrongState
 from labctl.hint import Hint
 from labctl.i18n import _
 
-# Seconds after which a browser has to log in again.
-LOGIN_SECONDS = 12 * 3600.0
 _TABLES = """
 create table if not exists changes (
   id integer primary key, at real not null, seat integer not null, step text not null,
@@ -156,7 +155,7 @@ class History:
         with self._writing() as file:
             now = time.time()
             file.execute("delete from logins where ends < ?", (now,))
-            values = (_hashed(token), owner, now + LOGIN_SECONDS)
+            values = (_hashed(token), owner, now + protocol.LOGIN_SECONDS)
             file.execute("insert into logins (token, owner, ends) values (?, ?, ?)", values)
         return token
 

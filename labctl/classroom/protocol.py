@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from labctl.classroom.rows import Row, Said, Section
 
+# Seconds after which a browser has to log in again.
+LOGIN_SECONDS = 12 * 3600
 # Bytes of a line and of a frame.
 LONGEST_LINE = 4 * 1024 * 1024
 LONGEST_FRAME = 1024 * 1024

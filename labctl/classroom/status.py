@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pydantic import ValidationError
-
 from labctl.classroom.roll import Roll, Seat, open_seat
-from labctl.drills.exercise import Running
+from labctl.drills.exercise import read_running
 from labctl.health import Diagnosis, Verdict
-from labctl.home import LabHome
 from labctl.i18n import N_
 from labctl.machine import ThisMachine
 from labctl.providers.base import DiskMeter
@@ -55,7 +52,10 @@ def look_at_seat(roll: Roll, seat: Seat) -> SeatStatus:
     state = _state(session, session.provider.status().values())
     if session.state is None:
         return SeatStatus(state)
-    return SeatStatus(state, session.state.complete, _drill(session.home), disk_of(session))
+    running = read_running(session.home)
+    return SeatStatus(
+        state, session.state.complete, running.name if running else "", disk_of(session)
+    )
 
 
 def _state(session: Session, hosts: Iterable[HostState]) -> SeatState:
@@ -77,10 +77,3 @@ def disk_of(session: Session) -> Diagnosis | None:
     if not isinstance(session.provider, DiskMeter):
         return None
     return next(iter(run_checks([session.provider.disk_check()], ThisMachine())), None)
-
-
-def _drill(home: LabHome) -> str:
-    try:
-        return Running.model_validate_json(home.drill_file.read_bytes()).name
-    except (OSError, ValidationError):
-        return ""

@@ -67,7 +67,7 @@ class Solution:
 
 def running(home: LabHome) -> Running:
     """The current drill. Raises WrongState if there is none."""
-    found = _read(home)
+    found = read_running(home)
     if found is None:
         raise WrongState(_("no drill is active"), hint=commands("labctl drill start --random"))
     return found
@@ -93,7 +93,7 @@ def start(
 ) -> None:
     """Break a correct lab. Raises WrongState if it is not correct or a drill is active."""
     # If the record of an earlier drill cannot be read, the check below finds its fault.
-    if on := _read(session.home):
+    if on := read_running(session.home):
         raise WrongState(
             _("the drill {name} is still active", name=on.name), hint=commands("labctl drill solve")
         )
@@ -159,7 +159,8 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
     return Solution(drill, names_of(target.scene), target.host.name, repair)
 
 
-def _read(home: LabHome) -> Running | None:
+def read_running(home: LabHome) -> Running | None:
+    """The drill that has been started and not ended, if there is one that can be read."""
     try:
         return Running.model_validate_json(home.drill_file.read_bytes())
     except (OSError, ValidationError):

@@ -209,7 +209,7 @@ class Crowd(Protocol):
     """A provider that can add up what many labs need of one machine. It is optional."""
 
     def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
-        """What so many labs like this one need of a machine.
+        """What this number of labs like this one needs of a machine.
 
         Args:
             labs: All labs that run at once.

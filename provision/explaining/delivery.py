@@ -8,6 +8,7 @@ from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
 from provision.explaining.settings import (
     LOCAL_HINTS,
+    MAILBOX_SIZE,
     MAP,
     closed_in_chroot,
     each_of,
@@ -38,14 +39,10 @@ def _aliased(case: Case) -> Told | None:
     return Told(f"{name}: {', '.join(places)}", solution=line)
 
 
-# Postfix's default of mailbox_size_limit, in bytes (postconf(5)).
-_MAILBOX_LIMIT = 51_200_000
-
-
 def _full_mailbox(case: Case) -> Told | None:
     """The mailbox is as large as Postfix lets it become. The system says the same of its limits."""
     size, value = case.own.facts.number("box-size"), case.own.settings().get("mailbox_size_limit")
-    limit = int(value) if value and value.isdigit() else _MAILBOX_LIMIT
+    limit = int(value) if value and value.isdigit() else MAILBOX_SIZE
     is_full = 0 < limit < size + 10_000 and re.search("too (large|big)", case.log)
     return Told(f"{size}, mailbox_size_limit = {limit}") if is_full else None
 

@@ -132,7 +132,11 @@ def _is_books(evidence: Evidence) -> bool:
 
 
 # Postfix's defaults, in bytes; 0 means no limit (postconf(5)).
-_SIZES: Mapping[str, int] = {"message_size_limit": 10_240_000, "mailbox_size_limit": 51_200_000}
+MAILBOX_SIZE = 51_200_000
+_SIZES: Mapping[str, int] = {
+    "message_size_limit": 10_240_000,
+    "mailbox_size_limit": MAILBOX_SIZE,
+}
 
 
 def _is_too_small(name: str, settings: Mapping[str, str]) -> bool:

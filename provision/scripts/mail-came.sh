@@ -1,6 +1,6 @@
 #!/bin/sh
 # Usage: mail-came.sh USER LOG LOOKS TOKEN
-# Look for the message with the token in the user's mailbox, so many times on a quiet machine.
+# Look for the message with the token in the user's mailbox, LOOKS times on a quiet machine.
 # Report its sender, and the lines of the log that are about it.
 . ./say.sh
 . ./arrived.sh

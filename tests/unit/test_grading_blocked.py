@@ -11,12 +11,12 @@ import pytest
 
 from labctl import grading as module
 from labctl.credentials import Credentials
-from labctl.grading import grade
 from labctl.lab import load_lab
 from labctl.remote import Remote
 from labctl.results import Finding, Outcome, StepReport
 from provision import patience
 from provision.step import Scene, Step, Target
+from tests.fakes.grading import grade
 
 Check = Callable[[Target], list[Finding]]
 
@@ -46,10 +46,16 @@ def target() -> Target:
     return Target(scene, cast(Remote, None), Credentials(passwords={}))
 
 
+def know(monkeypatch: pytest.MonkeyPatch, steps: tuple[Step, ...]) -> None:
+    """Let the lab have these steps alone."""
+    monkeypatch.setattr(module, "steps_of", lambda _lab: steps)
+    monkeypatch.setattr(module, "in_book_order", lambda reports, _lab: tuple(reports))
+
+
 @pytest.fixture
 def graded(target: Target, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, StepReport]]:
     def run(*steps: Step, chosen: tuple[str, ...] = ()) -> dict[str, StepReport]:
-        monkeypatch.setattr(module, "steps_of", lambda _lab: steps)
+        know(monkeypatch, steps)
         wanted = [each for each in steps if not chosen or each.name in chosen]
         return {report.step: report for report in grade(target, wanted)}
 
@@ -77,7 +83,7 @@ def test_all_sections_begin_also_those_that_another_will_block(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = (step("a", wrong), step("b", follows, "a"), step("c", right))
-    monkeypatch.setattr(module, "steps_of", lambda _lab: steps)
+    know(monkeypatch, steps)
     told: list[tuple[str, str]] = []
     grade(target, steps, lambda host, what: told.append((host, what)))
     assert sorted(told) == [("host1", f"section {name}") for name in "abc"]

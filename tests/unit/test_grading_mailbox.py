@@ -10,7 +10,7 @@ import pytest
 
 from labctl import grading
 from labctl.errors import CommandFailed, LabError, WrongState
-from labctl.grading import grade, grade_hosts
+from labctl.grading import grade_hosts
 from labctl.lab import load_lab
 from labctl.results import Finding
 from provision import observing
@@ -19,6 +19,7 @@ from provision.patience import Deadline
 from provision.step import Step, Target
 from provision.steps import find_step
 from provision.turns import alone_with_mailbox
+from tests.fakes.grading import grade
 from tests.fakes.host import FakeHost
 from tests.fakes.target import fake_target
 

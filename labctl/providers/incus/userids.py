@@ -18,7 +18,7 @@ from labctl.providers.incus.shape import Shape
 
 _IDS = 65_536
 _FIRST_ID = 1_000_000 + _IDS
-# So many ranges more than there are instances.
+# The number of ranges that are free beside those of the instances.
 _SPARE = 256
 _ID_ATTEMPTS = 10
 

@@ -63,7 +63,7 @@ class Needs:
 
 
 def needs(hosts: int, machine: Machine) -> Needs:
-    """Add up what so many hosts need, beside what the machine's limits are.
+    """Add up what the hosts need, and compare it with the limits of the machine.
 
     A setting that the kernel does not have is left out.
     """

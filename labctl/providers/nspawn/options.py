@@ -30,5 +30,5 @@ class NspawnOptions(ProviderOptions):
     disk: int = Field(4, ge=2, le=1024, exclude=True)
 
     def limits(self, hosts: int) -> Limits:
-        """The limits of a lab with so many hosts."""
+        """The limits of a lab with this number of hosts."""
         return Limits(self.memory * 1024**2 * hosts, self.processes * hosts, self.weight)

@@ -27,7 +27,7 @@ from labctl.run import run
 
 _PROGRAMS = ("systemd-nspawn", "mmdebstrap")
 _NEEDED_BYTES = 2 * 1024**3
-# So many of apt's errors are shown. The log has all of them.
+# The number of apt's errors that are shown. The log has all of them.
 _SHOWN = 6
 _FULL_BYTES = 16 * 1024**2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.classroom import history as module
+from labctl.classroom import protocol
 from labctl.classroom.curve import curve
 from labctl.classroom.history import Change, History
 from labctl.classroom.rows import CellState
@@ -54,7 +54,7 @@ def test_a_token_leads_to_its_owner_until_it_is_logged_out(path: Path) -> None:
 
 
 def test_an_old_token_is_of_no_use(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOGIN_SECONDS", -1.0)
+    monkeypatch.setattr(protocol, "LOGIN_SECONDS", -1)
     kept = History(path)
     assert kept.owner(kept.log_in(1)) is None
 
