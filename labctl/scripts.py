@@ -31,6 +31,12 @@ class Script:
         """The whole text with its includes, ready for `sh -euc`."""
         return _load(self.package, self.name)
 
+    @property
+    def line(self) -> str:
+        """The text of a script that is one line, without its comments."""
+        (line,) = (each for each in self.text.splitlines() if not each.startswith("#"))
+        return line
+
     def __str__(self) -> str:
         return self.name
 

@@ -56,6 +56,7 @@ from labctl.results import CheckpointInfo, HostState
 from labctl.scripts import Script
 from labctl.system import CODE_NAMES, System
 
+_SSHD = Script("labctl.providers.incus", "sshd.sh")
 _STATES = {"Running": HostState.RUNNING, "Stopped": HostState.STOPPED}
 # Without this limit, the first request to a member that failed takes 10 s.
 _STATUS_SECONDS = 2.0
@@ -283,8 +284,6 @@ class IncusProvider:
         return {host.name: self._endpoint(host) for host in asked}
 
     def _endpoint(self, host: Host) -> Endpoint:
-        # Its last line is the command; the others are comments.
-        script = Script("labctl.providers.incus", "sshd.sh").text.strip().splitlines()[-1]
         return Endpoint(
             host=host.name,
             address=str(host.address),
@@ -292,7 +291,7 @@ class IncusProvider:
             user="root",
             key=self._home.key_file,
             known_hosts=self._home.known_hosts,
-            proxy_command=(*self._incus.line_in(host.name, "-T"), "sh", "-euc", script),
+            proxy_command=(*self._incus.line_in(host.name, "-T"), "sh", "-euc", _SSHD.line),
             neighbour=self._incus.line_in(NEIGHBOUR, "-T"),
         )
 

@@ -19,6 +19,10 @@ from labctl.providers.rootfs.identity import (
     name_files,
     own_files,
 )
+from labctl.scripts import Script
+
+_END = Script("labctl.providers.nspawn", "end.sh")
+_ENDS = ("/usr/local/sbin/reboot", "/usr/local/sbin/poweroff")
 
 
 def write_identity(
@@ -31,7 +35,7 @@ def write_identity(
         **own_files(lab, uuid.uuid4().hex, key, login),
         # Sorts before systemd's 80-container-host0.network, which would use DHCP.
         "/etc/systemd/network/10-lab.network": lab_network(lab, host, gateway=True),
-        **{f"/usr/local/sbin/{name}": _ending(name) for name in ("reboot", "poweroff")},
+        **dict.fromkeys(_ENDS, HostFile(_END.text, 0o755)),
     }
     for name, file in files.items():
         _write(upper, name.lstrip("/"), file)
@@ -41,12 +45,6 @@ def write_identity(
         users.give(path)
     _give_home(upper / "home" / lab.edition.admin)
     return key.public
-
-
-def _ending(name: str) -> HostFile:
-    # The program of systemd asks logind first, which these hosts do not run, and complains.
-    start = f"exec systemctl start {name}.target --job-mode=replace-irreversibly --no-block"
-    return HostFile(f"#!/bin/sh\n{start}\n", 0o755)
 
 
 def _write(upper: Path, name: str, file: HostFile) -> None:
