@@ -19,7 +19,7 @@ from provision.explaining.settings import (
     overridden,
     parameter,
 )
-from provision.explaining.submission import FOLDERS, SENDMAIL, SYSTEM
+from provision.explaining.system import FOLDERS, SENDMAIL, SYSTEM
 
 
 def _forwarded(case: Case) -> Told | None:

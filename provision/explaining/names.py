@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 from labctl.i18n import N_
 from provision.bind_settings import Lists, Statement, lists, parsed
 from provision.causes import Case, Explanation, Told
-from provision.explaining.submission import told_by
-from provision.explaining.transport import by_rule, stops_from_peer, stops_to_peer
+from provision.explaining.firewall import by_rule, stops_from_peer, stops_to_peer
+from provision.explaining.predicates import told_by
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from provision.explaining.settings import (
     overridden,
     parameter,
 )
-from provision.explaining.submission import DISK
+from provision.explaining.system import DISK
 
 
 def _old_defaults(case: Case) -> Told | None:

@@ -325,13 +325,3 @@ TABLE = Explanation(
     N_("Postfix cannot read a table that main.cf names. Does the file exist? Which types of tables "
        "does postconf -m list?"),
 )  # fmt: skip
-
-
-def reason(pattern: str) -> Callable[[Case], Told | None]:
-    """The log lines of this try say it."""
-
-    def holds(case: Case) -> Told | None:
-        found = re.search(pattern, case.log)
-        return Told(found[0]) if found else None
-
-    return holds

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
+from provision.explaining.predicates import reason, said, submission, told_by
 from provision.explaining.settings import (
     LOCAL_HINTS,
     NOT_SET,
@@ -15,21 +16,13 @@ from provision.explaining.settings import (
     missing_service,
     odd,
     parameter,
-    reason,
 )
+from provision.explaining.system import FOLDERS, SENDMAIL, SYSTEM
 
 
 def _no_sendmail(case: Case) -> Told | None:
     mode = case.own.mode("/usr/sbin/sendmail")
     return Told(mode or "-") if not mode or int(mode.split()[0][-1]) % 2 == 0 else None
-
-
-def _other_sendmail(case: Case) -> Told | None:
-    """Another program than Postfix's. On Red Hat's systems it is a link to sendmail.postfix."""
-    program = case.own.facts["sendmail"]
-    if program.rpartition("/")[2].partition(".")[0] in ("", "sendmail"):
-        return None
-    return Told(f"/usr/sbin/sendmail -> {program}")
 
 
 def _other_mail(case: Case) -> Told | None:
@@ -59,30 +52,11 @@ def _wrong_postdrop(case: Case) -> Told | None:
     return None if good else Told(f"/usr/sbin/postdrop {mode}")
 
 
-def _spool(case: Case) -> str:
-    return case.own.scene.family.postfix.spool
-
-
 def _wrong_maildrop(case: Case) -> Told | None:
-    path = f"{_spool(case)}/maildrop"
+    path = f"{case.own.scene.family.postfix.spool}/maildrop"
     mode = case.own.mode(path)
     good = mode == "1730 postfix postdrop"
     return None if good else Told(f"{path} {mode}")
-
-
-_QUEUES = ("private", "incoming", "active", "deferred", "defer", "bounce")
-
-
-def _closed_queue(case: Case) -> Told | None:
-    """Postfix's own folders, of which `postfix check` looks at the owner only."""
-    if missing := case.own.facts.lines("no-folder"):
-        return Told(f"{missing[0]} -", solution="postfix check")
-    for name in _QUEUES:
-        path = f"{_spool(case)}/{name}"
-        mode = case.own.mode(path).split()
-        if mode and int(mode[0], 8) & 0o700 != 0o700:
-            return Told(f"{path} {' '.join(mode)}")
-    return None
 
 
 def _no_login(case: Case) -> Told | None:
@@ -90,24 +64,9 @@ def _no_login(case: Case) -> Told | None:
     return Told(words.partition("\n")[0]) if "not available" in words else None
 
 
-def _submission(case: Case) -> str:
-    """What `mail` and the log say of a message that the account hands over, or of its delivery."""
-    return f"{case.own.mail['own-said']}\n{case.seen.found}\n{case.log}"
-
-
-def _said(pattern: str) -> Callable[[Case], Told | None]:
-    """The program's own words, or the log's, name the cause."""
-
-    def holds(case: Case) -> Told | None:
-        found = re.search(pattern, _submission(case))
-        return Told(found[0].strip()) if found else None
-
-    return holds
-
-
 def _no_path(case: Case) -> Told | None:
     """The shell does not find `mail`, which exists."""
-    is_lost = re.search(r"\bmail: (command )?not found", _submission(case))
+    is_lost = re.search(r"\bmail: (command )?not found", submission(case))
     if not is_lost or not case.own.mode("/usr/bin/mail"):
         return None
     lines = case.own.facts.lines("path-line")
@@ -129,7 +88,7 @@ def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
 
 def _closed_spool(case: Case) -> Told | None:
     """The folder of Postfix's queue, if only its owner may enter it."""
-    path = _spool(case)
+    path = case.own.scene.family.postfix.spool
     mode = case.own.mode(path).split()
     closed = bool(mode) and not int(mode[0][-1]) & 1
     return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}") if closed else None
@@ -143,52 +102,6 @@ def _mail_closed(case: Case) -> Told | None:
 def _tmp_closed(case: Case) -> Told | None:
     mode = case.own.mode("/tmp")
     return Told(mode) if mode and not mode.startswith("1777") else None
-
-
-def told_by(key: str) -> Callable[[Case], Told | None]:
-    """A fact of which any line is the cause."""
-
-    def holds(case: Case) -> Told | None:
-        lines = case.own.facts.lines(key)
-        return Told(lines[0]) if lines else None
-
-    return holds
-
-
-FOLDERS = Explanation(
-    "postfix.queue", _closed_queue, N_("Postfix's folders"), "700 postfix root",
-    N_("May Postfix enter its own folders? Look at ls -l {spool}."), "chmod 700 {spool}/private",
-)  # fmt: skip
-
-
-# `mail` hands each message over to it, and does not notice if another program takes it.
-SENDMAIL = Explanation("mail-command.other-sendmail", _other_sendmail, "/usr/sbin/sendmail",
-                       N_("Postfix's own program"),
-                       N_("mail hands each message to sendmail. Which program is it? "
-                          "ls -l /usr/sbin/sendmail"))  # fmt: skip
-
-
-DISK = Explanation(
-    "mail-command.disk", _said(r"[^\s:]*: No space left on device|Insufficient system storage"),
-    N_("disk space for mail"), N_("enough"),
-    N_("df -h shows the free space, du -x the large folders."),
-)  # fmt: skip
-
-
-# What the system refuses to a program, in its own words.
-SYSTEM = (
-    Explanation("accounts.limits",
-                _said(r"File size limit exceeded|File too large|message file too big|"
-                      r"fork: .*|Cannot fork.*|Resource temporarily unavailable"),
-                N_("what the account may use"), N_("no such limit"),
-                N_("A limit of the system stops the program: ulimit -a as the account shows it."),
-                "/etc/security/limits.conf"),
-    Explanation("mail-command.read-only", _said(r"[^\s:]*: Read-only file system"),
-                N_("a place where mail can be written"), N_("writable"),
-                N_("Neither owner nor mode explains this. Look at findmnt, and at systemctl cat "
-                   "with the service's name.")),
-    DISK,
-)  # fmt: skip
 
 
 _FATAL = N_("As the account, run sendmail or mail: what does it say?")
@@ -234,7 +147,7 @@ SUBMIT = (
                 "chmod 1777 /tmp"),
     Explanation("accounts.profile", told_by("profile"), N_("the account's login"), N_("it works"),
                 N_("A login reads .profile. Does it finish?")),
-    Explanation("mail-command.settings", _said(r"\S*mailutils\S*: .*(error|unknown).*"),
+    Explanation("mail-command.settings", said(r"\S*mailutils\S*: .*(error|unknown).*"),
                 "{mail_settings}", N_("accepted"),
                 N_("mail reads its settings at each start, and names a wrong line.")),
     Explanation("mail-command.mailrc", told_by("mailrc"), "~/.mailrc", N_("no such line"),

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 from labctl.i18n import N_
-from provision.behaviour import Evidence
 from provision.causes import Case, Explanation, Told
+from provision.explaining.firewall import by_rule, stopped_by_nft, stops_from_peer, stops_to_peer
 from provision.explaining.settings import (
     IN_HINTS,
     MAP,
@@ -20,8 +20,7 @@ from provision.explaining.settings import (
     odd_service,
     overridden,
 )
-from provision.explaining.submission import FOLDERS
-from provision.packets import removal, stopped_by, to_port
+from provision.explaining.system import FOLDERS
 
 
 def _chroot_resolver(case: Case) -> Told | None:
@@ -60,47 +59,10 @@ def _no_dns(case: Case) -> Told | None:
     return Told(order) if order and "dns" not in order and "resolve" not in order else None
 
 
-def stops_to_peer(case: Case, port: int, protocol: str) -> str:
-    """The rule of this host that stops what it asks of the other host, or the answer."""
-    if case.peer is None:
-        return ""
-    rules = case.own.facts.lines("input")
-    packet = to_port(case.own.host.address, case.peer.host.address, port, protocol)
-    return stopped_by(rules, "OUTPUT", packet) or stopped_by(rules, "INPUT", packet.answer())
-
-
-def stops_from_peer(case: Case, port: int, protocol: str) -> str:
-    """The rule of this host that stops what the other host asks of it, or the answer."""
-    if case.peer is None:
-        return ""
-    rules = case.own.facts.lines("input")
-    packet = to_port(case.peer.host.address, case.own.host.address, port, protocol)
-    return (
-        stopped_by(rules, "INPUT", packet)
-        or stopped_by(rules, "INPUT", packet.next())
-        or stopped_by(rules, "OUTPUT", packet.answer())
-    )
-
-
-def _stopped_by_nft(evidence: Evidence) -> str:
-    """A rule of nftables itself that drops or rejects what concerns port 25, or ""."""
-    for line in evidence.facts.lines("nft"):
-        if re.search(r"dport (\{[^}]*\b25\b[^}]*\}|25\b).*\b(drop|reject)", line):
-            return line.strip()
-    return ""
-
-
-def by_rule(case: Case, rule: str) -> Told | None:
-    """A rule of this host's firewall as the cause, and how to take it away."""
-    firewall = case.own.scene.family.firewall
-    solution = removal(rule, firewall.listing) if rule.startswith("-A") else ""
-    return Told(rule, solution=solution) if rule else None
-
-
 def _closed_out(case: Case) -> Told | None:
     if case.own.facts["peer-door"] == "open":
         return None
-    return by_rule(case, stops_to_peer(case, 25, "tcp") or _stopped_by_nft(case.own))
+    return by_rule(case, stops_to_peer(case, 25, "tcp") or stopped_by_nft(case.own))
 
 
 def _recipients_refused(case: Case) -> Told | None:
@@ -121,7 +83,7 @@ _BOOK_RESTRICTIONS = (
 
 def _closed_in(case: Case) -> Told | None:
     """Turned: `own` receives, and `peer` could not connect, or its mail is stopped later."""
-    rule = stops_from_peer(case, 25, "tcp") or _stopped_by_nft(case.own)
+    rule = stops_from_peer(case, 25, "tcp") or stopped_by_nft(case.own)
     is_silent = case.peer is not None and case.peer.facts["peer-door"] == "silent"
     told = by_rule(case, rule) or (Told("25/tcp") if is_silent else None)
     if told is None or told.solution:
