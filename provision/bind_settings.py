@@ -72,6 +72,16 @@ def _block(words: Iterator[str]) -> tuple[Statement, ...]:
     return tuple(found)
 
 
+def who_may_ask(
+    settings: Statement, domain: str, view: Statement | None = None
+) -> Statement | None:
+    """The list of those who may ask for the zone: its own, else its view's, else that of all."""
+    block, options = view or settings, settings.within("options")
+    places = (block.zone(domain), block, options)
+    found = (place.within("allow-query") for place in places if place)
+    return next(filter(None, found), None)
+
+
 @dataclass(frozen=True)
 class Lists:
     """The lists of addresses in a configuration, on a server with the address `own`."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from labctl.i18n import _
 from labctl.results import Finding
-from provision.bind_settings import Lists, Statement, lists, parsed
+from provision.bind_settings import Lists, Statement, lists, parsed, who_may_ask
 from provision.facts import Facts
 from provision.step import Target
 
@@ -49,8 +49,7 @@ def _wrong(
     """Each setting that is wrong, and what to write in its place."""
     own, other = target.host.address, target.peer.address
     options = settings.within("options") or Statement(())
-    zone = settings.zone(target.host.domain) or Statement(())
-    asked = zone.within("allow-query") or options.within("allow-query")
+    asked = who_may_ask(settings, target.host.domain)
     if asked is not None and not named.admits(asked.body, other):
         yield asked, "allow-query { any; };"
     listens = [each for each in options.all_within("listen-on") if len(each.words) == 1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from labctl.i18n import N_
-from provision.bind_settings import Lists, Statement, lists, parsed
+from provision.bind_settings import Lists, Statement, lists, parsed, who_may_ask
 from provision.causes import Case, Explanation, Told
 from provision.explaining.firewall import by_rule, stops_from_peer, stops_to_peer
 from provision.explaining.predicates import told_by
@@ -58,16 +58,11 @@ def _match_clients(case: Case) -> Told | None:
 
 
 def _allow_query(case: Case) -> Told | None:
-    """The list that counts is the zone's, else its view's, else that of all zones."""
     bind = _bind(case)
     if bind is None:
         return None
-    view = next(
-        (each for each in bind.views if bind.has_client(each.within("match-clients"))),
-        bind.settings,
-    )
-    zone = view.zone(bind.domain) or Statement(())
-    asked = zone.within("allow-query") or view.within("allow-query") or bind.options("allow-query")
+    mine = (each for each in bind.views if bind.has_client(each.within("match-clients")))
+    asked = who_may_ask(bind.settings, bind.domain, next(mine, None))
     return Told(asked.text) if asked and not bind.has_client(asked) else None
 
 
