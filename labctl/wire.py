@@ -37,12 +37,13 @@ class Smtp(smtplib.SMTP):
         """Read the server's greeting.
 
         Raises:
-            OSError: The server greets with something else than 220, or not at all.
+            smtplib.SMTPConnectError: The server greets with something else than 220.
+            OSError: It does not greet at all.
         """
         code, text = self.connect("lab", 25)
         if code != 220:
             self.close()
-            raise OSError(f"{code} {text.decode(errors='replace')}")
+            raise smtplib.SMTPConnectError(code, text)
 
     def getreply(self) -> tuple[int, bytes]:
         """The server's next answer, as the base class reads it.

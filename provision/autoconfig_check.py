@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 from labctl.i18n import _
 from labctl.lab import Edition, Host
 from labctl.parallel import beside, on_each
+from labctl.reply import unreachable
 from labctl.results import Finding
 from labctl.scripts import Script
 from labctl.wire import Http
-from provision.dialogue import unreachable
 from provision.facts import ask
 from provision.services import starts_at_boot
 from provision.step import Target

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import poplib
-import re
 import smtplib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from labctl import dial
 from labctl.errors import WrongState
 from labctl.i18n import _, ngettext
+from labctl.reply import told
 from labctl.wire import Imap, Pop3, Smtp
 from provision.mail_ports import by_deadline, connect, seconds_left, through_ssh
 from provision.step import Target
@@ -25,8 +25,6 @@ from provision.turns import alone_with_mailbox, only_client
 _IMAP, _POP3 = 143, 110
 # A relay that is not seen is an open relay not found, so a busy machine gets more time.
 _PATIENT_SECONDS = 4.0
-# poplib's own words, not the server's, for a connection that ended.
-_POP3_ENDED = "-ERR EOF"
 # How many of the newest messages are searched for one of our own.
 _LAST = 20
 
@@ -72,21 +70,10 @@ def smtp_auth(
             asked()
             code, text = session.auth(mechanism, way)
             return Answer(code == 235, f"{code} {text.decode(errors='replace')}")
-    except smtplib.SMTPResponseException as error:
-        return Answer(False, f"{error.smtp_code} {_text(error.smtp_error)}")
+    except smtplib.SMTPNotSupportedError:
+        return Answer(False, _("it offers no AUTH"))
     except (OSError, smtplib.SMTPException, WrongState) as error:
-        return Answer(False, reply_in(error))
-
-
-def reply_in(error: Exception) -> str:
-    """The server's own words in an error of a dialogue, or what a person would see."""
-    # The server's greeting comes as an OSError with its words (labctl.wire).
-    words = str(error)
-    if re.match(r"\d{3} ", words):
-        return words
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return _("it offers no AUTH")
-    return unreachable(error)
+        return Answer(False, told(error))
 
 
 def smtp_relay(target: Target, sender: str, recipient: str) -> Answer:
@@ -123,7 +110,7 @@ def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: s
                 code, text = session.rcpt(recipient)
             return Answer(code == 250, f"{code} {text.decode(errors='replace')}")
     except (OSError, smtplib.SMTPException) as error:
-        return Answer(False, unreachable(error) if has_logged_in else "")
+        return Answer(False, told(error) if has_logged_in else "")
 
 
 @contextlib.contextmanager
@@ -293,36 +280,7 @@ def _counted(messages: int) -> Answer:
 def _spoken(target: Target, port: int, speak: Callable[[], Answer]) -> Answer:
     try:
         return speak()
-    except (EOFError, imaplib.IMAP4.abort):
-        return Answer(False, _ended())
-    except (imaplib.IMAP4.error, poplib.error_proto) as error:
-        words = _text(error.args[0] if error.args else "")
-        return Answer(False, _ended() if words == _POP3_ENDED else _reply(words))
-    except (OSError, WrongState) as error:
+    except (OSError, EOFError, imaplib.IMAP4.error, poplib.error_proto, WrongState) as error:
         if isinstance(error, TimeoutError):
             target.turns.note_silent(port)
-        return Answer(False, unreachable(error))
-
-
-def unreachable(error: Exception) -> str:
-    """What a person would see in place of an error of a socket or of SSH."""
-    if isinstance(error, ConnectionRefusedError):
-        return _("nothing answers on this port")
-    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
-        return _ended()
-    if isinstance(error, TimeoutError | WrongState):
-        return _("no answer in time")
-    return error.strerror or _("no answer") if isinstance(error, OSError) else _("no answer")
-
-
-def _ended() -> str:
-    return _("the server closed the connection")
-
-
-def _reply(words: str) -> str:
-    """The server's own words, without the name of the command that imaplib puts before them."""
-    return words.partition(" => ")[2] or words
-
-
-def _text(words: object) -> str:
-    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+        return Answer(False, told(error))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from labctl.errors import WrongState
 from labctl.i18n import N_, _
+from labctl.reply import told
 from labctl.results import Finding
-from provision.dialogue import reply_in, smtp_greeting
+from provision.dialogue import smtp_greeting
 from provision.facts import Facts, local_address
 from provision.mail_log import last_lines
 from provision.services import by_hand, frozen, starts_at_boot
@@ -160,7 +161,7 @@ def _greeting(target: Target) -> str:
     try:
         name, mechanisms = smtp_greeting(target)
     except (OSError, WrongState) as error:
-        return reply_in(error)
+        return told(error)
     if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
     # Without saslauthd's smtpd.conf Postfix offers other mechanisms. main.cf alone removes all.

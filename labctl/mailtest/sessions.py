@@ -17,8 +17,8 @@ from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 
 from labctl import dial
 from labctl.endpoint import Endpoint
-from labctl.errors import words_of
 from labctl.i18n import _
+from labctl.reply import text_of, told
 from labctl.wire import Imap, Pop3, Smtp
 
 # What can go wrong with a server: a refusal, a broken protocol, or a host that is gone.
@@ -83,29 +83,11 @@ def ask_dns(endpoint: Endpoint, server: str, name: str, rdtype: str) -> dns.reso
 
 
 def said(error: Exception) -> str:
-    """The server's reply in an error, with its code, or else the error's own text."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"{error.smtp_code} {_text(error.smtp_error)}"
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return "; ".join(f"{code} {_text(reply)}" for code, reply in error.recipients.values())
+    """The server's reply in an error, or what a person would see in its place."""
     if isinstance(error, UnexpectedCommandStatusError):
         status, lines = error.command_result
-        return " ".join([status, *(_text(line) for line in lines)])
-    if isinstance(error, TimeoutError):
-        return _("no answer in time")
-    if isinstance(error, OSError) and not _is_end(error):
-        return error.strerror or words_of(error) or _("no answer")
-    # The errors of IMAP and POP3 carry the reply as bytes.
-    words = "" if _is_end(error) else " ".join(_text(part) for part in error.args)
-    return words or _("the server closed the connection")
-
-
-def _is_end(error: Exception) -> bool:
-    """Whether the connection ended. Each of Python's clients has its own words for that."""
-    if isinstance(error, poplib.error_proto):
-        return error.args == ("-ERR EOF",)
-    return isinstance(error, smtplib.SMTPServerDisconnected | imaplib.IMAP4.abort)
-
-
-def _text(reply: object) -> str:
-    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+        return " ".join([status, *(text_of(line) for line in lines)])
+    # Postfix logs the same words, by which `explain` finds the cause.
+    if isinstance(error, ConnectionRefusedError) and error.strerror:
+        return error.strerror
+    return told(error)
