@@ -118,7 +118,8 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
         for other in others
         for port, protocol in ((25, "tcp"), (53, "udp"))
     ]
-    rules, lasting = facts.lines("rule"), _lasting(firewall, facts)
+    rules = facts.lines("rule")
+    lasting = firewall.lasting(rules, facts)
     closed = [
         rule
         for each in asked
@@ -140,12 +141,6 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
             else removal(closed[0], firewall.listing),
         )
     ]
-
-
-def _lasting(firewall: Firewall, facts: Facts) -> list[str]:
-    """The rules after the next boot, as far as the firewall's own files tell."""
-    rules = facts.lines("rule")
-    return next_boot.rules(rules, facts) if firewall.starts_at_boot(facts) else rules
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:
@@ -184,7 +179,7 @@ def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -
         closing = stopped_by(rules, "INPUT", knock) or stopped_by(rules, "OUTPUT", knock.answer())
         rule = "" if is_for_all(closing) else closing
     firewall = target.family.firewall
-    lasts = not ok or not stopped_by(_lasting(firewall, facts), "INPUT", knock)
+    lasts = not ok or not stopped_by(firewall.lasting(facts.lines("rule"), facts), "INPUT", knock)
     return Finding(
         code=f"firewall.port-{port}-{protocol}",
         ok=ok and lasts,
@@ -237,7 +232,7 @@ def _active(target: Target, facts: Facts) -> Finding:
     boots = firewall.starts_at_boot(facts) or "enabled" in others
     # Only ufw's files tell what it will do.
     if firewall.starts_at_boot(facts) and facts.lines("saved"):
-        boots = bool(stopped_by(_lasting(firewall, facts), "INPUT", stranger))
+        boots = bool(stopped_by(firewall.lasting(facts.lines("rule"), facts), "INPUT", stranger))
     return Finding(
         code="firewall.active",
         ok=filters and boots,

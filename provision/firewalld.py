@@ -47,6 +47,9 @@ class Firewalld:
     def starts_at_boot(self, facts: Facts) -> bool:
         return facts["boot-firewalld"] == "enabled"
 
+    def lasting(self, now: Sequence[str], facts: Facts) -> list[str]:
+        return list(now)
+
     def opening(self, port: int, protocol: str) -> str:
         return _permanently(f"--add-port={port}/{protocol}")
 

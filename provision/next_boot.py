@@ -1,56 +1,16 @@
-"""What the next boot will change: the firewall's rules, the host's address, what scripts take back.
+"""What the next boot will change: the host's address, what scripts take back.
 
 All is right now, so no question over the network finds it: files tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from labctl.i18n import _
 from labctl.results import Finding
 from provision.facts import Facts
 from provision.step import Target
 
-# What ufw does with packets for which it has no rule (/etc/default/ufw), as iptables' policy.
-_POLICIES = {"ACCEPT": "ACCEPT", "DROP": "DROP", "REJECT": "DROP"}
 _LOST = ("disabled", "masked")
-# How a packet gets to the rules of ufw's files.
-_JUMPS = ("-A INPUT -j ufw-before-input", "-A ufw-before-input -j ufw-user-input")
-
-
-def rules(now: Sequence[str], facts: Facts) -> list[str]:
-    """The rules that ufw will have set: those of its files, and none made by hand.
-
-    Args:
-        now: the lines of `iptables -S`.
-        facts: those of firewall-check.sh.
-    """
-    saved, before = facts.lines("saved"), facts.lines("before")
-    if not saved:
-        return list(now)
-    policies = [
-        f"-P {chain} {policy}"
-        for chain, key in (("INPUT", "policy"), ("OUTPUT", "policy-out"))
-        if (policy := _POLICIES.get(facts[key].upper()))
-    ]
-    replaced = tuple(line.rpartition(" ")[0] for line in policies)
-    # ufw's rules for new connections come with a policy that lets them pass.
-    tracks = [
-        f"-A ufw-track-{line.split()[1].lower()} " for line in policies if "ACCEPT" not in line
-    ]
-    read = ("-A ufw-user-input ", *(("-A ufw-before-input ",) if before else ()))
-    kept = [
-        line
-        for line in now
-        if not line.startswith(read)
-        and (not line.startswith("-A INPUT ") or "-j ufw-" in line)
-        and line.rpartition(" ")[0] not in replaced
-        and not line.startswith(tuple(tracks))
-    ]
-    # ufw adds them itself, also if somebody has taken them away, as `iptables -F` does.
-    jumps = [each for each in _JUMPS if before and each not in kept]
-    return [*policies, *before, *kept, *jumps, *saved]
 
 
 def findings(target: Target, facts: Facts) -> list[Finding]:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from provision.step import Scene, Target
 
 _UFW = Script("provision", "ufw.sh")
+# What ufw does with packets for which it has no rule (/etc/default/ufw), as iptables' policy.
+_POLICIES = {"ACCEPT": "ACCEPT", "DROP": "DROP", "REJECT": "DROP"}
+# How a packet gets to the rules of ufw's files.
+_JUMPS = ("-A INPUT -j ufw-before-input", "-A ufw-before-input -j ufw-user-input")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class Ufw:
     def starts_at_boot(self, facts: Facts) -> bool:
         return facts["ufw"] == "yes" and facts["boot"] == "enabled"
 
+    def lasting(self, now: Sequence[str], facts: Facts) -> list[str]:
+        """Those of ufw's files, and none made by hand, if ufw starts at boot."""
+        return _of_its_files(now, facts) if self.starts_at_boot(facts) else list(now)
+
     def opening(self, port: int, protocol: str) -> str:
         return f"ufw allow {port}/{protocol}"
 
@@ -70,3 +78,32 @@ class Ufw:
 
 def _denied(port: int, source: str) -> str:
     return f"deny from {source} to any port {port} proto tcp"
+
+
+def _of_its_files(now: Sequence[str], facts: Facts) -> list[str]:
+    """The rules that ufw will have set."""
+    saved, before = facts.lines("saved"), facts.lines("before")
+    if not saved:
+        return list(now)
+    policies = [
+        f"-P {chain} {policy}"
+        for chain, key in (("INPUT", "policy"), ("OUTPUT", "policy-out"))
+        if (policy := _POLICIES.get(facts[key].upper()))
+    ]
+    replaced = tuple(line.rpartition(" ")[0] for line in policies)
+    # ufw's rules for new connections come with a policy that lets them pass.
+    tracks = [
+        f"-A ufw-track-{line.split()[1].lower()} " for line in policies if "ACCEPT" not in line
+    ]
+    read = ("-A ufw-user-input ", *(("-A ufw-before-input ",) if before else ()))
+    kept = [
+        line
+        for line in now
+        if not line.startswith(read)
+        and (not line.startswith("-A INPUT ") or "-j ufw-" in line)
+        and line.rpartition(" ")[0] not in replaced
+        and not line.startswith(tuple(tracks))
+    ]
+    # ufw adds them itself, also if somebody has taken them away, as `iptables -F` does.
+    jumps = [each for each in _JUMPS if before and each not in kept]
+    return [*policies, *before, *kept, *jumps, *saved]

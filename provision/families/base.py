@@ -70,6 +70,14 @@ class Firewall(Protocol):
     def starts_at_boot(self, facts: Facts) -> bool:
         """Whether the program filters after a reboot, by the facts of firewall-check.sh."""
 
+    def lasting(self, now: Sequence[str], facts: Facts) -> list[str]:
+        """The rules after the next boot, as far as the program's own files tell.
+
+        Args:
+            now: The lines of `iptables -S`.
+            facts: Those of firewall-check.sh.
+        """
+
     def opening(self, port: int, protocol: str) -> str:
         """The command line with which a person opens a port."""
 
