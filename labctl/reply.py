@@ -16,7 +16,7 @@ from labctl.i18n import _
 _POP3_ENDED = "-ERR EOF"
 
 
-def told(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """The server's words in an error, or what a person would see in their place."""
     return reply_in(error) or unreachable(error)
 

@@ -16,7 +16,7 @@ from typing import Any
 from labctl import dial
 from labctl.errors import WrongState
 from labctl.i18n import _, ngettext
-from labctl.reply import told
+from labctl.reply import in_words
 from labctl.wire import Imap, Pop3, Smtp
 from provision.mail_ports import by_deadline, connect, seconds_left, through_ssh
 from provision.step import Target
@@ -73,7 +73,7 @@ def smtp_auth(
     except smtplib.SMTPNotSupportedError:
         return Answer(False, _("it offers no AUTH"))
     except (OSError, smtplib.SMTPException, WrongState) as error:
-        return Answer(False, told(error))
+        return Answer(False, in_words(error))
 
 
 def smtp_relay(target: Target, sender: str, recipient: str) -> Answer:
@@ -110,7 +110,7 @@ def smtp_relay_after_auth(target: Target, user: str, password: str, recipient: s
                 code, text = session.rcpt(recipient)
             return Answer(code == 250, f"{code} {text.decode(errors='replace')}")
     except (OSError, smtplib.SMTPException) as error:
-        return Answer(False, told(error) if has_logged_in else "")
+        return Answer(False, in_words(error) if has_logged_in else "")
 
 
 @contextlib.contextmanager
@@ -283,4 +283,4 @@ def _spoken(target: Target, port: int, speak: Callable[[], Answer]) -> Answer:
     except (OSError, EOFError, imaplib.IMAP4.error, poplib.error_proto, WrongState) as error:
         if isinstance(error, TimeoutError):
             target.turns.note_silent(port)
-        return Answer(False, told(error))
+        return Answer(False, in_words(error))

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from labctl.errors import WrongState
 from labctl.i18n import N_, _
-from labctl.reply import told
+from labctl.reply import in_words
 from labctl.results import Finding
+from provision import main_cf
 from provision.dialogue import smtp_greeting
 from provision.facts import Facts, local_address
 from provision.mail_log import last_lines
@@ -161,7 +162,7 @@ def _greeting(target: Target) -> str:
     try:
         name, mechanisms = smtp_greeting(target)
     except (OSError, WrongState) as error:
-        return told(error)
+        return in_words(error)
     if name.lower() != target.host.mail_name:
         return _("it greets as {name}", name=name)
     # Without saslauthd's smtpd.conf Postfix offers other mechanisms. main.cf alone removes all.
@@ -183,13 +184,15 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     if fatal and (fatal[1] == "postscreen" or (fatal[1] == "master" and "/smtpd " not in fatal[2])):
         return _master(target, fatal[2])
     extra = {**facts.pairs("also"), **facts.pairs("override")}
-    extra = {name: value for name, value in extra.items() if name not in _OWN_NAMES}
+    extra = {name: value for name, value in extra.items() if name not in main_cf.OF_SMTPD}
     named = [name for name in extra if fatal and re.search(rf"\b{name}\b", fatal[2])]
     # If the log names none, the only one beside the book's is the cause.
     names = named or [name for name in extra if len(extra) == 1]
     log = target.family.mail_log
     if names:
-        return _beside(names[0], f"{extra[names[0]]}: {fatal[2] if fatal else told}", _ONLY)
+        return _beside(
+            names[0], f"{extra[names[0]]}: {fatal[2] if fatal else told}", main_cf.WHAT_FOR
+        )
     if fatal:
         hint = _("The log says why smtpd ends: grep fatal {log}", log=log)
         return replace(_beside("smtpd", fatal[2], ""), hint=hint, solution=f"grep fatal {log}")
@@ -232,40 +235,24 @@ def _beside(name: str, found: str, hint: str) -> Finding:
         ok=False,
         what=name,
         found=found,
-        expected=_("not set, or another value"),
+        expected=_(main_cf.NOT_SET),
         hint=_(hint, name=name) if hint else "",
         solution=f"postconf -X {name}",
     )
 
 
-_ONLY = N_("main.cf sets {name}, and the book does not. What does it do? man 5 postconf")
-
-# What the book and the package set for smtpd.
-_OWN_NAMES = frozenset(
-    {
-        "inet_protocols",
-        "smtpd_banner",
-        "smtpd_recipient_restrictions",
-        "smtpd_relay_restrictions",
-        "smtpd_sasl_auth_enable",
-        "smtpd_tls_cert_file",
-        "smtpd_tls_key_file",
-        "smtpd_tls_session_cache_database",
-    }
-)
-
 # A parameter beside the book's, and the values with which no client finds AUTH or the server.
 _ODD: tuple[tuple[str, str, str], ...] = (
     ("inet_protocols", r"ipv6",
-     N_("Does the lab have IPv6 addresses? Which protocol may Postfix use?")),
+     main_cf.NO_IPV6),
     ("smtpd_tls_auth_only", r"yes",
      N_("When may a client give a password? The lab has no TLS.")),
     ("smtpd_tls_security_level", r"encrypt",
-     N_("Must a client use TLS here? The book's servers have none.")),
+     main_cf.NO_TLS),
     ("smtpd_enforce_tls", r"yes",
-     N_("Must a client use TLS here? The book's servers have none.")),
+     main_cf.NO_TLS),
     ("smtpd_tls_wrappermode", r"yes",
-     N_("Must a client use TLS here? The book's servers have none.")),
+     main_cf.NO_TLS),
     ("smtpd_sasl_security_options", r".*noplaintext.*",
      N_("PLAIN and LOGIN send the password as it is. Are they allowed?")),
     ("smtpd_sasl_exceptions_networks", r".+",
@@ -286,8 +273,8 @@ def _master(target: Target, found: str) -> Finding:
         ok=False,
         what=_("master.cf"),
         found=found,
-        expected=_("as the package has it"),
-        hint=_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
+        expected=_(main_cf.AS_PACKAGED),
+        hint=_(main_cf.OF_MASTER_CF),
         solution=f"cp {postfix.master_example} {postfix.master_cf}; "
         f"systemctl restart {postfix.unit}",
     )

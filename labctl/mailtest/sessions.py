@@ -18,7 +18,7 @@ from imap_tools.errors import ImapToolsError, UnexpectedCommandStatusError
 from labctl import dial
 from labctl.endpoint import Endpoint
 from labctl.i18n import _
-from labctl.reply import text_of, told
+from labctl.reply import in_words, text_of
 from labctl.wire import Imap, Pop3, Smtp
 
 # What can go wrong with a server: a refusal, a broken protocol, or a host that is gone.
@@ -90,4 +90,4 @@ def said(error: Exception) -> str:
     # Postfix logs the same words, by which `explain` finds the cause.
     if isinstance(error, ConnectionRefusedError) and error.strerror:
         return error.strerror
-    return told(error)
+    return in_words(error)

@@ -8,7 +8,7 @@ from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
 from provision.dovecot_logins import odd_setting
 from provision.explaining.predicates import told_by
-from provision.explaining.settings import NOT_SET
+from provision.main_cf import NOT_SET
 
 
 def _other_mailbox(protocol: str) -> Callable[[Case], Told | None]:

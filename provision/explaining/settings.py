@@ -6,90 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from labctl.i18n import N_
+from provision import main_cf
 from provision.behaviour import Evidence
 from provision.causes import Case, Explanation, Told
-
-# What the book, labctl and the packages set in main.cf. It breaks nothing by itself.
-_USUAL = frozenset(
-    {
-        "myhostname",
-        "mydomain",
-        "inet_interfaces",
-        "mydestination",
-        "smtpd_sasl_auth_enable",
-        "smtpd_recipient_restrictions",
-        "alias_database",
-        "compatibility_level",
-        "append_dot_mydomain",
-        "biff",
-        "readme_directory",
-        "smtpd_banner",
-        "smtpd_tls_cert_file",
-        "smtpd_tls_key_file",
-        "smtp_tls_CApath",
-        "smtp_tls_session_cache_database",
-        "smtpd_tls_session_cache_database",
-        "delay_warning_time",
-        "maximal_queue_lifetime",
-        "disable_vrfy_command",
-        "notify_classes",
-        "html_directory",
-        "mail_name",
-        "soft_bounce",
-        "smtpd_timeout",
-        "default_process_limit",
-        "broken_sasl_auth_clients",
-        "smtpd_sasl_authenticated_header",
-        "smtpd_sasl_local_domain",
-        "smtpd_sasl_security_options",
-        "smtpd_sasl_type",
-        "smtpd_sasl_path",
-        "smtpd_tls_auth_only",
-        "smtpd_delay_reject",
-        "smtpd_client_connection_count_limit",
-        "debug_peer_level",
-        # What the package of RHEL sets besides.
-        "command_directory",
-        "daemon_directory",
-        "data_directory",
-        "debugger_command",
-        "mail_owner",
-        "mailq_path",
-        "manpage_directory",
-        "meta_directory",
-        "newaliases_path",
-        "sample_directory",
-        "sendmail_path",
-        "setgid_group",
-        "shlib_directory",
-        "smtp_tls_CAfile",
-        "unknown_local_recipient_reject_code",
-    }
-)
-
-
-# Values that are as good as none.
-_HARMLESS: Mapping[str, frozenset[str]] = {
-    "inet_protocols": frozenset({"ipv4", "all", "ipv4, ipv6", "ipv4,ipv6"}),
-    "recipient_delimiter": frozenset({"+", "-", "+-", ""}),
-    "relayhost": frozenset({""}),
-    "default_transport": frozenset({"smtp"}),
-    "relay_transport": frozenset({"relay", "smtp"}),
-    "mailbox_size_limit": frozenset({"0"}),
-    "smtp_tls_security_level": frozenset({"may", "none", ""}),
-    "smtpd_tls_security_level": frozenset({"may", "none", ""}),
-    "mailbox_command": frozenset({""}),
-    "home_mailbox": frozenset({"", "Maildir/"}),
-    "alias_maps": frozenset({"hash:/etc/aliases", "lmdb:/etc/aliases"}),
-    "myorigin": frozenset({"$mydomain", "/etc/mailname"}),
-    "queue_directory": frozenset({"/var/spool/postfix"}),
-    # What Debian's packages write in answer to debconf.
-    "mynetworks": frozenset({"127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128"}),
-    "smtpd_relay_restrictions": frozenset(
-        {"permit_mynetworks permit_sasl_authenticated defer_unauth_destination"}
-    ),
-}
-
 
 _SMALL = 10_000
 
@@ -101,7 +20,7 @@ def differing(evidence: Evidence) -> dict[str, str]:
         if (name, value) == ("myorigin", "/etc/mailname") and not _is_own_name(evidence):
             found[name] = f"{value}: {evidence.facts['mailname']}"
             continue
-        if name in _USUAL or value in _HARMLESS.get(name, frozenset()):
+        if name in main_cf.USUAL or value in main_cf.HARMLESS.get(name, frozenset()):
             continue
         if name == "mynetworks" and _is_books(evidence):
             continue
@@ -156,13 +75,7 @@ def parameter(name: str, hint: str, *, at_peer: bool = False) -> Explanation:
         value = differing(case.own).get(name)
         return None if value is None else Told(value or '""', name, f"postconf -X {name}")
 
-    return Explanation(f"postfix.{name}", holds, "{name}", NOT_SET, hint, at_peer=at_peer)
-
-
-NOT_SET = N_("not set, or another value")
-
-
-_ONLY = N_("main.cf sets {name}, and the book does not. What does it do? man 5 postconf")
+    return Explanation(f"postfix.{name}", holds, "{name}", main_cf.NOT_SET, hint, at_peer=at_peer)
 
 
 LOCAL_HINTS: Mapping[str, str] = {
@@ -183,7 +96,7 @@ LOCAL_HINTS: Mapping[str, str] = {
     "smtpd_data_restrictions": N_(
         "What does Postfix answer after DATA? Look at the last word of the setting."
     ),
-    "default_privs": _ONLY,
+    "default_privs": main_cf.WHAT_FOR,
 }
 
 
@@ -198,9 +111,9 @@ OUT_HINTS: Mapping[str, str] = {
     "default_transport": N_(
         "How does mail for other domains travel? Debian can be set up for local mail only."
     ),
-    "relay_transport": _ONLY,
+    "relay_transport": main_cf.WHAT_FOR,
     "defer_transports": LOCAL_HINTS["defer_transports"],
-    "inet_protocols": N_("Does the lab have IPv6 addresses? Which protocol may Postfix use?"),
+    "inet_protocols": main_cf.NO_IPV6,
     "smtp_tls_security_level": N_("Does the other server offer TLS? The log tells what is asked."),
     "smtp_bind_address": N_("From which address does Postfix try to reach the other server?"),
     "smtp_host_lookup": N_("Where does Postfix look up the other server's address?"),
@@ -217,7 +130,7 @@ IN_HINTS: Mapping[str, str] = {
     "smtpd_sender_restrictions": N_("Which senders may write? The log names the rejected one."),
     "smtpd_helo_restrictions": N_("Which names may a client give in HELO?"),
     "smtpd_relay_restrictions": N_("Does this list permit every client that it should?"),
-    "smtpd_tls_security_level": N_("Must a client use TLS here? The book's servers have none."),
+    "smtpd_tls_security_level": main_cf.NO_TLS,
     "smtpd_milters": N_("Every message is shown to a filter. Does one run?"),
     "local_recipient_maps": LOCAL_HINTS["local_recipient_maps"],
     "inet_protocols": OUT_HINTS["inet_protocols"],
@@ -250,7 +163,12 @@ def _odd_one(concerns: Callable[[str], bool]) -> Callable[[Case], Told | None]:
 
 def odd(concerns: Callable[[str], bool], *, at_peer: bool = False) -> Explanation:
     return Explanation(
-        "postfix.{name}", _odd_one(concerns), "{name}", NOT_SET, _ONLY, at_peer=at_peer
+        "postfix.{name}",
+        _odd_one(concerns),
+        "{name}",
+        main_cf.NOT_SET,
+        main_cf.WHAT_FOR,
+        at_peer=at_peer,
     )
 
 
@@ -285,8 +203,8 @@ def odd_service(case: Case) -> Told | None:
 
 def master(holds: Callable[[Case], Told | None], *, at_peer: bool = False) -> Explanation:
     return Explanation(
-        "postfix.master-cf", holds, N_("master.cf"), N_("as the package has it"),
-        N_("postconf -M lists the services of master.cf, postconf -P what -o sets there."),
+        "postfix.master-cf", holds, N_("master.cf"), main_cf.AS_PACKAGED,
+        main_cf.OF_MASTER_CF,
         "cp {master_example} {master_cf}; systemctl restart {postfix}",
         at_peer,
     )  # fmt: skip

@@ -10,7 +10,6 @@ from provision.causes import Case, Explanation, Told
 from provision.explaining.predicates import reason, said, submission, told_by
 from provision.explaining.settings import (
     LOCAL_HINTS,
-    NOT_SET,
     TABLE,
     master,
     missing_service,
@@ -18,6 +17,7 @@ from provision.explaining.settings import (
     parameter,
 )
 from provision.explaining.system import FOLDERS, SENDMAIL, SYSTEM
+from provision.main_cf import NOT_SET
 
 
 def _no_sendmail(case: Case) -> Told | None:

@@ -1,4 +1,4 @@
-"""A server's refusal is told in the server's words, without those of Python."""
+"""A server's refusal is in_words in the server's words, without those of Python."""
 
 import errno
 import imaplib
@@ -8,7 +8,7 @@ import smtplib
 import pytest
 
 from labctl.errors import WrongState
-from labctl.reply import reply_in, told
+from labctl.reply import in_words, reply_in
 
 ENDED = "the server closed the connection"
 
@@ -25,7 +25,7 @@ ENDED = "the server closed the connection"
     ],
 )
 def test_a_server_s_own_words(error: Exception, words: str) -> None:
-    assert reply_in(error) == told(error) == words
+    assert reply_in(error) == in_words(error) == words
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_a_server_s_own_words(error: Exception, words: str) -> None:
     ],
 )
 def test_what_a_person_sees_where_a_server_says_nothing(error: Exception, words: str) -> None:
-    assert (reply_in(error), told(error)) == ("", words)
+    assert (reply_in(error), in_words(error)) == ("", words)

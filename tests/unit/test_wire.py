@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from labctl.endpoint import Endpoint
+from labctl.reply import reply_in
 from labctl.wire import Http, Imap, Pop3, Smtp
 
 MACHINE = IPv4Address("192.168.56.1")
@@ -52,9 +54,10 @@ def test_smtp_reads_the_greeting_and_sends_quit() -> None:
 def test_a_server_that_greets_with_a_refusal_is_an_error() -> None:
     with (
         server(b"554 no service\r\n") as plug,
-        pytest.raises(OSError, match="554 no service"),
+        pytest.raises(smtplib.SMTPConnectError) as refusal,
     ):
         Smtp(plug, 5, MACHINE).greet()
+    assert reply_in(refusal.value) == "554 no service"
 
 
 def test_imap_and_pop3_greet() -> None:
