@@ -10,10 +10,10 @@ home=$(home_of "$user")
 place=$(filled "$user" "$home")
 looks=0
 while :; do
-  looked
   found=$(sender "$token" "$user" "$home" "$place")
-  [ -z "$found" ] && [ "$looks" -lt $((most * LOOK)) ] || break
-  sleep 0.1
+  [ -z "$found" ] && [ "$looks" -lt "$most" ] || break
+  nap
+  looks=$((looks + 1))
 done
 say coming-from echo "$found"
 late() { tail -n 2000 "$log"; }

@@ -7,9 +7,9 @@
 
 # A program at work gives the lock back.
 looks=0
-while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$looks" -lt $((40 * LOOK)) ]; do
-  looked
-  sleep 0.1
+while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$looks" -lt 40 ]; do
+  nap
+  looks=$((looks + 1))
 done
 # Without room for the copies nothing is kept, and the status is that of sysexits.h for it.
 kept=''

@@ -25,15 +25,15 @@ patience() {
   echo "$times"
 }
 
-# What a look adds to $looks on a quiet machine: a number that each of the $times divides well.
-LOOK=12
-
-# looked: count a look in $looks. It counts less while the machine is busy. Looks are counted and not
-# seconds, because on a busy machine each takes longer.
-looked() {
+# nap: wait a tenth of a second before the next look, longer on a busy machine: a look starts some
+# processes, which keep it busy.
+nap() {
   busy
-  looks=$((looks + LOOK / times))
+  sleep "0.$times"
 }
+
+# What a second adds on a quiet machine: a number that each of the $times divides well.
+SECOND=12
 
 # hurried SECONDS COMMAND...: like timeout(1), but seconds in which the machine is busy count less.
 hurried() {
@@ -51,10 +51,11 @@ hurried() {
   return "$status"
 }
 end_late() {
-  looks=0
-  while [ "$looks" -lt "$(($1 * LOOK))" ]; do
+  passed=0
+  while [ "$passed" -lt "$(($1 * SECOND))" ]; do
     sleep 1
-    looked
+    busy
+    passed=$((passed + SECOND / times))
   done
   kill "$2"
 }

@@ -33,10 +33,10 @@ removed=$(queues | sed 's|.*/|/|')
 # A program of Postfix that looks up a name of main.cf may wait long for the answer.
 printf '%s\n' "$removed" | tr -d / | timeout 5 postsuper -d - >/dev/null 2>&1 || :
 looks=0
-while busy_ones=$(deliverers) && [ -n "$busy_ones" ] && [ "$looks" -lt $((10 * LOOK)) ]; do
+while busy_ones=$(deliverers) && [ -n "$busy_ones" ] && [ "$looks" -lt 10 ]; do
   for pid in $busy_ones; do hang_up "$pid"; done
-  looked
-  sleep 0.1
+  nap
+  looks=$((looks + 1))
 done
 # Why they were not delivered. postsuper(1) does not know of a delivery that has just failed.
 find "$spool/defer" "$spool/bounce" -type f 2>/dev/null | grep -F -- "$removed" |

@@ -55,7 +55,7 @@ settled() {
   if [ -n "$id" ]; then
     grep -qF " $id: to=<" "$rest"
   else
-    [ "$looks" -gt $((8 * LOOK)) ] && grep -q '^exit [1-9]' "$scratch/$1"
+    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1"
   fi
 }
 # alias_boxes: the mailboxes that have the message itself. A bounce has it in its body.
@@ -69,7 +69,6 @@ if ! pgrep -x master >/dev/null; then is_over=1; else is_over=''; fi
 : >"$rest"
 looks=0
 while :; do
-  looked
   tail -c "+$((size + 1))" "$log" >"$rest" 2>/dev/null || :
   found_own=$(sender "$own_token" "$user" "$home" "$place")
   found_alias=$(alias_boxes)
@@ -79,8 +78,9 @@ while :; do
   if [ -n "$is_here" ] && { [ -z "$peer" ] || settled peer-said "$peer_token"; }; then break; fi
   # The other host may not answer; then Postfix waits for longer than a check does.
   if [ -n "$is_here" ]; then most=15; else most=25; fi
-  [ -z "$is_over" ] && [ "$looks" -lt $((most * LOOK)) ] || break
-  sleep 0.1
+  [ -z "$is_over" ] && [ "$looks" -lt "$most" ] || break
+  nap
+  looks=$((looks + 1))
 done
 say own-from echo "$found_own"
 say alias-box echo "$found_alias"
