@@ -23,7 +23,7 @@ from labctl.i18n import _
 from labctl.quote import shell_line
 
 # Looks at a command's output while it runs; returns an error to end it.
-Watch = Callable[[str], LabError | None]
+Guard = Callable[[str], LabError | None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
-    watch: Watch | None = None,
+    watch: Guard | None = None,
 ) -> Completed:
     """Run a command to its end and return what it said.
 
@@ -135,7 +135,7 @@ def _run_logged(
     cwd: Path | None,
     env: Mapping[str, str],
     log: Path,
-    watch: Watch | None,
+    watch: Guard | None,
 ) -> Completed:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:

@@ -13,7 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from labctl.board import client
-from labctl.board.client import Helper, Lost, NotDone, received
+from labctl.board.client import HelperClient, Lost, NotDone, received
 from labctl.board.events import row_events
 from labctl.board.logins import Logins
 from labctl.board.pages import Pages, Static
@@ -42,7 +42,7 @@ class Board:
     """The state of the web process: nothing but what it may forget."""
 
     def __init__(self, settings: WebSettings) -> None:
-        self._helper = Helper(settings.socket)
+        self._helper = HelperClient(settings.socket)
         self._logins = Logins(self._helper, settings.class_name)
         self._class_name = settings.class_name
         self._static = Static()

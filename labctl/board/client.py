@@ -36,7 +36,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True)
-class Helper:
+class HelperClient:
     """The helper behind a Unix socket. Each request has a connection of its own."""
 
     socket: Path

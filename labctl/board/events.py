@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from labctl.board.client import Helper, Lost, NotDone, received
+from labctl.board.client import HelperClient, Lost, NotDone, received
 from labctl.classroom import protocol
 from labctl.classroom.protocol import Rows
 from labctl.classroom.rows import Row
@@ -15,7 +15,7 @@ _BEAT = 15.0
 
 
 async def row_events(
-    helper: Helper, watch: protocol.Watch, event: Callable[[Row], str]
+    helper: HelperClient, watch: protocol.Watch, event: Callable[[Row], str]
 ) -> AsyncIterator[str]:
     """Each row that changes, as an event; at first all of them. Ends if the helper is lost."""
     try:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from labctl.board.client import Helper, Lost, NotDone
+from labctl.board.client import HelperClient, Lost, NotDone
 from labctl.board.requests import is_encrypted
 from labctl.classroom import protocol
 from labctl.classroom.protocol import Done, Welcome
@@ -25,7 +25,7 @@ _REMEMBERED = 30.0
 class Logins:
     """The logins of a class, in memory only."""
 
-    def __init__(self, helper: Helper, class_name: str) -> None:
+    def __init__(self, helper: HelperClient, class_name: str) -> None:
         self._helper = helper
         # Several classes may have their boards on one machine, and cookies know no port.
         self._cookie = f"labctl-{class_name}"

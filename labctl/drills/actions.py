@@ -64,7 +64,7 @@ def perform(target: Target, actions: Sequence[Action]) -> None:
             target.remote.script(action.script, *words)
 
 
-def words_of(lab: Lab, host: Host) -> Mapping[str, str]:
+def placeholders(lab: Lab, host: Host) -> Mapping[str, str]:
     """The names of a mail server and of the other one."""
     peer = lab.peer(host)
     return {
@@ -85,7 +85,7 @@ def names_of(scene: Scene) -> Mapping[str, str]:
     """The words that an action may use: names of both mail servers, and paths of the system."""
     host, family = scene.host, scene.family
     return {
-        **words_of(scene.lab, host),
+        **placeholders(scene.lab, host),
         **family.words(),
         "zone_file": family.bind.zone_file(host.domain),
         **_doors(family.firewall, str(scene.peer.address)),

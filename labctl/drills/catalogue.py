@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from labctl.drills.actions import names_of, words_of
+from labctl.drills.actions import names_of, placeholders
 from labctl.drills.breakages import BREAKAGES, Breakage
 from labctl.errors import WrongUsage
 from labctl.i18n import N_, _
@@ -39,7 +39,7 @@ class Drill:
 
     def symptom_in(self, lab: Lab) -> str:
         """The symptom, translated, with the names of the lab's hosts."""
-        return _(self.symptom, **words_of(lab, host_of(lab)))
+        return _(self.symptom, **placeholders(lab, host_of(lab)))
 
     def repair_on(self, scene: Scene) -> str:
         """The repair as shell for that host; "" if only `up` can repair it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from labctl.drills.actions import words_of
+from labctl.drills.actions import placeholders
 from labctl.drills.catalogue import DRILLS, Drill, find_drill, host_of
 from provision.step import Target
 from tests.books import LAB
@@ -56,7 +56,7 @@ def test_hints_come_one_by_one_and_the_last_one_stays(ready_once: str) -> None:
     assert labctl("drill", "check", code=1).out.startswith("not yet")
     hints = [labctl("drill", "hint").out.strip() for _ in range(len(drill.hints) + 1)]
     assert [hint.partition("  ")[0] for hint in hints] == ["1/3", "2/3", "3/3", "3/3"]
-    names = words_of(LAB, host_of(LAB))
+    names = placeholders(LAB, host_of(LAB))
     assert hints[0].endswith(drill.hints[0].format(**names)) and hints[-1] == hints[-2]
     solved = labctl("drill", "solve").out
     assert drill.explanation.format(**names) in solved and "ufw allow 25/tcp" in solved

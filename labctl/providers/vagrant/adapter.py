@@ -24,7 +24,7 @@ from labctl.i18n import _
 from labctl.providers.vagrant.failures import failure
 from labctl.providers.vagrant.meaning import NoBoot
 from labctl.providers.vagrant.output import Row, readable, rows
-from labctl.run import Completed, Watch, run
+from labctl.run import Completed, Guard, run
 
 # What vagrant-libvirt says when it has started a machine.
 _STARTED = "Waiting for domain to get an IP address"
@@ -142,7 +142,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
         *,
         stdin: str | None = None,
         readable: bool = True,
-        watch: Watch | None = None,
+        watch: Guard | None = None,
     ) -> Completed:
         words = [word for word in args if word is not None and word != "--machine-readable"]
         argv = [_executable(), *words, *(["--machine-readable"] if readable else [])]
@@ -211,7 +211,7 @@ def _refused(said: str, often: int) -> LabError | None:
     )
 
 
-def _until(limit: float) -> Watch:
+def _until(limit: float) -> Guard:
     """A watch for a boot. It also gives up `limit` seconds after the first machine was started."""
     started: list[float] = []
 
