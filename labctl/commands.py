@@ -58,7 +58,7 @@ COMMANDS = {
     "net": CommandInfo(N_("Open or close the hosts' internet access for package installation.")),
     "doctor": CommandInfo(N_("Check what this machine lacks for a lab, and how to fix it.")),
     "class": CommandInfo(
-        N_("Run a lab for each seat of a class on this machine."),
+        N_("Run a lab for each seat of a class."),
         on_lab=False,
         parts=dict.fromkeys(
             (

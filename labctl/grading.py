@@ -40,9 +40,6 @@ _TIMED_OUT = 124
 Listener = Callable[[StepReport], None]
 
 
-def _ignore(_report: StepReport) -> None: ...
-
-
 @dataclass(frozen=True)
 class Grades:
     """The reports, in the book's order and for each section host by host.
@@ -76,7 +73,7 @@ def grade_hosts(
     progress: Progress = silent,
     *,
     sends: bool = True,
-    told: Listener = _ignore,
+    told: Listener | None = None,
 ) -> Grades:
     """Check the steps on all hosts at once. It only reads.
 
@@ -117,7 +114,7 @@ def _grade_all(
     progress: Progress,
     *,
     sends: bool,
-    told: Listener = _ignore,
+    told: Listener | None,
 ) -> tuple[list[StepReport], list[Chain]]:
     """Sections and behaviours of all hosts at once, brought together.
 
@@ -128,7 +125,7 @@ def _grade_all(
     with standstill() as still:
         reports, chains = _look(targets, steps, progress, sends=sends, told=told)
     is_wrong = any(report.outcome is not Outcome.OK for report in reports)
-    if is_wrong and told is _ignore and still.was_long():
+    if is_wrong and told is None and still.was_long():
         reports, chains = _look(targets, steps, progress, sends=sends, told=told)
     return reports, chains
 
@@ -139,7 +136,7 @@ def _look(
     progress: Progress,
     *,
     sends: bool,
-    told: Listener,
+    told: Listener | None,
 ) -> tuple[list[StepReport], list[Chain]]:
     with ExitStack() as kept:
         fresh = [replace(target, turns=Turns()) for target in targets]
@@ -175,7 +172,7 @@ def _one(
     target: Target,
     steps: Sequence[Step],
     progress: Progress,
-    told: Listener,
+    told: Listener | None,
     note_wrong: Callable[[], None],
 ) -> tuple[StepReport, ...]:
     """Check the steps at once, also those that the preconditions of others will block."""
@@ -189,7 +186,9 @@ def _one(
 class _Found:
     """The reports of one host, as they come from several threads."""
 
-    def __init__(self, wanted: Sequence[Step], asked: Sequence[Step], told: Listener) -> None:
+    def __init__(
+        self, wanted: Sequence[Step], asked: Sequence[Step], told: Listener | None
+    ) -> None:
         self._asked = {step.name: step for step in asked}
         self._reports: dict[str, StepReport] = {}
         self._untold, self._told = list(wanted), told
@@ -201,7 +200,8 @@ class _Found:
             self._reports[report.step] = report
             for step in [step for step in self._untold if self._is_complete(step)]:
                 self._untold.remove(step)
-                self._told(self.settled(step))
+                if self._told is not None:
+                    self._told(self.settled(step))
 
     def settled(self, step: Step) -> StepReport:
         """The report of a step, or that a precondition blocks it."""

@@ -1,7 +1,7 @@
 """A host's shell and files over SSH. Steps use a host only through this module.
 
 Commands are lists and are quoted in one place. A secret goes to a command's stdin. The connection
-itself is in `connection`.
+itself is in `ssh_connection`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Processes on this machine. No other module starts one.
+"""Programs on this machine. No other module starts one.
 
 Commands are lists, never shell text. An error contains the command as a line to run.
 """

@@ -200,9 +200,7 @@ class SshConnection:
             hint=commands(
                 "labctl up",
                 "labctl reset",
-                text=_(
-                    "the first starts a host that is off, the second mends one that lets nobody in"
-                ),
+                text=_("up starts a host that is off; reset repairs one that refuses every login"),
             ),
         )
 

@@ -38,7 +38,7 @@ class LabState(BaseModel):
 
 def read_state(home: LabHome) -> LabState | None:
     """The state, or None if the lab was never created. Raises WrongState if it cannot be read."""
-    return read_kept(home.state_file, LabState, VERSION, home.name)
+    return read_kept(home.state_file, LabState, VERSION)
 
 
 def write_state(home: LabHome, state: LabState) -> None:
@@ -46,8 +46,8 @@ def write_state(home: LabHome, state: LabState) -> None:
     write_atomically(home.state_file, state.model_dump_json(indent=1))
 
 
-def read_kept(path: Path, model: type[Kept], version: int, lab: str) -> Kept | None:
-    """Read a file that labctl wrote for the lab called `lab`, or None if there is no such file.
+def read_kept(path: Path, model: type[Kept], version: int) -> Kept | None:
+    """Read a file that labctl wrote for a lab, or None if there is no such file.
 
     Raises WrongState if the file is truncated, unreadable or of another `version`.
     """

@@ -180,7 +180,7 @@ def _zone(host: Host, facts: Facts) -> list[Finding]:
 
 
 def _odd_soa(host: Host, facts: Facts) -> Finding | None:
-    """A name in the SOA record that has the domain twice, for want of a dot at its end."""
+    """A name in the SOA record that has the domain twice, because the dot at its end is missing."""
     server, mailbox = (*_answer(facts, "own", host.domain, "SOA").split(), "", "")[:2]
     doubled = f"{host.domain}.{host.domain}."
     wrong = next((each for each in (server, mailbox) if each.endswith(doubled)), "")
@@ -388,15 +388,15 @@ def _check_parent(target: Target) -> list[Finding]:
     running = _running(target, facts)
     if not running[0].ok:
         return running
-    return [*running, *(_delegation(host, facts) for host in hosts)]
+    return [*running, *(_delegation(host, target.host.domain, facts) for host in hosts)]
 
 
-def _delegation(host: Host, facts: Facts) -> Finding:
+def _delegation(host: Host, parent: str, facts: Facts) -> Finding:
     words = facts[host.domain].split()
     return Finding(
         code=f"dns.delegation.{host.domain}",
         ok=f"{host.fqdn}." in words and str(host.address) in words,
-        what=_("jp delegates {domain}", domain=host.domain),
+        what=_("{parent} delegates {domain}", parent=parent, domain=host.domain),
         found=facts[host.domain] or _("no answer"),
         expected=f"NS {host.fqdn}. A {host.address}",
         hint=_("A delegation is the child's name server and its address, in the parent's zone."),

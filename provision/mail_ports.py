@@ -101,7 +101,7 @@ def _over_network(target: Target, port: int) -> Any:
 
 
 def through_ssh(target: Target, port: int) -> paramiko.Channel:
-    """A connection from the host to its own lab address; raises OSError where none answers."""
+    """A connection from the host to its own lab address; raises OSError if nobody answers."""
     # The machine is busiest when a check begins, so the seconds of that moment are too many.
     left = None if target.ends is None else target.at_least(patient(_LEAST))
     return target.remote.open_tcp(str(target.host.address), port, seconds_left(target), left)

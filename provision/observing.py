@@ -231,7 +231,7 @@ def _received(target: Target, mark: str, sent: Facts, there: Facts | None) -> Ev
     name = str(target.host.account)
     mail = sent
     if there is not None:
-        words = (name, target.family.mail_log, str(_looks(there["peer-log"])), coming)
+        words = (name, str(_looks(there["peer-log"])), coming)
         said = _said(target, _MAIL_CAME, *words, left=patiently(_ARRIVAL))
         mail = sent.with_facts(said)
     target.turns.end_deliveries()

@@ -39,7 +39,7 @@ def make_app(settings: WebSettings) -> Guard:
 
 
 class Board:
-    """The state of the web process: nothing but what it may forget."""
+    """The web process. It keeps no state that a restart must not lose."""
 
     def __init__(self, settings: WebSettings) -> None:
         self._helper = HelperClient(settings.socket)

@@ -32,6 +32,12 @@ WORDS = {
     CellState.NOT_YET: N_("not yet"),
     CellState.UNKNOWN: N_("not checked"),
 }
+# What is being done to a seat, by the verb of labctl.classroom.protocol.
+DOING = {
+    "reset": N_("reset is running"),
+    "undo": N_("undo is running"),
+    "drill": N_("a drill is being started"),
+}
 # Minutes on one section after which a seat is marked as stuck.
 STUCK_MINUTES = 15
 
@@ -61,6 +67,7 @@ class Pages:
             version=version,
             signs=SIGNS,
             words=WORDS,
+            doing=DOING,
             said=said,
             ago=ago,
             clock=clock,

@@ -33,7 +33,7 @@ def is_encrypted(connection: HTTPConnection) -> bool:
 
 
 def is_script(request: Request) -> bool:
-    """Whether the page's script asks, which wants a part of a page."""
+    """Whether the script of a page asks. It needs a part of a page only."""
     return request.headers.get("x-part") == "1"
 
 

@@ -95,7 +95,7 @@ class WrongCodes:
         self._seen: dict[str, deque[float]] = {}
 
     def may_try(self, address: str) -> bool:
-        """Whether this address has not sent too many. Others are not affected by it."""
+        """Whether this address may send a code. Each address is counted by itself."""
         seen = self._seen.get(_network(address), deque())
         _forget(seen)
         return len(seen) < _MOST_WRONG

@@ -26,7 +26,8 @@ from labctl.providers.base import Provider
 
 # Seconds between two looks at the disks.
 _LOOK_SECONDS = 0.3
-# Seats that each process grades at once.
+# Seats that each process grades at once: more than by `class check`, because these gradings send no
+# mail.
 _AT_ONCE = 4
 # Seconds after which a seat is graded again though nothing was noticed. It is sooner if the
 # provider cannot tell, and where somebody works: no provider notices that a service read its

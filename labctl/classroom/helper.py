@@ -164,12 +164,11 @@ class Helper:
         while self._wrong and self._wrong[0] < now - 60:
             self._wrong.popleft()
         if len(self._wrong) >= _MOST_WRONG:
-            said = in_every_language(_("too many wrong codes; wait a minute"))
-            return refusal("busy", said)
+            return refusal("busy", {})
         owner = self._codes.owner(request.code)
         if owner is None or not self._exists(owner):
             self._wrong.append(now)
-            return refusal("login", in_every_language(_("the code is wrong")))
+            return refusal("login", {})
         return await self._welcome(owner, self._history.log_in(owner))
 
     async def _welcome(self, owner: int, token: str) -> Welcome:
@@ -191,7 +190,8 @@ class Helper:
         for seat in self._roll.seats:
             with suppress(LabError):
                 saved = actions.opened(self._roll, seat).provider.checkpoints()
-                return tuple(info.name for info in saved if info.origin == "up")
+                if names := tuple(info.name for info in saved if info.origin == "up"):
+                    return names
         return ()
 
     # -- what is done to a seat -------------------------------------------------------------

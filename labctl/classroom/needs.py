@@ -36,7 +36,7 @@ def _checks(roll: Roll, machine: Machine) -> tuple[str, tuple[Check, ...]]:
     choice = choose(None, lab, None, machine)
     provider = make_provider(choice.name, lab, lab_home(roll.model_name))
     if not isinstance(provider, Crowd):
-        # Its hosts are on other machines, or it has no numbers.
+        # The provider cannot add up what many labs need.
         return choice.name, provider.checks()
     # A server far away takes a moment to answer for each seat.
     states = on_seats(roll.seats, lambda seat, _progress: _runs(roll, seat), at_once=processors())

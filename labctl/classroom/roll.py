@@ -197,7 +197,8 @@ def open_class(name: str | None = None) -> Roll:
         name: None for the only class on this machine.
 
     Raises:
-        WrongUsage: There is no such class, or its file is wrong; it names the file and the key.
+        WrongState: There is no such class.
+        WrongUsage: There are several and none is named, or the file of the class is wrong.
     """
     roll = read_roll(_known(name))
     lab_of(roll)

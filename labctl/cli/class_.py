@@ -27,7 +27,7 @@ from labctl.i18n import _
 
 app = typer.Typer(
     cls=Group,
-    help=_("Run a lab for each seat of a class on this machine."),
+    help=_("Run a lab for each seat of a class."),
     no_args_is_help=True,
     rich_markup_mode=None,
 )

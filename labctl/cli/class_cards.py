@@ -32,10 +32,10 @@ def cards(
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.classroom.cards import cards_page
     from labctl.classroom.roll import open_class
     from labctl.hint import Hint
     from labctl.home import written_for_person
+    from labctl.render.cards import cards_page
     from labctl.render.screen import print_done
 
     roll = open_class(class_name)

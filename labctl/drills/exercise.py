@@ -49,7 +49,6 @@ class Attempt:
     drill: Drill
     names: Mapping[str, str]
     mended: bool
-    grades: Grades
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def look(session: Session, targets: Mapping[str, Target], progress: Progress) ->
     grades = grade_hosts(targets, progress=progress)
     if grades.ok:
         session.home.drill_file.unlink(missing_ok=True)
-    return Attempt(drill, names, grades.ok, grades)
+    return Attempt(drill, names, grades.ok)
 
 
 def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -> Solution:

@@ -65,7 +65,7 @@ _PATTERNS = tuple(
 
 @dataclass(frozen=True)
 class Explanation:
-    """The cause, and the newest eight lines of `mail` and the logs that show it."""
+    """The cause, and at most eight lines that show it: of `mail`, of the message, of the logs."""
 
     cause: Cause
     evidence: tuple[str, ...] = ()
@@ -84,7 +84,8 @@ def explain(words: str, journey: Journey, logs: Iterable[Record], otherwise: Cau
         f"{record.host}: {record}" for record in logs if record.is_complaint and not record.queue_id
     ]
     said = [line.strip() for line in words.splitlines() if line.strip()]
-    lines = tuple(dict.fromkeys([*said[-_KEEP_LINES:], *own, *others[-_KEEP_LINES:]]))
+    newest = (group[-_KEEP_LINES:] for group in (said, own, others))
+    lines = tuple(dict.fromkeys(line for group in newest for line in group))
     # The message's own lines say more than what else went wrong on the host meanwhile.
     for group in (said, own, others):
         text = "\n".join(group)

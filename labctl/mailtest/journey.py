@@ -17,7 +17,6 @@ from labctl.mailtest.postfixevents import (
     Held,
     Identified,
     Inspected,
-    Notified,
     PickedUp,
     Removed,
     Requeued,
@@ -45,11 +44,6 @@ class Visit:
     def attempts(self) -> tuple[Attempt, ...]:
         """The tries to deliver it, oldest first."""
         return tuple(r.event for r in self.records if isinstance(r.event, Attempt))
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Queue ids of the notices that this message caused."""
-        return tuple(r.event.queue_id for r in self.records if isinstance(r.event, Notified))
 
     @property
     def is_probe(self) -> bool:

@@ -40,7 +40,7 @@ LAST = "last"
 # The Message-IDs of `labctl check`. Those of other programs and of the mail test have an @.
 _OF_A_CHECK = re.compile(r"labctl\.[0-9a-f]{16}\.[^@]+")
 # How many lines back a message is looked for, on each host.
-_BACK = 20000
+NEWEST = 20_000
 # Dovecot's summary at the end of a session, if it handed out a message at all.
 _FETCHED = re.compile(
     r"(?P<protocol>imap|pop3)\((?P<user>[^)]+)\)<.*?"
@@ -50,7 +50,10 @@ _NON_DELIVERY = "non-delivery"
 
 
 class StageKind(StrEnum):
-    """What happens in a stage. The comment names the fields of Stage.facts."""
+    """What happens in a stage. The comment names the fields of Stage.facts.
+
+    An attempt to deliver has `to`, `relay`, `seconds` and `status`.
+    """
 
     SUBMITTED = "submitted"
     SUBMITTED_AUTH = "submitted-auth"  # user
@@ -60,13 +63,13 @@ class StageKind(StrEnum):
     LOOKED_UP = "looked-up"  # domain, name, address
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
-    RELAYED = "relayed"  # to, relay, seconds, next_queue_id
-    DELIVERED = "delivered"  # to, relay, seconds
-    FORWARDED = "forwarded"  # to, next_queue_id
-    DISCARDED = "discarded"  # to, or action and where
-    VERIFIED = "verified"  # to, status
-    DEFERRED = "deferred"  # to, status
-    BOUNCED = "bounced"  # to, status
+    RELAYED = "relayed"  # an attempt, next_queue_id
+    DELIVERED = "delivered"  # an attempt
+    FORWARDED = "forwarded"  # an attempt, next_queue_id
+    DISCARDED = "discarded"  # an attempt, or action and where
+    VERIFIED = "verified"  # an attempt
+    DEFERRED = "deferred"  # an attempt
+    BOUNCED = "bounced"  # an attempt
     EXPIRED = "expired"  # sender, status
     REFUSED = "refused"  # action, where
     HELD = "held"
@@ -151,7 +154,7 @@ def trace_message(targets: Mapping[str, Target], wanted: str = LAST) -> Trace:
     Raises:
         WrongUsage: no log names it.
     """
-    return trace_records(newest_records(targets, _BACK), wanted)
+    return trace_records(newest_records(targets, NEWEST), wanted)
 
 
 def trace_records(records: Sequence[Record], wanted: str = LAST) -> Trace:

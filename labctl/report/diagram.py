@@ -53,7 +53,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class SequenceDiagram:
     """The whole diagram. `title` is its text for screen readers."""
 
     title: str
@@ -75,7 +75,7 @@ class _Step:
     is_answer: bool = False
 
 
-def sequence_of(trace: Trace) -> Sequence:
+def sequence_of(trace: Trace) -> SequenceDiagram:
     """The diagram of one message's way."""
     steps = list(_steps(trace))
     places = list(dict.fromkeys(place for step in steps for place in (step.start, step.end)))
@@ -105,7 +105,7 @@ def sequence_of(trace: Trace) -> Sequence:
         sender=trace.sender or "<>",
         recipients=", ".join(trace.recipients),
     )
-    return Sequence(title, lanes, tuple(rows), y)
+    return SequenceDiagram(title, lanes, tuple(rows), y)
 
 
 def _steps(trace: Trace) -> Iterator[_Step]:

@@ -14,15 +14,13 @@ from labctl.i18n import language
 from labctl.lab import Lab
 from labctl.mailtest.last_result import last_result
 from labctl.mailtest.logs import newest_records
-from labctl.mailtest.trace import Trace, trace_records
+from labctl.mailtest.trace import NEWEST, Trace, trace_records
 from labctl.managed import ManagedFile
 from labctl.progress import Progress, silent
-from labctl.report.diagram import Sequence, sequence_of
+from labctl.report.diagram import SequenceDiagram, sequence_of
 from labctl.results import Delivery, MailTestResult, StepReport
 from labctl.session import Session
 from provision.step import Target, packages_of
-
-_BACK = 20000
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Way:
     """One message of the test, and its diagram, or None if the logs no longer have it."""
 
     delivery: Delivery
-    diagram: Sequence | None
+    diagram: SequenceDiagram | None
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,9 @@ def gather(session: Session, progress: Progress = silent) -> Facts:
 
 def ways_of(test: MailTestResult, targets: Mapping[str, Target]) -> tuple[Way, ...]:
     """The test's messages, with diagrams from the hosts' logs."""
-    records = newest_records(targets, _BACK)
+    records = newest_records(targets, NEWEST)
 
-    def diagram(delivery: Delivery) -> Sequence | None:
+    def diagram(delivery: Delivery) -> SequenceDiagram | None:
         try:
             trace: Trace = trace_records(records, delivery.message_id)
         except WrongUsage:

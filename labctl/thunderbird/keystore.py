@@ -16,6 +16,7 @@ from pathlib import Path
 
 from labctl.errors import LabError
 from labctl.i18n import _
+from labctl.thunderbird.program import windows_folders
 
 # The folders in which each system has Thunderbird, and what it calls NSS there.
 _LIBRARIES = {
@@ -24,10 +25,6 @@ _LIBRARIES = {
         "libnss3.so",
     ),
     "darwin": (("/Applications/Thunderbird.app/Contents/MacOS",), "libnss3.dylib"),
-    "win32": (
-        ("C:/Program Files/Mozilla Thunderbird", "C:/Program Files (x86)/Mozilla Thunderbird"),
-        "nss3.dll",
-    ),
 }
 
 
@@ -64,15 +61,17 @@ class KeyStore:
 
 def find_nss() -> ctypes.CDLL | None:
     """NSS from the system or from Thunderbird's folder, or None if neither has it."""
-    found = ctypes.util.find_library("nss3")
-    for name in [found] if found else []:
-        return ctypes.CDLL(name)
+    if found := ctypes.util.find_library("nss3"):
+        return _load(Path(found))
+    library = next((each for each in _libraries() if each.exists()), None)
+    return _load(library) if library is not None else None
+
+
+def _libraries() -> list[Path]:
+    if sys.platform == "win32":
+        return [folder / "nss3.dll" for folder in windows_folders()]
     folders, file = _LIBRARIES.get(sys.platform, ((), ""))
-    for folder in folders:
-        library = Path(folder) / file
-        if library.exists():
-            return _load(library)
-    return None
+    return [Path(folder, file) for folder in folders]
 
 
 def _load(library: Path) -> ctypes.CDLL | None:

@@ -31,9 +31,14 @@ def find_thunderbird() -> str:
     return found
 
 
-def _places() -> list[Path]:
+def windows_folders() -> list[Path]:
+    """The folders in which Windows may have the program."""
     programs = [os.environ.get(name, "") for name in ("PROGRAMFILES", "PROGRAMFILES(X86)")]
+    return [Path(folder, "Mozilla Thunderbird") for folder in programs if folder]
+
+
+def _places() -> list[Path]:
     return [
         Path("/Applications/Thunderbird.app/Contents/MacOS/thunderbird"),
-        *(Path(folder, "Mozilla Thunderbird", "thunderbird.exe") for folder in programs if folder),
+        *(folder / "thunderbird.exe" for folder in windows_folders()),
     ]

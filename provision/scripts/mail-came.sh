@@ -1,11 +1,10 @@
 #!/bin/sh
-# Usage: mail-came.sh USER LOG LOOKS TOKEN
-# Look for the message with the token in the user's mailbox, LOOKS times on a quiet machine.
-# Report its sender, and the lines of the log that are about it.
+# Usage: mail-came.sh USER LOOKS TOKEN
+# Look for the message with the token in the user's mailbox, LOOKS times, and report its sender.
 . ./say.sh
 . ./arrived.sh
 
-user=$1 log=$(log_of "$2") most=$3 token=$4
+user=$1 most=$2 token=$3
 home=$(home_of "$user")
 place=$(filled "$user" "$home")
 looks=0
@@ -16,7 +15,3 @@ while :; do
   looks=$((looks + 1))
 done
 say coming-from echo "$found"
-late() { tail -n 2000 "$log"; }
-id=$(late | queue_id "$token")
-lines() { late | grep -F " $id: "; }
-[ -z "$id" ] || say coming-log lines

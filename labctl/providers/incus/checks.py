@@ -34,7 +34,8 @@ _KEYS = 200
 _PIDS = 32_768
 # 60 processes, and as many threads again.
 _PIDS_OF_LAB = 120
-_SUBUIDS = 65_536 * 3
+# Three hosts of a lab with a parent, and its neighbour.
+_SUBUIDS = 65_536 * 4
 _INSTALL = {
     "debian": commands("sudo apt-get install incus-client"),
     "ubuntu": commands("sudo apt-get install incus-client"),

@@ -70,7 +70,7 @@ def make_identities(lab: Lab, home: LabHome) -> Identities:
 
 def read_identities(home: LabHome) -> Identities | None:
     """The kept keys, or None. Raises WrongState if they cannot be read."""
-    return read_kept(home.state / "incus-keys.json", Identities, VERSION, home.name)
+    return read_kept(home.state / "incus-keys.json", Identities, VERSION)
 
 
 def write_first_files(

@@ -56,7 +56,7 @@ def choose_member(incus: Incus, target: str | None) -> str:
     if not wanted:
         raise MachineLacks(
             _("no member of the cluster can take the lab"),
-            cause=_("not online: {target}", target=target or _("any member")),
+            cause=_("offline: {target}", target=target or _("all members")),
             hint=commands(incus.server.member_list),
         )
     if len(wanted) == 1:

@@ -81,7 +81,7 @@ def place_file(home: LabHome) -> Path:
 
 def read_place(home: LabHome) -> Place | None:
     """The place; None if the lab was never made. Raises WrongState if it cannot be read."""
-    return read_kept(place_file(home), Place, VERSION, home.name)
+    return read_kept(place_file(home), Place, VERSION)
 
 
 def write_place(home: LabHome, place: Place) -> None:

@@ -15,7 +15,7 @@ from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn.limits import missing_controllers
-from labctl.providers.nspawn.needs import needs, raise_limits
+from labctl.providers.nspawn.needs import A_HOST, INOTIFY, needs, raise_limits, raised
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.rootfs import users
 
@@ -28,9 +28,9 @@ PROGRAMS = {
     "nsenter": "util-linux",
 }
 _LINUX = ("linux",)
-# A container with systemd and the mail services holds about this many inotify instances.
-_INOTIFY_A_HOST = 12
 _INOTIFY_LIMIT = "/proc/sys/fs/inotify/max_user_instances"
+# The least limit to advise: with a lower one a second lab would need another one soon.
+_INOTIFY_LEAST = 1024
 _NEEDED_BYTES = 300 * 1024**2
 
 
@@ -231,13 +231,14 @@ def inotify_enough(hosts_to_start: int, machine: Machine) -> Diagnosis:
         return found("inotify", _("fs.inotify.max_user_instances = {limit}", limit=limit))
     used = inotify_in_use()
     text = _("fs.inotify.max_user_instances = {limit}, {used} in use", limit=limit, used=used)
-    if used + hosts_to_start * _INOTIFY_A_HOST <= limit:
+    needed = used + hosts_to_start * A_HOST[INOTIFY]
+    if needed <= limit:
         return found("inotify", text)
     return lacking(
         "inotify",
         _("too few inotify instances; hosts to start: {count}", count=hosts_to_start),
         text,
-        commands("sudo sysctl fs.inotify.max_user_instances=1024"),
+        commands(f"sudo sysctl {INOTIFY}={max(_INOTIFY_LEAST, raised(needed))}"),
     )
 
 

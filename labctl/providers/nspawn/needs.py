@@ -9,6 +9,7 @@ from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.machine import Machine
 
+INOTIFY = "fs.inotify.max_user_instances"
 _SYSCTL_FILE = "/etc/sysctl.d/90-labctl.conf"
 # Bytes of memory that a host takes, and of disk for its own layers.
 MEMORY_A_HOST = 56 * 1024**2
@@ -16,8 +17,8 @@ DISK_A_HOST = 60 * 1024**2
 # Twice what was counted on a host that runs, for the boot and the work of a person:
 # 6 instances with 28 watches, 29 threads, 1 key of a user (all hosts have the same user ids),
 # 4 entries of neighbours in three namespaces.
-_A_HOST = {
-    "fs.inotify.max_user_instances": 12,
+A_HOST = {
+    INOTIFY: 12,
     "fs.inotify.max_user_watches": 60,
     "kernel.pid_max": 60,
     "kernel.threads-max": 60,
@@ -26,7 +27,7 @@ _A_HOST = {
 }
 # What the rest of a machine uses of the same limits.
 _BESIDE = {
-    "fs.inotify.max_user_instances": 40,
+    INOTIFY: 40,
     "fs.inotify.max_user_watches": 4096,
     "kernel.pid_max": 2000,
     "kernel.threads-max": 2000,
@@ -68,7 +69,7 @@ def needs(hosts: int, machine: Machine) -> Needs:
     A setting that the kernel does not have is left out.
     """
     limits = []
-    for setting, each in _A_HOST.items():
+    for setting, each in A_HOST.items():
         text = machine.read("/proc/sys/" + setting.replace(".", "/"))
         if text is not None:
             limits.append(Need(setting, int(text), _BESIDE[setting] + hosts * each))
@@ -84,11 +85,16 @@ def raise_limits(short: Sequence[Need]) -> Hint:
     )
 
 
+def raised(needed: int) -> int:
+    """The limit to set: a power of two."""
+    return 1 << (needed - 1).bit_length()
+
+
 def sysctl_lines(short: Sequence[Need]) -> list[str]:
     """The lines of sysctl.d(5) that raise these limits, each to a power of two."""
     lines = []
     for each in short:
-        value = 1 << (each.needed - 1).bit_length()
+        value = raised(each.needed)
         if each.setting.endswith("gc_thresh3"):
             # The kernel begins to drop entries at the second threshold.
             lines.append(f"{each.setting.replace('thresh3', 'thresh2')} = {value // 2}")

@@ -66,9 +66,6 @@ class LabNetwork:
         """The packet filter on the machine."""
         return f"labctl_{self.lab_id}"
 
-    def exists(self) -> bool:
-        return self._ends() is not None
-
     def create(self, way: WayOut | None) -> bool:
         """Make the namespace, the uplink and the filters, and claim the route; idempotent.
 

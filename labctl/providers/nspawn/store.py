@@ -58,7 +58,7 @@ class LayerStore:
 
     def read(self) -> Record | None:
         """The record, or None if the lab was never created. Raises WrongState if unreadable."""
-        return read_kept(self._record_file, Record, VERSION, self.folder.name)
+        return read_kept(self._record_file, Record, VERSION)
 
     def write(self, record: Record) -> None:
         write_atomically(self._record_file, record.model_dump_json(indent=1))

@@ -13,7 +13,7 @@ from labctl.hint import commands
 from labctl.i18n import _
 from labctl.run import run
 
-# The releases that the steps are tested with; those of Debian can be had on any machine.
+# The releases that labctl has a family for; those of Debian can be had on any machine.
 _DEBIAN = ("bookworm", "trixie")
 SUPPORTED = (*_DEBIAN, "noble")
 _NEWEST = "trixie"

@@ -104,9 +104,6 @@ class Cgroup:
         """A group inside this one, which is ended with it."""
         return Cgroup(f"{self.name}/{name}", tuple(path / name for path in self.beside))
 
-    def exists(self) -> bool:
-        return any(root.exists() for root in self._roots)
-
     def populated(self) -> bool:
         """Whether any process is in the group or below it."""
         return self._event("populated")

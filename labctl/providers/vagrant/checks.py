@@ -15,7 +15,13 @@ from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.vagrant.address_range import factory_dhcp, range_allowed, range_free
 from labctl.providers.vagrant.folder import box_architecture
-from labctl.providers.vagrant.folders import disk_enough, folders_readable, snapshot_enough
+from labctl.providers.vagrant.folders import (
+    LIBVIRT,
+    VIRTUALBOX,
+    disk_enough,
+    folders_readable,
+    snapshot_enough,
+)
 from labctl.providers.vagrant.libvirt_checks import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network_mode import network_chosen
 from labctl.providers.vagrant.options import VagrantOptions
@@ -100,7 +106,8 @@ def checks(
     """
     hosts = len(lab.hosts)
     room = snapshot_enough if exists else disk_enough
-    disk = Check("disk", partial(room, hosts, options.memory))
+    place = LIBVIRT if hypervisor == "libvirt" else VIRTUALBOX
+    disk = Check("disk", partial(room, hosts, options.memory, place))
     memory = Check("memory", partial(memory_enough, hosts, options.memory), quick=False)
     others = (
         Check("vagrantfile", other_vagrantfile, quick=False),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Command, Hint, commands
 from labctl.home import STATE_VARIABLE
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.machine import Machine
 from labctl.providers.vagrant.virtualbox import machine_folder, vboxmanage
 
@@ -24,9 +24,33 @@ _SAME = _GIB // 16
 _SNAPSHOTS = 7
 
 
-def snapshot_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
+@dataclass(frozen=True)
+class Place:
+    """Where a hypervisor has the machines' disks, and what to do if there is too little room."""
+
+    folder: Callable[[Machine], Path]
+    mend: str
+
+
+def virtualbox_folder(machine: Machine) -> Path:
+    """Where VirtualBox keeps the machines of this user."""
+    return Path(machine_folder(machine) or machine.home)
+
+
+VIRTUALBOX = Place(
+    virtualbox_folder,
+    N_("free some space, or set VAGRANT_HOME and VirtualBox's folder to a larger disk"),
+)
+# The folder of libvirt's storage pool `default`.
+LIBVIRT = Place(
+    lambda _machine: Path("/var/lib/libvirt/images"),
+    N_("free some space, or set VAGRANT_HOME to a larger disk"),
+)
+
+
+def snapshot_enough(hosts: int, memory: int, place: Place, machine: Machine) -> Diagnosis:
     """Room for one more snapshot of a lab whose machines exist, as each reset makes one."""
-    machines = Path(machine_folder(machine) or machine.home)
+    machines = place.folder(machine)
     free, need = machine.free_disk(machines), hosts * memory * 1024**2 // 2
     if not free:
         return unknown("disk", _("how much space is free in {folder}", folder=machines))
@@ -36,10 +60,9 @@ def snapshot_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     return found("disk", _free(free, machines))
 
 
-def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
+def disk_enough(hosts: int, memory: int, place: Place, machine: Machine) -> Diagnosis:
     """Room for the box, the machines' disks and snapshots; `memory` is one machine's, in MiB."""
-    boxes = boxes_folder(machine)
-    machines = Path(machine_folder(machine) or machine.home)
+    boxes, machines = boxes_folder(machine), place.folder(machine)
     snapshots = hosts * _SNAPSHOTS * memory * 1024**2 // 2
     free = {folder: machine.free_disk(folder) for folder in (boxes, machines)}
     if not all(free.values()):
@@ -48,15 +71,14 @@ def disk_enough(hosts: int, memory: int, machine: Machine) -> Diagnosis:
     if abs(free[boxes] - free[machines]) < _SAME:
         # The same disk, as far as one can tell: other programs write to it meanwhile.
         need = {machines: _BOX_BYTES + hosts * _HOST_BYTES}
-    mend = _("free some space, or set VAGRANT_HOME and VirtualBox's folder to a larger disk")
     for folder, wanted in need.items():
         if free[folder] < wanted:
             why = _("the box and the machines need {need:.1f} GiB", need=wanted / _GIB)
-            return lacking("disk", _free(free[folder], folder), why, mend)
+            return lacking("disk", _free(free[folder], folder), why, _(place.mend))
     text, wanted = _free(free[machines], machines), need[machines] + snapshots
     if free[machines] < wanted:
         why = _("with their snapshots they need {need:.1f} GiB", need=wanted / _GIB)
-        return warning("disk", text, why, mend)
+        return warning("disk", text, why, _(place.mend))
     return found("disk", text)
 
 
@@ -91,7 +113,7 @@ def used_folders(machine: Machine) -> tuple[Used, ...]:
             ("setx", STATE_VARIABLE, r"C:\labctl"),
         ),
         Used(
-            machine_folder(machine) or str(machine.home),
+            str(virtualbox_folder(machine)),
             (program, "setproperty", "machinefolder", _VMS),
         ),
     )

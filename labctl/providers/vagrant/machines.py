@@ -78,7 +78,7 @@ class Machines:
         if gone:
             raise WrongState(
                 _("the machine of {hosts} does not exist any more", hosts=", ".join(gone)),
-                cause=_("it was removed in VirtualBox or by vagrant destroy"),
+                cause=_("it was removed outside labctl, for example by vagrant destroy"),
                 hint=commands("labctl destroy", "labctl up"),
             )
         return states

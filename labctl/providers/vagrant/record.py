@@ -78,7 +78,7 @@ def _file(home: LabHome) -> Path:
 
 def read_record(home: LabHome) -> Record | None:
     """The record, or None if the lab was never made. Raises WrongState if it cannot be read."""
-    return read_kept(_file(home), Record, VERSION, home.name)
+    return read_kept(_file(home), Record, VERSION)
 
 
 def write_record(home: LabHome, record: Record) -> None:

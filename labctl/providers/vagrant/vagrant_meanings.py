@@ -257,7 +257,7 @@ VAGRANT: tuple[Meaning, ...] = (
         lines=DOCTOR,
     ),
     Meaning(
-        N_("Vagrant was told to do what the lab does not ask for, such as sharing a folder"),
+        N_("Vagrant tried something that the lab does not need, such as sharing a folder"),
         MachineLacks,
         classes=classes_of(
             "VirtualBoxMountFailed VirtualBoxMountNotSupportedBSD LinuxMountFailed"

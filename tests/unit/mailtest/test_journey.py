@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from labctl.mailtest.journey import Journey, follow, visits_of
-from labctl.mailtest.postfixevents import Identified
+from labctl.mailtest.postfixevents import Identified, Notified
 from labctl.mailtest.postfixlog import Record
 from tests.unit.mailtest.recorded import lines, records
 
@@ -75,7 +75,8 @@ def test_a_bounce_leads_to_a_notice_with_an_id_of_its_own(pair: tuple[str, str])
     journey = nth(pair, 3)
     assert journey.failed and journey.settled
     assert [hop.status for hop in journey.hops] == ["bounced"]
-    (notice,) = journey.visits[0].notices
+    events = [record.event for record in journey.visits[0].records]
+    (notice,) = [event.queue_id for event in events if isinstance(event, Notified)]
     assert notice != journey.visits[0].queue_id
     (visit,) = [visit for visit in visits_of(both(pair)) if visit.queue_id == notice]
     assert [hop.status for hop in visit.hops()] == ["sent"]

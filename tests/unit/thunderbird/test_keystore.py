@@ -14,7 +14,7 @@ from labctl.thunderbird import keystore
     [
         ("linux", "/usr/lib/thunderbird/libnss3.so"),
         ("darwin", "/Applications/Thunderbird.app/Contents/MacOS/libnss3.dylib"),
-        ("win32", "C:/Program Files/Mozilla Thunderbird/nss3.dll"),
+        ("win32", "D:/Programs/Mozilla Thunderbird/nss3.dll"),
     ],
 )
 def test_nss_is_loaded_from_thunderbirds_folder_under_the_systems_name(
@@ -22,6 +22,7 @@ def test_nss_is_loaded_from_thunderbirds_folder_under_the_systems_name(
 ) -> None:
     asked: list[Path] = []
     monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setenv("PROGRAMFILES", "D:/Programs")
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
     monkeypatch.setattr(Path, "exists", lambda path: path == Path(library))
     monkeypatch.setattr(keystore, "_load", asked.append)

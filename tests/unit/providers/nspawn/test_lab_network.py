@@ -225,15 +225,6 @@ def test_without_the_program_ip_there_is_no_interface_to_remove(
     LAB.drop_host_link("0123abcd-1")
 
 
-@pytest.mark.parametrize(("uplink", "exists"), [("198.18.0.5/30", True), (None, False)])
-def test_a_network_exists_if_its_uplink_has_an_address(
-    monkeypatch: pytest.MonkeyPatch, uplink: str | None, exists: bool
-) -> None:
-    machine = IpMachine({**DATA["machine"], "uplink": uplink})
-    machine.replace_programs(monkeypatch)
-    assert LAB.exists() is exists
-
-
 WAY = WayOut(resolvers=("192.0.2.53",), ports=(80,), proxy_port=None, real_resolver=None)
 
 
