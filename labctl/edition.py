@@ -17,8 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from labctl.errors import WrongUsage
-from labctl.fields import (
+from labctl.edition_fields import (
     SYSTEM_ACCOUNTS,
     Address,
     Admin,
@@ -33,6 +32,7 @@ from labctl.fields import (
     Version,
     ZoneFileName,
 )
+from labctl.errors import WrongUsage
 from labctl.i18n import _, language
 from labctl.mistakes import WrongValue
 from labctl.system import KNOWN, System

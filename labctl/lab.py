@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 
 from labctl.edition import Edition, Frozen, Host, Network, Packages, PackageSet
+from labctl.edition_fields import PrivateNetwork
 from labctl.edition_files import DEFAULT_EDITION, edition_file, load_edition
 from labctl.errors import WrongUsage
-from labctl.fields import PrivateNetwork
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.mistakes import mistakes

@@ -13,13 +13,13 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from labctl.board import client
+from labctl.board.bridge import Bridge
 from labctl.board.client import HelperClient, Lost, NotDone, received
 from labctl.board.events import row_events
 from labctl.board.logins import Logins
 from labctl.board.pages import Pages, Static
 from labctl.board.requests import LANGUAGE_COOKIE, form_of, is_encrypted, is_script, language_of
 from labctl.board.security import Guard, WrongCodes
-from labctl.board.terminal import Bridge
 from labctl.classroom import protocol
 from labctl.classroom.board import WebSettings
 from labctl.classroom.protocol import Curve, Done, Refused, Rows, Welcome

@@ -53,7 +53,7 @@ def _unsaid(error: OSError, code: int) -> int:
     """Handle a failed write to stdout: an error on a full disk, silence for a closed pipe."""
     # Otherwise Python would try to write again when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    from labctl.terminal import is_closed_pipe
+    from labctl.streams import is_closed_pipe
 
     if is_closed_pipe(error):
         return code

@@ -19,7 +19,7 @@ from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
 from labctl.errors import ExitCode, LabError, MachineLacks, words_of
 from labctl.hint import commands
 from labctl.i18n import _
-from labctl.terminal import is_closed_pipe
+from labctl.streams import is_closed_pipe
 
 # A command line that Typer refuses. Typer exports the child only, and brings Click's parent
 # as its own since 0.26.

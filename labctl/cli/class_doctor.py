@@ -9,7 +9,7 @@ from labctl.cli.options import AsJson
 
 
 def doctor(class_name: ClassName = None, as_json: AsJson = False) -> None:
-    from labctl.classroom.needs import examine_class
+    from labctl.classroom.capacity import examine_class
     from labctl.classroom.roll import open_class
     from labctl.errors import ExitCode
     from labctl.machine import ThisMachine

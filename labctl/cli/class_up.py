@@ -10,8 +10,8 @@ from labctl.i18n import _, ngettext
 
 
 def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
+    from labctl.classroom.capacity import ensure_room
     from labctl.classroom.life import bring_up_seat, prepare_model
-    from labctl.classroom.needs import ensure_room
     from labctl.classroom.roll import open_class
     from labctl.hint import Hint
     from labctl.render.class_progress import ClassLive

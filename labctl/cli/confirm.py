@@ -8,7 +8,7 @@ import typer
 
 from labctl.errors import WrongUsage
 from labctl.i18n import _
-from labctl.terminal import is_terminal
+from labctl.streams import is_terminal
 
 
 def confirm(question: str) -> None:

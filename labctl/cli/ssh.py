@@ -21,7 +21,7 @@ def ssh(
     from labctl.run import interactive
     from labctl.session import open_session
     from labctl.shell import ssh_command
-    from labctl.terminal import is_terminal
+    from labctl.streams import is_terminal
 
     session = open_session(name)
     session.lab.host(host)

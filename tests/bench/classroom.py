@@ -22,7 +22,7 @@ from typing import Any
 from labctl.classroom.work import processors
 from labctl.dial import inside
 from labctl.home import lab_home
-from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.nspawn.lab_limits import LabGroup, lab_id_of
 from labctl.providers.rootfs.cgroup import Cgroup
 from labctl.session import open_session
 from tests.bench import floors, footprint

@@ -19,7 +19,7 @@ from typing import Any
 
 from labctl.home import LabHome, lab_home
 from labctl.lab import Host, load_lab
-from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.nspawn.lab_limits import LabGroup, lab_id_of
 from labctl.providers.rootfs.cgroup import Cgroup
 
 NAME = "bench"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.nspawn.lab_limits import LabGroup
 from labctl.providers.rootfs.mounts import unmount_below
 from tests.lab.program import LAB, labctl
 from tests.lab.traces import lab_id

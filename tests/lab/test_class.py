@@ -23,7 +23,7 @@ from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, Seat, class_names, open_class
 from labctl.credentials import load_credentials
 from labctl.home import lab_home
-from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.nspawn.lab_limits import LabGroup, lab_id_of
 from labctl.session import open_session
 from tests.lab.program import Ended, interrupt, labctl, started
 

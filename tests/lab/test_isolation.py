@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.nspawn.lab_limits import LabGroup
 from labctl.providers.rootfs import users
 from labctl.providers.rootfs.cgroup import Cgroup
 from tests.lab.program import labctl, on_host

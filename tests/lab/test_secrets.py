@@ -16,7 +16,7 @@ from typing import Self
 import pytest
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.nspawn.lab_limits import LabGroup
 from tests.lab.program import LAB, labctl, on_host
 from tests.lab.traces import lab_id
 

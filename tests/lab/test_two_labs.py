@@ -15,7 +15,7 @@ import pytest
 
 from labctl.home import lab_home
 from labctl.providers.nspawn.addresses import ip_json
-from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.nspawn.lab_limits import LabGroup, lab_id_of
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.session import open_session
 from tests.lab.program import LAB, Ended, labctl, wait_until

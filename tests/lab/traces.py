@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from labctl.home import lab_home
-from labctl.providers.nspawn.limits import lab_id_of
+from labctl.providers.nspawn.lab_limits import lab_id_of
 from labctl.providers.rootfs.build import image_cgroup
 from labctl.waiting import wait_until
 from tests.lab.program import LAB

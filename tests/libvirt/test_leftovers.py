@@ -10,7 +10,7 @@ import pytest
 from labctl.home import lab_home
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.folder import machines_folder
+from labctl.providers.vagrant.lab_folder import machines_folder
 from labctl.providers.vagrant.machines import Machines
 from labctl.run import run
 

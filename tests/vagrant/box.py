@@ -25,7 +25,7 @@ from filelock import FileLock
 
 from labctl.lab import DEFAULT_EDITION, Edition, load_edition
 from labctl.machine import ThisMachine
-from labctl.providers.vagrant.folder import box_architecture
+from labctl.providers.vagrant.lab_folder import box_architecture
 from labctl.run import run
 from tests.vagrant.double.container import TREE
 from tests.vagrant.double.guests import CONTAINER, QEMU

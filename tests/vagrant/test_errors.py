@@ -15,7 +15,7 @@ from labctl.providers.base import ensure_usable
 from labctl.providers.options import read_options
 from labctl.providers.vagrant import VagrantProvider
 from labctl.providers.vagrant.adapter import Vagrant
-from labctl.providers.vagrant.folder import write_folder
+from labctl.providers.vagrant.lab_folder import write_folder
 from labctl.providers.vagrant.options import VagrantOptions
 from tests.vagrant.double.registry import Store
 from tests.vagrant.lab import labctl, write_lab_file

@@ -23,7 +23,7 @@ from labctl.errors import LabError, MachineLacks, WrongState
 from labctl.home import LabHome, lab_home
 from labctl.lab import Lab, LabFile, load_edition
 from labctl.providers.vagrant import VagrantProvider
-from labctl.providers.vagrant.folder import machines_folder, ports
+from labctl.providers.vagrant.lab_folder import machines_folder, ports
 from labctl.providers.vagrant.probe import answers
 from labctl.providers.vagrant.record import KnownMachine, Unfinished, read_record
 from labctl.remote import Remote

@@ -14,7 +14,7 @@ from labctl import resources
 from labctl.home import LabHome
 from labctl.lab import Lab, load_edition
 from labctl.providers.options import read_options
-from labctl.providers.vagrant.folder import machines, write_folder
+from labctl.providers.vagrant.lab_folder import machines, write_folder
 from labctl.providers.vagrant.options import VagrantOptions
 from tests.vagrant.conftest import ROOT
 

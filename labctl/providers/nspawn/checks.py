@@ -14,8 +14,8 @@ from labctl.hint import commands
 from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
-from labctl.providers.nspawn.limits import missing_controllers
-from labctl.providers.nspawn.needs import A_HOST, INOTIFY, needs, raise_limits, raised
+from labctl.providers.nspawn.kernel_limits import A_HOST, INOTIFY, needs, raise_limits, raised
+from labctl.providers.nspawn.lab_limits import missing_controllers
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.rootfs import users
 

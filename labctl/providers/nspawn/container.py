@@ -14,7 +14,7 @@ from labctl.errors import CommandFailed, LabError, WrongState, words_of
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.providers.base import not_running
-from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.nspawn.lab_limits import LabGroup
 from labctl.providers.nspawn.network import BRIDGE, LabNetwork
 from labctl.providers.rootfs import users
 from labctl.providers.rootfs.cgroup import Cgroup

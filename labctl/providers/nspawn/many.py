@@ -10,8 +10,8 @@ from labctl.i18n import _, ngettext
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.nspawn import checks
-from labctl.providers.nspawn.limits import missing_controllers
-from labctl.providers.nspawn.needs import needs, raise_limits
+from labctl.providers.nspawn.kernel_limits import needs, raise_limits
+from labctl.providers.nspawn.lab_limits import missing_controllers
 
 _LINUX = ("linux",)
 

@@ -24,7 +24,7 @@ from labctl.i18n import _
 from labctl.lab import Network
 from labctl.providers.nspawn import forwarding
 from labctl.providers.nspawn.addresses import Used, free_ends, ip_json, used_networks
-from labctl.providers.nspawn.limits import LabGroup
+from labctl.providers.nspawn.lab_limits import LabGroup
 from labctl.providers.nspawn.rules import UPLINKS, Ends, WayOut, rules_inside, rules_on_machine
 from labctl.run import run
 from labctl.scripts import Script

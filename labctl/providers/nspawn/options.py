@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from labctl.providers.nspawn.limits import Limits
+from labctl.providers.nspawn.lab_limits import Limits
 from labctl.providers.options import Memory, ProviderOptions
 from labctl.providers.rootfs.mirror import Mirror
 

@@ -29,7 +29,7 @@ from labctl.providers.keys import client_key
 from labctl.providers.nspawn import checks, many
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
-from labctl.providers.nspawn.limits import LabGroup, lab_id_of
+from labctl.providers.nspawn.lab_limits import LabGroup, lab_id_of
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.nspawn.resolvers import Resolvers, resolvers_for

@@ -14,14 +14,14 @@ from labctl.lab import Lab
 from labctl.machine import Machine
 from labctl.providers.checks import Check
 from labctl.providers.vagrant.address_range import factory_dhcp, range_allowed, range_free
-from labctl.providers.vagrant.folder import box_architecture
-from labctl.providers.vagrant.folders import (
+from labctl.providers.vagrant.folder_checks import (
     LIBVIRT,
     VIRTUALBOX,
     disk_enough,
     folders_readable,
     snapshot_enough,
 )
+from labctl.providers.vagrant.lab_folder import box_architecture
 from labctl.providers.vagrant.libvirt_checks import kvm_there, libvirt_answers, libvirt_plugin
 from labctl.providers.vagrant.network_mode import network_chosen
 from labctl.providers.vagrant.options import VagrantOptions

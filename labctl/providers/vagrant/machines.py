@@ -14,7 +14,7 @@ from labctl.lab import Lab
 from labctl.parallel import on_each
 from labctl.providers.vagrant import libvirt, virtualbox
 from labctl.providers.vagrant.adapter import Vagrant
-from labctl.providers.vagrant.folder import (
+from labctl.providers.vagrant.lab_folder import (
     machine_title,
     machines_folder,
     made_machines,

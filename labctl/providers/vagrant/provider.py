@@ -28,7 +28,7 @@ from labctl.providers.vagrant import checks, guest, virtualbox
 from labctl.providers.vagrant.adapter import SshAddress, Vagrant
 from labctl.providers.vagrant.checkpoints import Checkpoints
 from labctl.providers.vagrant.connections import Connections
-from labctl.providers.vagrant.folder import (
+from labctl.providers.vagrant.lab_folder import (
     emulate,
     is_emulated,
     machines_folder,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from labctl.errors import ExitCode, LabError, WrongUsage
 from labctl.lab import Lab, LabFile, load_edition
-from labctl.providers.nspawn.limits import Limits
+from labctl.providers.nspawn.lab_limits import Limits
 from labctl.providers.nspawn.options import NspawnOptions
 from labctl.providers.options import read_options
 from labctl.providers.registry import provider_class, provider_names

@@ -33,7 +33,7 @@ NETWORK = Network(cidr=IPv4Network("192.168.56.0/24"), machine=IPv4Address("192.
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
     """host1 of the lab 0123abcd; its control group is a folder."""
     found = Hierarchies(tmp_path / "cgroup", None)
-    for name in ("rootfs.cgroup", "nspawn.limits"):
+    for name in ("rootfs.cgroup", "nspawn.lab_limits"):
         monkeypatch.setattr(f"labctl.providers.{name}.hierarchies", lambda: found)
     monkeypatch.setattr(module, "_NSPAWN", tmp_path / "nspawn")
     monkeypatch.setattr(LabNetwork, "drop_host_link", lambda _network, _machine: None)

@@ -157,7 +157,7 @@ def outcome(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path)
         group.mkdir(parents=True)
         (group / "cgroup.events").write_text("populated 1\nfrozen 0\n")
     found = Hierarchies(folder / "cgroup", None)
-    for module in ("rootfs.cgroup", "nspawn.limits"):
+    for module in ("rootfs.cgroup", "nspawn.lab_limits"):
         monkeypatch.setattr(f"labctl.providers.{module}.hierarchies", lambda: found)
     match case["call"]:
         case "create":

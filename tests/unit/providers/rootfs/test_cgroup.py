@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import LabError
-from labctl.providers.nspawn.limits import LabGroup, Limits, lab_id_of, missing_controllers
+from labctl.providers.nspawn.lab_limits import LabGroup, Limits, lab_id_of, missing_controllers
 from labctl.providers.rootfs import cgroup
 from labctl.providers.rootfs.cgroup import Cgroup, Hierarchies, cgroups_called, parse_hierarchies
 from labctl.waiting import wait_until
@@ -32,7 +32,7 @@ def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hierarchies:
     """A hybrid machine: processes are counted in `pids` of version 2, memory in version 1."""
     found = Hierarchies(tmp_path / "unified", tmp_path / "systemd", {"memory": tmp_path / "memory"})
     found.unified.mkdir()
-    for module in ("rootfs.cgroup", "nspawn.limits"):
+    for module in ("rootfs.cgroup", "nspawn.lab_limits"):
         monkeypatch.setattr(f"labctl.providers.{module}.hierarchies", lambda: found)
     return found
 
@@ -250,7 +250,7 @@ def test_the_weight_of_version_1_is_in_shares(
     mounted: Hierarchies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     old = Hierarchies(mounted.unified, None, {"cpu": tmp_path / "cpu", "pids": tmp_path / "pids"})
-    monkeypatch.setattr("labctl.providers.nspawn.limits.hierarchies", lambda: old)
+    monkeypatch.setattr("labctl.providers.nspawn.lab_limits.hierarchies", lambda: old)
     (mounted.unified / "cgroup.controllers").write_text("memory\n")
     LabGroup("1").limit(Limits(memory=1024, processes=300))
     assert (tmp_path / "cpu/labctl-1/cpu.shares").read_text() == "1024"

@@ -9,7 +9,7 @@ import pytest
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_edition
 from labctl.providers.options import read_options
-from labctl.providers.vagrant.folder import BOOT_TIMEOUT, machines
+from labctl.providers.vagrant.lab_folder import BOOT_TIMEOUT, machines
 from labctl.providers.vagrant.options import VagrantOptions
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))

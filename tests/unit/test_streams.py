@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.terminal import is_closed_pipe, is_terminal
+from labctl.streams import is_closed_pipe, is_terminal
 
 
 def test_a_pipe_and_the_null_device_are_no_terminals() -> None:

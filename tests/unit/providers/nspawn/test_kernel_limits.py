@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl.providers.nspawn.needs import Need, needs, sysctl_lines
+from labctl.providers.nspawn.kernel_limits import Need, needs, sysctl_lines
 from tests.fakes.machine import OtherMachine
 
 # What the kernel of Debian 12 begins with on a machine of 4 GiB.
