@@ -1,4 +1,8 @@
-"""Why a message did not arrive: a cause, and the lines that show it."""
+"""Why a message of a mail test did not arrive: a cause, and the lines that show it.
+
+It knows only what `mail` and the logs say. `labctl check` also looks for causes in the settings of
+the hosts (provision.causes).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from labctl.mailtest.postfixlog import Record
 _KEEP_LINES = 8
 
 
-class Cause(StrEnum):
+class FailureCause(StrEnum):
     """Why a message did not arrive. The values are in `labctl test-mail --json`."""
 
     NO_MAIL_COMMAND = "no-mail-command"
@@ -38,40 +42,42 @@ class Cause(StrEnum):
 _PATTERNS = tuple(
     (re.compile(pattern, re.MULTILINE), cause)
     for pattern, cause in (
-        (r"mail: (?:command )?not found", Cause.NO_MAIL_COMMAND),
-        (r"unknown user user|sudo: unknown user", Cause.NO_SENDER),
-        (r"unknown user:|[Uu]ser unknown|no such user", Cause.NO_RECIPIENT),
-        (r"\[AUTHENTICATIONFAILED\]|-ERR \[AUTH\]|^535 ", Cause.LOGIN_REFUSED),
-        (r"[Rr]elay access denied", Cause.RELAY_DENIED),
-        (r"loops back to myself", Cause.LOOPS_BACK),
+        (r"mail: (?:command )?not found", FailureCause.NO_MAIL_COMMAND),
+        (r"unknown user user|sudo: unknown user", FailureCause.NO_SENDER),
+        (r"unknown user:|[Uu]ser unknown|no such user", FailureCause.NO_RECIPIENT),
+        (r"\[AUTHENTICATIONFAILED\]|-ERR \[AUTH\]|^535 ", FailureCause.LOGIN_REFUSED),
+        (r"[Rr]elay access denied", FailureCause.RELAY_DENIED),
+        (r"loops back to myself", FailureCause.LOOPS_BACK),
         (
             r"Host or domain name not found|[Nn]ame service error|unable to look up host"
             r"|Name or service not known|Host not found",
-            Cause.NAME_NOT_FOUND,
+            FailureCause.NAME_NOT_FOUND,
         ),
-        (r"Connection refused", Cause.NOT_LISTENING),
-        (r"Connection timed out|No route to host|Network is unreachable", Cause.UNREACHABLE),
+        (r"Connection refused", FailureCause.NOT_LISTENING),
+        (r"Connection timed out|No route to host|Network is unreachable", FailureCause.UNREACHABLE),
         (
             r"[Ii]nsufficient system storage|No space left|queue file write",
-            Cause.DISK_FULL,
+            FailureCause.DISK_FULL,
         ),
-        (r"^/\S+/maildrop$|mail system is down", Cause.POSTFIX_DOWN),
-        (r"[Pp]ermission denied", Cause.NOT_PERMITTED),
-        (r"[Mm]essage size exceeds|message file too big", Cause.TOO_LARGE),
-        (r": (?:milter-(?:\w+-)?)?(?:reject|discard|hold): ", Cause.REFUSED_BY_RULE),
+        (r"^/\S+/maildrop$|mail system is down", FailureCause.POSTFIX_DOWN),
+        (r"[Pp]ermission denied", FailureCause.NOT_PERMITTED),
+        (r"[Mm]essage size exceeds|message file too big", FailureCause.TOO_LARGE),
+        (r": (?:milter-(?:\w+-)?)?(?:reject|discard|hold): ", FailureCause.REFUSED_BY_RULE),
     )
 )
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Failure:
     """The cause, and at most eight lines that show it: of `mail`, of the message, of the logs."""
 
-    cause: Cause
+    cause: FailureCause
     evidence: tuple[str, ...] = ()
 
 
-def explain(words: str, journey: Journey, logs: Iterable[Record], otherwise: Cause) -> Explanation:
+def explain(
+    words: str, journey: Journey, logs: Iterable[Record], otherwise: FailureCause
+) -> Failure:
     """Find why a message did not arrive.
 
     Args:
@@ -91,5 +97,5 @@ def explain(words: str, journey: Journey, logs: Iterable[Record], otherwise: Cau
         text = "\n".join(group)
         for pattern, cause in _PATTERNS:
             if pattern.search(text):
-                return Explanation(cause, lines[:_KEEP_LINES])
-    return Explanation(otherwise, lines[:_KEEP_LINES])
+                return Failure(cause, lines[:_KEEP_LINES])
+    return Failure(otherwise, lines[:_KEEP_LINES])

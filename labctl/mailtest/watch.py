@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from labctl.mailtest.explain import Cause, explain
+from labctl.mailtest.explain import FailureCause, explain
 from labctl.mailtest.journey import Journey, follow
 from labctl.mailtest.letters import Sending, id_from_logs
 from labctl.mailtest.logs import mark_log, records_since
@@ -65,7 +65,7 @@ class Watch:
         """
         letter = sending.letter
         journey = self.journey(sending, logs)
-        otherwise = Cause.NOT_AS_SENT if sending.arrived else Cause.LATE
+        otherwise = FailureCause.NOT_AS_SENT if sending.arrived else FailureCause.LATE
         ok = sending.arrived and sending.read
         why = None if ok else explain(sending.words, journey, logs, otherwise)
         return Delivery(

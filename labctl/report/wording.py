@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labctl.i18n import N_, _
-from labctl.mailtest.explain import Cause
+from labctl.mailtest.explain import FailureCause
 from labctl.mailtest.trace import Stage, StageKind
 from labctl.results import Delivery
 
@@ -79,39 +79,41 @@ _DISCARDED = N_("accepted and thrown away ({where})")
 
 
 _CAUSES = {
-    Cause.NO_MAIL_COMMAND: N_("There is no mail command on the host: which package provides it?"),
-    Cause.NO_SENDER: N_("The sender's account does not exist."),
-    Cause.NO_RECIPIENT: N_(
+    FailureCause.NO_MAIL_COMMAND: N_(
+        "There is no mail command on the host: which package provides it?"
+    ),
+    FailureCause.NO_SENDER: N_("The sender's account does not exist."),
+    FailureCause.NO_RECIPIENT: N_(
         "The receiving server does not know the account: does it exist, and is the domain right?"
     ),
-    Cause.LOGIN_REFUSED: N_(
+    FailureCause.LOGIN_REFUSED: N_(
         "The server refused the login: does the account have the password of the lab?"
     ),
-    Cause.RELAY_DENIED: N_(
+    FailureCause.RELAY_DENIED: N_(
         "The receiving server does not take the domain as its own: see mydestination."
     ),
-    Cause.LOOPS_BACK: N_(
+    FailureCause.LOOPS_BACK: N_(
         "This host is the domain's mail exchanger, but does not take the domain as its own:"
         " see mydestination, then the zone's MX and A."
     ),
-    Cause.NAME_NOT_FOUND: N_(
+    FailureCause.NAME_NOT_FOUND: N_(
         "The name of the receiving mail server is not found: does the lab's DNS answer?"
     ),
-    Cause.NOT_LISTENING: N_(
+    FailureCause.NOT_LISTENING: N_(
         "No server accepts connections at that address: does Postfix run and listen there?"
     ),
-    Cause.UNREACHABLE: N_(
+    FailureCause.UNREACHABLE: N_(
         "The receiving host cannot be reached: is it up, and does its firewall let port 25 in?"
     ),
-    Cause.DISK_FULL: N_("A disk is full."),
-    Cause.POSTFIX_DOWN: N_(
+    FailureCause.DISK_FULL: N_("A disk is full."),
+    FailureCause.POSTFIX_DOWN: N_(
         "Postfix does not run on the sending host: the message waits in its maildrop queue."
     ),
-    Cause.NOT_PERMITTED: N_("The mail system lacks permission to write a file."),
-    Cause.TOO_LARGE: N_("The message is over a size limit."),
-    Cause.REFUSED_BY_RULE: N_("A rule or a filter of the mail server stopped the message."),
-    Cause.NOT_AS_SENT: N_("The message is in the box, but it is not shown as it was sent."),
-    Cause.LATE: N_("It did not arrive within {seconds} s."),
+    FailureCause.NOT_PERMITTED: N_("The mail system lacks permission to write a file."),
+    FailureCause.TOO_LARGE: N_("The message is over a size limit."),
+    FailureCause.REFUSED_BY_RULE: N_("A rule or a filter of the mail server stopped the message."),
+    FailureCause.NOT_AS_SENT: N_("The message is in the box, but it is not shown as it was sent."),
+    FailureCause.LATE: N_("It did not arrive within {seconds} s."),
 }
 
 
@@ -119,7 +121,7 @@ def explanation_of(delivery: Delivery) -> tuple[str, ...]:
     """Why a message failed: a sentence, then the lines that show it. Empty if it did not fail."""
     if not delivery.cause:
         return ()
-    sentence = _(_CAUSES[Cause(delivery.cause)], seconds=f"{delivery.timeout:g}")
+    sentence = _(_CAUSES[FailureCause(delivery.cause)], seconds=f"{delivery.timeout:g}")
     return (sentence, *delivery.evidence)
 
 

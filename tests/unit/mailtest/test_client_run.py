@@ -9,7 +9,7 @@ import dns.query
 import pytest
 
 from labctl.mailtest.client import find_server, run_client_test
-from labctl.mailtest.explain import Cause
+from labctl.mailtest.explain import FailureCause
 from labctl.results import MailTestResult
 from tests.unit.mailtest.pair import PASSWORD, Pair
 from tests.unit.mailtest.servers import Handler, Imap, Pop3, Smtp, serve
@@ -156,7 +156,7 @@ def test_a_message_that_does_not_come_is_late(world: World) -> None:
     result = world.run()
     lost = {d.recipient for d in result.deliveries if not d.ok}
     assert lost == {"user1@example1.jp", "user2@example2.jp"}
-    assert {d.cause for d in result.deliveries if not d.ok} == {Cause.LATE}
+    assert {d.cause for d in result.deliveries if not d.ok} == {FailureCause.LATE}
 
 
 def test_a_changed_message_is_not_as_sent(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from labctl.errors import WrongState
 from labctl.mailtest.conversation import run_mail_test
-from labctl.mailtest.explain import Cause
+from labctl.mailtest.explain import FailureCause
 from labctl.results import Delivery, MailTestResult
 from tests.fakes.host import Reply
 from tests.unit.mailtest.pair import Message, Pair, changed
@@ -84,7 +84,7 @@ def test_a_message_that_is_shown_otherwise_was_not_read(pair: Pair) -> None:
     lost = ways["message", ONE]
     assert lost.arrived and not lost.read
     assert not lost.ok and not result.ok
-    assert lost.cause == Cause.NOT_AS_SENT
+    assert lost.cause == FailureCause.NOT_AS_SENT
     assert any("garbled" in line for line in lost.evidence)
     assert ("answer", TWO) not in ways, "what was not read is not answered"
 
@@ -99,7 +99,7 @@ def test_a_lost_message_is_late(pair: Pair) -> None:
     result = run(pair)
     ways = by_way(result)
     assert not result.ok
-    assert ways["message", ONE].cause == Cause.LATE
+    assert ways["message", ONE].cause == FailureCause.LATE
     assert ways["message", ONE].timeout == 0.2
     assert ways["message", TWO].ok
 
@@ -109,7 +109,7 @@ def test_a_refused_message_is_given_up_at_once_and_explained(pair: Pair) -> None
     result = run(pair, timeout=60)
     refused = by_way(result)["message", ONE]
     assert not refused.arrived
-    assert refused.cause == Cause.NO_RECIPIENT
+    assert refused.cause == FailureCause.NO_RECIPIENT
     assert refused.evidence[0].startswith("host1: smtp[7]: ") and "550 5.1.1" in refused.evidence[0]
     assert [hop.status for hop in refused.hops] == ["bounced"]
     assert result.seconds < 10
@@ -118,7 +118,7 @@ def test_a_refused_message_is_given_up_at_once_and_explained(pair: Pair) -> None
 def test_a_deferred_message_is_given_up_at_once(pair: Pair) -> None:
     pair.two.is_off = True
     result = run(pair, timeout=60)
-    assert by_way(result)["message", ONE].cause == Cause.UNREACHABLE
+    assert by_way(result)["message", ONE].cause == FailureCause.UNREACHABLE
     assert result.seconds < 10
 
 
@@ -126,7 +126,7 @@ def test_without_postfix_the_message_waits_in_the_maildrop(pair: Pair) -> None:
     pair.one.stopped = True
     result = run(pair, timeout=60)
     waits = by_way(result)["message", ONE]
-    assert waits.cause == Cause.POSTFIX_DOWN
+    assert waits.cause == FailureCause.POSTFIX_DOWN
     assert result.seconds < 10
 
 
@@ -136,7 +136,7 @@ def test_without_a_mail_command_nothing_is_sent(pair: Pair) -> None:
         "bash", "-lc", '"$@"', "bash", "mail", answer=lambda _ran: Reply(stderr=said, status=127)
     )
     ways = by_way(run(pair))
-    assert ways["message", ONE].cause == Cause.NO_MAIL_COMMAND
+    assert ways["message", ONE].cause == FailureCause.NO_MAIL_COMMAND
     assert ways["message", ONE].evidence == (said.strip(),)
     assert not ways["local", ONE].ok and ways["local", TWO].ok
 

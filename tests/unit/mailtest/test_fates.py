@@ -9,7 +9,7 @@ that was down for a while. Of equal failed attempts the first is kept.
 
 import pytest
 
-from labctl.mailtest.explain import Cause, explain
+from labctl.mailtest.explain import FailureCause, explain
 from labctl.mailtest.journey import Journey, Visit, follow_file, visits_of
 from labctl.mailtest.letters import id_from_logs
 from labctl.mailtest.postfixevents import Accepted, Attempt, Inspected, Notified
@@ -189,8 +189,8 @@ def test_a_rule_that_only_warns_is_no_complaint() -> None:
 def test_a_header_check_that_refuses_names_its_reason() -> None:
     way = journey("5E6352120CD")
     assert statuses("5E6352120CD") == ["bounced"] and way.failed
-    told = explain("", way, FATES, Cause.LATE)
-    assert told.cause is Cause.REFUSED_BY_RULE
+    told = explain("", way, FATES, FailureCause.LATE)
+    assert told.cause is FailureCause.REFUSED_BY_RULE
     assert any("no such mail" in line for line in told.evidence)
 
 

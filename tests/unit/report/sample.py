@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from labctl.lab import load_lab
-from labctl.mailtest.explain import Cause
+from labctl.mailtest.explain import FailureCause
 from labctl.mailtest.trace import trace_records
 from labctl.report.diagram import sequence_of
 from labctl.report.facts import Deviation, Facts, Way
@@ -28,7 +28,7 @@ def facts() -> Facts:
             arrived=ok,
             read=ok,
             seconds=0.5,
-            cause="" if ok else Cause.LATE,
+            cause="" if ok else FailureCause.LATE,
             evidence=() if ok else (NASTY,),
         )
         ways.append(Way(delivery, sequence_of(trace)))
