@@ -1,5 +1,6 @@
 # make lab    install everything, build the lab and test its mail
 # make test   install the test packages, run the unit tests and the lab tests
+# make test-lab-long   more of the lab tests: the other drills, kills of a class, pages of the board
 # make test-releases test-machine   both editions for Ubuntu on both Debian releases, with every drill
 # make test-class   a class of 30 labs: every command, and kills; 4 seats are part of test-lab
 # make bench-class  measure a class of 1, 5, 10 and 30 seats against the bare boot
@@ -51,7 +52,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Labs have fixed addresses, so targets never run in parallel, even with -j.
 .NOTPARALLEL:
-.PHONY: lab test check test-lab test-releases test-machine test-machine-short test-class bench-class bench-board bench-incus test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
+.PHONY: lab test check test-lab test-lab-long test-releases test-machine test-machine-short test-class bench-class bench-board bench-incus test-corpus test-faults test-faults-short test-vagrant test-vagrant-short test-libvirt test-windows test-incus test-incus-short test-incus-cluster incus-packages fuzz-check fuzz-check-short bench audit mutants mutants-known messages packages test-packages vagrant-packages libvirt-packages clean
 
 lab: $(BIN)/labctl packages
 	$(SUDO) $(BIN)/labctl up --test-mail
@@ -91,8 +92,13 @@ test: test-packages check test-lab
 
 # Real hosts, a browser and Thunderbird: two labs in parallel, each on its own machine. Failed tests
 # are not repeated.
+LAB_TESTS = $(SUDO) $(BIN)/pytest tests/lab -n 2 --dist loadfile
 test-lab: $(VENV)/.dev test-packages
-	$(SUDO) $(BIN)/pytest tests/lab -n 2 --dist loadfile
+	$(LAB_TESTS) -m 'not long'
+
+# More of the same kinds: the other drills, kills of a class and pages of the board.
+test-lab-long: $(VENV)/.dev test-packages
+	$(LAB_TESTS) -m long
 
 # Both editions for Ubuntu on both Debian releases, with every drill: an hour on two cores.
 test-releases: $(VENV)/.dev packages

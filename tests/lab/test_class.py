@@ -372,12 +372,18 @@ KILLS = {
     "check": Kill(("check",), all_right),
     "net": Kill(("net", "close"), all_closed, quick=True),
 }
+# The kills of the other commands are on demand.
+MARKS = {name: () if name in ("up", "reset", "check") else (pytest.mark.long,) for name in KILLS}
 # How many seats are done at the kill.
 MOMENTS = (1,) if SEATS < 10 else (0, 1, SEATS // 2)
 
 
 @pytest.mark.parametrize("done", MOMENTS)
-@pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
+@pytest.mark.parametrize(
+    "kill",
+    [pytest.param(KILLS[name], marks=marks) for name, marks in MARKS.items()],
+    ids=MARKS,
+)
 def test_the_same_command_continues_after_a_kill(room: Roll, kill: Kill, done: int) -> None:
     class_("up")
     class_("reset", "--all", "--to", "ready", "--yes")
@@ -405,6 +411,7 @@ def has_mark(seat: Seat) -> bool:
     return labctl(*words, name=seat.lab_name, code=None).code == 0
 
 
+@pytest.mark.long
 def test_an_end_is_continued_after_a_kill(room: Roll) -> None:
     name = f"{CLASS}-2"
     labctl("class", "init", name, "--seats", "2", "--until", "dns")
