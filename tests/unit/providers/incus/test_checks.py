@@ -210,7 +210,7 @@ def test_what_the_server_s_kernel_lacks(
 @pytest.mark.parametrize(
     ("code", "file", "text"),
     [
-        ("subuid", "/etc/subuid", "taro:1:5\n0:100000:98304\nroot:200000:98304\nroot:\n"),
+        ("subuid", "/etc/subuid", "taro:1:5\n0:100000:131072\nroot:200000:131072\nroot:\n"),
         ("controllers", "/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n"),
         ("inotify", "/proc/sys/fs/inotify/max_user_instances", "1024\n"),
         ("keys", "/proc/sys/kernel/keys/maxkeys", "200\n"),
