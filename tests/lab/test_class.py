@@ -393,6 +393,7 @@ def test_the_same_command_continues_after_a_kill(room: Roll, kill: Kill, done: i
     kill.right(room)
 
 
+@pytest.mark.long
 def test_an_undo_is_continued_with_the_seats_that_are_left(room: Roll) -> None:
     class_("up")
     for seat in room.seats:
