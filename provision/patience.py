@@ -14,8 +14,10 @@ from pathlib import Path
 
 # By how much a time to wait is multiplied at most on a busy machine.
 _LONGEST = 6.0
-# How many processes run on each processor during a check of a quiet machine.
-_OWN = 2
+# So many processes run or wait to run for two seconds when a check begins, because labctl asks
+# everything at once. Beside them, so many on each processor are no busy machine. See also
+# scripts/patience.sh.
+_OWN, _USUAL_LOAD = 40, 2
 _LOAD = Path("/proc/loadavg")
 # The time that processes have waited for the disk since the machine started (PSI of Linux).
 _PRESSURE = Path("/proc/pressure/io")
@@ -35,13 +37,13 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._asked = seconds, time.monotonic()
-        self._busy = _busy_now()
+        self._busy = _busy()
         self._counting = threading.Lock()
 
     def left(self) -> float:
         """The seconds until the end if the machine stays as busy as it is, 0 at the end."""
         with self._counting:
-            now, busy = time.monotonic(), _busy_now()
+            now, busy = time.monotonic(), _busy()
             self._seconds -= (now - self._asked) * 2 / (self._busy + busy)
             self._asked, self._busy = now, busy
             return max(0.0, self._seconds * busy)
@@ -95,7 +97,7 @@ def _waited_for_disk() -> float:
 
 def patient(seconds: float) -> float:
     """The seconds to wait for an answer, more of them if this machine is or was just busy."""
-    return seconds * max(_busy_lately(), _busy_now())
+    return seconds * _busy()
 
 
 def patiently(seconds: float) -> Callable[[], float]:
@@ -107,12 +109,20 @@ def patiently(seconds: float) -> Callable[[], float]:
     return lambda: max(deadline.left(), planned - time.monotonic())
 
 
+def _busy() -> float:
+    """By how much to multiply a time to wait now.
+
+    The load is a mean of the last minute. A machine that is just becoming busy has a long queue.
+    """
+    return max(_busy_lately(), _busy_now())
+
+
 def _busy_now() -> float:
-    """By how much to multiply a time to wait at this moment."""
+    """The same by the processes of this moment."""
     with suppress(OSError, ValueError, IndexError):
-        return _times(float(_LOAD.read_text().split()[3].partition("/")[0]))
+        return _times(float(_LOAD.read_text().split()[3].partition("/")[0]) - _OWN)
     # macOS has no /proc.
-    return _busy_lately()
+    return 1.0
 
 
 def _busy_lately() -> float:
@@ -124,4 +134,4 @@ def _busy_lately() -> float:
 
 def _times(running: float) -> float:
     """By how much to multiply a time to wait while this number of processes runs or waits."""
-    return min(_LONGEST, max(1.0, running / (os.cpu_count() or 1) / _OWN))
+    return min(_LONGEST, max(1.0, running / (os.cpu_count() or 1) / _USUAL_LOAD))

@@ -124,9 +124,11 @@ def _in_force(target: Target, facts: Facts) -> Finding:
 def is_newer_than_running(facts: Facts) -> bool:
     """Whether main.cf was edited after Postfix started.
 
-    A time in the future, from a machine with another clock, tells nothing.
+    A time in the future, from a machine with another clock, tells nothing. The queue manager tells
+    when Postfix started; master.cf may have none.
     """
-    return facts.number("now") >= facts.number("written") > facts.number("started")
+    started = facts.number("started")
+    return started > 0 and facts.number("now") >= facts.number("written") > started
 
 
 def not_listening(target: Target, facts: Facts) -> list[str]:

@@ -1,8 +1,9 @@
 # shellcheck shell=sh
 # How long to wait for an answer on a busy machine. Include this file; it does nothing by itself.
 
-# So many processes run for a moment when a check begins, because labctl asks everything at once.
-OWN=16
+# So many processes run or wait to run when a check begins, because labctl asks everything at once.
+# provision/patience.py has the same number.
+OWN=40
 
 # busy: set $times, by how much to multiply a time to wait: 1, or up to 6 if the processors are busy.
 # Hosts share the processors of a machine, so that a late answer would look like none.
@@ -46,8 +47,8 @@ hurried() {
   ending=$!
   if wait "$did"; then status=0; else status=$?; fi
   kill "$ending" 2>/dev/null || :
-  # SIGTERM came from end_late.
-  [ "$status" != 143 ] || status=124
+  # The signals of end_late.
+  case $status in 137 | 143) status=124 ;; esac
   return "$status"
 }
 end_late() {
@@ -57,5 +58,7 @@ end_late() {
     busy
     passed=$((passed + SECOND / times))
   done
+  # runuser(1) itself gives the shell that it has started two more seconds.
+  pkill -KILL -P "$(pgrep -P "$2")"
   kill "$2"
 }

@@ -20,10 +20,13 @@ deliverers() {
     sort -u
 }
 
-# hang_up PID: close the connections of a process. Its delivery fails, as if it was cut off.
+# hang_up PID: close the connections of a process, and its questions to a name server. Its delivery
+# fails, as if it was cut off.
 hang_up() {
-  ss -tnpH 2>/dev/null | grep -F "pid=$1," | while read -r _ _ _ local _; do
-    ss -K -tn "sport = :${local##*:}" >/dev/null 2>&1 || :
+  lines=$(ss -tunpH 2>/dev/null | grep -F "pid=$1,") || return 0
+  has_hung_up=1
+  printf '%s\n' "$lines" | while read -r kind _ _ _ local _; do
+    ss -K "--$kind" -n "sport = :${local##*:}" >/dev/null 2>&1 || :
   done
 }
 
@@ -34,7 +37,10 @@ removed=$(queues | sed 's|.*/|/|')
 printf '%s\n' "$removed" | tr -d / | timeout 5 postsuper -d - >/dev/null 2>&1 || :
 looks=0
 while busy_ones=$(deliverers) && [ -n "$busy_ones" ] && [ "$looks" -lt 10 ]; do
+  has_hung_up=''
   for pid in $busy_ones; do hang_up "$pid"; done
+  # One without a connection may be about to make one, or waits for another program of Postfix.
+  [ -n "$has_hung_up" ] || [ "$looks" -lt 3 ] || break
   nap
   looks=$((looks + 1))
 done

@@ -49,13 +49,13 @@ aliased() {
 say alias aliased
 
 # settled KEY TOKEN: whether Postfix has delivered, deferred or bounced the message, or has not got
-# it. A program that failed may have handed it over nevertheless, so the log gets a second.
+# it. A program that failed may have handed it over nevertheless, so the log gets a moment.
 settled() {
   id=$(queue_id "$2" <"$rest")
   if [ -n "$id" ]; then
     grep -qF " $id: to=<" "$rest"
   else
-    [ "$looks" -gt 8 ] && grep -q '^exit [1-9]' "$scratch/$1"
+    [ "$looks" -gt 5 ] && grep -q '^exit [1-9]' "$scratch/$1"
   fi
 }
 # alias_boxes: the mailboxes that have the message itself. A bounce has it in its body.
@@ -77,7 +77,7 @@ while :; do
     { [ -n "$found_alias" ] || settled alias-said "$alias_token"; }; then is_here=1; fi
   if [ -n "$is_here" ] && { [ -z "$peer" ] || settled peer-said "$peer_token"; }; then break; fi
   # The other host may not answer; then Postfix waits for longer than a check does.
-  if [ -n "$is_here" ]; then most=15; else most=25; fi
+  if [ -n "$is_here" ]; then most=15; else most=20; fi
   [ -z "$is_over" ] && [ "$looks" -lt "$most" ] || break
   nap
   looks=$((looks + 1))
