@@ -235,15 +235,15 @@ def test_a_program_that_still_delivers_a_message_is_cut_off(host: Host) -> None:
         told = host.root / "told"
         host.program("postsuper", f'cat >/dev/null; rm "{queued}"')
         lines = "".join(
-            f'SYN-SENT 0 1 192.0.2.1:{port} 192.0.2.2:25 users:(("smtp",pid={pid},fd=14))\n'
+            f'tcp SYN-SENT 0 1 192.0.2.1:{port} 192.0.2.2:25 users:(("smtp",pid={pid},fd=14))\n'
             for port, pid in ((41175, f"{smtp.pid}0"), (41174, smtp.pid))
         )
-        all_of_them = f"-tnpH) cat <<'END'\n{lines}END\n;;"
+        all_of_them = f"-tunpH) cat <<'END'\n{lines}END\n;;"
         host.program(
             "ss", f'case $1 in {all_of_them} *) echo "$*" >"{told}"; kill {smtp.pid};; esac'
         )
         host.run(CLEAR_QUEUES, TOKEN, str(host.path("/var/spool/postfix")))
-        assert told.read_text() == "-K -tn sport = :41174\n"
+        assert told.read_text() == "-K --tcp -n sport = :41174\n"
         smtp.wait(5)
 
 
