@@ -58,7 +58,10 @@ end_late() {
     busy
     passed=$((passed + SECOND / times))
   done
-  # runuser(1) itself gives the shell that it has started two more seconds.
-  pkill -KILL -P "$(pgrep -P "$2")"
+  shell=$(pgrep -P "$(pgrep -P "$2")") || :
   kill "$2"
+  # runuser(1) itself gives the shell that it has started two more seconds.
+  sleep 0.3
+  # shellcheck disable=SC2086  # one word for each process
+  kill -KILL $shell
 }
