@@ -12,6 +12,5 @@ while :; do
   found=$(sender "$token" "$user" "$home" "$place")
   [ -z "$found" ] && [ "$looks" -lt "$most" ] || break
   nap
-  looks=$((looks + 1))
 done
 say coming-from echo "$found"

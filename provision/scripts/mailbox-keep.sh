@@ -9,7 +9,6 @@
 looks=0
 while [ -e "/var/mail/$1.lock" ] && [ -z "$(old_lock "$1")" ] && [ "$looks" -lt 40 ]; do
   nap
-  looks=$((looks + 1))
 done
 # Without room for the copies nothing is kept, and the status is that of sysexits.h for it.
 kept=''

@@ -26,11 +26,12 @@ patience() {
   echo "$times"
 }
 
-# nap: wait a tenth of a second before the next look, longer on a busy machine: a look starts some
-# processes, which keep it busy.
+# nap: count a look in $looks, and wait a tenth of a second before the next one, longer on a busy
+# machine: a look starts some processes, which keep it busy.
 nap() {
   busy
   sleep "0.$times"
+  looks=$((looks + 1))
 }
 
 # What a second adds on a quiet machine: a number that each of the $times divides well.

@@ -42,7 +42,6 @@ while busy_ones=$(deliverers) && [ -n "$busy_ones" ] && [ "$looks" -lt 10 ]; do
   # One without a connection may be about to make one, or waits for another program of Postfix.
   [ -n "$has_hung_up" ] || [ "$looks" -lt 3 ] || break
   nap
-  looks=$((looks + 1))
 done
 # Why they were not delivered. postsuper(1) does not know of a delivery that has just failed.
 find "$spool/defer" "$spool/bounce" -type f 2>/dev/null | grep -F -- "$removed" |

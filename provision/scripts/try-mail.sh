@@ -80,7 +80,6 @@ while :; do
   if [ -n "$is_here" ]; then most=15; else most=20; fi
   [ -z "$is_over" ] && [ "$looks" -lt "$most" ] || break
   nap
-  looks=$((looks + 1))
 done
 say own-from echo "$found_own"
 say alias-box echo "$found_alias"
