@@ -27,6 +27,7 @@ _KEEP = Script("provision", "mailbox-keep.sh")
 _FIND = Script("provision", "mailbox-find.sh")
 _COUNT = Script("provision", "mailbox-count.sh")
 _PUT_BACK = Script("provision", "mailbox-put-back.sh")
+_FREE = Script("provision", "mailbox-free.sh")
 _CLEAR_QUEUE = Script("provision", "queue-clear.sh")
 
 
@@ -147,6 +148,14 @@ def clear_queue(target: Target, token: str, spool: str | None = None) -> None:
         spool: the folder of the queues; by default where the package has it.
     """
     target.remote.script(_CLEAR_QUEUE, token, spool or target.family.postfix.spool)
+
+
+def free_box(target: Target) -> None:
+    """Remove the lock of the account's mailbox if a delivery that was killed has left it.
+
+    Mail waits 500 seconds for it otherwise (postconf(5), stale_lock_time).
+    """
+    target.remote.script(_FREE, target.host.account or "")
 
 
 def put_back(target: Target, kept: KeptBoxes, token: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
 from labctl.results import Astray, StressPhase, StressResult
 from labctl.waiting import wait_until
-from provision.mailbox import boxes_kept, clear_queue
+from provision.mailbox import boxes_kept, clear_queue, free_box
 from provision.step import Target
 
 MESSAGES = 500
@@ -74,7 +74,7 @@ def run_stress_test(
     hosts = list(watch.targets.values())
     for target in hosts:
         join_network(target)
-    with boxes_kept(hosts, watch.run_id), _queues_emptied(watch):
+    with boxes_kept(hosts, watch.run_id) as locked, _queues_emptied(watch):
         with streams(hosts, watch.run_id) as sending:
             faults = _faults(hosts, provider, progress)
             passed = [
@@ -82,7 +82,7 @@ def run_stress_test(
                 for fault, share in zip(faults, shares(messages, len(faults)), strict=True)
             ]
         sent = [message for phase in passed for message in phase.sent]
-        tally = _settled(watch, len(sent), timeout, progress)
+        tally = _settled(watch, len(sent), locked, timeout, progress)
         peers = {target.host.name: target.peer.name for target in hosts}
         astray = find_astray(sent, tally, watch.logs(), peers)
     return StressResult(
@@ -168,12 +168,17 @@ def _pass(
     return _Passed(fault, time.monotonic() - begun, sum(held.values()), sent)
 
 
-def _settled(watch: Watch, sent: int, timeout: float, progress: Progress) -> Tally:
+def _settled(
+    watch: Watch, sent: int, locked: Set[str], timeout: float, progress: Progress
+) -> Tally:
     """Run the queues until they are empty, or nothing has arrived for `timeout` seconds.
 
     If no queue has a message any more, the count is final once it is the same twice.
+
+    Args:
+        locked: the hosts whose mailbox was locked before the test.
     """
-    count = _Count(watch, sent, progress)
+    count = _Count(watch, sent, locked, progress)
     while True:
         arrived = count.now.delivered
         moved = wait_until(timeout, partial(count.again, arrived), every=_PAUSE, retry_errors=False)
@@ -184,9 +189,10 @@ def _settled(watch: Watch, sent: int, timeout: float, progress: Progress) -> Tal
 class _Count:
     """Counts of all messages, one after the other."""
 
-    def __init__(self, watch: Watch, sent: int, progress: Progress) -> None:
+    def __init__(self, watch: Watch, sent: int, locked: Set[str], progress: Progress) -> None:
         self._watch = watch
         self._sent = sent
+        self._locked = locked
         self._progress = progress
         self.now = Tally({}, {})
         self.is_final = False
@@ -202,12 +208,17 @@ class _Count:
         )
         self._progress("", text)
         if self.now.queued:
-            # What a person types who does not wait for the next run of the queue. It also makes
-            # the queue manager forget which destinations it considers dead (qmgr(8)).
-            flush = ["postqueue", "-f"]
-            self._watch.on_both(lambda target: target.remote.run(flush, check=False))
+            self._watch.on_both(self._run_queue)
         self.is_final = not self.now.queued and self.now == before
         return self.is_final or self.now.delivered != arrived
+
+    def _run_queue(self, target: Target) -> None:
+        if target.host.name not in self._locked:
+            # A killed Postfix leaves its lock.
+            free_box(target)
+        # What a person types who does not wait for the next run of the queue. It also makes the
+        # queue manager forget which destinations it considers dead (qmgr(8)).
+        target.remote.run(["postqueue", "-f"], check=False)
 
 
 @contextmanager

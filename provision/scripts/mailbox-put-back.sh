@@ -81,6 +81,7 @@ locked() {
   until (set -C; : >"$1.lock") 2>/dev/null; do
     tries=$((tries + 1))
     [ "$tries" -lt 500 ] || return 1
+    if [ $((tries % 100)) = 0 ] && dead_lock "$1"; then rm -f "$1.lock"; fi
     sleep 0.05
   done
 }

@@ -14,6 +14,17 @@ old_lock() {
   find "/var/mail/$1.lock" -prune ! -newermt "-$((3 * $(patience))) seconds" 2>/dev/null || :
 }
 
+# dead_lock FILE: whether the mailbox has the lock of a delivery that was killed. Postfix's locks are
+# empty; others name their process. A delivery has the mailbox open while it has the lock. Postfix
+# itself waits until the lock is 500 seconds old (postconf(5), stale_lock_time).
+dead_lock() {
+  made=$(stat -c '%i %Z' "$1.lock" 2>/dev/null) || return 1
+  # Postfix opens the mailbox right after it has locked it.
+  sleep 1
+  [ "$(stat -c '%i %Z' "$1.lock" 2>/dev/null)" = "$made" ] && [ ! -s "$1.lock" ] &&
+    ! find /proc/[0-9]*/fd -lname "$(readlink -f "$1")" 2>/dev/null | grep -q .
+}
+
 # filled USER HOME: print the mailbox that Postfix fills if main.cf names one (home_mailbox and
 # mail_spool_directory in postconf(5)). A Maildir ends with a slash.
 filled() {

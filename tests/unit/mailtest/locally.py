@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,9 @@ class Host:
         for folder in _FOLDERS:
             text = text.replace(folder, f"{self.root}{folder}")
         # Both wait long for the lock of a mailbox; here it is given up at once.
-        text = text.replace("sleep 0.1", ":").replace("sleep 0.05", ":").replace("-lt 500", "-lt 5")
+        for wait, less in (("-lt 500", "-lt 5"), ("% 100", "% 3"), ("sleep 0.05", ":")):
+            text = text.replace(wait, less)
+        text = re.sub(r"sleep (0\.)?1\b", ":", text)
         environment = {**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"}
         done = subprocess.run(
             ["sh", "-euc", text, "sh", *args],

@@ -18,6 +18,7 @@ KEEP = Script("provision", "mailbox-keep.sh")
 FIND = Script("provision", "mailbox-find.sh")
 COUNT = Script("provision", "mailbox-count.sh")
 CLEAR_QUEUES = Script("provision", "queue-clear.sh")
+FREE = Script("provision", "mailbox-free.sh")
 PUT_BACK = Script("provision", "mailbox-put-back.sh")
 RUN = "labctl.0123456789abcdef"
 TOKEN = f"{RUN}.message@example2.jp"
@@ -47,6 +48,9 @@ BOUNCE = (
     b"From MAILER-DAEMON  Fri Nov 27 01:31:00 2026\n"
     b"Subject: Undelivered\nMessage-ID: <notice@example1.jp>\n\nMessage-ID: <%s>\n\n"
 ) % TOKEN.encode()
+
+# What Dovecot writes into its lock.
+DOVECOT = "316:host1.example1.jp\n"
 
 
 @pytest.fixture
@@ -179,13 +183,44 @@ def test_an_empty_box_stays_an_empty_box(host: Host, box: Path) -> None:
     assert box.read_bytes() == b""
 
 
-def test_a_locked_box_is_left_alone_and_named(host: Host, box: Path) -> None:
+def locked_during_a_test(host: Host, box: Path, by: str) -> str:
+    """Lock the box after a test has begun. An empty lock is Postfix's. Returns what is locked."""
     box.write_bytes(OWN)
-    lock = box.with_name("user1.lock")
-    lock.touch()
-    assert through_a_test(host, box, OWN + TEST).strip() == str(box)
+    kept = host.run(KEEP, "user1").strip()
+    box.with_name("user1.lock").write_text(by)
+    box.write_bytes(OWN + TEST)
+    return host.run(PUT_BACK, "user1", kept, TOKEN).strip()
+
+
+def test_a_locked_box_is_left_alone_and_named(host: Host, box: Path) -> None:
+    assert locked_during_a_test(host, box, DOVECOT) == str(box)
     assert box.read_bytes() == OWN + TEST
+    assert box.with_name("user1.lock").exists()
+
+
+def test_a_delivery_that_goes_on_keeps_its_lock(host: Host, box: Path) -> None:
+    with box.open("ab"):
+        assert locked_during_a_test(host, box, "") == str(box)
+        host.run(FREE, "user1")
+    assert box.read_bytes() == OWN + TEST
+    assert box.with_name("user1.lock").exists()
+
+
+def test_the_lock_of_a_killed_delivery_keeps_no_message_of_the_test(host: Host, box: Path) -> None:
+    assert locked_during_a_test(host, box, "") == ""
+    assert box.read_bytes() == OWN
+    assert not box.with_name("user1.lock").exists()
+
+
+def test_only_the_lock_of_a_killed_delivery_is_removed(host: Host, box: Path) -> None:
+    lock = box.with_name("user1.lock")
+    host.run(FREE, "user1")
+    lock.write_text(DOVECOT)
+    host.run(FREE, "user1")
     assert lock.exists()
+    lock.write_text("")
+    host.run(FREE, "user1")
+    assert not lock.exists()
 
 
 def test_the_lock_is_released(host: Host, box: Path) -> None:

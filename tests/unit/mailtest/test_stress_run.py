@@ -19,8 +19,9 @@ PHASES = ("quiet", "postfix-killed", "network-cut", "host-stopped", "power-cut")
 class Stressed:
     """The two hosts, each with its records, queue and box of tokens, and what goes wrong.
 
-    `lost`, `twice`, `stuck` and `refused` are numbers of messages of every phase. `unmended` are
-    faults that were caused and not repaired.
+    `lost`, `twice`, `stuck` and `refused` are numbers of messages of every phase. `locked` are the
+    hosts whose mailbox has the lock of a killed delivery. `unmended` are faults that were caused
+    and not repaired.
     """
 
     pair: Pair = field(default_factory=Pair)
@@ -29,6 +30,7 @@ class Stressed:
     stuck: Sequence[int] = ()
     waits: Sequence[int] = ()
     refused: Sequence[int] = ()
+    locked: set[str] = field(default_factory=set)
     records: dict[str, str] = field(default_factory=dict)
     boxes: dict[str, list[str]] = field(default_factory=lambda: {"host1": [], "host2": []})
     queues: dict[str, list[str]] = field(default_factory=lambda: {"host1": [], "host2": []})
@@ -71,6 +73,7 @@ class Stressed:
         other = "host2" if name == "host1" else "host1"
         fake.says("stream-prepare.sh", stdout=f"/var/tmp/stream.{name}\n")
         fake.says("stream-remove.sh")
+        fake.when("mailbox-free.sh", answer=lambda _ran: self._free(name))
         fake.when("stream-start.sh", answer=lambda ran: self._send(ran, name, other))
         fake.when("cat", answer=lambda ran: Reply(self.records.get(ran.words[1], "")))
         fake.when("queue-ids.sh", answer=lambda _ran: _ids(self.queues[name]))
@@ -107,7 +110,13 @@ class Stressed:
                 self.boxes[other] += [token] * (2 if number in self.twice else 1)
         return Reply()
 
+    def _free(self, name: str) -> Reply:
+        self.locked.discard(name)
+        return Reply()
+
     def _flush(self, name: str, other: str) -> Reply:
+        if other in self.locked:
+            return Reply()
         going = [t for t in self.queues[name] if int(t.split(".")[3].split("@")[0]) in self.waits]
         self.boxes[other] += going
         self.queues[name] = [t for t in self.queues[name] if t not in going]
@@ -172,6 +181,22 @@ def test_a_message_that_waits_is_sent_by_flushing_the_queue() -> None:
     result = stressed.run()
     assert all(phase.waiting == 0 and phase.delivered == 12 for phase in result.phases)
     assert not stressed.deleted
+
+
+def test_a_lock_of_the_killed_postfix_keeps_no_message_waiting() -> None:
+    stressed = Stressed(waits=[1], locked={"host1", "host2"})
+    result = stressed.run()
+    assert all(phase.waiting == 0 for phase in result.phases)
+    assert not stressed.locked
+
+
+def test_a_mailbox_that_was_locked_before_stays_locked() -> None:
+    stressed = Stressed(waits=[1], locked={"host1"})
+    box = "/tmp/kept\n/var/mail/user1.lock\n"
+    stressed.pair.one.fake.says("mailbox-keep.sh", "user1", stdout=box)
+    result = stressed.run()
+    assert all(phase.waiting == 1 for phase in result.phases)
+    assert stressed.locked == {"host1"}
 
 
 def test_a_refused_message_is_nobodys_loss() -> None:
