@@ -202,7 +202,7 @@ def _auth(machines: Machines, edition: Edition, host: Host, mechanism: str) -> l
     done = machines.from_stranger([
         "swaks", "--server", host.address, "--auth", mechanism, "--auth-user", host.user,
         "--auth-password", host.password, "--from", host.mailbox, "--to", peer.mailbox,
-        "--header", f"Subject: {token}", "--timeout", str(ANSWER), "--helo", "stranger.test",
+        "--header", f"Subject: {token}", "--timeout", str(ANSWER), "--helo", _named(_stranger(host)),
     ], seconds=25)  # fmt: skip
     if not done.ok or " 235 " not in done.out:
         return [Fault(host.name, f"AUTH {mechanism}", _last(done.out))]
@@ -231,8 +231,7 @@ def _wrong_password(smtp: smtplib.SMTP, host: Host) -> int:
 def _relay(machines: Machines, edition: Edition, host: Host) -> list[Fault]:
     peer = machines.peer(host)
     faults = []
-    base = host.address.rpartition(".")[0]
-    for source, may in ((OUTSIDE, False), (f"{base}.{STRANGER}", edition.relay == "network")):
+    for source, may in ((OUTSIDE, False), (_stranger(host), edition.relay == "network")):
         code = _answer(machines, host, source, lambda smtp: _recipient(smtp, peer.mailbox))
         if (code == 250) != may:
             faults.append(Fault(host.name, f"relay from {source}", str(code)))
@@ -245,6 +244,16 @@ def _recipient(smtp: smtplib.SMTP, mailbox: str) -> int:
     return smtp.rcpt(mailbox)[0]
 
 
+def _stranger(host: Host) -> str:
+    """The stranger's address in the network of the host."""
+    return f"{host.address.rpartition('.')[0]}.{STRANGER}"
+
+
+def _named(address: str) -> str:
+    """How a mail client names itself, if its machine has no name in the DNS (RFC 5321, 4.1.3)."""
+    return f"[{address}]"
+
+
 def _answer(machines: Machines, host: Host, source: str, ask: Callable[[smtplib.SMTP], int]) -> int:
     """What the server answers the stranger at the address `source`; 0 if it does not."""
 
@@ -252,7 +261,7 @@ def _answer(machines: Machines, host: Host, source: str, ask: Callable[[smtplib.
         try:
             with smtplib.SMTP(
                 host.address,
-                local_hostname="stranger.test",
+                local_hostname=_named(source or _stranger(host)),
                 timeout=ANSWER,
                 source_address=(source, 0),
             ) as smtp:
@@ -266,11 +275,11 @@ def _answer(machines: Machines, host: Host, source: str, ask: Callable[[smtplib.
 def _takes_mail(machines: Machines, _edition: Edition, host: Host) -> list[Fault]:
     """Mail from another host of the network, without AUTH, for the account itself."""
     token = _token()
-    base = host.address.rpartition(".")[0]
     done = machines.from_stranger([
-        "swaks", "--server", host.address, "--local-interface", f"{base}.200",
+        "swaks", "--server", host.address, "--local-interface", _stranger(host),
         "--from", f"root@mail.{machines.peer(host).domain}", "--to", host.mailbox,
-        "--header", f"Subject: {token}", "--timeout", str(ANSWER), "--helo", "stranger.test",
+        "--header", f"Subject: {token}", "--timeout", str(ANSWER),
+        "--helo", _named(_stranger(host)),
     ])  # fmt: skip
     if done.ok and _arrived(machines, host, token):
         return []
