@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.options import (
     DEFAULT_NAME,
     AsJson,
     Junit,
     Name,
-    complete_hosts,
-    complete_steps,
     ensure_apart,
     until_interrupted,
 )
@@ -31,11 +30,11 @@ _PAUSE_SECONDS = 2.0
 def check(
     step: Annotated[
         list[str] | None,
-        typer.Argument(help=_("Check only these steps."), autocompletion=complete_steps),
+        typer.Argument(help=_("Check only these steps."), autocompletion=completion.steps),
     ] = None,
     host: Annotated[
         str | None,
-        typer.Option("--host", help=_("Check only this host."), autocompletion=complete_hosts),
+        typer.Option("--host", help=_("Check only this host."), autocompletion=completion.hosts),
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help=_("List what can be checked."))] = False,
     errors_only: Annotated[

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.confirm import confirm
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes, checkpoint_names
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes
 from labctl.i18n import _
 
 
@@ -18,7 +19,7 @@ def checkpoints(
             "--remove",
             metavar="NAME",
             help=_("Remove the state before a reset and free its disk space."),
-            autocompletion=checkpoint_names,
+            autocompletion=completion.checkpoints,
         ),
     ] = None,
     yes: Yes = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from labctl.cli import completion
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -19,31 +20,13 @@ Value = TypeVar("Value")
 CLASS_VARIABLE = "LABCTL_CLASS"
 
 
-def _classes(incomplete: str) -> list[str]:
-    from labctl.classroom.roll import class_names
-
-    return [name for name in class_names() if name.startswith(incomplete)]
-
-
-def _seats(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a seat of the class that the command line names so far."""
-    from labctl.classroom.roll import open_class
-    from labctl.errors import LabError
-
-    try:
-        seats = open_class(context.params.get("class_name")).seats
-    except LabError:
-        return []
-    return [seat.label for seat in seats if seat.label.startswith(incomplete)]
-
-
 ClassName = Annotated[
     str | None,
     typer.Option(
         "--class",
         envvar=CLASS_VARIABLE,
         help=_("Name of the class (default: the only one)."),
-        autocompletion=_classes,
+        autocompletion=completion.classes,
         metavar="NAME",
     ),
 ]
@@ -51,13 +34,15 @@ Seats = Annotated[
     list[str] | None,
     typer.Argument(
         help=_("Seats like 7, s07 or 3-5 (default: all)."),
-        autocompletion=_seats,
+        autocompletion=completion.seats,
         metavar="SEAT",
     ),
 ]
 SeatArgument = Annotated[
     str,
-    typer.Argument(help=_("A seat like 7 or s07."), autocompletion=_seats, metavar="SEAT"),
+    typer.Argument(
+        help=_("A seat like 7 or s07."), autocompletion=completion.seats, metavar="SEAT"
+    ),
 ]
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, OptionalHost, checkpoint_names
+from labctl.cli import completion
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, OptionalHost
 from labctl.i18n import _
 
 
@@ -18,7 +19,7 @@ def diff(
             "--since",
             metavar="CHECKPOINT",
             help=_("Compare with this one (default: the last one saved or restored)."),
-            autocompletion=checkpoint_names,
+            autocompletion=completion.checkpoints,
         ),
     ] = None,
     name: Name = DEFAULT_NAME,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.commands import Group
 from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart
 from labctl.i18n import _
@@ -16,19 +17,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-
-def _drills(context: typer.Context, incomplete: str) -> list[str]:
-    """Completes a drill for the edition of the named lab."""
-    from labctl.drills.catalogue import drills_of
-    from labctl.errors import LabError
-    from labctl.session import open_lab
-
-    try:
-        drills = drills_of(open_lab(context.params.get("name") or DEFAULT_NAME).lab)
-    except LabError:
-        return []
-    return [drill.name for drill in drills if drill.name.startswith(incomplete)]
 
 
 @app.command("list", help=_("List the drills."))
@@ -44,7 +32,7 @@ def list_drills(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
 @app.command("start", help=_("Break one thing in the lab, and show what a user reports."))
 def start(
     drill: Annotated[
-        str | None, typer.Argument(help=_("Name of the drill."), autocompletion=_drills)
+        str | None, typer.Argument(help=_("Name of the drill."), autocompletion=completion.drills)
     ] = None,
     at_random: Annotated[bool, typer.Option("--random", help=_("Pick a drill at random."))] = False,
     level: Annotated[

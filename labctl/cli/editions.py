@@ -6,14 +6,9 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.options import AsJson, ensure_apart
 from labctl.i18n import _
-
-
-def _editions(incomplete: str) -> list[str]:
-    from labctl.edition_files import editions
-
-    return [name for name in editions() if name.startswith(incomplete)]
 
 
 def editions(
@@ -23,7 +18,7 @@ def editions(
             "--show",
             metavar="NAME",
             help=_("Print this edition's file, as a start for one of your own."),
-            autocompletion=_editions,
+            autocompletion=completion.editions,
         ),
     ] = None,
     as_json: AsJson = False,

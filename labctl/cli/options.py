@@ -10,66 +10,11 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
 from labctl.i18n import _
 
 DEFAULT_NAME = DEFAULT_LAB
-
-
-def _labs(incomplete: str) -> list[str]:
-    from labctl.home import lab_names
-
-    return [name for name in lab_names() if name.startswith(incomplete)]
-
-
-def complete_hosts(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a host of the lab that the command line names so far."""
-    from labctl.errors import LabError
-    from labctl.session import open_lab
-
-    try:
-        hosts = open_lab(context.params.get("name") or DEFAULT_NAME).lab.hosts
-    except LabError:
-        return []
-    return [host.name for host in hosts if host.name.startswith(incomplete)]
-
-
-def _providers(incomplete: str) -> list[str]:
-    from labctl.providers.registry import provider_names
-
-    return [name for name in provider_names() if name.startswith(incomplete)]
-
-
-def _releases(incomplete: str) -> list[str]:
-    from labctl.providers.settings import releases
-
-    return [name for name in releases() if name.startswith(incomplete)]
-
-
-def complete_steps(context: typer.Context, incomplete: str) -> list[str]:
-    """Completes a step of the edition that the named lab has."""
-    from labctl.engine import stop_names
-    from labctl.errors import LabError
-    from labctl.session import open_lab
-
-    try:
-        lab = open_lab(context.params.get("name") or DEFAULT_NAME, context.params.get("lab")).lab
-        names = stop_names(lab)
-    except LabError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def checkpoint_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete a checkpoint of the lab that the command line names so far."""
-    from labctl.errors import LabError
-    from labctl.session import open_session
-
-    try:
-        saved = open_session(context.params.get("name") or DEFAULT_NAME).provider.checkpoints()
-    except LabError:
-        return []
-    return [info.name for info in saved if info.name.startswith(incomplete)]
 
 
 def in_a_folder(path: Path | None) -> Path | None:
@@ -87,7 +32,7 @@ Name = Annotated[
         "--name",
         envvar=NAME_VARIABLE,
         help=_("Name of the lab."),
-        autocompletion=_labs,
+        autocompletion=completion.labs,
         metavar="NAME",
     ),
 ]
@@ -108,7 +53,7 @@ ProviderName = Annotated[
     typer.Option(
         "--provider",
         help=_("What creates the hosts (default: one that works on this machine)."),
-        autocompletion=_providers,
+        autocompletion=completion.providers,
         metavar="NAME",
     ),
 ]
@@ -117,17 +62,17 @@ Release = Annotated[
     typer.Option(
         "--release",
         help=_("Release of the hosts, such as trixie, if the provider has several."),
-        autocompletion=_releases,
+        autocompletion=completion.releases,
         metavar="NAME",
     ),
 ]
 HostArgument = Annotated[
     str,
-    typer.Argument(help=_("Name of a host (see labctl status)."), autocompletion=complete_hosts),
+    typer.Argument(help=_("Name of a host (see labctl status)."), autocompletion=completion.hosts),
 ]
 OptionalHost = Annotated[
     str | None,
-    typer.Argument(help=_("Name of a host (default: all)."), autocompletion=complete_hosts),
+    typer.Argument(help=_("Name of a host (default: all)."), autocompletion=completion.hosts),
 ]
 HostCommand = Annotated[
     list[str] | None, typer.Argument(help=_("Command to run; after -- if it has options."))
@@ -141,7 +86,7 @@ Until = Annotated[
     typer.Option(
         "--until",
         help=_("Stop after this step, or at this checkpoint."),
-        autocompletion=complete_steps,
+        autocompletion=completion.steps,
         metavar="STEP",
     ),
 ]

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.confirm import confirm
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes, checkpoint_names, ensure_apart
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, Yes, ensure_apart
 from labctl.i18n import _
 
 
@@ -18,7 +19,7 @@ def reset(
             "--to",
             metavar="CHECKPOINT",
             help=_("os, dns, packages, ready or a step."),
-            autocompletion=checkpoint_names,
+            autocompletion=completion.checkpoints,
         ),
     ] = None,
     undo: Annotated[

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, complete_hosts
+from labctl.cli import completion
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def thunderbird(
         typer.Option(
             "--host",
             help=_("Host of the account (default: the lab's first mail host)."),
-            autocompletion=complete_hosts,
+            autocompletion=completion.hosts,
         ),
     ] = None,
     show: Annotated[

@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from labctl.cli.app import build
-from labctl.cli.options import complete_hosts
+from labctl.cli.completion import hosts
 from labctl.engine import UpResult
 from labctl.home import lab_home
 from labctl.providers.registry import provider_names
@@ -84,10 +84,10 @@ def test_completion_knows_the_hosts_of_that_lab_file() -> None:
     group: Any = typer.main.get_command(build())
     context = typer.Context(group.get_command(typer.Context(group), "ssh"))
     context.params = {"name": "default"}
-    assert complete_hosts(context, "host") == ["host0", "host1", "host2"]
-    assert complete_hosts(context, "host2") == ["host2"]
+    assert hosts(context, "host") == ["host0", "host1", "host2"]
+    assert hosts(context, "host2") == ["host2"]
     context.params = {"name": "another"}
-    assert complete_hosts(context, "host") == ["host1", "host2"]
+    assert hosts(context, "host") == ["host1", "host2"]
 
 
 def test_thunderbird_opens_the_first_mail_host_of_an_edition_of_ones_own(remembered: Path) -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 import typer
 
-from labctl.cli.options import complete_steps
+from labctl.cli.completion import steps
 from labctl.engine import OS, checkpoint_of, steps_until, stop_names
 from labctl.errors import WrongUsage
 from provision.step import Step
@@ -16,7 +16,7 @@ from tests.books import LAB
 
 def offered_for(incomplete: str) -> list[str]:
     context = SimpleNamespace(params={})
-    return complete_steps(cast(typer.Context, context), incomplete)
+    return steps(cast(typer.Context, context), incomplete)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
