@@ -15,6 +15,7 @@ from typing import Protocol
 
 from labctl.errors import LabError, words_of
 from labctl.run import run
+from labctl.system import parse_os_release
 
 _ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
 _MAC_BLOCK = re.compile(r"^(?P<name>\w+): .*?(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
@@ -86,10 +87,8 @@ class ThisMachine:
         # Under Wine, Windows programs can read this file of Linux.
         if self.system != "linux":
             return ""
-        for line in (self.read("/etc/os-release") or "").splitlines():
-            if line.startswith("ID="):
-                return line.removeprefix("ID=").strip('"')
-        return ""
+        found = parse_os_release(self.read("/etc/os-release") or "")
+        return found.id if found else ""
 
     @property
     def architecture(self) -> str:

@@ -69,13 +69,15 @@ CODE_NAMES = {
 }
 
 
+def os_release_fields(text: str) -> dict[str, str]:
+    """The variables of an os-release file. A later one of the same name counts."""
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key: _unquoted(value) for key, _equals, value in pairs}
+
+
 def parse_os_release(text: str) -> System | None:
     """The system that an os-release file names, or None if it names none."""
-    found = {}
-    for line in text.splitlines():
-        key, equals, value = line.partition("=")
-        if equals and key in ("ID", "VERSION_ID"):
-            found[key] = _unquoted(value)
+    found = os_release_fields(text)
     # Debian's testing and unstable have no VERSION_ID.
     return System(found["ID"], found.get("VERSION_ID", "")) if found.get("ID") else None
 

@@ -12,6 +12,7 @@ from labctl.errors import MachineLacks
 from labctl.hint import commands
 from labctl.i18n import _
 from labctl.run import run
+from labctl.system import os_release_fields
 
 # The releases that labctl has a family for; those of Debian can be had on any machine.
 _DEBIAN = ("bookworm", "trixie")
@@ -146,8 +147,7 @@ def _os_release() -> dict[str, str]:
         text = _text(_OS_RELEASE)
     except OSError:
         return {}
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
-    return {key: value.strip('"') for key, _, value in pairs}
+    return os_release_fields(text)
 
 
 def _without_third_parties(sources: tuple[str, ...]) -> tuple[str, ...]:

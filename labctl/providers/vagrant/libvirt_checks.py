@@ -6,9 +6,9 @@ from labctl.health import Diagnosis, found, lacking, warning
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine
+from labctl.providers.vagrant.libvirt import URI
 
 PLUGIN = "vagrant-libvirt"
-_URI = "qemu:///system"
 _PAGE = "https://vagrant-libvirt.github.io/vagrant-libvirt/installation.html"
 _START = "sudo systemctl enable --now libvirtd"
 _HASHICORP = "/opt/vagrant"
@@ -49,11 +49,11 @@ def libvirt_answers(machine: Machine) -> Diagnosis:
         return lacking(
             "libvirt", _("libvirt is not installed"), _("it runs the lab's machines"), mend
         )
-    if machine.ask("virsh", "-c", _URI, "version"):
-        return found("libvirt", _("libvirt answers at {uri}", uri=_URI))
+    if machine.ask("virsh", "-c", URI, "version"):
+        return found("libvirt", _("libvirt answers at {uri}", uri=URI))
     return lacking(
         "libvirt",
-        _("libvirt does not answer at {uri}", uri=_URI),
+        _("libvirt does not answer at {uri}", uri=URI),
         _("it runs the lab's machines"),
         commands(_START) if machine.is_root else _started_for(machine.home.name),
     )
