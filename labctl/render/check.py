@@ -17,7 +17,8 @@ from rich.text import Text
 from labctl.grading import wrong
 from labctl.i18n import _, ngettext
 from labctl.render.document import print_json
-from labctl.render.screen import console, folded, print_wrapped
+from labctl.render.screen import console, print_wrapped
+from labctl.report.lines import broken
 from labctl.results import Finding, Outcome, StepReport
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _finding(host: str, finding: Finding, *, solution: bool) -> RenderableType:
     if finding.expected:
         table.add_row(_("expected"), escape(finding.expected))
     if finding.hint:
-        table.add_row(_("hint"), escape(folded(finding.hint, console().width - _LEFT)))
+        table.add_row(_("hint"), escape("\n".join(broken(finding.hint, console().width - _LEFT))))
     if solution and finding.solution:
         table.add_row(_("solution"), f"[green]{escape(finding.solution)}[/]")
     return table

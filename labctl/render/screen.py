@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -18,20 +16,6 @@ from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.render.document import print_json, print_json_error
 from labctl.render.hints import hint_lines
-
-# A line may break after each of these: a Latin word, or a letter of another script with the marks
-# that must not begin a line. An opening mark stays with the following text.
-_UNBROKEN = re.compile(r"[（「『“]*(?:[!-~’]+|[^\s!-~])[、。，．）」』”！？ー…々]*|\s+")
-
-
-def folded(text: str, width: int) -> str:
-    """Break text into lines of `width` cells. rich breaks only at spaces; Japanese has none."""
-    lines = [""]
-    for part in _UNBROKEN.findall(text):
-        if lines[-1] and cell_len(lines[-1] + part.rstrip()) > width:
-            lines.append("")
-        lines[-1] += part if lines[-1] else part.lstrip()
-    return "\n".join(line.rstrip() for line in lines)
 
 
 @cache

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from labctl.i18n import _
 from labctl.mailtest.trace import Stage, StageKind, Trace
+from labctl.report.lines import broken
 from labctl.report.wording import wording_of
 
 WIDTH = 960
@@ -85,7 +84,7 @@ def sequence_of(trace: Trace) -> SequenceDiagram:
     y = _HEAD + 20
     for step in steps:
         words = wording_of(step.stage)
-        lines = _broken(words.what)
+        lines = broken(words.what, _TEXT_CELLS)
         seconds = (step.stage.time - steps[0].stage.time).total_seconds()
         rows.append(
             Row(
@@ -96,7 +95,7 @@ def sequence_of(trace: Trace) -> SequenceDiagram:
                 is_answer=step.is_answer,
                 is_trouble=step.stage.kind.is_trouble,
                 term=words.term,
-                lines=lines,
+                lines=tuple(lines),
             )
         )
         y += _LINE * (len(lines) + 1) + _ROW_SPACE
@@ -155,20 +154,3 @@ def _lanes(places: list[Place]) -> tuple[Lane, ...]:
         Lane(role, name, round(_TIME_WIDTH + room * (number + 0.5)))
         for number, (role, name) in enumerate(places)
     )
-
-
-def _broken(text: str) -> tuple[str, ...]:
-    """The text in lines that fit, broken at blanks if there are any, otherwise anywhere."""
-    lines = [""]
-    for word in text.split(" "):
-        candidate = f"{lines[-1]} {word}".strip()
-        if cell_len(candidate) <= _TEXT_CELLS:
-            lines[-1] = candidate
-            continue
-        if lines[-1]:
-            lines.append("")
-        for letter in word:
-            if cell_len(lines[-1] + letter) > _TEXT_CELLS:
-                lines.append("")
-            lines[-1] += letter
-    return tuple(lines)

@@ -10,7 +10,6 @@ from rich.console import Console
 from labctl.grading import Grades
 from labctl.render import check
 from labctl.render.check import print_checks, print_grades, watching
-from labctl.render.screen import folded
 from labctl.results import Finding, StepReport
 from provision.steps import STEPS
 
@@ -78,16 +77,6 @@ def test_watching_shows_all_sections_and_of_the_rest_what_the_screen_has_room_fo
     assert "SASL節" in low and "SASL節" in high
     assert "look at postconf -n" not in low and "2 more; the check without --watch" in low
     assert "look at postconf -n" in high and "more to look at" not in high
-
-
-def test_a_japanese_hint_breaks_between_any_two_letters_but_not_before_a_full_stop() -> None:
-    text = "Postfix が読むのはファイルではなく、（データベース）です。"
-    assert folded(text, 24).splitlines() == [
-        "Postfix が読むのはファイ",
-        "ルではなく、（データベー",
-        "ス）です。",
-    ]
-    assert folded("one two three", 7).splitlines() == ["one two", "three"]
 
 
 def test_only_what_is_wrong_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

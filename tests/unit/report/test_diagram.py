@@ -1,11 +1,10 @@
 """The path of a message becomes lanes and arrows that never cross a text."""
 
 import pytest
-from rich.cells import cell_len
 
 from labctl.mailtest.postfixevents import Identified
 from labctl.mailtest.trace import trace_records
-from labctl.report.diagram import _broken, sequence_of
+from labctl.report.diagram import sequence_of
 from tests.unit.mailtest.recorded import records
 from tests.unit.report.sample import RECORDS
 
@@ -63,10 +62,3 @@ def test_a_bounce_and_a_deferral_are_marked() -> None:
     assert not any(
         row.is_trouble for row in sequence_of(trace_records(RECORDS, "712A6228717")).rows
     )
-
-
-@pytest.mark.parametrize("text", ["a " * 80, "mail" * 60, "配送キューに入れる。" * 12, ""])
-def test_sentences_are_broken_to_fit_and_lose_nothing(text: str) -> None:
-    lines = _broken(text)
-    assert all(cell_len(line) <= 66 for line in lines)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
