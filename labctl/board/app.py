@@ -19,7 +19,8 @@ from labctl.board.events import row_events
 from labctl.board.logins import Logins
 from labctl.board.pages import Pages, Static
 from labctl.board.requests import LANGUAGE_COOKIE, form_of, is_encrypted, is_script, language_of
-from labctl.board.security import Guard, WrongCodes
+from labctl.board.security import Guard
+from labctl.board.wrong_codes import WrongCodes
 from labctl.classroom import protocol
 from labctl.classroom.board import WebSettings
 from labctl.classroom.protocol import Curve, Done, Refused, Rows, Welcome

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Wrong codes of one address in a minute. A classroom may have one address for all.
-_MOST_WRONG = 20
-_MOST_ADDRESSES = 10_000
 _LONGEST_BODY = 16 * 1024
 
 HEADERS = {
@@ -86,39 +80,3 @@ def _length(scope: Scope) -> int:
         return _LONGEST_BODY + 1
     length = headers.get(b"content-length", b"0")
     return int(length) if length.isdigit() else _LONGEST_BODY + 1
-
-
-class WrongCodes:
-    """Counts the wrong codes of each address in the last minute."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, deque[float]] = {}
-
-    def may_try(self, address: str) -> bool:
-        """Whether this address may send a code. Each address is counted by itself."""
-        seen = self._seen.get(_network(address), deque())
-        _forget(seen)
-        return len(seen) < _MOST_WRONG
-
-    def add(self, address: str) -> None:
-        if len(self._seen) >= _MOST_ADDRESSES:
-            for seen in self._seen.values():
-                _forget(seen)
-            self._seen = {each: seen for each, seen in self._seen.items() if seen}
-        self._seen.setdefault(_network(address), deque()).append(time.monotonic())
-
-
-def _forget(seen: deque[float]) -> None:
-    while seen and seen[0] < time.monotonic() - 60:
-        seen.popleft()
-
-
-def _network(address: str) -> str:
-    """Who has the address: with IPv6 whoever has one has its whole /64 (RFC 6177)."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
-    return address

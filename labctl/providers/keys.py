@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.home import write_atomically
+from labctl.home import LabHome, write_atomically
+
+SSH_PORT = 22
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,15 @@ def client_key(path: Path) -> str:
         write_atomically(public, pair.public)
         write_atomically(path, pair.private, mode=0o600)
     return public.read_text(encoding="utf-8")
+
+
+def pin_keys(home: LabHome, keys: Iterable[tuple[str, int, str]]) -> None:
+    """Write the lab's known_hosts: address, port and public key of each host.
+
+    The format is that of sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
+    """
+    lines = (
+        f"{address if port == SSH_PORT else f'[{address}]:{port}'} {key.strip()}\n"
+        for address, port, key in keys
+    )
+    write_atomically(home.known_hosts, "".join(lines))

@@ -13,7 +13,7 @@ from labctl.home import LabHome, write_atomically
 from labctl.lab import Host, Lab
 from labctl.parallel import on_each
 from labctl.providers.incus.client import Incus
-from labctl.providers.keys import KeyPair, client_key, make_key
+from labctl.providers.keys import SSH_PORT, KeyPair, client_key, make_key, pin_keys
 from labctl.providers.rootfs.identity import (
     LAB_NIC,
     HostFile,
@@ -63,8 +63,7 @@ def make_identities(lab: Lab, home: LabHome) -> Identities:
         )
     made = Identities(hosts=hosts)
     write_atomically(home.state / "incus-keys.json", made.model_dump_json(), mode=0o600)
-    pinned = [f"{host.address} {hosts[host.name].public}" for host in lab.hosts]
-    write_atomically(home.known_hosts, "".join(pinned))
+    pin_keys(home, ((str(host.address), SSH_PORT, hosts[host.name].public) for host in lab.hosts))
     return made
 
 

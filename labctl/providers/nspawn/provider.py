@@ -11,7 +11,7 @@ from typing import ClassVar
 from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.hint import commands
-from labctl.home import LabHome, write_atomically
+from labctl.home import LabHome
 from labctl.i18n import N_, _
 from labctl.lab import Lab, PackageSet
 from labctl.machine import Machine
@@ -25,7 +25,7 @@ from labctl.providers.base import (
     unknown_checkpoint,
 )
 from labctl.providers.checks import Check
-from labctl.providers.keys import client_key
+from labctl.providers.keys import SSH_PORT, client_key, pin_keys
 from labctl.providers.nspawn import checks, many
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.identity import write_identity
@@ -179,8 +179,8 @@ class NspawnProvider:
         for host in self._lab.hosts:
             upper = self._store.upper(layer, host.name)
             public = write_identity(upper, self._lab, host, login, self._resolvers.seen)
-            pinned.append(f"{host.address} {public}")
-        write_atomically(self._home.known_hosts, "".join(pinned))
+            pinned.append((str(host.address), SSH_PORT, public))
+        pin_keys(self._home, pinned)
 
     def preinstall(self, packages: PackageSet, progress: Progress = silent) -> bool:
         record = self._record()

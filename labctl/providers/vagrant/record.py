@@ -12,6 +12,7 @@ from typing import Self
 from pydantic import Field
 
 from labctl.home import LabHome, write_atomically
+from labctl.providers.keys import pin_keys
 from labctl.providers.record import Frozen, LabRecord, SavedCheckpoint
 from labctl.state import read_kept
 
@@ -30,11 +31,6 @@ class KnownMachine(Frozen):
     address: str
     port: int
     host_keys: tuple[str, ...]
-
-    def known_hosts(self) -> str:
-        """Lines for a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
-        name = self.address if self.port == 22 else f"[{self.address}]:{self.port}"
-        return "".join(f"{name} {key}\n" for key in self.host_keys)
 
 
 class Unfinished(Frozen):
@@ -83,6 +79,6 @@ def read_record(home: LabHome) -> Record | None:
 
 def write_record(home: LabHome, record: Record) -> None:
     """Write the record, and the known_hosts file that follows from it."""
-    pinned = "".join(machine.known_hosts() for machine in record.machines.values())
-    write_atomically(home.known_hosts, pinned)
+    machines = record.machines.values()
+    pin_keys(home, ((each.address, each.port, key) for each in machines for key in each.host_keys))
     write_atomically(_file(home), record.model_dump_json(indent=1))

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from labctl.board import connections
-from labctl.board.security import WrongCodes
+from labctl.board.wrong_codes import WrongCodes
 from labctl.classroom import helper
 from labctl.classroom.terminals import Terminals
 from tests.fakes.board import Browser, RunningBoard
@@ -76,9 +76,9 @@ def test_one_network_is_one_address_and_old_addresses_are_forgotten(
     assert not wrong.may_try("2001:db8::ffff")
     assert wrong.may_try("2001:db8:0:1::1")
     now = time.monotonic()
-    monkeypatch.setattr("labctl.board.security.time.monotonic", lambda: now + 61)
+    monkeypatch.setattr("labctl.board.wrong_codes.time.monotonic", lambda: now + 61)
     assert wrong.may_try("2001:db8::ffff")
-    monkeypatch.setattr("labctl.board.security._MOST_ADDRESSES", 1)
+    monkeypatch.setattr("labctl.board.wrong_codes._MOST_ADDRESSES", 1)
     wrong.add("203.0.113.1")
     assert len(wrong._seen) == 1
 
