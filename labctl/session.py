@@ -229,6 +229,9 @@ def _file_here() -> Path | None:
 
 
 def again(session: Session) -> Command:
-    """The `labctl up` command that applies no more steps than the lab has."""
+    """The `labctl up` command that applies no more steps than the lab has.
+
+    Somebody may work in the lab by hand, and a plain `labctl up` completes the chapter.
+    """
     until = () if session.at in ("", WHOLE) else ("--until", session.at)
     return ("labctl", "up", *until)

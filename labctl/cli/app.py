@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -17,22 +19,20 @@ import typer
 from labctl import __version__, i18n
 from labctl.commands import DEFAULT_LAB, NAME_VARIABLE
 from labctl.errors import ExitCode, LabError, MachineLacks, words_of
-from labctl.hint import commands
+from labctl.hint import Command, commands
 from labctl.i18n import _
 from labctl.streams import is_closed_pipe
 
 # A command line that Typer refuses. Typer exports the child only, and brings Click's parent
 # as its own since 0.26.
 _Refused: Any = typer.BadParameter.__base__
+_UP: Command = ("labctl", "up")
 
 
 def _choose_language(words: Sequence[str]) -> None:
     """Take `--lang` before the help texts are made."""
-    for place, word in enumerate(words):
-        if word.startswith("--lang="):
-            i18n.choose_language(word.removeprefix("--lang="))
-        elif word == "--lang" and place + 1 < len(words):
-            i18n.choose_language(words[place + 1])
+    if value := _option(words, "--lang"):
+        i18n.choose_language(value)
 
 
 def _version(wanted: bool) -> None:
@@ -135,18 +135,40 @@ def _report(error: LabError, words: Sequence[str]) -> int:
     from labctl.render.screen import print_error
 
     own = _own(words)
+    if _UP in error.hint.commands:
+        up = _up_again(own)
+        lines = (up if line == _UP else line for line in error.hint.commands)
+        error.hint = replace(error.hint, commands=tuple(lines))
     print_error(error, _named(own), as_json="--json" in own)
     return error.exit_code
 
 
+def _up_again(words: Sequence[str]) -> Command:
+    """The `labctl up` of a hint. It ends where this one was to end, or where the lab is now."""
+    from labctl.session import again, open_session
+
+    if words[:1] == ["up"]:
+        until = _option(words, "--until")
+        return (*_UP, "--until", until) if until else _UP
+    with suppress(LabError):
+        return again(open_session(_named(words)))
+    return _UP
+
+
 def _named(words: Sequence[str]) -> str:
     """The lab that the command line works on."""
+    return _option(words, "--name") or os.environ.get(NAME_VARIABLE) or DEFAULT_LAB
+
+
+def _option(words: Sequence[str], name: str) -> str:
+    """The value of an option on the command line, or "". The last one counts."""
+    value = ""
     for place, word in enumerate(words):
-        if word.startswith("--name="):
-            return word.removeprefix("--name=")
-        if word == "--name" and place + 1 < len(words):
-            return words[place + 1]
-    return os.environ.get(NAME_VARIABLE) or DEFAULT_LAB
+        if word.startswith(f"{name}="):
+            value = word.removeprefix(f"{name}=")
+        elif word == name and place + 1 < len(words):
+            value = words[place + 1]
+    return value
 
 
 def refused_by_machine(error: OSError) -> int:

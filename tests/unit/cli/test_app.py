@@ -17,7 +17,7 @@ import pytest
 
 from labctl import __version__
 from labctl.cli import app, main
-from labctl.cli.app import run
+from labctl.cli.app import _up_again, run
 from labctl.cli.defect import as_defect
 from labctl.errors import ExitCode
 from labctl.home import STATE_VARIABLE, lab_home
@@ -93,6 +93,29 @@ def test_a_lab_of_one_provider_loads_no_other() -> None:
 def test_a_lab_that_was_never_made_is_told_with_the_command_that_makes_it(words: str) -> None:
     refused = labctl(*words.split(), "--name", "nowhere", code=4)
     assert refused.err.splitlines()[-2:] == ["hint:", "  labctl up --name nowhere"]
+
+
+def test_a_hint_never_completes_a_lab_in_which_somebody_works_by_hand() -> None:
+    state = LabState(provider="nspawn", fingerprint="x", complete="dns")
+    write_state(lab_home("default"), state)
+    refused = labctl("credentials", code=4)
+    assert refused.err.splitlines()[-1] == "  labctl up --until dns"
+    told = labctl("credentials", "--json", code=4).json["error"]
+    assert told["commands"] == [["labctl", "up", "--until", "dns"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        (["up"], ()),
+        (["up", "--until", "dns"], ("--until", "dns")),
+        (["up", "--until=os"], ("--until", "os")),
+    ],
+)
+def test_a_hint_of_up_goes_as_far_as_it_was_to_go(words: list[str], ends: tuple[str, ...]) -> None:
+    state = LabState(provider="nspawn", fingerprint="x", complete="packages")
+    write_state(lab_home("default"), state)
+    assert _up_again(words) == ("labctl", "up", *ends)
 
 
 @pytest.mark.parametrize(
