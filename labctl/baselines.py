@@ -6,7 +6,6 @@ checkpoint of the lab is remembered too, because `diff` compares with it by defa
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.manifest import Manifest, parse, take
 from labctl.parallel import on_each
+from labctl.trees import remove_tree
 from provision.step import Target
 
 
@@ -78,7 +78,7 @@ class Baselines:
         kept = {name: at for name, at in places.kept.items() if name != checkpoint}
         if kept != places.kept:
             self._write(places.model_copy(update={"kept": kept}))
-        shutil.rmtree(self._folder / checkpoint, ignore_errors=True)
+        remove_tree(self._folder / checkpoint)
 
     def _file(self, checkpoint: str, host: str) -> Path:
         return self._folder / checkpoint / host

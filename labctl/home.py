@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import platformdirs
 from labctl.errors import WrongState, WrongUsage, words_of
 from labctl.hint import commands
 from labctl.i18n import _
+from labctl.trees import remove_tree
 
 APP = "labctl"
 # Folders in place of the system's own, as on Windows, where some programs cannot work with every
@@ -195,7 +195,7 @@ def remove_folder(folder: Path) -> None:
         if not isinstance(error[1], FileNotFoundError):
             kept.append(path)
 
-    shutil.rmtree(folder, onerror=keep)
+    remove_tree(folder, keep)
     if kept:
         raise _stays(kept[0])
 

@@ -28,6 +28,8 @@ _FINGERPRINTS = Script("labctl", "fingerprints.sh")
 _TCP = Script("labctl", "tcp.sh")
 # The reason of a channel that sshd could not connect (RFC 4254, section 5.1).
 _NOBODY = 2
+# Bytes that a command may print. On a host it may be any program.
+_MOST_SAID = 64 * 1024**2
 # The host ends a script after these seconds, or after the seconds left at its start times this
 # number, so that abandoned scripts do not use up the sessions of sshd. A deadline moves by no more.
 _FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 6
@@ -233,7 +235,12 @@ class Remote:
         left: Callable[[], float],
         output: bytearray,
     ) -> Completed:
-        """Read both outputs to their end. Raises TimeoutError when no seconds are left."""
+        """Read both outputs to their end.
+
+        Raises:
+            TimeoutError: no seconds are left.
+            CommandFailed: the command prints without end; on the host it may be any program.
+        """
         errors = bytearray()
         with channel:
             while not _all_said(channel):
@@ -242,6 +249,9 @@ class Remote:
                     output += channel.recv(65536)
                 if channel.recv_stderr_ready():
                     errors += channel.recv_stderr(65536)
+                if len(output) + len(errors) > _MOST_SAID:
+                    said = _("it prints more than {size} MiB", size=_MOST_SAID // 1024**2)
+                    raise CommandFailed(shell_line(argv), 1, said, where=self.endpoint.host)
             if not channel.status_event.wait(max(0, left())):
                 raise TimeoutError
             status = channel.recv_exit_status()

@@ -6,7 +6,9 @@ Commands are lists, never shell text. An error contains the command as a line to
 from __future__ import annotations
 
 import errno
+import math
 import os
+import selectors
 import shutil
 import subprocess
 import sys
@@ -50,6 +52,7 @@ def run(
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
     watch: Guard | None = None,
+    most: int | None = None,
 ) -> Completed:
     """Run a command to its end and return what it said.
 
@@ -64,6 +67,8 @@ def run(
             what was added to the file.
         watch: Called once a second with what was added to `log` so far. If it returns an error,
             the command is ended and the error is raised.
+        most: Bytes of output after which the command is killed, for a program that is not this
+            machine's own. What it printed until then is returned.
 
     Raises:
         MachineLacks: The program is not installed, or the file is no program.
@@ -72,7 +77,9 @@ def run(
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         with _starting(argv[0]):
-            if log is None:
+            if most is not None:
+                result = _run_limited(argv, timeout=timeout, env=environment, most=most)
+            elif log is None:
                 result = _run_captured(argv, stdin=stdin, timeout=timeout, cwd=cwd, env=environment)
             else:
                 result = _run_logged(
@@ -109,6 +116,43 @@ def _run_captured(
         check=False,
     )
     return Completed(tuple(argv), done.returncode, decoded(done.stdout), decoded(done.stderr))
+
+
+def _run_limited(
+    argv: Sequence[str], *, timeout: float | None, env: Mapping[str, str], most: int
+) -> Completed:
+    """Only for Unix: Windows cannot wait for several pipes at once."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    out, err = bytearray(), bytearray()
+    with (
+        subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+        ) as process,
+        selectors.DefaultSelector() as waiting,
+    ):
+        for pipe, said in ((process.stdout, out), (process.stderr, err)):
+            assert pipe is not None  # a PIPE
+            waiting.register(pipe, selectors.EVENT_READ, said)
+        try:
+            while waiting.get_map() and len(out) + len(err) < most:
+                _read_some(waiting, deadline, argv, timeout)
+        finally:
+            if waiting.get_map():
+                process.kill()
+    return Completed(tuple(argv), process.returncode, decoded(bytes(out)), decoded(bytes(err)))
+
+
+def _read_some(
+    waiting: selectors.BaseSelector, deadline: float, argv: Sequence[str], timeout: float | None
+) -> None:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise subprocess.TimeoutExpired(argv, timeout or 0)
+    for pipe, _events in waiting.select(min(left, 60)):
+        if more := os.read(pipe.fd, 65536):
+            pipe.data.extend(more)
+        else:
+            waiting.unregister(pipe.fileobj)
 
 
 def decoded(output: bytes) -> str:
@@ -231,10 +275,15 @@ def attach(
         )
 
 
-def on_terminal(argv: Sequence[str], terminal: int) -> subprocess.Popen[bytes]:
+def on_terminal(
+    argv: Sequence[str], terminal: int, kind: str = "xterm-256color"
+) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own on a terminal, given as a file descriptor.
 
     When the terminal is closed, the session is hung up. Only for Linux. The caller waits for it.
+
+    Args:
+        kind: What the terminal is, for the variable TERM.
 
     Raises:
         MachineLacks: the program is not installed.
@@ -247,7 +296,7 @@ def on_terminal(argv: Sequence[str], terminal: int) -> subprocess.Popen[bytes]:
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        env={**os.environ, "TERM": "xterm-256color"},
+        env={**os.environ, "TERM": kind},
     )
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +32,7 @@ from labctl.run import attach
 # What the web process prints once it answers.
 READY = b"ready\n"
 _STOP_SECONDS = 5.0
+_THREADS = 64
 
 
 class WebSettings(BaseModel):
@@ -71,7 +73,9 @@ def serve(
     ensure_unix()
     uid, gid = ids_of(user)
     allow_many_files()
-    with _only_one(roll), _private_folder(roll, uid) as folder:
+    # The graders import nothing from the current folder either.
+    os.environ["PYTHONSAFEPATH"] = "1"
+    with _only_one(roll), _private_folder(roll) as folder:
         history = History(roll.folder / "history.sqlite")
         collector = Collector(roll, history)
         collector.start()
@@ -95,10 +99,12 @@ def serve(
 async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None]) -> int:
     """The helper, and the web process as its child, until one of them ends."""
     loop = asyncio.get_running_loop()
+    # By default there are few threads, and a reset that takes a while would keep a login waiting.
+    loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, asked.set)
-    helping = asyncio.create_task(helper.serve(settings.socket, settings.uid))
+    helping = asyncio.create_task(helper.serve(settings.socket, settings.uid, settings.gid))
     web = _start_web(settings)
     ended = asyncio.create_task(asyncio.to_thread(web.wait))
     greeting = asyncio.create_task(asyncio.to_thread(_first_line, web))
@@ -120,7 +126,8 @@ async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None])
 
 def _start_web(settings: WebSettings) -> Popen[bytes]:
     """Start the web process. It ends when the pipe to its standard input is closed."""
-    argv = [sys.executable, "-m", "labctl.board"]
+    # -P: nothing is imported from the current folder, which may be anybody's.
+    argv = [sys.executable, "-P", "-m", "labctl.board"]
     web = attach(argv, stdin=PIPE, stdout=PIPE, stderr=sys.stderr.buffer)
     assert web.stdin is not None  # a PIPE
     with suppress(BrokenPipeError):
@@ -169,15 +176,14 @@ def _only_one(roll: Roll) -> Iterator[None]:
 
 
 @contextmanager
-def _private_folder(roll: Roll, uid: int) -> Iterator[Path]:
-    """A folder for the socket that only the web process and root may enter."""
+def _private_folder(roll: Roll) -> Iterator[Path]:
+    """A folder for the socket that only root may enter, until the socket is in it."""
     prefix = f"labctl-board-{sha256(os.fsencode(roll.folder)).hexdigest()[:12]}-"
     # What a killed board of this class left; there is no other one while this has the lock.
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        os.chown(folder, uid, -1)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,9 @@ from labctl.lab import Lab
 from labctl.results import Finding, Outcome, StepReport
 from provision.steps import book_steps
 
+# Characters of a text of a cell, and how many things that are wrong it shows.
+_LONGEST, _MOST = 2000, 20
+
 
 def sections_of(lab: Lab) -> tuple[Section, ...]:
     """The columns, in the book's order."""
@@ -72,7 +75,8 @@ class Sections:
 
 def _cell(step: str, reports: Sequence[StepReport]) -> Cell:
     """The section on all hosts: one that is wrong makes it wrong."""
-    details = [_detail(report.host, each) for report in reports for each in wrong(report)]
+    found = [(report.host, each) for report in reports for each in wrong(report)]
+    details = [_detail(host, each) for host, each in found[:_MOST]]
     outcomes = {report.outcome for report in reports}
     if Outcome.FAILED in outcomes:
         return Cell(step=step, state=CellState.WRONG, details=tuple(details))
@@ -85,7 +89,7 @@ def _cell(step: str, reports: Sequence[StepReport]) -> Cell:
 def _detail(host: str, finding: Finding) -> Detail:
     return Detail(
         host=host,
-        what=in_every_language(finding.what),
+        what=_optional(finding.what),
         found=_optional(finding.found),
         expected=_optional(finding.expected),
         hint=_optional(finding.hint),
@@ -93,4 +97,6 @@ def _detail(host: str, finding: Finding) -> Detail:
 
 
 def _optional(text: str) -> Said:
-    return in_every_language(text) if text else {}
+    """The text in every language. What a host says may be of any length."""
+    said = in_every_language(text) if text else {}
+    return {lang: each[:_LONGEST] for lang, each in said.items()}

@@ -49,6 +49,10 @@ class Codes:
         """The instructor's code in plain text."""
         return self._by_number[INSTRUCTOR].get_secret_value()
 
+    def by_owner(self) -> dict[int, str]:
+        """All codes in plain text, by the number of the seat or INSTRUCTOR."""
+        return {number: code.get_secret_value() for number, code in self._by_number.items()}
+
     def owner(self, typed: str) -> int | None:
         """The seat's number for its code, INSTRUCTOR for the instructor's, else None.
 

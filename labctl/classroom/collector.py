@@ -50,7 +50,8 @@ class _Seat:
 
     `last` is the last known state of each section and since when, also from before this board.
     `asked` is when the seat was found to need a look, `begun` is when one last began, `changed`
-    is when a change was last noticed. `in_turn` is set if it is graded without a reason.
+    is when a change was last noticed. `in_turn` is set if it is graded without a reason, and
+    `is_outdated` if something was done to it since its grading began.
     """
 
     row: Row
@@ -63,6 +64,7 @@ class _Seat:
     is_grading: bool = False
     in_turn: bool = False
     is_held: bool = False
+    is_outdated: bool = False
 
     def turn(self, now: float) -> float:
         """Seconds after which it is graded again though nothing was noticed."""
@@ -145,7 +147,7 @@ class Collector:
         with self._changed:
             if self._seats[number].is_held:
                 return False
-            self._seats[number].is_held = True
+            self._seats[number].is_held = self._seats[number].is_outdated = True
             self._set(number, busy=verb)
             return True
 
@@ -203,7 +205,7 @@ class Collector:
             if seat.provider is None:
                 seat.provider = open_seat(self._roll, self._roll.seat(number)).provider
             revision = seat.provider.revision()
-        except LabError:
+        except (LabError, OSError):
             # The process that grades the seat says what is wrong with it.
             seat.provider = None
             return
@@ -220,7 +222,11 @@ class Collector:
     def _grade(self, number: int) -> Graded:
         place = number % self._count
         for _attempt in range(2):
-            worker = self._worker(place)
+            try:
+                worker = self._worker(place)
+            except OSError:
+                # This machine has no room for a process now.
+                break
             try:
                 found = worker.grade(number, self._take_early, lambda: self._ends)
             except WorkerEnded:
@@ -254,6 +260,7 @@ class Collector:
                     seat = self._seats[number]
                     seat.in_turn = seat.asked is None and bool(seat.row.looked)
                     seat.is_grading, seat.asked, seat.begun = True, None, time.monotonic()
+                    seat.is_outdated = False
                     return number
                 self._changed.wait(timeout=0.5)
         return None
@@ -286,7 +293,7 @@ class Collector:
         """Show a section that changed, while the rest is still graded. The history waits."""
         with self._changed:
             seat = self._seats[found.seat]
-            if seat.is_held or self._ends or seat.row.problem:
+            if seat.is_held or seat.is_outdated or self._ends or seat.row.problem:
                 return
             seen = {cell.step for cell in found.cells}
             kept = tuple(cell for cell in seat.row.cells if cell.step not in seen)
@@ -300,7 +307,7 @@ class Collector:
         with self._changed:
             seat = self._seats[number]
             seat.is_grading = False
-            if seat.is_held or self._ends:
+            if seat.is_held or seat.is_outdated or self._ends:
                 return
             row = dated(seat.row, found, seat.last, now)
             changes = [

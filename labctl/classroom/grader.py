@@ -202,6 +202,19 @@ def _marked(targets: Mapping[str, Target]) -> Iterator[None]:
         on_each(targets.values(), lambda target: say(target, ENDS))
 
 
+def _graded_or_told(grader: Grader, number: int) -> Graded:
+    try:
+        return grader.grade(number)
+    except Exception as error:
+        # Without an answer, the process would be killed with the other seats that it grades.
+        grader.forget(number)
+        text = _(
+            "labctl has a defect that keeps it from grading this seat: {name}",
+            name=type(error).__name__,
+        )
+        return Graded(seat=number, problem=in_every_language(text))
+
+
 def grade_seats(connection: Connection, class_name: str, language: str) -> None:
     """Grade each seat whose number arrives, until the other end is closed. Runs as a process."""
     # Ctrl-C in the terminal is for the board, which closes the connection.
@@ -217,6 +230,8 @@ def grade_seats(connection: Connection, class_name: str, language: str) -> None:
     with suppress(EOFError, OSError):
         while True:
             number = connection.recv()
-            Thread(target=lambda seat=number: send(grader.grade(seat)), daemon=True).start()
+            Thread(
+                target=lambda seat=number: send(_graded_or_told(grader, seat)), daemon=True
+            ).start()
     # Threads of seats that do not answer would keep the process.
     os._exit(0)

@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 from collections import Counter, deque
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,6 +54,9 @@ _TERMINALS_PER_HOST = 2
 _MOST_PAGES = 40
 _MOST_PAGES_INSTRUCTOR = 400
 
+# Seconds after which a page notices that its login is over.
+_LOGIN_SECONDS = 5.0
+
 _INSTRUCTORS = (protocol.Reset, protocol.Undo, protocol.Drill, protocol.Note, protocol.Progress)
 
 
@@ -64,6 +68,8 @@ class Helper:
         self._history = history
         self._collector = collector
         self._codes = load_codes(roll)
+        # Whoever has a code that is no longer valid must log in again.
+        history.keep_logins(self._codes.by_owner())
         self._lab = lab_of(roll)
         hosts = len(self._lab.hosts) * len(roll.seats)
         self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
@@ -73,15 +79,21 @@ class Helper:
         # The last curve, and of how many changes it is: a history of months takes a while.
         self._drawn: tuple[int, Curve | None] = (0, None)
 
-    async def serve(self, path: Path, user: int) -> None:
-        """Listen on a socket at `path` that only root and `user` may use, for ever."""
+    async def serve(self, path: Path, user: int, group: int) -> None:
+        """Listen on a socket at `path` that only root and `user` may use, for ever.
+
+        Nobody else may enter the folder of `path` yet. `group` may enter it from now on.
+        """
         server = await asyncio.start_unix_server(
             lambda reader, writer: self._connected(reader, writer, user),
             path,
             limit=protocol.LONGEST_LINE,
         )
-        os.chown(path, user, -1)
         path.chmod(0o600)
+        os.chown(path, user, group, follow_symlinks=False)
+        # The user can change nothing in the folder.
+        path.parent.chmod(0o710)
+        os.chown(path.parent, -1, group)
         idle = asyncio.create_task(self._terminals.watch_idle())
         try:
             async with server:
@@ -108,6 +120,18 @@ class Helper:
         except ValidationError:
             await say(writer, refusal("request", in_every_language(_("wrong request"))))
             return
+        try:
+            await self._answer_to(request, reader, writer)
+        except LabError as error:
+            # The history cannot be used, as on a full disk.
+            await say(writer, failed(error))
+
+    async def _answer_to(
+        self,
+        request: protocol.Request,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         if isinstance(request, protocol.Login):
             await say(writer, await self._log_in(request))
             return
@@ -137,11 +161,23 @@ class Helper:
         self._pages[owner] += 1
         try:
             if isinstance(request, protocol.Watch):
-                await watch(owner, request.projector, self._collector, reader, writer)
+                work = watch(owner, request.projector, self._collector, reader, writer)
             else:
-                await self._terminal(owner, request, reader, writer)
+                work = self._terminal(owner, request, reader, writer)
+            await self._while_logged_in(request.token, work)
         finally:
             self._pages[owner] -= 1
+
+    async def _while_logged_in(self, token: str, work: Coroutine[object, object, None]) -> None:
+        """Do the work until it ends, or the browser logs out in another of its pages."""
+        doing = asyncio.create_task(work)
+        try:
+            while not doing.done() and self._history.owner(token) is not None:
+                await asyncio.wait({doing}, timeout=_LOGIN_SECONDS)
+        finally:
+            doing.cancel()
+            with suppress(asyncio.CancelledError):
+                await doing
 
     def _exists(self, owner: int) -> bool:
         return owner == INSTRUCTOR or owner <= len(self._roll.seats)

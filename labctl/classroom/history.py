@@ -2,8 +2,8 @@
 
 Each row of `changes` is a section of a seat whose state changed, each row of `notes` a note of
 the instructor, each row of `deeds` something that was done to a seat. Names of students
-are not in it. The logins of browsers are there too, so that they outlive a restart of the board;
-only these are ever deleted.
+are not in it. The logins of browsers are there too, so that they outlive a restart of the board,
+with hashes of the codes; only these are ever deleted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,8 @@ create table if not exists deeds (
   what text not null, ok integer not null);
 create table if not exists logins (
   token text primary key, owner integer not null, ends real not null);
+create table if not exists codes (
+  owner integer primary key, code text not null);
 create index if not exists changes_of_seat on changes (seat, step, id);
 """
 
@@ -158,6 +160,18 @@ class History:
             values = (_hashed(token), owner, now + protocol.LOGIN_SECONDS)
             file.execute("insert into logins (token, owner, ends) values (?, ?, ?)", values)
         return token
+
+    def keep_logins(self, codes: Mapping[int, str]) -> None:
+        """End the logins of all whose code is not the one of the last time. Keeps only hashes."""
+        new = {owner: _hashed(code) for owner, code in codes.items()}
+        rows = self._read("select owner, code from codes")
+        known = {int(str(owner)): str(code) for owner, code in rows}
+        with self._writing() as file:
+            for owner, code in new.items():
+                if known.get(owner, code) != code:
+                    file.execute("delete from logins where owner = ?", (owner,))
+            file.execute("delete from codes")
+            file.executemany("insert into codes (owner, code) values (?, ?)", new.items())
 
     def owner(self, token: str) -> int | None:
         """Whose token it is, or None if it is unknown or too old."""

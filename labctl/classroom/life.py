@@ -175,11 +175,12 @@ def destroy_seat(seat: Seat, progress: Progress) -> bool:
 
 def _destroy(lab: str, progress: Progress) -> bool:
     home = lab_home(lab)
-    existed = home.state.exists()
-    if existed:
-        with locked(home):
+    # Another labctl may be making it just now.
+    with locked(home):
+        existed = home.state.exists()
+        if existed:
             destroy_lab(lab, progress)
-    home.lock_file.unlink(missing_ok=True)
+        home.lock_file.unlink(missing_ok=True)
     return existed
 
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 CLASS_FILE = "class.toml"
 VERSION = 1
 MOST_SEATS = 500
-# With `-s500` behind it, the name of a lab stays within its 32 characters.
-_CLASS_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,25}[a-z0-9])?")
+# With `-model` behind it, the name of a lab stays within its 32 characters.
+_CLASS_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,24}[a-z0-9])?")
+_LABEL = re.compile(r"s[0-9]{2,3}")
 _SEAT = re.compile(r"s?([0-9]{1,3})")
 _SEATS = re.compile(r"s?([0-9]{1,3})-s?([0-9]{1,3})")
 
@@ -142,7 +143,9 @@ class Roll:
         return tuple(self.seat(number) for number in sorted(numbers))
 
     def _numbers(self, word: str) -> Iterable[int]:
-        word = word.removeprefix(f"{self.name}-")
+        # The name of the lab of a seat, but not a range that begins like it.
+        if _LABEL.fullmatch(label := word.removeprefix(f"{self.name}-")):
+            word = label
         if found := _SEAT.fullmatch(word):
             return [int(found[1])]
         if (found := _SEATS.fullmatch(word)) and int(found[1]) <= int(found[2]) <= MOST_SEATS:
@@ -172,7 +175,7 @@ def class_folder(name: str) -> Path:
     if not _CLASS_NAME.fullmatch(name):
         raise WrongUsage(
             _("{name} is not a valid name of a class", name=repr(name)),
-            hint=_("at most 27 lower-case letters, digits and hyphens"),
+            hint=_("at most 26 lower-case letters, digits and hyphens"),
         )
     return _classes() / name
 

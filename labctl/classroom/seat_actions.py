@@ -6,6 +6,7 @@ Only one action runs on a seat at a time, and each is in the history with its en
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from pydantic import BaseModel
 
@@ -15,6 +16,7 @@ from labctl.classroom.history import History
 from labctl.classroom.protocol import Done, Refused, refusal
 from labctl.classroom.roll import Roll
 from labctl.classroom.terminals import Terminals
+from labctl.classroom.work import of_machine
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
 
@@ -52,13 +54,20 @@ class SeatActions:
         work = asyncio.create_task(asyncio.to_thread(self._perform, request))
         try:
             said = await asyncio.shield(work)
-        except LabError as error:
-            self._history.did(number, request.verb, what, ok=False)
-            return failed(error)
+        except (LabError, OSError) as error:
+            self._remember(request, what, ok=False)
+            return failed(error if isinstance(error, LabError) else of_machine(error))
         finally:
             work.add_done_callback(lambda _work: self._collector.release(number))
-        self._history.did(number, request.verb, what, ok=True)
+        self._remember(request, what, ok=True)
         return Done(said=said)
+
+    def _remember(
+        self, request: protocol.Reset | protocol.Undo | protocol.Drill, what: str, *, ok: bool
+    ) -> None:
+        # On a full disk the history misses what was done, but it was done.
+        with suppress(LabError):
+            self._history.did(request.seat, request.verb, what, ok=ok)
 
     def _perform(self, request: protocol.Reset | protocol.Undo | protocol.Drill) -> dict[str, str]:
         seat = self._roll.seat(request.seat)

@@ -31,9 +31,10 @@ _SSH = 22
 # Seat 7 has the ports from 22070 on: 22071 for its first host.
 _PORTS_PER_SEAT = 10
 _LAST_PORT = 65535
-# Connections at once to one host, and how many are being made. A student may let a host drop all
-# packets; the other seats must not wait for it.
-_MOST, _MOST_DIALLED = 16, 2
+# Connections at once to one host, from all addresses and from one, so that nobody keeps the others
+# out, and how many are being made. A student may let a host drop all packets; the other seats must
+# not wait for it.
+_MOST, _MOST_OF_ONE, _MOST_DIALLED = 64, 16, 2
 _CONNECT_SECONDS = 10.0
 _CHUNK = 65536
 # An end that disappears silently is noticed after two minutes.
@@ -103,7 +104,7 @@ class Doors:
         self._doors = doors_of(roll, first)
         self._servers: list[asyncio.Server] = []
         self._passages: set[asyncio.Task[None]] = set()
-        self._open: Counter[Door] = Counter()
+        self._open: Counter[tuple[Door, str]] = Counter()
         self._dialled = {door: asyncio.Semaphore(_MOST_DIALLED) for door in self._doors}
         # Not the loop's own threads: hosts that do not answer would occupy them.
         self._dialling = ThreadPoolExecutor(max_workers=_MOST_DIALLED * len(self._doors))
@@ -150,15 +151,18 @@ class Doors:
     async def _pass(
         self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._open[door] += 1
+        address = str((writer.get_extra_info("peername") or ("",))[0])
+        all_of_it, all_of_one = (door, ""), (door, address)
+        self._open.update((all_of_it, all_of_one))
         try:
-            if self._open[door] <= _MOST:
+            if self._open[all_of_it] <= _MOST and self._open[all_of_one] <= _MOST_OF_ONE:
                 await self._connect(door, reader, writer)
         except (LabError, OSError):
             # The host does not run or does not answer: the client sees a closed connection.
             pass
         finally:
-            self._open[door] -= 1
+            self._open.subtract((all_of_it, all_of_one))
+            self._open += Counter()
             writer.close()
 
     async def _connect(

@@ -13,7 +13,21 @@ from labctl.errors import WrongUsage
 from labctl.i18n import _
 
 # Titles of columns, in lower case and without blanks.
-_SEAT_TITLES = frozenset({"seat", "seatno", "no", "no.", "number", "席", "席番号", "座席", "番号"})
+_SEAT_TITLES = frozenset(
+    {
+        "seat",
+        "seatno",
+        "no",
+        "no.",
+        "number",
+        "席",
+        "席番号",
+        "座席",
+        "座席番号",
+        "番号",
+        "出席番号",
+    }
+)
 _NAME_TITLES = frozenset(
     {
         "name",
@@ -25,7 +39,19 @@ _NAME_TITLES = frozenset(
         "お名前",
         "受講者",
         "受講者名",
+        "受講者氏名",
+        "受講生",
+        "受講生名",
+        "受講生氏名",
         "学生",
+        "学生名",
+        "学生氏名",
+        "生徒",
+        "生徒名",
+        "生徒氏名",
+        "参加者",
+        "参加者名",
+        "参加者氏名",
     }
 )
 # A Japanese Excel writes cp932 as "CSV", and UTF-8 with a byte order mark as "CSV UTF-8".
@@ -51,6 +77,8 @@ def read_students(path: Path) -> dict[int, str]:
     found: dict[int, str] = {}
     for line, row in rows[first:]:
         place = _("line {line}", line=line)
+        if first and any(row[len(rows[0][1]) :]):
+            raise _wrong(path, f"{place}: " + _("it has more columns than the first line"))
         name = _name(path, place, _cell(row, name_column))
         if seat_column is None:
             number = len(found) + 1

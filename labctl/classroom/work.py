@@ -85,6 +85,11 @@ def on_seats(
     )
 
 
+def of_machine(error: OSError) -> LabError:
+    """What this machine refused: a full disk, a file that cannot be written."""
+    return LabError(_("this machine has a problem"), cause=system_words(error))
+
+
 def _one(
     seat: Seat, action: Callable[[Seat, Progress], Value], watcher: Watcher
 ) -> SeatResult[Value]:
@@ -100,8 +105,6 @@ def _one(
     except LabError as error:
         result = SeatResult(seat, seconds(), error=error)
     except OSError as error:
-        # A full disk, a file that cannot be written.
-        told = LabError(_("this machine has a problem"), cause=system_words(error))
-        result = SeatResult(seat, seconds(), error=told)
+        result = SeatResult(seat, seconds(), error=of_machine(error))
     watcher.ended(result)
     return result

@@ -59,10 +59,14 @@ def cards(
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner can read; a device or a pipe is written in place."""
+    """Write a file that only its owner can read; a device or a pipe is written in place.
+
+    If the path is a link, the file behind it is replaced: somebody else may own that.
+    """
     from labctl.home import write_atomically
 
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        path.write_text(text, encoding="utf-8")
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        target.write_text(text, encoding="utf-8")
     else:
-        write_atomically(path, text, mode=0o600)
+        write_atomically(target, text, mode=0o600)

@@ -24,8 +24,8 @@ def enter(
     from labctl.commands import hint_for_lab
     from labctl.errors import LabError, WrongUsage
     from labctl.hint import Hint
+    from labctl.relay import relayed
     from labctl.render.classes import hint_of_class
-    from labctl.run import interactive
 
     roll = open_class(class_name)
     chosen = roll.chosen([seat])
@@ -43,4 +43,4 @@ def enter(
     except LabError as error:
         error.hint = hint_for_lab(hint_of_class(error.hint, roll), lab)
         raise
-    raise typer.Exit(interactive(login))
+    raise typer.Exit(relayed(login))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from labctl.grading import wrong
 from labctl.i18n import _, ngettext
 from labctl.render.document import print_json
 from labctl.render.screen import console, print_wrapped
+from labctl.render.shown import escape
 from labctl.report.lines import broken
 from labctl.results import Finding, Outcome, StepReport
 

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from labctl.classroom.roll import Seat
 from labctl.classroom.work import SeatResult
 from labctl.i18n import _, ngettext
 from labctl.render.screen import console_err
+from labctl.render.shown import escape
 
 
 class ClassLive:

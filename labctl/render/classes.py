@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.classroom.grades import outcome_of, steps_in
@@ -20,6 +19,7 @@ from labctl.i18n import _, ngettext
 from labctl.render.document import plain, print_json
 from labctl.render.hints import hint_data
 from labctl.render.screen import console, print_hint, print_table
+from labctl.render.shown import escape
 from labctl.reset import NothingToUndo
 from labctl.results import Outcome
 

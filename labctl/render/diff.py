@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.markup import escape
-
 from labctl.difference import Changed, Difference, FileChange, HostDifference
 from labctl.i18n import _
 from labctl.render.document import plain, print_json
 from labctl.render.screen import console
+from labctl.render.shown import escape
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.hints import command_line
 from labctl.render.screen import console, print_wrapped
+from labctl.render.shown import escape
 
 if TYPE_CHECKING:
     from labctl.drills.catalogue import Drill

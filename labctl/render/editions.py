@@ -6,13 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.markup import escape
-
 from labctl.edition import Edition
 from labctl.edition_files import DEFAULT_EDITION
 from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.screen import console
+from labctl.render.shown import escape
 
 
 def print_editions(editions: Sequence[Edition], *, as_json: bool) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
-from rich.markup import escape
 
 from labctl.health import Diagnosis, Health, Verdict
 from labctl.i18n import _
 from labctl.render.document import print_json
 from labctl.render.hints import hint_data
 from labctl.render.screen import console, ignored_keys, print_hint
+from labctl.render.shown import escape
 
 _COLOURS = {
     Verdict.OK: "green",

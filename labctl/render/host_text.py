@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from labctl.i18n import _
 from labctl.render.document import json_text, plain, print_json
 from labctl.render.screen import console
+from labctl.render.shown import escape
 
 if TYPE_CHECKING:
     from labctl.mailtest.logs import LogLine

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.hint import commands
@@ -15,6 +14,7 @@ from labctl.render.changes import told
 from labctl.render.document import plain, print_json
 from labctl.render.hints import command_line
 from labctl.render.screen import console, lines_of, print_done, print_hint, print_table
+from labctl.render.shown import escape
 
 if TYPE_CHECKING:
     from labctl.engine import UpResult

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.hint import commands
@@ -14,6 +13,7 @@ from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.render.document import print_json
 from labctl.render.screen import console, print_hint, print_table
+from labctl.render.shown import escape
 from labctl.results import CheckpointInfo
 
 if TYPE_CHECKING:

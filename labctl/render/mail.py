@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.markup import escape
 
 from labctl.i18n import _, ngettext
 from labctl.render.document import plain, print_json
 from labctl.render.screen import console
+from labctl.render.shown import escape
 from labctl.results import Delivery, MailTestResult, Trial
 
 if TYPE_CHECKING:

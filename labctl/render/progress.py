@@ -6,12 +6,12 @@ import time
 from threading import Lock
 from typing import Self
 
-from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from labctl.lab import Lab
 from labctl.render.screen import console_err
+from labctl.render.shown import escape
 
 
 class Live:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.errors import LabError
@@ -16,6 +15,7 @@ from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.render.document import print_json, print_json_error
 from labctl.render.hints import hint_lines
+from labctl.render.shown import escape
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.i18n import _
@@ -14,6 +13,7 @@ from labctl.render.document import print_json
 from labctl.render.hints import command_line
 from labctl.render.lists import checkpoint_table
 from labctl.render.screen import console, ignored_keys, print_table
+from labctl.render.shown import escape
 from labctl.results import HostState
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rich.cells import cell_len
-from rich.markup import escape
 from rich.table import Table
 
 from labctl.i18n import _
 from labctl.render.document import plain, print_json
 from labctl.render.screen import console, print_table
+from labctl.render.shown import escape
 from labctl.results import Astray, StressResult
 
 _NUMBERS = (

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.markup import escape
 
 from labctl.i18n import _
 from labctl.render.document import plain, print_json
 from labctl.render.screen import console
+from labctl.render.shown import escape
 
 if TYPE_CHECKING:
     from labctl.mailtest.capture import Spoken

@@ -76,7 +76,7 @@ def running_board(roll: Roll, folder: Path) -> Iterator[RunningBoard]:
 
     async def serve() -> None:
         helping = asyncio.create_task(
-            Helper(roll, history, collector).serve(settings.socket, os.getuid())
+            Helper(roll, history, collector).serve(settings.socket, os.getuid(), os.getgid())
         )
         while not settings.socket.exists():
             await asyncio.sleep(0.01)

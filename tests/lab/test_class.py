@@ -9,6 +9,7 @@ import csv
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,6 +118,29 @@ def test_each_seat_has_its_own_keys_passwords_and_code(room: Roll) -> None:
         # The passwords on the hosts are the ones that labctl tells.
         labctl("check", "accounts", "smtp-auth", "dovecot", name=seat.lab_name)
     assert {kind: len(values) for kind, values in kinds.items()} == dict.fromkeys(kinds, 2)
+
+
+def test_who_enters_a_host_gives_it_neither_variables_nor_a_terminal(room: Roll) -> None:
+    """Root of a host may replace the program that logs the instructor in."""
+    class_("reset", "2", "--yes")
+    own = "printf '#!/bin/sh\nenv; tty; id -u\n' >/usr/local/sbin/su; chmod 755 /usr/local/sbin/su"
+    labctl(
+        "class", "enter", "--class", CLASS, "2", "host1", "--user", "root", "--", "sh", "-c", own
+    )
+    instructor, slave = os.openpty()
+    entering = subprocess.Popen(
+        [sys.executable, "-m", "labctl", "class", "enter", "--class", CLASS, "2", "host1"],
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PROXY_PASSWORD": "secret"},
+    )
+    said, _err = entering.communicate(timeout=60)
+    assert b"LANG=C.UTF-8" in said and b"\n0\r\n" in said
+    assert b"secret" not in said
+    assert os.ttyname(slave).encode() not in said
+    for descriptor in (instructor, slave):
+        os.close(descriptor)
+    class_("reset", "2", "--yes")
 
 
 def test_grades_name_the_seat_that_is_wrong(room: Roll, tmp_path: Path) -> None:

@@ -239,6 +239,24 @@ def test_a_command_without_end_is_given_up(tmp_path: Path) -> None:
         remote.run(["sleep", "60"], timeout=0.2)
 
 
+def test_a_command_that_prints_without_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.remote._MOST_SAID", 1024**2)
+
+    def endless(channel: paramiko.Channel, _command: str) -> None:
+        with suppress(OSError, paramiko.SSHException):
+            while True:
+                channel.sendall(b"y\n" * 10_000)
+
+    with (
+        host(tmp_path, endless) as (endpoint, _seen),
+        Remote(endpoint) as remote,
+        pytest.raises(CommandFailed, match="prints more than 1 MiB"),
+    ):
+        remote.run(["postconf"], timeout=20)
+
+
 def test_a_script_that_nobody_waits_for_any_more_has_said_what_it_said(tmp_path: Path) -> None:
     left = iter([4.0, 4.0, 0.0])
 

@@ -134,3 +134,18 @@ def test_a_watched_command_is_ended_as_soon_as_the_watcher_finds_an_error(tmp_pa
 def test_output_that_is_not_utf_8_is_decoded_somehow_and_lines_end_in_newlines() -> None:
     assert decoded("日本語\r\n".encode()) == "日本語\n"
     assert decoded("テスト\r\n".encode("cp932")).endswith("\n")
+
+
+@pytest.mark.posix
+def test_a_program_of_a_host_that_prints_without_end_is_ended() -> None:
+    said = run(["sh", "-c", "echo seen >&2; yes"], check=False, timeout=30, most=100_000)
+    assert said.stdout.startswith("y\n") and said.stderr == "seen\n"
+    assert 100_000 <= len(said.stdout) < 400_000
+    assert not said.ok
+
+
+@pytest.mark.posix
+def test_a_program_of_a_host_that_says_little_is_heard_to_its_end() -> None:
+    assert run(["sh", "-c", "echo one; sleep 0.1; echo two"], most=1000).stdout == "one\ntwo\n"
+    with pytest.raises(CommandFailed, match="timed out"):
+        run(["sleep", "60"], timeout=0.2, most=1000)

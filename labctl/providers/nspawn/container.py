@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +35,14 @@ _DROPPED = (
     "CAP_NET_BROADCAST,CAP_SYS_NICE,CAP_SYS_RESOURCE,CAP_SYS_TTY_CONFIG"
 )
 
+# Bytes that a host may say of itself.
+_MOST_SAID = 1024 * 1024
 # Of the console or of a host that does not come up.
 _LINES = 6
 _JOURNAL = ("journalctl", "--boot", "--no-pager", "--lines=400")
 
 _AGAIN = Script("labctl.providers.nspawn", "again.sh")
+_BARE = Script("labctl.providers.nspawn", "bare.sh")
 _NOT_READY = Script("labctl.providers.nspawn", "not-ready.sh")
 
 
@@ -144,11 +147,16 @@ class Container:
         if init is None:
             raise not_running(self.host)
         # su(1) makes a terminal in the host: labctl's own does not exist there.
-        argv = [
-            "env", "LANG=C.UTF-8", "nsenter", "--target", str(init), "--all", "--",
-            "su", "--pty", "--login", "--whitelist-environment=LANG", user,
-        ]  # fmt: skip
-        return tuple(self.cgroup.below("login").entering(argv))
+        su = ("su", "--pty", "--login", "--whitelist-environment=LANG", user)
+        return tuple(self._entering("login", init, su))
+
+    def _entering(self, group: str, init: int, argv: Sequence[str]) -> list[str]:
+        """The command line that runs a host's program in the host, and within the lab's limits.
+
+        It may be any program: the people who work on the host are root there.
+        """
+        enter = ["nsenter", "--target", str(init), "--all", "--", *argv]
+        return self.cgroup.below(group).entering(["sh", "-euc", _BARE.text, "sh", *enter])
 
     def _wait_for_bus(self) -> None:
         # In two parts: to find the first process means to read /proc, which slows the boot.
@@ -165,9 +173,12 @@ class Container:
             self._in_host("systemctl", "is-system-running", "--wait")
 
     def _in_host(self, *argv: str) -> Completed:
+        init = self.cgroup.init_pid()
+        if init is None:
+            raise not_running(self.host)
         # A degraded host (one failed unit) counts as booted. The checks report what failed.
-        namespaces = ["nsenter", "--target", str(self.cgroup.init_pid()), "--all", "--"]
-        return run([*namespaces, *argv], check=False, timeout=BOOT_SECONDS)
+        line = self._entering("ask", init, argv)
+        return run(line, check=False, timeout=BOOT_SECONDS, most=_MOST_SAID)
 
     def _why_not_ready(self, missed: str) -> str:
         """What the host itself says, whose journal goes to the log; else what its processes do.
@@ -176,7 +187,7 @@ class Container:
         """
         if self.cgroup.init_pid() is None:
             return "\n".join(self.cgroup.doing()) or _("no process of the host is left")
-        with suppress(CommandFailed):
+        with suppress(LabError):
             said = self._in_host("sh", "-euc", _NOT_READY.text).stdout.strip()
             with self.log.open("a", encoding="utf-8") as log:
                 log.write(self._in_host(*_JOURNAL).stdout)

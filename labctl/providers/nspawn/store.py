@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ from labctl.home import write_atomically
 from labctl.providers.record import Frozen, LabRecord, SavedCheckpoint
 from labctl.run import run
 from labctl.state import read_kept
+from labctl.trees import entries, remove_tree
 
 # 2: the owners of the files are in the range of users.py.
 VERSION = 2
@@ -79,7 +79,7 @@ class LayerStore:
         writable one. Both labs stay independent: a file goes with its last link.
         """
         folder = self.folder / "layers" / layer
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         # cp keeps what overlayfs needs: whiteouts and the trusted.overlay attributes.
         origin = source.folder / "layers" / layer
@@ -114,7 +114,7 @@ class LayerStore:
     def size(self, layer: str) -> int:
         """Bytes on disk of a layer, for all hosts. A file that labs share counts by its share."""
         folder = self.folder / "layers" / layer
-        return sum(_size(path.lstat()) for path in folder.rglob("*"))
+        return sum(_size(found) for _path, found in entries(folder))
 
     def size_of_all(self) -> int:
         """Bytes on disk of all layers of the lab."""
@@ -127,7 +127,7 @@ class LayerStore:
             kept.update(saved.stack.layers)
         for folder in (self.folder / "layers").glob("*"):
             if folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
 
 
 def _size(found: os.stat_result) -> int:

@@ -119,11 +119,13 @@ class Cgroup:
 
     def services(self) -> list[str]:
         """The services that run in the group's container; one that restarts gets another text."""
-        return sorted(
-            f"{Path(folder).name} {Path(folder).stat().st_ino}"
-            for folder, _below, _files in os.walk(self._unified)
-            if folder.endswith(".service") and Path(folder).exists()
-        )
+        found: list[str] = []
+        for folder, _below, _files in os.walk(self._unified):
+            if folder.endswith(".service"):
+                # It may be gone by now.
+                with suppress(OSError):
+                    found.append(f"{Path(folder).name} {Path(folder).stat().st_ino}")
+        return sorted(found)
 
     def init_pid(self) -> int | None:
         """The machine's process id of PID 1 in the group's container.

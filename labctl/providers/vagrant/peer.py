@@ -25,7 +25,7 @@ def command(endpoint: Endpoint) -> tuple[str, ...]:
         "key": str(endpoint.key),
         "known_hosts": str(endpoint.known_hosts),
     }
-    return (sys.executable, "-m", __name__, json.dumps(fields))
+    return (sys.executable, "-P", "-m", __name__, json.dumps(fields))
 
 
 def main(words: list[str]) -> int:

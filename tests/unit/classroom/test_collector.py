@@ -193,6 +193,46 @@ def test_an_early_section_is_shown_and_only_the_result_is_kept(
     assert len(history.changes()) == count
 
 
+def test_a_grading_that_began_before_a_reset_is_not_shown_after_it(
+    room: MemoryClass, history: History
+) -> None:
+    begun, go_on = Event(), Event()
+
+    class Slow(InThread):
+        def grade(self, number: int, early: Early, is_over: Callable[[], bool]) -> Graded | None:
+            if number == 2 and not begun.is_set():
+                begun.set()
+                assert go_on.wait(20)
+                early(Graded(seat=2, cells=(wrong,), early=True))
+                return Graded(seat=2, cells=(wrong,))
+            return super().grade(number, early, is_over)
+
+    wrong = Cell(step="postfix", state=CellState.WRONG)
+    made = Collector(room.roll, history, Slow)
+    heard: list[Row] = []
+    made.listen(heard.append)
+    made.start()
+    assert begun.wait(20)
+    assert made.hold(2, "reset")
+    made.release(2)
+    go_on.set()
+    wait_for(lambda: made.row(2).is_done)
+    made.stop()
+    assert not any(states(row)["postfix"] is CellState.WRONG for row in heard if row.seat == 2)
+    assert not any(each.seat == 2 and each.state is CellState.WRONG for each in history.changes())
+
+
+def test_a_seat_that_labctl_cannot_grade_says_so(
+    room: MemoryClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_words: object, **_options: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(grader, "grade_hosts", defect)
+    found = grader._graded_or_told(Grader(room.roll.name, lambda _found: None), 2)
+    assert "defect" in found.problem["en"] and "RecursionError" in found.problem["en"]
+
+
 def test_a_worker_that_ended_because_of_another_seat_is_replaced(
     room: MemoryClass, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,18 @@ def test_a_token_leads_to_its_owner_until_it_is_logged_out(path: Path) -> None:
     assert (kept.owner(one), kept.owner(other)) == (None, 2)
 
 
+def test_who_has_an_old_code_must_log_in_again(path: Path) -> None:
+    kept = History(path)
+    kept.keep_logins({0: "old", 1: "one"})
+    instructor, student = kept.log_in(0), kept.log_in(1)
+    again = History(path)
+    again.keep_logins({0: "old", 1: "one"})
+    assert (again.owner(instructor), again.owner(student)) == (0, 1)
+    again.keep_logins({0: "new", 1: "one"})
+    assert (again.owner(instructor), again.owner(student)) == (None, 1)
+    assert b"new" not in path.read_bytes()
+
+
 def test_an_old_token_is_of_no_use(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LOGIN_SECONDS", -1)
     kept = History(path)

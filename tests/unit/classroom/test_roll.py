@@ -159,6 +159,30 @@ def test_seats_are_chosen_by_number(words: list[str], numbers: list[int]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "word", "numbers"),
+    [
+        ("3", "3-5", [3, 4, 5]),
+        ("3", "3-s05", [5]),
+        ("s1", "s1-s3", [1, 2, 3]),
+        ("s1", "s1-s03", [3]),
+    ],
+)
+def test_a_range_is_one_whatever_the_class_is_called(
+    name: str, word: str, numbers: list[int]
+) -> None:
+    seats = tuple(Seat(name, number) for number in range(1, 6))
+    roll = Roll(name, seats, None, Path("labctl.toml"))
+    assert [seat.number for seat in roll.chosen([word])] == numbers
+
+
+def test_every_class_has_a_model_and_seats_with_valid_names() -> None:
+    name = "a" * 26
+    roll = Roll(name, (Seat(name, 500),), None, Path("labctl.toml"))
+    assert class_folder(name)
+    assert lab_home(roll.model_name) and lab_home(roll.seats[0].lab_name)
+
+
+@pytest.mark.parametrize(
     "word", ["0", "6", "4-6", "4-2", "x", "-1", "1-", "s", "1-99999", "other-s01"]
 )
 def test_a_seat_that_is_not_there_is_refused(word: str) -> None:
@@ -166,7 +190,7 @@ def test_a_seat_that_is_not_there_is_refused(word: str) -> None:
         made(seats=5).chosen([word])
 
 
-@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a b", "../a", "a" * 28, "ä"])
+@pytest.mark.parametrize("name", ["", "A", "-a", "a-", "a b", "../a", "a" * 27, "ä"])
 def test_a_name_of_no_class_is_refused(name: str) -> None:
     with pytest.raises(WrongUsage):
         class_folder(name)

@@ -162,6 +162,28 @@ def test_one_host_takes_so_many_connections_and_no_more(
     through(room, client)
 
 
+def test_one_address_cannot_keep_the_others_out(
+    room: MemoryClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_doors, "_MOST_OF_ONE", 3)
+
+    def greeted(first: int, own: str) -> bool:
+        plug = socket.create_connection((HERE, first + 11), timeout=10, source_address=(own, 0))
+        plugs.append(plug)
+        return bool(plug.recv(100))
+
+    plugs: list[socket.socket] = []
+
+    def client(first: int) -> None:
+        assert [greeted(first, "127.0.0.2") for _each in range(5)].count(True) == 3
+        assert greeted(first, "127.0.0.3")
+        plugs.pop().close()
+        for plug in plugs:
+            plug.close()
+
+    through(room, client)
+
+
 def test_a_port_in_use_is_named_and_no_door_stays_open(room: MemoryClass) -> None:
     first = _free()
     with (

@@ -210,11 +210,11 @@ def test_a_shell_on_a_seat_needs_no_ssh(
     sh("class up")
     started: list[tuple[str, ...]] = []
 
-    def interactive(argv: Sequence[str]) -> int:
+    def relayed(argv: Sequence[str]) -> int:
         started.append(tuple(argv))
         return 7
 
-    monkeypatch.setattr("labctl.run.interactive", interactive)
+    monkeypatch.setattr("labctl.relay.relayed", relayed)
     sh("class enter 2 host1", code=7)
     seat = open_seat(room.roll, room.roll.seat(2))
     assert started == [seat.provider.login("host1", "ubuntu")]

@@ -32,6 +32,7 @@ YAMADA = {1: "山田 太郎", 2: "髙橋 花子"}
         "Student Name;E-mail\n山田 太郎;a@b\n髙橋 花子;c@d\n",
         '"name"\n"山田 太郎"\n\n"髙橋 花子"\n,\n',
         "name,seat\n 山田 太郎 ,1\n髙橋 花子,2\n",
+        "出席番号,受講生氏名\n2,髙橋 花子\n1,山田 太郎\n",
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "utf-16"])
@@ -57,6 +58,7 @@ def test_a_quoted_name_keeps_its_comma(tmp_path: Path) -> None:
         (b"seat,name\n0,Ann\n", "line 2: seats are 1 to 500"),
         (b"501,Ann\n", "line 1: seats are 1 to 500"),
         (b"a,b,c\n1,2,3\n", "no column is called"),
+        (b"name\nAnn\nM\xc3\xbcller, Hans\n", "line 3: it has more columns than the first line"),
         (b"Ann\nBo\x07b\n", "line 2: a name of at most 80"),
         (b"x" * 81, "line 1: a name of at most 80"),
         (b'1,"Ann\n', "not a CSV file"),

@@ -627,7 +627,7 @@ def test_a_maildir_of_another_name_is_gone_unless_a_message_came(
 def test_a_mailbox_that_somebody_locks_is_named_and_left(mailbox: Mailbox) -> None:
     kept = mailbox.keep()
     mailbox.box.write_text(OURS)
-    mailbox.box.with_name("user1.lock").touch()
+    mailbox.box.with_name("user1.lock").write_text("316:host1\n")
     mailbox.machine.program("sleep", "")  # the script waits for the lock, here without delay
     assert mailbox.put_back(kept).strip() == str(mailbox.box)
     assert mailbox.box.read_text() == OURS

@@ -21,7 +21,7 @@ from labctl.providers.nspawn import container as module
 from labctl.providers.nspawn.container import Container
 from labctl.providers.nspawn.network import LabNetwork
 from labctl.providers.rootfs.cgroup import Cgroup, Hierarchies
-from labctl.run import Completed
+from labctl.run import Completed, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
@@ -231,13 +231,15 @@ def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The host's systemd runs; returns the commands that are run in the host."""
     found: list[list[str]] = []
 
-    def run(argv: Sequence[str], *, check: bool, timeout: float = 1) -> Completed:
-        assert not check and timeout
+    def run(argv: Sequence[str], *, check: bool, timeout: float = 1, most: int = 1) -> Completed:
+        assert not check and timeout and most
         words = list(argv)
         if "neigh" in words:
             return Completed(tuple(words), 0, "", "")
-        assert words[: words.index("--")] == ["nsenter", "--target", "77", "--all"]
-        found.append(words[words.index("--") + 1 :])
+        assert any(word.endswith("/ask/cgroup.procs") for word in words)
+        inside = words[words.index("nsenter") :]
+        assert inside[:5] == ["nsenter", "--target", "77", "--all", "--"]
+        found.append(inside[5:])
         return Completed(tuple(words), 1, "", "Unit ssh.service is masked.\n")
 
     monkeypatch.setattr(module, "run", run)
@@ -246,7 +248,7 @@ def booted(host: Container, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
-def hangs(argv: Sequence[str], *, check: bool, timeout: float) -> Completed:
+def hangs(argv: Sequence[str], *, check: bool, timeout: float, most: int) -> Completed:
     """A command in a host whose systemd does not answer."""
     raise CommandFailed("systemctl", 124, "timed out", where="host1")
 
@@ -272,10 +274,10 @@ def test_what_the_host_says_is_told_if_the_console_is_silent_and_its_journal_kep
 ) -> None:
     said = {"sh": "12 ssh.service     start running\n", "journalctl": "ssh.service: Starting\n"}
 
-    def run(argv: Sequence[str], *, check: bool, timeout: float = 0) -> Completed:
+    def run(argv: Sequence[str], *, check: bool, timeout: float = 0, most: int = 0) -> Completed:
         if "neigh" in argv:
             return Completed(tuple(argv), 0, "192.168.56.101 dev lab REACHABLE\n", "")
-        program = list(argv)[list(argv).index("--") + 1]
+        program = list(argv)[list(argv).index("nsenter") + 5]
         return Completed(tuple(argv), 0, said.get(program, "starting\n"), "")
 
     monkeypatch.setattr(module, "run", run)
@@ -382,12 +384,22 @@ def test_a_user_logs_in_through_the_hosts_own_namespaces(
     """Neither sshd nor the network is needed. What is started counts as the lab's."""
     monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
     words = host.login("user1")
-    command = words.index("env")
+    command = words.index("nsenter")
     assert " ".join(words[command:]) == (
-        "env LANG=C.UTF-8 nsenter --target 77 --all -- "
-        "su --pty --login --whitelist-environment=LANG user1"
+        "nsenter --target 77 --all -- su --pty --login --whitelist-environment=LANG user1"
     )
     assert str(group(host, tmp_path) / "login" / "cgroup.procs") in words[:command]
+
+
+def test_a_program_of_a_host_sees_no_variable_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PROXY_PASSWORD", "secret")
+    monkeypatch.setenv("TERM", "screen")
+    text = module._BARE.text
+    seen = run(["sh", "-euc", text, "sh", "env"]).stdout.splitlines()
+    assert {"LANG=C.UTF-8", "TERM=screen"} < {*seen}
+    assert not [line for line in seen if "secret" in line]
 
 
 def test_nobody_logs_in_on_a_host_without_a_first_process(

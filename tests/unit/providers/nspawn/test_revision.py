@@ -50,6 +50,16 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(tmp_path)
 
 
+def test_a_link_to_the_machines_own_files_is_not_followed(host: Host, tmp_path: Path) -> None:
+    outside = tmp_path / "machine"
+    outside.mkdir()
+    (host.upper / "var" / "lib").mkdir(parents=True)
+    (host.upper / "var" / "lib" / "bind").symlink_to(outside)
+    before = host.revision()
+    (outside / "new").touch()
+    assert host.revision() == before
+
+
 def test_nothing_changes_by_looking(host: Host) -> None:
     seen = host.revision()
     assert seen and host.revision() == seen

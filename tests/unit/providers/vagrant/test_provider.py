@@ -599,7 +599,7 @@ def test_on_an_internal_network_each_host_is_dialled_by_the_other(
         return 7
 
     monkeypatch.setattr(peer, "interactive", run_on_terminal)
-    assert peer.main([*words[3:], "true", "a b"]) == 7
+    assert peer.main([*words[words.index(peer.__name__) + 1 :], "true", "a b"]) == 7
     (argv,) = asked
     assert argv[argv.index("-p") + 1] == "2202"
     assert argv[-1].endswith("true 'a b'")

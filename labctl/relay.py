@@ -1,0 +1,114 @@
+"""A command on a terminal of its own, shown on the user's terminal. Only for Unix.
+
+A host's program must not get the user's terminal itself: it could type commands into the shell
+that started labctl (TIOCSTI in ioctl_tty(2)), or go on reading what is typed there.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from subprocess import TimeoutExpired
+from types import FrameType
+
+from labctl.run import on_terminal
+
+# Seconds between two looks at a command that prints nothing, and in which one may end.
+_LOOK_SECONDS, _ENDS_SECONDS = 0.2, 2.0
+# What a terminal sends for Ctrl-D.
+_END = b"\x04"
+
+
+def relayed(argv: Sequence[str]) -> int:
+    """Run the command until it ends. Returns its exit status.
+
+    Raises:
+        MachineLacks: The program is not installed.
+    """
+    master, slave = os.openpty()
+    try:
+        process = on_terminal(argv, slave, os.environ.get("TERM", "dumb"))
+    finally:
+        os.close(slave)
+    try:
+        with _raw(sys.stdin.fileno()), _same_size(sys.stdin.fileno(), master):
+            _copy(sys.stdin.fileno(), sys.stdout.fileno(), master, lambda: process.poll() is None)
+        # A program closes its terminal just before it ends.
+        with suppress(TimeoutExpired):
+            process.wait(_ENDS_SECONDS)
+    finally:
+        # This hangs the session up.
+        os.close(master)
+    status = process.wait()
+    # The exit status that a shell reports for a command ended by a signal.
+    return status if status >= 0 else 128 - status
+
+
+def _copy(keyboard: int, screen: int, master: int, runs: Callable[[], bool]) -> None:
+    """Copy what is typed and what is printed, until the command has ended and prints no more."""
+    # The kind of selector that takes a file, too.
+    with selectors.SelectSelector() as waiting:
+        waiting.register(master, selectors.EVENT_READ)
+        waiting.register(keyboard, selectors.EVENT_READ)
+        while True:
+            ready = [key.fd for key, _events in waiting.select(_LOOK_SECONDS)]
+            if not ready and not runs():
+                return
+            if keyboard in ready:
+                typed = os.read(keyboard, 4096)
+                os.write(master, typed or _END)
+                if not typed:
+                    waiting.unregister(keyboard)
+            if master in ready:
+                try:
+                    printed = os.read(master, 65536)
+                except OSError:
+                    # The last process on the terminal ended.
+                    return
+                if not printed:
+                    return
+                _write(screen, printed)
+
+
+def _write(screen: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(screen, content) :]
+
+
+@contextmanager
+def _raw(keyboard: int) -> Iterator[None]:
+    """Each key goes to the command as it is typed, Ctrl-C too."""
+    # Not available on Windows, where labctl is imported too.
+    import termios
+    import tty
+
+    if not os.isatty(keyboard):
+        yield
+        return
+    before = termios.tcgetattr(keyboard)
+    tty.setraw(keyboard)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
+
+
+@contextmanager
+def _same_size(keyboard: int, master: int) -> Iterator[None]:
+    """The terminal of the command has the size of the user's."""
+    import termios
+
+    def resize(_number: int = 0, _frame: FrameType | None = None) -> None:
+        with suppress(OSError, termios.error):
+            termios.tcsetwinsize(master, termios.tcgetwinsize(keyboard))
+
+    resize()
+    before = signal.signal(signal.SIGWINCH, resize)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
