@@ -230,7 +230,9 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
             found=closed or name,
             expected=name,
             hint=_("Who owns the home folder? ls -ld shows it."),
-            solution=f"chown -R {name}: ~{name}; chmod u+rwx ~{name}",
+            solution=f"chown -R {name}: ~{name}; chmod u+rwx ~{name}"
+            if facts["home"]
+            else f"mkhomedir_helper {name}",
         ),
         _mailbox(name, facts),
     ]
@@ -249,7 +251,8 @@ def _number(name: str, facts: Facts) -> Finding | None:
         hint=_(
             "Who is it by name and by number? id {name}, and ls -ln of the home folder", name=name
         ),
-        solution=f"userdel {facts['home']}",
+        # Which of the two is wanted, only the person knows.
+        solution=f"usermod -u 2001 {name}",
     )
 
 

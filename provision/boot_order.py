@@ -37,6 +37,8 @@ def check(target: Target) -> list[Finding]:
     units = dict.fromkeys((f"{postfix.unit}.service", f"{postfix.running_unit}.service"))
     facts = ask(target, _CHECK, *units)
     is_ordered = _TARGET in facts["after"].split()
+    if absent := facts.lines("absent"):
+        return [_absent(absent[0])]
     return [
         Finding(
             code="boot-order.after",
@@ -48,6 +50,19 @@ def check(target: Target) -> list[Finding]:
             solution=f"systemctl edit postfix: [Unit] After={_TARGET} Wants={_TARGET}",
         )
     ]
+
+
+def _absent(unit: str) -> Finding:
+    """Postfix requires a unit that does not exist, so that systemd will not start it."""
+    return Finding(
+        code="boot-order.requires",
+        ok=False,
+        what=_("Postfix can start at the next boot"),
+        found=f"Requires={unit}",
+        expected=_("a unit that exists"),
+        hint=_("systemd starts no unit without those that it requires. Is a name misspelt?"),
+        solution="systemctl edit --full postfix; systemctl daemon-reload",
+    )
 
 
 STEP = Step(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 
 from labctl.results import Finding, StepReport
@@ -30,7 +31,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
     """The reports without the findings that follow from others of the same host."""
-    reports = in_their_sections(reports)
+    reports = [_disabled_now(report) for report in in_their_sections(reports)]
     wrong = {
         (report.host, finding.code): report.step
         for report in reports
@@ -53,13 +54,36 @@ def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
     return [without(report, taken, by) for report in reports]
 
 
+# How a service that does not run is told.
+_NOT_RUNNING = ("running", "named", "saslauthd")
+
+
+def _disabled_now(report: StepReport) -> StepReport:
+    """The report with one finding for a service that was stopped and disabled at once.
+
+    `systemctl disable --now` does both. A service that failed is another matter.
+    """
+    wrong = {
+        finding.code.partition(".")[2]: finding for finding in report.findings if not finding.ok
+    }
+    disabled = wrong.get("enabled")
+    stopped = next((wrong[name] for name in _NOT_RUNNING if name in wrong), None)
+    if disabled is None or stopped is None or disabled.found != "disabled":
+        return report
+    if stopped.found.startswith("failed"):
+        return report
+    whole = replace(stopped, solution=f"{disabled.solution}; {stopped.solution}")
+    kept = (whole if each is stopped else each for each in report.findings if each is not disabled)
+    return replace(report, findings=tuple(kept))
+
+
 def _stopped_by_a_mask(reports: Sequence[StepReport]) -> Iterator[tuple[str, str]]:
     """The findings that a service does not run, where it is masked and cannot be started."""
     for report in reports:
         for finding in report.findings:
             step = finding.code.partition(".")[0]
             if is_masked(finding):
-                for service in ("running", "named", "saslauthd"):
+                for service in _NOT_RUNNING:
                     yield report.host, f"{step}.{service}"
 
 

@@ -10,7 +10,7 @@ from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
-from provision.dns_next_start import next_start
+from provision.dns_next_start import next_start, why_no_answer
 from provision.facts import Facts, ask, local_address
 from provision.patience import patient
 from provision.services import by_hand, frozen, starts_at_boot
@@ -57,11 +57,11 @@ def check(target: Target) -> list[Finding]:
         return [files, *(finding for finding in running if finding.ok)]
     if not running[0].ok:
         return running
-    zone = _zone(host, facts)
-    kept = _kept(target, facts) or next_start(
-        target, facts, asks_itself=_asked(target) is target.host
-    )
-    found = [*running, files, *zone, kept or _loaded(host, facts)]
+    zone = _zone(target, facts)
+    kept = _kept(target, facts) or next_start(target, facts, asks_itself=_asks_itself(target))
+    # Of a zone that BIND does not have at all, nothing else is known.
+    loaded = [] if zone[0].code == "dns.loaded" else [kept or _loaded(host, facts)]
+    found = [*running, files, *zone, *loaded]
     # Every program gets what the zone says, so a wrong zone is the cause of both.
     return [*found, *_resolver(target, facts)] if all(each.ok for each in zone) else found
 
@@ -157,10 +157,11 @@ def _doubled() -> str:
     return _("The domain appears twice: how does a full name end in a zone file?")
 
 
-def _zone(host: Host, facts: Facts) -> list[Finding]:
+def _zone(target: Target, facts: Facts) -> list[Finding]:
+    host = target.host
     if not _answer(facts, "own", host.domain, "SOA"):
         missing = _record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")
-        return [replace(missing, found=_with_log(missing.found, facts))]
+        return [_no_zone(target, facts) or replace(missing, found=_with_log(missing.found, facts))]
     if odd := _odd_soa(host, facts):
         return [odd]
     wanted = {
@@ -176,6 +177,28 @@ def _zone(host: Host, facts: Facts) -> list[Finding]:
             _record(host, key, what, _answer(facts, "own", *what.split()), expected)
             for key, (what, expected) in wanted.items()
         ]
+    )
+
+
+def _no_zone(target: Target, facts: Facts) -> Finding | None:
+    """Why BIND, which runs with right files, does not answer for its zone."""
+    if setting := why_no_answer(target, facts, asks_itself=_asks_itself(target)):
+        return setting
+    if not facts["configured"]:
+        return None
+    if target.host.domain not in facts["configured"].lower().splitlines():
+        return _not_configured(target)
+    # It has the zone of its configuration neither loaded nor tried: it has not read it yet.
+    if facts["type"] or "permission denied" in facts["why"]:
+        return None
+    return Finding(
+        code="dns.loaded",
+        ok=False,
+        what=_("BIND serves the zone file as it is"),
+        found=_("BIND has not read it since it was mended"),
+        expected=_("loaded"),
+        hint=_("BIND reads a zone file when it is told to, not when the file changes."),
+        solution="rndc reload",
     )
 
 
@@ -248,14 +271,23 @@ def _kept(target: Target, facts: Facts) -> Finding | None:
     # Names are the same in any letters (RFC 4343).
     if not is_own or domain in facts["configured"].lower().splitlines():
         return None
-    zones = target.family.bind.zones
+    return replace(
+        _not_configured(target),
+        what=_("BIND serves the zone after its next start too"),
+        hint=_("BIND still has what it read at its start. What does named-checkconf -p show now?"),
+    )
+
+
+def _not_configured(target: Target) -> Finding:
+    """The zone is not in BIND's configuration, or under another name."""
+    domain, zones = target.host.domain, target.family.bind.zones
     return Finding(
         code="dns.loaded",
         ok=False,
-        what=_("BIND serves the zone after its next start too"),
+        what=_("BIND has the zone {domain}", domain=domain),
         found=_("its configuration does not have the zone {domain}", domain=domain),
         expected=zones,
-        hint=_("BIND still has what it read at its start. What does named-checkconf -p show now?"),
+        hint=_("named-checkconf -z lists the zones of its configuration. Which names has it?"),
         solution=f'{zones}: zone "{domain}" {{ ... }};',
     )
 
@@ -317,6 +349,10 @@ def _finds_own(target: Target, facts: Facts) -> Finding:
 def _finds_peer(target: Target, facts: Facts) -> Finding:
     peer = target.peer
     there, found = (_way(facts, who, peer.domain) for who in ("peer", "found"))
+    if found != there and (
+        setting := why_no_answer(target, facts, asks_itself=_asks_itself(target))
+    ):
+        return setting
     # An answer of the other zone, or its word that there is none, comes from memory.
     kept = _seconds_kept(facts, peer, [old != new for old, new in zip(found, there, strict=True)])
     is_old = found != there and kept is not None
@@ -339,6 +375,11 @@ def _finds_peer(target: Target, facts: Facts) -> Finding:
         else f'{target.family.bind.zones}: zone "{peer.domain}" '
         f"{{ type forward; forward only; forwarders {{ {peer.address}; }}; }};",
     )
+
+
+def _asks_itself(target: Target) -> bool:
+    """Whether the host's programs ask its own BIND for every name."""
+    return _asked(target) is target.host
 
 
 def _asked(target: Target) -> Host:

@@ -5,7 +5,7 @@ What it answers now says nothing of that, so its settings are judged as the file
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from labctl.i18n import _
 from labctl.results import Finding
@@ -13,6 +13,8 @@ from provision.bind_settings import Lists, Statement, lists, parsed, who_may_ask
 from provision.facts import Facts
 from provision.step import Target
 
+# Another port is not the one that programs ask.
+_PORT = ((), ("port", "53"))
 _NO = ("no", "false", "0")
 
 
@@ -23,12 +25,7 @@ def next_start(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | 
         facts: those of dns-check.sh.
         asks_itself: whether this host's programs ask its own BIND for every name.
     """
-    settings = parsed(facts.lines("next"))
-    # With views it depends on who asks.
-    if not settings.body or settings.all_within("view"):
-        return None
-    named = lists(settings, target.host.address, target.lab.network.cidr)
-    wrong = next(_wrong(target, settings, named, asks_itself=asks_itself), None)
+    wrong = _first_wrong(target, facts.lines("next"), asks_itself=asks_itself)
     if wrong is None:
         return None
     setting, solution = wrong
@@ -43,6 +40,34 @@ def next_start(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | 
     )
 
 
+def why_no_answer(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | None:
+    """The first setting for which BIND does not answer as the book needs."""
+    wrong = _first_wrong(target, facts.lines("settings"), asks_itself=asks_itself)
+    if wrong is None:
+        return None
+    setting, solution = wrong
+    return Finding(
+        code=f"dns.{setting.words[0]}",
+        ok=False,
+        what=_("whom BIND answers, and what"),
+        found=setting.text,
+        expected=solution,
+        hint=_("named-checkconf -p shows all settings: which one keeps BIND from answering?"),
+        solution=f"{solution} rndc reload",
+    )
+
+
+def _first_wrong(
+    target: Target, lines: Sequence[str], *, asks_itself: bool
+) -> tuple[Statement, str] | None:
+    settings = parsed(lines)
+    # With views it depends on who asks.
+    if not settings.body or settings.all_within("view"):
+        return None
+    named = lists(settings, target.host.address, target.lab.network.cidr)
+    return next(_wrong(target, settings, named, asks_itself=asks_itself), None)
+
+
 def _wrong(
     target: Target, settings: Statement, named: Lists, *, asks_itself: bool
 ) -> Iterator[tuple[Statement, str]]:
@@ -50,9 +75,11 @@ def _wrong(
     own, other = target.host.address, target.peer.address
     options = settings.within("options") or Statement(())
     asked = who_may_ask(settings, target.host.domain)
-    if asked is not None and not named.admits(asked.body, other):
+    if asked is not None and not (
+        named.admits(asked.body, other) and named.admits(asked.body, own)
+    ):
         yield asked, "allow-query { any; };"
-    listens = [each for each in options.all_within("listen-on") if len(each.words) == 1]
+    listens = [each for each in options.all_within("listen-on") if each.words[1:] in _PORT]
     if listens and not any(named.admits(each.body, own) for each in listens):
         yield listens[-1], "listen-on { any; };"
     if not asks_itself:

@@ -183,17 +183,33 @@ def _open(facts: Facts) -> list[Finding]:
     """A passdb that takes every password."""
     if not facts["open"]:
         return []
+    line = facts.lines("open")[0]
+    if line.startswith("auth "):
+        return [_open_pam(line)]
     return [
         Finding(
             code="dovecot.passdb",
             ok=False,
             what="passdb",
-            found=facts["open"],
+            found=line,
             expected=_("no such line"),
             hint=_("Does Dovecot ask for the right password? Try a wrong one."),
             solution="doveconf -n",
         )
     ]
+
+
+def _open_pam(line: str) -> Finding:
+    """A line of PAM's file for Dovecot that takes every password."""
+    return Finding(
+        code="dovecot.pam",
+        ok=False,
+        what="/etc/pam.d/dovecot",
+        found=line,
+        expected=_("no such line"),
+        hint=_("Does Dovecot ask for the right password? Try a wrong one."),
+        solution="sed -i '/pam_permit/d' /etc/pam.d/dovecot",
+    )
 
 
 def _setting(name: str, found: str, expected: str, ok: bool) -> Finding:

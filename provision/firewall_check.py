@@ -41,7 +41,7 @@ def check(target: Target) -> list[Finding]:
     """A filter is on and starts at boot. Each port of the lab answers from outside."""
     doors = [(port, protocol) for port, protocols in RULES for protocol in protocols]
     with beside(lambda: on_each(doors, lambda door: _knock(target, *door))) as knocks:
-        facts = ask(target, _CHECK)
+        facts = ask(target, _CHECK, str(target.host.address))
     ports = [
         _port(facts, target, *door, answer) for door, answer in zip(doors, knocks(), strict=True)
     ]
@@ -114,7 +114,7 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
     own, firewall = target.host, target.family.firewall
     others = [host for host in target.lab.hosts if host.address != own.address]
     asked = [
-        to_port(own.address, other.address, port, protocol)
+        to_port(own.address, other.address, port, protocol, facts["card"])
         for other in others
         for port, protocol in ((25, "tcp"), (53, "udp"))
     ]
@@ -167,7 +167,8 @@ def _knock(target: Target, port: int, protocol: str) -> str:
 
 def _port(facts: Facts, target: Target, port: int, protocol: str, answer: str) -> Finding:
     listening = _listens(facts, target, port, protocol)
-    knock = to_port(target.lab.network.machine, target.host.address, port, protocol)
+    machine, card = target.lab.network.machine, facts["card"]
+    knock = to_port(machine, target.host.address, port, protocol, card)
     rules = facts.lines("rule")
     # What follows may be stopped although a connection begins.
     rule = stopped_by(rules, "INPUT", knock.next()) if answer == "open" else ""
@@ -223,12 +224,15 @@ def _ends_in_no(chain: list[str]) -> bool:
 
 def _active(target: Target, facts: Facts) -> Finding:
     firewall = target.family.firewall
-    stranger = to_port(_STRANGER, target.host.address, _UNOPENED)
+    stranger = to_port(_STRANGER, target.host.address, _UNOPENED, card=facts["card"])
     filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or bool(
         stopped_by(facts.lines("rule"), "INPUT", stranger)
     )
     # Somebody may use nftables or a unit of their own in place of the firewall that the book has.
-    others = [facts["boot-nft"], *facts.lines("boot-other")]
+    others = [facts["boot-firewalld"], facts["boot-netfilter"], *facts.lines("boot-other")]
+    # nftables.service loads what is in its file, not what was typed.
+    if any(map(_ends_in_no, _input_chains(facts["nft-file"]))) or "include" in facts["nft-file"]:
+        others.append(facts["boot-nft"])
     boots = firewall.starts_at_boot(facts) or "enabled" in others
     # Only ufw's files tell what it will do.
     if firewall.starts_at_boot(facts) and facts.lines("saved"):

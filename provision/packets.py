@@ -24,7 +24,10 @@ _DEPTH = 20
 
 @dataclass(frozen=True)
 class Packet:
-    """A packet between two hosts. `in_connection` if it is not the first one of a connection."""
+    """A packet between two hosts. `in_connection` if it is not the first one of a connection.
+
+    `card` is the network card of the host that filters, "" if it is not known.
+    """
 
     source: IPv4Address
     target: IPv4Address
@@ -32,6 +35,7 @@ class Packet:
     source_port: int
     target_port: int
     in_connection: bool = False
+    card: str = ""
 
     def answer(self) -> Packet:
         """The packet that comes back."""
@@ -49,9 +53,11 @@ class Packet:
         return replace(self, in_connection=True)
 
 
-def to_port(source: IPv4Address, target: IPv4Address, port: int, protocol: str = "tcp") -> Packet:
+def to_port(
+    source: IPv4Address, target: IPv4Address, port: int, protocol: str = "tcp", card: str = ""
+) -> Packet:
     """The first packet of a client to a server's port."""
-    return Packet(source, target, protocol, _CLIENT_PORT, port)
+    return Packet(source, target, protocol, _CLIENT_PORT, port, card=card)
 
 
 def stopped_by(rules: Sequence[str], chain: str, packet: Packet) -> str:
@@ -152,8 +158,7 @@ def _answer(option: str, value: str, packet: Packet) -> bool | None:
         case "-p":
             answer = value in (packet.protocol, "all")
         case "-i" | "-o":
-            # The name of the lab's interface is not known here; the packet is not on loopback.
-            answer = value != "lo"
+            answer = _is_card(packet.card, value)
         case "--dport" | "--dports":
             answer = _in_ports(packet.target_port, value)
         case "--sport" | "--sports":
@@ -169,6 +174,14 @@ def _answer(option: str, value: str, packet: Packet) -> bool | None:
         case "--dst-type":
             answer = value == "LOCAL"
     return answer
+
+
+def _is_card(card: str, value: str) -> bool:
+    """Whether a rule for a card, or for all that begin with a word (`eth+`), is for this one."""
+    if not card:
+        # It is not on the loopback.
+        return value != "lo"
+    return card.startswith(value[:-1]) if value.endswith("+") else card == value
 
 
 def _within(address: IPv4Address, network: str) -> bool | None:

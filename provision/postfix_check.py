@@ -292,7 +292,9 @@ def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
         found=value if is_set else default,
         expected=expected,
         hint=hint,
-        solution=f"{name} = {expected}",
+        solution=f"postconf -PX smtp/inet/{name}; systemctl restart postfix"
+        if name in overrides
+        else f"{name} = {expected}",
     )
 
 

@@ -192,12 +192,12 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     names = named or [name for name in extra if len(extra) == 1]
     log = target.family.mail_log
     if names:
-        return _beside(
-            names[0], f"{extra[names[0]]}: {fatal[2] if fatal else told}", main_cf.WHAT_FOR
-        )
+        found = f"{extra[names[0]]}: {fatal[2] if fatal else told}"
+        return _beside(names[0], found, main_cf.WHAT_FOR, facts)
     if fatal:
         hint = _("The log says why smtpd ends: grep fatal {log}", log=log)
-        return replace(_beside("smtpd", fatal[2], ""), hint=hint, solution=f"grep fatal {log}")
+        finding = _beside("smtpd", fatal[2], "", facts)
+        return replace(finding, hint=hint, solution=f"grep fatal {log}")
     return None
 
 
@@ -230,9 +230,9 @@ def _logged(target: Target, words: str = "") -> re.Match[str] | None:
     return next((match for match in fitting if match[1] == "smtpd"), next(iter(fitting), None))
 
 
-def _beside(name: str, found: str, hint: str) -> Finding:
-    """A parameter beside the book's is the cause."""
-    return Finding(
+def _beside(name: str, found: str, hint: str, facts: Facts) -> Finding:
+    """A parameter beside the book's is the cause. master.cf counts more than main.cf."""
+    finding = Finding(
         code=f"postfix.{name}",
         ok=False,
         what=name,
@@ -240,6 +240,14 @@ def _beside(name: str, found: str, hint: str) -> Finding:
         expected=_(main_cf.NOT_SET),
         hint=_(hint, name=name) if hint else "",
         solution=f"postconf -X {name}",
+    )
+    if name not in facts.pairs("override"):
+        return finding
+    return replace(
+        finding,
+        found=f"smtp/inet -o {name}={found}",
+        hint=_(main_cf.OF_MASTER_CF),
+        solution=f"postconf -PX smtp/inet/{name}; systemctl restart postfix",
     )
 
 
@@ -292,5 +300,5 @@ def _odd_setting(target: Target, facts: Facts, only: str = "") -> Finding | None
     values = {**facts.pairs("also"), **facts.pairs("override")}
     for name, odd, hint in _ODD:
         if only in ("", name) and name in values and re.fullmatch(odd, values[name], re.IGNORECASE):
-            return _beside(name, values[name], hint)
+            return _beside(name, values[name], hint, facts)
     return None

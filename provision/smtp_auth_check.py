@@ -168,17 +168,8 @@ def _wrong_name(facts: Facts) -> Finding | None:
 
 def _wrong_mechanism(sasl: Sasl, facts: Facts) -> Finding | None:
     """saslauthd runs, but asks something that does not know the account."""
-    mechanism = facts["mechanisms"].rpartition("\n")[2].strip("\"'")
-    if mechanism not in ("", "pam", "shadow"):
-        return Finding(
-            code="smtp-auth.mechanisms",
-            ok=False,
-            what=_("what saslauthd asks for passwords"),
-            found=f"MECHANISMS={mechanism}",
-            expected="MECHANISMS=pam",
-            hint=_("Where are the passwords of this server's accounts?"),
-            solution=f'{sasl.defaults}: MECHANISMS="pam"',
-        )
+    if mechanism := _odd_mechanism(facts):
+        return _mechanisms(sasl, mechanism)
     if denied := refusing_lines(facts):
         return Finding(
             code="smtp-auth.pam",
@@ -190,6 +181,24 @@ def _wrong_mechanism(sasl: Sasl, facts: Facts) -> Finding | None:
             solution="rm /etc/pam.d/smtp",
         )
     return None
+
+
+def _odd_mechanism(facts: Facts) -> str:
+    """What the file has for MECHANISMS, if saslauthd does not find the accounts by it."""
+    mechanism = facts["mechanisms"].rpartition("\n")[2].strip("\"'")
+    return "" if mechanism in ("", "pam", "shadow") else mechanism
+
+
+def _mechanisms(sasl: Sasl, mechanism: str) -> Finding:
+    return Finding(
+        code="smtp-auth.mechanisms",
+        ok=False,
+        what=_("what saslauthd asks for passwords"),
+        found=f"MECHANISMS={mechanism}",
+        expected="MECHANISMS=pam",
+        hint=_("Where are the passwords of this server's accounts?"),
+        solution=f'{sasl.defaults}: MECHANISMS="pam"; systemctl restart {sasl.unit}',
+    )
 
 
 def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
@@ -235,8 +244,13 @@ def _conf_line(conf: dict[str, str], key: str, value: str) -> Finding:
 
 
 def _conf(facts: Facts) -> dict[str, str]:
-    pairs = (line.partition(":") for line in facts.lines("conf") if not line.startswith("#"))
-    return {key.strip(): value.strip() for key, colon, value in pairs if colon}
+    found: dict[str, str] = {}
+    for line in facts.lines("conf"):
+        key, colon, value = line.partition(":")
+        # Of two lines Cyrus SASL takes the first.
+        if colon and not line.startswith("#"):
+            found.setdefault(key.strip(), value.strip())
+    return found
 
 
 def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
@@ -246,11 +260,14 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
         return None
     if _start_missing(facts):
         return _start(sasl, facts)
+    # It does not start with a word that it does not know.
+    if mechanism := _odd_mechanism(facts):
+        return _mechanisms(sasl, mechanism)
     return Finding(
         code="smtp-auth.saslauthd",
         ok=False,
         what=_("saslauthd runs"),
-        found=_("no such process"),
+        found=": ".join([_("no such process"), *facts.lines("why")]),
         expected=_("running"),
         hint=_("systemd may report active anyway: pgrep -a saslauthd shows whether it runs."),
         solution=f"systemctl restart {sasl.unit}",
@@ -314,6 +331,8 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
         return [starts_at_boot("smtp-auth.enabled", what, unit, state)]
     if (moved := _next_socket(sasl, facts)) is not None:
         return [moved]
+    if facts["running"] and not facts["instance"] and (mechanism := _odd_mechanism(facts)):
+        return [_mechanisms(sasl, mechanism)]
     state = facts["enabled"]
     return [_start(sasl, facts), starts_at_boot("smtp-auth.enabled", what, sasl.unit, state)]
 
@@ -326,7 +345,8 @@ def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
     """The file of its options was changed, and saslauthd still runs with those of before."""
     options = facts["options"].rpartition("\n")[2]
     # Red Hat's file has other names for them.
-    if not options or facts["instance"]:
+    # What a shell would put in for a variable is not known here.
+    if not options or "$" in options or facts["instance"]:
         return None
     now, then = (_socket_folder(line) for line in (facts["args"].partition("\n")[0], options))
     if not now or now == then:

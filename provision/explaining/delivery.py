@@ -120,6 +120,11 @@ def _not_an_alias(case: Case) -> Told | None:
     return None if case.own.facts["alias"] else Told("postalias -q postmaster: -")
 
 
+def _no_line(case: Case) -> Told | None:
+    facts = case.own.facts
+    return None if facts["alias"] or facts["postmaster-line"] else Told("postmaster: -")
+
+
 def _closed_database(case: Case) -> Told | None:
     mode = case.own.mode("/etc/aliases.db")
     return Told(mode) if mode and not mode.split()[0].endswith(("4", "5", "6", "7")) else None
@@ -157,6 +162,9 @@ ALIAS = (
                 "chmod 644 /etc/aliases.db"),
     Explanation("aliases.syntax", _alias_line, "/etc/aliases", N_("name: recipient"),
                 N_("What does newaliases say? It names the line."), "newaliases"),
+    Explanation("aliases.recipient", _no_line, N_("who receives postmaster's mail"), "root",
+                N_("Who receives mail for postmaster? Look for the line in /etc/aliases."),
+                "postmaster: root; newaliases"),
     Explanation("aliases.database", _not_an_alias, N_("Postfix finds postmaster"), "root",
                 N_("Several commands build databases, each in its own form: which one is for "
                    "aliases?"), "newaliases"),

@@ -96,6 +96,9 @@ if [ -n "$status" ] && edited "$pid_file"; then
   next() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
   ! edited "$scratch/configured" || say next next
 fi
+# What it has read, if it does not answer as it should.
+grep -q "^own $domain. SOA" "$scratch/own" && [ "$(of_peer found)" = "$(of_peer peer)" ] ||
+  say settings named-checkconf -p
 type() { printf '%s\n' "$status" | sed -n 's/^type: //p'; }
 say type type
 say resolv-conf stat -L -c %F /etc/resolv.conf

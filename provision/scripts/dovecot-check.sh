@@ -15,13 +15,16 @@ say_unit "$unit"
 say by-hand pgrep -o -x dovecot
 say frozen frozen 'dovecot|auth|anvil|config|imap-login|pop3-login'
 say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
-# Its files, and not copies of them beside.
-newer() { find "$folder" -type f \( -name '*.conf' -o -name '*.ext' \) -newer "$marker"; }
+# Its files, and not copies of them beside or in another folder.
+newer() {
+  find "$folder" "$folder/conf.d" -maxdepth 1 -type f \( -name '*.conf' -o -name '*.ext' \) -newer "$marker"
+}
 say newer newer
 say passdb matching '/^passdb/p'
 say driver matching '/^passdb/,/^}/s/^  driver = //p'
 # What takes every password.
-say open matching '/^passdb/,/^}/s/^  args = \(.*nopassword.*\)/\1/p'
+say open matching '/^passdb/,/^}/s/^ *\(args = \)\?\(.*nopassword.*\)/\2/p'
+say open everybody /etc/pam.d/dovecot
 say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included

@@ -70,6 +70,7 @@ say hosts-order sed -n 's/^hosts:[[:space:]]*//p' /etc/nsswitch.conf
 # shellcheck disable=SC2046  # one word for each map
 aliased() { timeout "$seconds" postalias -q postmaster $(conf -hx alias_maps); }
 say alias aliased
+say postmaster-line grep -iE '^"?postmaster"?[[:space:]]*:' /etc/aliases
 home=$(home_of "$user")
 say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils" /etc/mail.rc
 say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \

@@ -1,17 +1,23 @@
 #!/bin/sh
+# Usage: firewall-check.sh ADDRESS
 # Report what filters incoming packets now, what will do so after a reboot, and which ports
-# have a server.
+# have a server. ADDRESS is the host's own, on the card of the lab's network.
 . ./say.sh
+
+card() { ip -o -4 address show to "$1" | cut -d ' ' -f 2; }
+say card card "$1"
 
 # ufw takes the word in any letters, and with quotes.
 say ufw sed -n "s/^ENABLED=[\"' ]*\([A-Za-z]*\).*/\L\1/p" /etc/ufw/ufw.conf
-systemctl show -p Id -p UnitFileState -p ActiveState ufw nftables firewalld systemd-networkd \
+systemctl show -p Id -p UnitFileState -p ActiveState ufw nftables firewalld netfilter-persistent \
+  systemd-networkd \
   2>/dev/null |
   while IFS='=' read -r property value; do
     case $property,$value in
       Id,ufw.service) key=boot ;;
       Id,nftables.service) key=boot-nft ;;
       Id,firewalld.service) key=boot-firewalld ;;
+      Id,netfilter-persistent.service) key=boot-netfilter ;;
       Id,systemd-networkd.service) key=boot-networkd ;;
       UnitFileState,?*) printf '%s\t%s\n' "$key" "$value" ;;
       ActiveState,*) [ "$key" != boot-networkd ] || printf 'networkd\t%s\n' "$value" ;;
@@ -24,6 +30,8 @@ others() {
   done
 }
 say boot-other others
+# What nftables.service loads.
+say nft-file cat /etc/nftables.conf /etc/sysconfig/nftables.conf
 say rule iptables -S
 # `saved`, `before`, `policy` and `policy-out`: what ufw reads at its start.
 {

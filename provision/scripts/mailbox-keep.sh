@@ -38,6 +38,7 @@ case $filled in
   ?*) keep "$filled" filled ;;
 esac
 { printf '%s\n' "$filled" >"$kept/filled-place"; } 2>/dev/null || no_room
+{ ls /var/mail >"$kept/boxes"; } 2>/dev/null || no_room
 for folder in mail Maildir; do
   if [ -n "$home" ] && [ ! -e "$home/$folder" ]; then
     : >"$kept/$folder.absent"

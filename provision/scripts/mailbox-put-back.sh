@@ -1,8 +1,9 @@
 #!/bin/sh
-# Usage: mailbox-put-back.sh USER FOLDER TOKEN
+# Usage: mailbox-put-back.sh USER FOLDER TOKEN [ACCOUNT]
 # Remove every message with the token from the user's mailboxes. If a box then begins with all that
 # mailbox-keep.sh saved in FOLDER, restore the saved bytes and append the messages that arrived in
-# between. Print each file that is locked and was left as it is.
+# between. With ACCOUNT, whose boxes are put back otherwise, remove such messages from all other
+# mailboxes too: an alias may lead to any. Print each file that is locked and was left as it is.
 . ./mbox.sh
 
 # The shell runs the trap of EXIT after a signal only if the signal has one too.
@@ -154,5 +155,27 @@ if [ -n "$home" ]; then
     rm -rf "$home/mail/.imap"
     rmdir "$home/mail" 2>/dev/null || :
   fi
+fi
+# tidy BOX: remove the messages with the token, and the box if it was absent before.
+tidy() {
+  file=$1
+  if ! locked "$file"; then
+    echo "$file"
+    return 0
+  fi
+  trap 'rm -f "$file.lock"' EXIT
+  drop "$file" '' >"$kept/new"
+  if [ ! -s "$kept/new" ] && ! grep -qxF -- "${file##*/}" "$kept/boxes"; then
+    rm -f "$file"
+  else
+    cat "$kept/new" >"$file"
+  fi
+  rm -f "$file.lock"
+  trap - EXIT
+}
+if [ $# -gt 3 ]; then
+  grep -lsF -- "$token" /var/mail/* | while IFS= read -r box; do
+    case ${box##*/} in "$user" | "$4" | *.lock) ;; *) [ -L "$box" ] || tidy "$box" ;; esac
+  done
 fi
 rm -rf "$kept"

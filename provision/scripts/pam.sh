@@ -13,6 +13,15 @@ missing_of() {
     esac
   done
 }
+# everybody FILE: the line by which a service takes every password, before any module asks for it.
+everybody() {
+  grep -E '^[[:space:]]*(auth|@include)[[:space:]]' "$1" | while read -r kind control module rest; do
+    case $kind,$control,$module in
+      @include,* | *,include,* | *,substack,* | *,pam_unix.so | *,pam_sss.so) return ;;
+      auth,sufficient,pam_permit.so) echo "$kind $control $module $rest" && return ;;
+    esac
+  done
+}
 pam_file() { [ -e "/etc/pam.d/$1" ] || [ -e "/usr/lib/pam.d/$1" ] || [ -e "$1" ]; }
 # pam_module WORDS: whether the module among the words exists.
 pam_module() {

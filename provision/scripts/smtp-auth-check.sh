@@ -25,6 +25,12 @@ done <<END
 $(ps -o pid=,stat=,args= -C saslauthd)
 END
 say frozen echo "$stopped"
+# Why it does not run, in its own words or in those of the shell that reads its settings.
+why() {
+  sh -n "$defaults" 2>&1 | head -n 1 | grep . ||
+    journalctl --quiet --unit="$unit" --lines=10 --output=cat _COMM=saslauthd | tail -n 1
+}
+[ -n "$(pgrep -o -x saslauthd || :)" ] || say why why
 # Somebody may run it by a unit of their own.
 case $keeper in
   '' | "$unit.service") ;;

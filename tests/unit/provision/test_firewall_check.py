@@ -23,9 +23,14 @@ def facts_of(**said: str) -> Facts:
     return Facts({key.replace("_", "-"): text.splitlines() for key, text in said.items()})
 
 
-def on(nft: str = "", policy: str = "-P INPUT ACCEPT") -> bool:
-    said = facts_of(nft=nft, rule=policy, ufw="no", boot="disabled", boot_nft="enabled")
+def on(nft: str = "", policy: str = "-P INPUT ACCEPT", **boots: str) -> bool:
+    said = facts_of(nft=nft, rule=policy, ufw="no", boot="disabled", **boots)
     return _active(TARGET, said).ok
+
+
+def saved(nft: str) -> bool:
+    """Whether a filter in nftables counts that is in the file of its service, too."""
+    return on(nft, nft_file=nft, boot_nft="enabled")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,11 @@ def on(nft: str = "", policy: str = "-P INPUT ACCEPT") -> bool:
     ],
 )
 def test_a_filter_in_nftables(nft: str) -> None:
-    assert on(nft)
+    assert saved(nft)
+    assert on(nft, nft_file='include "/etc/nftables/*.nft"', boot_nft="enabled")
+    # Typed, and in no file that is loaded at boot.
+    assert not on(nft, nft_file="flush ruleset", boot_nft="enabled")
+    assert not on(nft, nft_file=nft, boot_nft="disabled")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_a_filter_in_nftables(nft: str) -> None:
     ],
 )
 def test_what_lets_everything_in_is_none(nft: str) -> None:
-    assert not on(nft)
+    assert not saved(nft)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +75,15 @@ def test_what_lets_everything_in_is_none(nft: str) -> None:
     ],
 )
 def test_a_filter_of_iptables(policy: str, expected: bool) -> None:
-    assert on(policy=policy) is expected
+    for unit in ("boot_other", "boot_netfilter", "boot_firewalld"):
+        assert on(policy=policy, **{unit: "enabled"}) is expected
+    # nftables.service loads no rules of iptables that were typed.
+    assert not on(policy=policy, boot_nft="enabled")
 
 
 def test_the_rules_of_iptables_that_nft_shows_are_no_filter_of_their_own() -> None:
     shown = chain("input", policy="drop").replace("chain one", "chain INPUT")
-    assert not on(shown, "-P INPUT DROP\n-A INPUT -j ACCEPT")
+    assert not on(shown, "-P INPUT DROP\n-A INPUT -j ACCEPT", nft_file=shown, boot_nft="enabled")
 
 
 def test_rules_may_be_loaded_by_a_unit_of_ones_own() -> None:

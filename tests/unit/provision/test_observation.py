@@ -22,6 +22,7 @@ SENT = """
 own-from	From: {own}
 peer-log	host1 postfix/smtp[1]: B: to=<{peer}>, status=sent (250 2.0.0 Ok)
 alias	root
+postmaster-line	postmaster: root
 alias-box	/var/mail/root
 """
 

@@ -52,6 +52,7 @@ nameserver	192.168.56.101
 chroot-nameserver	192.168.56.101
 hosts-order	files dns
 alias	root
+postmaster-line	postmaster: root
 peer-door	open
 own-door	open
 """
