@@ -260,6 +260,8 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
         return None
     if _start_missing(facts):
         return _start(sasl, facts)
+    if facts["syntax"]:
+        return _syntax(sasl, facts)
     # It does not start with a word that it does not know.
     if mechanism := _odd_mechanism(facts):
         return _mechanisms(sasl, mechanism)
@@ -329,6 +331,9 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
     if facts["keeper"]:
         unit, _blank, state = facts["keeper"].partition(" ")
         return [starts_at_boot("smtp-auth.enabled", what, unit, state)]
+    if facts["syntax"]:
+        # If it does not run, that is told already.
+        return [_syntax(sasl, facts)] if facts["running"] else []
     if (moved := _next_socket(sasl, facts)) is not None:
         return [moved]
     if facts["running"] and not facts["instance"] and (mechanism := _odd_mechanism(facts)):
@@ -359,6 +364,19 @@ def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
         expected=f"-m {now}",
         hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
         solution=f'{sasl.defaults}: OPTIONS="-c -m {now}"',
+    )
+
+
+def _syntax(sasl: Sasl, facts: Facts) -> Finding:
+    """The shell of the start script, or of systemd, cannot read the file of its options."""
+    return Finding(
+        code="smtp-auth.options",
+        ok=False,
+        what=sasl.defaults,
+        found=facts.lines("syntax")[0],
+        expected=_("settings as a shell reads them"),
+        hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
+        solution=f"sh -n {sasl.defaults}",
     )
 
 

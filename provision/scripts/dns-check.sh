@@ -84,6 +84,8 @@ why() {
     END { if (said != "") print said }'
 }
 [ -n "$loaded" ] || say why why
+# The settings without what named-checkconf thinks of them.
+settings() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
 # BIND reads its settings when it starts or is told to. `next` is what it will read.
 edited() {
   [ -n "$(find "$folder" -maxdepth 1 -type f ! -name 'db.*' ! -name '*.zone' -newer "$1" -print -quit \
@@ -92,13 +94,11 @@ edited() {
 if [ -n "$status" ] && edited "$pid_file"; then
   timeout "$times" rndc status | sed -n 's/^last configured: //p' >"$scratch/configured"
   touch -d "$(cat "$scratch/configured")" "$scratch/configured"
-  # What it thinks of the settings comes with them.
-  next() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
-  ! edited "$scratch/configured" || say next next
+  ! edited "$scratch/configured" || say next settings
 fi
 # What it has read, if it does not answer as it should.
 grep -q "^own $domain. SOA" "$scratch/own" && [ "$(of_peer found)" = "$(of_peer peer)" ] ||
-  say settings named-checkconf -p
+  say settings settings
 type() { printf '%s\n' "$status" | sed -n 's/^type: //p'; }
 say type type
 say resolv-conf stat -L -c %F /etc/resolv.conf

@@ -25,11 +25,10 @@ done <<END
 $(ps -o pid=,stat=,args= -C saslauthd)
 END
 say frozen echo "$stopped"
-# Why it does not run, in its own words or in those of the shell that reads its settings.
-why() {
-  sh -n "$defaults" 2>&1 | head -n 1 | grep . ||
-    journalctl --quiet --unit="$unit" --lines=10 --output=cat _COMM=saslauthd | tail -n 1
-}
+# What the shell that reads its settings says of them, and why it does not run.
+syntax() { sh -n "$defaults" 2>&1 | head -n 1; }
+say syntax syntax
+why() { journalctl --quiet --unit="$unit" --lines=10 --output=cat _COMM=saslauthd | tail -n 1; }
 [ -n "$(pgrep -o -x saslauthd || :)" ] || say why why
 # Somebody may run it by a unit of their own.
 case $keeper in
