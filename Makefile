@@ -1,7 +1,7 @@
 # make lab    install everything, build the lab and test its mail
 # make test   install the test packages, run the unit tests and the lab tests
 # make test-lab-long   more of the lab tests: the other drills, kills of a class, pages of the board
-# make test-releases test-machine   both editions for Ubuntu on both Debian releases, with every drill
+# make test-releases   every edition on both Debian releases, with every drill
 # make test-class   a class of 30 labs: every command, and kills; 4 seats are part of test-lab
 # make bench-class  measure a class of 1, 5, 10 and 30 seats against the bare boot
 # make bench-board  measure the board of a class that runs: BENCH_OPTIONS="--class NAME"
@@ -12,7 +12,7 @@
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
 # make test-faults-short  every kind of fault with 6 kills of labctl: 15 minutes, for CI
 # make fuzz-check  random changes to a lab, graded by labctl check and by an independent oracle
-# make fuzz-check-short  the same with one seed for eight minutes, for CI
+# make fuzz-check-short  the same with one seed for ten minutes at most, for CI
 # make test-vagrant  real Vagrant and its VirtualBox provider with a test double of VBoxManage
 # make test-vagrant-short  the same with containers as guests, without the longest faults, for CI
 # make test-libvirt  real Vagrant on real libvirt, with software emulation
@@ -100,7 +100,7 @@ test-lab: $(VENV)/.dev test-packages
 test-lab-long: $(VENV)/.dev test-packages
 	$(LAB_TESTS) -m long
 
-# Both editions for Ubuntu on both Debian releases, with every drill: an hour on two cores.
+# Every edition on both Debian releases, with every drill: an hour on two cores.
 test-releases: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/releases $(PYTEST_OPTIONS)
 
