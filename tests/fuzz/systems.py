@@ -95,7 +95,6 @@ POSTFIX: tuple[tuple[str, str], ...] = (
     ("the queue belongs to root alone", "chown -R root:root /var/spool/postfix; "
                                         + RESTART_POSTFIX),
     ("the queue is open to all", "chmod -R 777 /var/spool/postfix; " + RESTART_POSTFIX),
-    ("/var/spool is closed", "chmod 700 /var/spool"),
     ("data directory of root", "chown -R root:root /var/lib/postfix; " + RESTART_POSTFIX),
     ("postfix's files for root only", "chmod 600 /etc/postfix/*.cf; " + RESTART_POSTFIX),
     ("no smtp in /etc/services", "sed -i /^smtp/d /etc/services; " + RESTART_POSTFIX),
@@ -197,6 +196,7 @@ AUTH: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )  # fmt: skip
 
 ACCOUNTS: tuple[tuple[str, str], ...] = (
+    ("/var/spool is closed", "chmod 700 /var/spool"),
     ("pam_access refuses the account",
      'echo "account required pam_access.so" >>/etc/pam.d/common-account; '
      'echo "-:$user:ALL" >>/etc/security/access.conf'),
