@@ -42,8 +42,11 @@ def check(target: Target) -> list[Finding]:
     doors = [(port, protocol) for port, protocols in RULES for protocol in protocols]
     with beside(lambda: on_each(doors, lambda door: _knock(target, *door))) as knocks:
         facts = ask(target, _CHECK, str(target.host.address))
+    answers = knocks()
     ports = [
-        _port(facts, target, *door, answer) for door, answer in zip(doors, knocks(), strict=True)
+        # A server that refuses a question has got it.
+        _port(facts, target, *door, "open" if answer == "denied" else answer)
+        for door, answer in zip(doors, answers, strict=True)
     ]
     return [
         _active(target, facts),
@@ -51,7 +54,21 @@ def check(target: Target) -> list[Finding]:
         *_outgoing(target, facts),
         *next_boot.findings(target, facts),
         *_once_for_each_cause(ports),
+        *([_denied(target)] if "denied" in answers else []),
     ]
+
+
+def _denied(target: Target) -> Finding:
+    """BIND does not answer the mail clients of the network, though perhaps the other server."""
+    return Finding(
+        code="dns.clients",
+        ok=False,
+        what=_("whom BIND answers, and what"),
+        found=_("{address} is refused", address=target.lab.network.machine),
+        expected="allow-query { any; };",
+        hint=_("named-checkconf -p shows all settings: which one keeps BIND from answering?"),
+        solution="allow-query { any; }; rndc reload",
+    )
 
 
 def _once_for_each_cause(ports: list[Finding]) -> list[Finding]:
@@ -144,17 +161,23 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
 
 
 def _knock(target: Target, port: int, protocol: str) -> str:
-    """`open`, `refused` or `silent`, as seen from the labctl machine."""
+    """`open`, `refused` or `silent`, as seen from the labctl machine.
+
+    `denied` if the name server answers that it answers others only.
+    """
     import dns.exception
     import dns.message
     import dns.query
+    import dns.rcode
 
     address, endpoint = str(target.host.address), target.remote.endpoint
     try:
         if protocol == "udp":
             query = dns.message.make_query(target.host.domain, "SOA")
             with dial.udp(endpoint) as plug:
-                dns.query.udp(query, address, target.left(patient(_SECONDS)), sock=plug)
+                said = dns.query.udp(query, address, target.left(patient(_SECONDS)), sock=plug)
+            if said.rcode() == dns.rcode.REFUSED:
+                return "denied"
         else:
             with only_client(target, port, _TURN):
                 dial.tcp(endpoint, address, port, target.left(patient(_SECONDS))).close()

@@ -15,7 +15,30 @@ _OF_SASL = ("postfix.smtpd_sasl_type", "postfix.smtpd_sasl_path")
 
 def in_their_sections(reports: Sequence[StepReport]) -> list[StepReport]:
     """The reports, with each finding in the section that its cause belongs to."""
-    return _with_sasl_in_its_section(_with_odd_mailbox(reports))
+    return _with_sasl_in_its_section(_with_odd_mailbox(_with_clients_of_bind(reports)))
+
+
+def _with_clients_of_bind(reports: Sequence[StepReport]) -> list[StepReport]:
+    """The check of port 53 notices that BIND refuses questions, which is no firewall's doing."""
+    moved = {
+        report.host: finding
+        for report in reports
+        if report.step == "firewall"
+        for finding in report.findings
+        if finding.code == "dns.clients"
+    }
+    asked = {report.host for report in reports if report.step == "dns"}
+
+    def placed(report: StepReport) -> StepReport:
+        finding = moved.get(report.host)
+        if finding is None or report.host not in asked:
+            return report
+        if report.step == "dns":
+            return replace(report, findings=(*report.findings, finding))
+        left = tuple(each for each in report.findings if each is not finding)
+        return replace(report, findings=left)
+
+    return [placed(report) for report in reports]
 
 
 def _with_odd_mailbox(reports: Sequence[StepReport]) -> list[StepReport]:

@@ -73,6 +73,8 @@ def parameter(name: str, hint: str, *, at_peer: bool = False) -> Explanation:
 
     def holds(case: Case) -> Told | None:
         value = differing(case.own).get(name)
+        if value is not None and name.endswith("_restrictions"):
+            value = None if is_innocent(name, case.own, case.log) else value
         return None if value is None else Told(value or '""', name, f"postconf -X {name}")
 
     return Explanation(f"postfix.{name}", holds, "{name}", main_cf.NOT_SET, hint, at_peer=at_peer)
@@ -137,6 +139,27 @@ IN_HINTS: Mapping[str, str] = {
     "message_size_limit": LOCAL_HINTS["message_size_limit"],
     "smtpd_data_restrictions": LOCAL_HINTS["smtpd_data_restrictions"],
 }
+
+
+# What a refusal says, and a part of the words in a list (postconf(5)) that make Postfix say it.
+_REFUSALS = (
+    ("cannot find your reverse hostname", "reject_unknown_reverse_client_hostname"),
+    ("cannot find your hostname", "reject_unknown_client_hostname"),
+    ("Helo command rejected", "helo"),
+    ("Sender address rejected", "sender"),
+    ("Server configuration problem", "check_policy_service"),
+)
+
+
+def is_innocent(name: str, evidence: Evidence, log: str) -> bool:
+    """Whether the refusal in the log comes from another of smtpd's lists than the one of a name."""
+    lists = {
+        each: value
+        for each, value in evidence.settings().items()
+        if each.startswith("smtpd_") and each.endswith("_restrictions")
+    }
+    word = next((word for said, word in _REFUSALS if said in log), "")
+    return bool(word) and any(word in each for each in lists.values()) and word not in lists[name]
 
 
 def each_of(hints: Mapping[str, str], *, at_peer: bool = False) -> Iterator[Explanation]:

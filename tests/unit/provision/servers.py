@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import dns.exception
 import dns.query
+import dns.rcode
 import pytest
 
 from labctl import dial
@@ -185,13 +186,17 @@ class Network:
             return ours
 
         def query(
-            _query: dns.message.Message, where: str, _timeout: float, **_sock: object
-        ) -> None:
+            asked: dns.message.Message, where: str, _timeout: float, **_sock: object
+        ) -> dns.message.Message:
             assert where == address
             if self.udp.get(53) == "refused":
                 raise ConnectionRefusedError
-            if self.udp.get(53) != "open":
+            if self.udp.get(53) not in ("open", "denied"):
                 raise dns.exception.Timeout
+            answer = dns.message.make_response(asked)
+            if self.udp[53] == "denied":
+                answer.set_rcode(dns.rcode.REFUSED)
+            return answer
 
         monkeypatch.setattr(dial, "tcp", tcp)
         monkeypatch.setattr(dns.query, "udp", query)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labctl.results import Finding, StepReport
@@ -47,6 +49,20 @@ def test_a_service_that_was_disabled_and_stopped_at_once_is_one_finding(
 def test_a_service_that_failed_and_is_disabled_has_two_causes() -> None:
     found = told("dovecot", "running", "failed: Fatal: no such user", "disabled")
     assert [code for code, _solution in found] == ["dovecot.running", "dovecot.enabled"]
+
+
+def test_a_bind_that_refuses_clients_is_told_in_its_own_section() -> None:
+    denied = finding("dns.clients", "192.168.56.1 is refused", "allow-query { any; };")
+    sections = [
+        StepReport(step=step, section=step, host="host1", seconds=0.0, findings=findings)
+        for step, findings in (("dns", ()), ("firewall", (denied,)))
+    ]
+    dns, firewall = without_consequences(sections)
+    assert dns.findings == (denied,) and firewall.findings == ()
+    # A zone that BIND does not have is refused, too.
+    zone = finding("dns.loaded", "its configuration does not have the zone", "")
+    dns, firewall = without_consequences([replace(sections[0], findings=(zone,)), sections[1]])
+    assert dns.findings == (zone,) and firewall.findings == ()
 
 
 def test_a_masked_service_is_masked_first() -> None:
