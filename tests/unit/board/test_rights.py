@@ -120,6 +120,23 @@ def test_a_student_sees_the_own_row_only(student: Browser) -> None:
         assert student.get(path)[0] in (303, 404), path
 
 
+def test_who_logs_out_ends_the_events_of_all_pages(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_LOGIN_SECONDS", 0.1)
+    one = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    with socket.create_connection(("127.0.0.1", fresh.board.port), timeout=20) as stream:
+        stream.sendall(
+            f"GET /me/events HTTP/1.1\r\nHost: x\r\nCookie: {one.cookie}\r\n\r\n".encode()
+        )
+        assert stream.recv(65536)
+        assert one.post("/logout")[0] == 303
+        # The web process asks for the events again, and is refused.
+        stream.settimeout(20)
+        while stream.recv(65536):
+            pass
+
+
 def test_a_students_events_are_of_the_own_seat_only(student: Browser, board: RunningBoard) -> None:
     with raw(board) as stream:
         stream.sendall(
