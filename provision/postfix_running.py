@@ -102,6 +102,8 @@ def _in_force(target: Target, facts: Facts) -> Finding:
     is_spared = absent == [_LOCALHOST] and not facts["service"]
     told = ("" if is_spared else missing) or _greeting(target)
     is_old = is_newer_than_running(facts)
+    if told and not is_old and (other := _other_address(target, facts, absent)):
+        return other
     if told and (cause := _cause(target, facts, told, absent, is_old=is_old)):
         return cause
     if not told and not facts["serves"]:
@@ -158,6 +160,25 @@ def _cause(
     if not absent and (stopped := _stopped(target, facts, told)):
         return stopped
     return _refusing(target, told) if re.match(r"[45]\d\d ", told) else None
+
+
+def _other_address(target: Target, facts: Facts, absent: list[str]) -> Finding | None:
+    """A name in inet_interfaces has another address than the host, which does not listen there."""
+    own = str(target.host.address)
+    if own not in absent:
+        return None
+    for name, address in (line.split() for line in facts.lines("resolved")):
+        if address != own:
+            return Finding(
+                code="postfix.inet_interfaces",
+                ok=False,
+                what="inet_interfaces",
+                found=f"{name} = {address}",
+                expected=f"{name} = {own}",
+                hint=_("Which address does this host give the name? getent hosts, /etc/hosts"),
+                solution=f"/etc/hosts: {own} {name}",
+            )
+    return None
 
 
 def _greeting(target: Target) -> str:

@@ -37,6 +37,18 @@ else
   values=$(conf $asked 2>/dev/null) || :
 fi
 printf '%s\n' "$values" | sed 's/ = */\t/'
+# The addresses of names in inet_interfaces, for example from /etc/hosts.
+resolved() {
+  for name in $(postconf -hx inet_interfaces 2>/dev/null | tr ',' ' '); do
+    case $name in
+      localhost | all | loopback-only) ;;
+      *[!0-9.]*) getent ahostsv4 "$name" | sed -n "1s/^\([0-9.]*\) .*/$name \1/p" ;;
+    esac
+  done
+}
+case $(printf '%s\n' "$values" | sed -n '/^inet_interfaces = /{ s///; s/localhost\|loopback-only\|all//g; p; }') in
+  *\$* | *[a-z]*) say resolved resolved ;;
+esac
 # A file or a table in mynetworks has networks, too.
 networks=${values#*mynetworks = }
 for word in $(printf '%s' "${networks%%
