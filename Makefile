@@ -10,7 +10,7 @@
 # make test-machine-short   the first of them, check and reset there: 4 minutes, for CI
 # make test-corpus   only the known breakages: check must find each, and up must repair it
 # make test-faults   faults on the real lab: 66 kills of labctl, full disk, bad mirror, damaged image
-# make test-faults-short  every kind of fault with 6 kills of labctl: 15 minutes, for CI
+# make test-faults-short  every kind of fault with 4 kills of labctl: 12 minutes, for CI
 # make fuzz-check  random changes to a lab, graded by labctl check and by an independent oracle
 # make fuzz-check-short  the same with one seed for ten minutes at most, for CI
 # make test-vagrant  real Vagrant and its VirtualBox provider with a test double of VBoxManage
@@ -171,7 +171,7 @@ test-faults: $(VENV)/.dev packages
 	$(SUDO) $(BIN)/pytest tests/faults $(PYTEST_OPTIONS)
 
 test-faults-short:
-	$(MAKE) test-faults PYTEST_OPTIONS="--kills=6 -m 'not long'"
+	$(MAKE) test-faults PYTEST_OPTIONS="--kills=4 -m 'not long'"
 
 # Random changes to ready labs, graded by `labctl check` and judged by other means. By default ten
 # minutes; FUZZ_OPTIONS="--cases 1000 --minutes 600 --seed 7" does as many as it says.
