@@ -20,7 +20,7 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
     ("firewall.port-53-*", ("dns.*",)),
     ("firewall.outgoing", ("dns.peer", "dns.resolver", "postfix.restarted")),
-    ("dns.*", ("firewall.port-53-*", "dns.clients")),
+    ("dns.*", ("firewall.port-53-*", "dns.allow-query")),
     ("dns.resolver", _NO_NETWORK),
     # Postfix runs as a user of its own, which passes through the same folders.
     ("accounts.closed", ("postfix.running", "postfix.check")),

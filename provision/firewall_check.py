@@ -61,7 +61,7 @@ def check(target: Target) -> list[Finding]:
 def _denied(target: Target) -> Finding:
     """BIND does not answer the mail clients of the network, though perhaps the other server."""
     return Finding(
-        code="dns.clients",
+        code="dns.allow-query",
         ok=False,
         what=_("whom BIND answers, and what"),
         found=_("{address} is refused", address=target.lab.network.machine),

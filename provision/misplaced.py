@@ -25,7 +25,7 @@ def _with_clients_of_bind(reports: Sequence[StepReport]) -> list[StepReport]:
         for report in reports
         if report.step == "firewall"
         for finding in report.findings
-        if finding.code == "dns.clients"
+        if finding.code == "dns.allow-query"
     }
     asked = {report.host for report in reports if report.step == "dns"}
 
@@ -34,7 +34,7 @@ def _with_clients_of_bind(reports: Sequence[StepReport]) -> list[StepReport]:
         if finding is None or report.host not in asked:
             return report
         if report.step == "dns":
-            return replace(report, findings=(*report.findings, finding))
+            return added(report, finding)
         left = tuple(each for each in report.findings if each is not finding)
         return replace(report, findings=left)
 

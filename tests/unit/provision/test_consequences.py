@@ -52,7 +52,7 @@ def test_a_service_that_failed_and_is_disabled_has_two_causes() -> None:
 
 
 def test_a_bind_that_refuses_clients_is_told_in_its_own_section() -> None:
-    denied = finding("dns.clients", "192.168.56.1 is refused", "allow-query { any; };")
+    denied = finding("dns.allow-query", "192.168.56.1 is refused", "allow-query { any; };")
     sections = [
         StepReport(step=step, section=step, host="host1", seconds=0.0, findings=findings)
         for step, findings in (("dns", ()), ("firewall", (denied,)))
