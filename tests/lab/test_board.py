@@ -362,7 +362,9 @@ def test_the_web_process_has_no_rights(server: Server) -> None:
     assert (told["CapPrm"], told["CapEff"], told["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
 
 
-@pytest.mark.parametrize("killed", ["web", "helper", pytest.param("both", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "killed", ["helper", *(pytest.param(each, marks=pytest.mark.long) for each in ("web", "both"))]
+)
 def test_a_killed_board_comes_back_with_the_truth(
     open_page: Open, codes: Codes, server: Server, killed: str
 ) -> None:

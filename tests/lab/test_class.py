@@ -397,7 +397,7 @@ KILLS = {
     "net": Kill(("net", "close"), all_closed, quick=True),
 }
 # The kills of the other commands are on demand.
-MARKS = {name: () if name in ("up", "reset", "check") else (pytest.mark.long,) for name in KILLS}
+MARKS = {name: () if name in ("up", "reset") else (pytest.mark.long,) for name in KILLS}
 # How many seats are done at the kill.
 MOMENTS = (1,) if SEATS < 10 else (0, 1, SEATS // 2)
 
