@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from subprocess import TimeoutExpired
 from types import FrameType
 
-from labctl.run import on_terminal
+from labctl.run import on_terminal, shell_status
 
 # Seconds between two looks at a command that prints nothing, and in which one may end.
 _LOOK_SECONDS, _ENDS_SECONDS = 0.2, 2.0
@@ -43,9 +43,7 @@ def relayed(argv: Sequence[str]) -> int:
     finally:
         # This hangs the session up.
         os.close(master)
-    status = process.wait()
-    # The exit status that a shell reports for a command ended by a signal.
-    return status if status >= 0 else 128 - status
+    return shell_status(process.wait())
 
 
 def _copy(keyboard: int, screen: int, master: int, runs: Callable[[], bool]) -> None:

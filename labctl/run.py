@@ -308,9 +308,12 @@ def interactive(argv: Sequence[str]) -> int:
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
     with _starting(argv[0]):
-        status = subprocess.run(argv, check=False).returncode
-    # The exit status that a shell reports for a command ended by a signal.
-    return status if status >= 0 else 128 - status
+        return shell_status(subprocess.run(argv, check=False).returncode)
+
+
+def shell_status(returncode: int) -> int:
+    """The exit status as a shell reports it, also for a command that a signal ended."""
+    return returncode if returncode >= 0 else 128 - returncode
 
 
 def show(page: Path) -> None:

@@ -46,11 +46,16 @@ def why_no_answer(target: Target, facts: Facts, *, asks_itself: bool) -> Finding
     if wrong is None:
         return None
     setting, solution = wrong
+    return not_answered(setting.words[0], setting.text, solution)
+
+
+def not_answered(setting: str, found: str, solution: str) -> Finding:
+    """BIND does not answer as the book needs, because of a setting."""
     return Finding(
-        code=f"dns.{setting.words[0]}",
+        code=f"dns.{setting}",
         ok=False,
         what=_("whom BIND answers, and what"),
-        found=setting.text,
+        found=found,
         expected=solution,
         hint=_("named-checkconf -p shows all settings: which one keeps BIND from answering?"),
         solution=f"{solution} rndc reload",

@@ -180,36 +180,25 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
 
 
 def _open(facts: Facts) -> list[Finding]:
-    """A passdb that takes every password."""
+    """What takes every password."""
     if not facts["open"]:
         return []
     line = facts.lines("open")[0]
-    if line.startswith("auth "):
-        return [_open_pam(line)]
-    return [
-        Finding(
-            code="dovecot.passdb",
-            ok=False,
-            what="passdb",
-            found=line,
-            expected=_("no such line"),
-            hint=_("Does Dovecot ask for the right password? Try a wrong one."),
-            solution="doveconf -n",
-        )
-    ]
-
-
-def _open_pam(line: str) -> Finding:
-    """A line of PAM's file for Dovecot that takes every password."""
-    return Finding(
-        code="dovecot.pam",
+    finding = Finding(
+        code="dovecot.passdb",
         ok=False,
-        what="/etc/pam.d/dovecot",
+        what="passdb",
         found=line,
         expected=_("no such line"),
         hint=_("Does Dovecot ask for the right password? Try a wrong one."),
-        solution="sed -i '/pam_permit/d' /etc/pam.d/dovecot",
+        solution="doveconf -n",
     )
+    if not line.startswith("auth "):
+        return [finding]
+    # It is PAM's file for Dovecot that lets everybody in.
+    file = "/etc/pam.d/dovecot"
+    solution = f"sed -i '/pam_permit/d' {file}"
+    return [replace(finding, code="dovecot.pam", what=file, solution=solution)]
 
 
 def _setting(name: str, found: str, expected: str, ok: bool) -> Finding:

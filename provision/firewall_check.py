@@ -15,6 +15,7 @@ from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision import next_boot
+from provision.dns_next_start import not_answered
 from provision.facts import Facts, ask, local_address
 from provision.families.base import Firewall
 from provision.packets import is_for_all, removal, stopped_by, to_port
@@ -60,15 +61,8 @@ def check(target: Target) -> list[Finding]:
 
 def _denied(target: Target) -> Finding:
     """BIND does not answer the mail clients of the network, though perhaps the other server."""
-    return Finding(
-        code="dns.allow-query",
-        ok=False,
-        what=_("whom BIND answers, and what"),
-        found=_("{address} is refused", address=target.lab.network.machine),
-        expected="allow-query { any; };",
-        hint=_("named-checkconf -p shows all settings: which one keeps BIND from answering?"),
-        solution="allow-query { any; }; rndc reload",
-    )
+    refused = _("{address} is refused", address=target.lab.network.machine)
+    return not_answered("allow-query", refused, "allow-query { any; };")
 
 
 def _once_for_each_cause(ports: list[Finding]) -> list[Finding]:

@@ -74,7 +74,7 @@ def parameter(name: str, hint: str, *, at_peer: bool = False) -> Explanation:
     def holds(case: Case) -> Told | None:
         value = differing(case.own).get(name)
         if value is not None and name.endswith("_restrictions"):
-            value = None if is_innocent(name, case.own, case.log) else value
+            value = None if _is_innocent(name, case.own, case.log) else value
         return None if value is None else Told(value or '""', name, f"postconf -X {name}")
 
     return Explanation(f"postfix.{name}", holds, "{name}", main_cf.NOT_SET, hint, at_peer=at_peer)
@@ -151,7 +151,7 @@ _REFUSALS = (
 )
 
 
-def is_innocent(name: str, evidence: Evidence, log: str) -> bool:
+def _is_innocent(name: str, evidence: Evidence, log: str) -> bool:
     """Whether the refusal in the log comes from another of smtpd's lists than the one of a name."""
     lists = {
         each: value

@@ -16,9 +16,11 @@ case $fragment in
 esac
 say enabled echo "$boot"
 # One process that a signal has stopped is enough: if it has the lock, no other accepts a question.
-stopped='' keeper=''
+stopped='' keeper='' is_running=''
 while read -r pid state args; do
-  [ -z "$pid" ] || printf 'running\t%s\nargs\t%s\n' "$pid" "$args"
+  [ -n "$pid" ] || continue
+  is_running=1
+  printf 'running\t%s\nargs\t%s\n' "$pid" "$args"
   keeper=${keeper:-$(sed -n '/\.service$/{ s/.*\///p; q; }' "/proc/$pid/cgroup" 2>/dev/null || :)}
   case $state in T*) stopped=saslauthd ;; esac
 done <<END
@@ -29,7 +31,7 @@ say frozen echo "$stopped"
 syntax() { sh -n "$defaults" 2>&1 | head -n 1; }
 say syntax syntax
 why() { journalctl --quiet --unit="$unit" --lines=10 --output=cat _COMM=saslauthd | tail -n 1; }
-[ -n "$(pgrep -o -x saslauthd || :)" ] || say why why
+[ -n "$is_running" ] || say why why
 # Somebody may run it by a unit of their own.
 case $keeper in
   '' | "$unit.service") ;;
