@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pkgutil
 import sys
 import tempfile
 from collections.abc import Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import labctl as labctl_package
+import provision
 from labctl.cli import main
 from tests.fuzz.machines import Done
 
-# What `check`, `reset`, `up` and `destroy` import as they go.
-_IMPORTED = (
-    "labctl.cli",
-    "labctl.cli.check",
-    "labctl.cli.reset",
-    "labctl.providers.nspawn.provider",
-    "provision.steps",
-    __name__,
-)
+
+def _modules() -> list[str]:
+    """All of labctl: a command imports most of its modules only as it goes."""
+    found = [
+        each.name
+        for package in (labctl_package, provision)
+        for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        if not each.name.endswith(".__main__")
+    ]
+    return [*found, __name__]
 
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_IMPORTED))
+    context.set_forkserver_preload(_modules())
     return context
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ OUTSIDE = "172.31.99.9"
 OUTSIDE_NETWORK = "172.31.99.0/24"
 # setns(2); Python has it from 3.12 on.
 _CLONE_NEWNET = 0x4000_0000
+# Where a message of an mbox begins.
+_MBOX_FROM = re.compile(r"\nFrom (?=\S+ )")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 Answer = TypeVar("Answer")
@@ -74,6 +77,22 @@ def run(argv: Sequence[str], *, stdin: str = "", seconds: float = 20) -> Done:
         said = error.stdout or b""
         return Done(124, said.decode(errors="replace") if isinstance(said, bytes) else said)
     return Done(done.returncode, done.stdout)
+
+
+def _text(file: Path) -> str:
+    """The content of a file, "" if there is none."""
+    try:
+        return file.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _home(passwd: str, user: str) -> str:
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if fields[0] == user and len(fields) > 5:
+            return fields[5]
+    return ""
 
 
 class Machines:
@@ -127,6 +146,22 @@ class Machines:
 
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(there).result()
+
+    def messages(self, host: Host, user: str) -> Iterator[str]:
+        """The messages in an account's mailbox: an mbox in /var/mail, or a Maildir at home.
+
+        The files are read through the root folder of the host's PID 1. A program that looks for a
+        message every moment would take more of the processor than the delivery.
+        """
+        if (init := self._init(host)) is None:
+            return
+        root = Path(f"/proc/{init}/root")
+        yield from _MBOX_FROM.split("\n" + _text(root / "var/mail" / user))
+        home = _home(_text(root / "etc/passwd"), user)
+        for name in ("new", "cur"):
+            with suppress(OSError):
+                for file in (root / home.lstrip("/") / "Maildir" / name).iterdir():
+                    yield _text(file)
 
     def join(self) -> None:
         """Put the stranger on the lab's network; again after each start of the hosts."""
