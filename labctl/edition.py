@@ -1,7 +1,7 @@
 """An edition of the textbook as data: hosts, addresses, sections, packages.
 
 Whatever the book fixes is here, so that no other module knows the book. The values check each
-other; `fields` checks each one alone, `edition_files` reads the file.
+other; `edition_fields` checks each one alone, `edition_files` reads the file.
 """
 
 from __future__ import annotations

@@ -75,12 +75,12 @@ def grade_hosts(
     sends: bool = True,
     told: Listener | None = None,
 ) -> Grades:
-    """Check the steps on all hosts at once. It only reads.
+    """Check the steps on all hosts at once. Nothing is changed; messages are removed again.
 
     Args:
         chosen: the steps; by default those of the book.
         progress: is called when a section begins.
-        sends: as in `grade`.
+        sends: whether messages are sent: to oneself, to the other host, and to an alias.
         told: is called with each report before all of them are brought together. The result may
             still differ: a finding that follows from another one is removed.
 

@@ -139,7 +139,7 @@ class Delivery:
     `kind` is `message` (to the other host), `answer` (by `mail`'s reply command), `local` (to
     oneself), `client` (over SMTP, fetched by IMAP and POP3) or `queued` (for a host that was
     off). `seconds` is from sent to read, of at most `timeout`. `hops` are the queues it went
-    through, in order. `cause` says why it failed (labctl.mailtest.explain.Cause), or is "".
+    through, in order. `cause` says why it failed (labctl.mailtest.explain.FailureCause), or is "".
     `evidence` are the lines of `mail` and the logs that show it.
     """
 

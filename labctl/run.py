@@ -1,4 +1,5 @@
-"""Programs on this machine. No other module starts one.
+"""Programs on this machine. No other module starts one; copies of labctl itself are in
+`classroom.grader`.
 
 Commands are lists, never shell text. An error contains the command as a line to run.
 """

@@ -42,7 +42,7 @@ def _database(path: str, is_built: bool, is_old: bool) -> Finding:
 
 
 def _unknown_kind(found: str) -> Finding:
-    """Postfix of one release has kinds of tables that that of another has not, or not yet."""
+    """The kinds of tables depend on the release of Postfix and on its packages."""
     path = found.partition(":")[2]
     return Finding(
         code="aliases.kind",

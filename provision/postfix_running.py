@@ -196,9 +196,9 @@ def _greeting(target: Target) -> str:
 
 # What smtpd logs of a value that it does not take (the parameter is one of its words), postscreen
 # of a smtpd that is not there, and the master of a program that it cannot run.
-_COMPLAINT = "fatal|panic|warning: (?:process|SASL: |cannot connect to service)"
+_COMPLAINT = "fatal|panic|warning: (process|SASL: |cannot connect to service)"
 _PROGRAMS = r"(smtpd|postscreen|master)\[[0-9]+\]: "
-_FATAL = re.compile(rf"{_PROGRAMS}((?:{_COMPLAINT}).*)")
+_FATAL = re.compile(rf"{_PROGRAMS}(?P<said>({_COMPLAINT}).*)")
 
 
 def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
@@ -242,7 +242,7 @@ def _logged(target: Target, words: str = "") -> re.Match[str] | None:
 
     `words` are in the complaint.
     """
-    pattern = f"{_PROGRAMS}({_COMPLAINT.replace('?:', '')}|daemon started)"
+    pattern = f"{_PROGRAMS}({_COMPLAINT}|daemon started)"
     lines = last_lines(target, pattern, 12)
     starts = [number for number, line in enumerate(lines) if "daemon started" in line]
     found = [_FATAL.search(line) for line in lines[starts[-1] if starts else 0 :]]

@@ -15,7 +15,7 @@ from provision.step import Target
 
 _STRANGER = Script("provision", "stranger.sh")
 _SECONDS = 8
-# A sender whose domain exists, so that only the relay is in question. Nothing is sent.
+# The replies of one conversation, in order.
 _REPLIES = ("greeting", "ehlo", "mail", "rcpt", "ehlo", "mail", "rcpt")
 
 
@@ -44,7 +44,8 @@ def ask_to_relay(target: Target, recipient: str) -> StrangersAnswer:
     """
     host = target.host
     seconds = target.left(patient(_SECONDS))
-    # Whoever forges a sender uses an address of the server itself, or of one that it trusts.
+    # Whoever forges a sender uses an address of the server itself, or of one that it trusts. Both
+    # domains exist, so that only the relay is in question. No message follows.
     senders = (host.mailbox, recipient)
     words = (str(host.address), *senders, recipient, f"{max(0.5, seconds - 0.5):.1f}")
     try:

@@ -135,10 +135,12 @@ class Board:
         try:
             welcome = await self._helper.ask(protocol.Login(code=code[:100]), Welcome)
         except NotDone as error:
+            if error.refused.kind == "busy":
+                return self._html(request, "login", 429, who=None, refused="many")
+            if error.refused.kind != "login":
+                return self._refused(request, error.refused)
             self._wrong.add(address)
-            many = error.refused.kind == "busy"
-            status, why = (429, "many") if many else (401, "wrong")
-            return self._html(request, "login", status, who=None, refused=why)
+            return self._html(request, "login", 401, who=None, refused="wrong")
         except Lost:
             return self._refused(request, client.lost(), 503)
         answer = RedirectResponse("/", 303)

@@ -125,7 +125,8 @@ async def _serve(server: uvicorn.Server, bound: socket.socket) -> None:
     gone = asyncio.create_task(asyncio.to_thread(sys.stdin.buffer.read))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
-    _tell(READY)
+    if server.started:
+        _tell(READY)
     await asyncio.wait({serving, gone}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     await serving

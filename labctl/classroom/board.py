@@ -111,8 +111,9 @@ async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None])
     stop = asyncio.create_task(asked.wait())
     try:
         await asyncio.wait({greeting, ended, helping}, return_when=asyncio.FIRST_COMPLETED)
-        if greeting.done():
-            _ensure_ready(greeting.result())
+        if not helping.done():
+            # A web process that ended at once has said why in its first line.
+            _ensure_ready(await greeting)
             ready()
         await asyncio.wait({ended, stop, helping}, return_when=asyncio.FIRST_COMPLETED)
         if helping.done():

@@ -28,10 +28,10 @@ _MAILBOX = {
 
 @dataclass(frozen=True)
 class Action:
-    """A command, or a script with its arguments."""
+    """A command, or a script with its arguments. A script may be one line that a family has."""
 
     words: tuple[str, ...]
-    script: Script | None = None
+    script: Script | str | None = None
 
 
 def command(line: str | Sequence[str]) -> Action:
@@ -41,7 +41,7 @@ def command(line: str | Sequence[str]) -> Action:
 
 def line(text: str) -> Action:
     """A whole line for the shell, as the host's family has it."""
-    return Action(("sh", "-euc", text))
+    return Action((), text)
 
 
 def script(name: str, *args: str, package: str = "labctl.drills") -> Action:
@@ -60,6 +60,8 @@ def perform(target: Target, actions: Sequence[Action]) -> None:
         words = [word.format_map(names) for word in action.words]
         if action.script is None:
             target.remote.run(words)
+        elif isinstance(action.script, str):
+            target.remote.script(action.script.format_map(names))
         else:
             target.remote.script(action.script, *words)
 

@@ -151,7 +151,7 @@ def solve(session: Session, targets: Mapping[str, Target], progress: Progress) -
     drill, target = running(session.home).drill, targets[host_of(session.lab).name]
     repair = drill.repair_on(target.scene)
     if repair:
-        target.remote.run(["sh", "-euc", repair])
+        target.remote.script(repair)
     if not grade_hosts(targets, progress=progress).ok:
         bring_up(session, progress)
     session.home.drill_file.unlink(missing_ok=True)

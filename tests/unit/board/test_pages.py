@@ -87,8 +87,9 @@ def test_the_language_leads_to_a_page_of_this_server_only(teacher: Browser, path
 def test_pages_name_no_other_server_and_hold_no_script_or_style(
     teacher: Browser, student: Browser
 ) -> None:
-    pages = [teacher.get(path)[1] for path in ("/board", "/projector", "/seats/1", "/login")]
-    for text in [*pages, student.get("/me")[1]]:
+    paths = ("/board", "/projector", "/seats/1", "/login")
+    for status, text, _headers in [*(teacher.get(path) for path in paths), student.get("/me")]:
+        assert status == 200
         assert not re.search(r"(src|href|action)=\"(https?:)?//", text)
         assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*src=)", text)
 

@@ -17,7 +17,9 @@ from websockets.typing import Origin
 from labctl.board import connections
 from labctl.board.wrong_codes import WrongCodes
 from labctl.classroom import helper
+from labctl.classroom.history import History
 from labctl.classroom.terminals import Terminals
+from labctl.errors import WrongState
 from tests.fakes.board import Browser, RunningBoard
 from tests.fakes.classroom import MemoryClass
 from tests.fakes.lab import path_of
@@ -36,6 +38,22 @@ def test_a_wrong_code_is_refused_and_leaves_no_cookie(nobody: Browser) -> None:
     status, text, _headers = nobody.log_in("kqhtm-bxwzn-rdcfg")
     assert status == 401 and "This code is wrong" in text
     assert nobody.cookies == {}
+
+
+def test_a_code_that_cannot_be_kept_is_not_called_wrong(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.classroom.history.History.log_in", _on_a_full_disk)
+    code = fresh.board.codes.of_seat(1)
+    status, text, headers = Browser(fresh.board).log_in(code)
+    assert (status, "Set-Cookie" in headers) == (409, False)
+    assert "This code is wrong" not in text and "the history cannot be used" in text
+    monkeypatch.undo()
+    assert all(Browser(fresh.board).log_in("wrong")[0] == 401 for _each in range(20))
+
+
+def _on_a_full_disk(_history: History, _owner: int) -> str:
+    raise WrongState("the history cannot be used", cause="database or disk is full")
 
 
 def test_after_many_wrong_codes_an_address_has_to_wait_and_no_other(fresh: Place) -> None:
@@ -105,7 +123,8 @@ def test_no_code_is_in_a_page(teacher: Browser, student: Browser, board: Running
     codes = [board.codes.instructor, *(board.codes.of_seat(number) for number in (1, 2, 3))]
     for browser, paths in ((teacher, ("/board", "/seats/1", "/projector")), (student, ("/me",))):
         for path in paths:
-            text = browser.get(path)[1]
+            status, text, _headers = browser.get(path)
+            assert status == 200
             assert not any(code in text for code in codes), path
 
 

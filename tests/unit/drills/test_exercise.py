@@ -62,7 +62,7 @@ def repair(lab: MemoryLab, *, works: bool) -> None:
             bring_up(lab.session(), lab.progress)
         return Reply()
 
-    lab.world.hosts[HOST].when("sh", "-euc", REPAIR, answer=answer)
+    lab.world.hosts[HOST].when(REPAIR, answer=answer)
 
 
 def test_a_drill_breaks_the_lab_on_its_host(lab: MemoryLab) -> None:
@@ -137,8 +137,8 @@ def test_solving_mends_by_the_drills_own_repair(lab: MemoryLab) -> None:
     repair(lab, works=True)
     names = names_of(lab.session().scene(HOST))
     assert solve(lab) == exercise.Solution(DRILL, names, HOST, REPAIR)
-    assert any(ran.words == ("sh", "-euc", REPAIR) for ran in lab.world.hosts["host1"].ran)
-    assert not lab.world.hosts["host2"].commands().count(shell_line(["sh", "-euc", REPAIR]))
+    assert any(ran.words == (REPAIR,) for ran in lab.world.hosts["host1"].ran)
+    assert not lab.world.hosts["host2"].commands().count(shell_line([REPAIR]))
     assert look_is_over(lab)
 
 
@@ -154,9 +154,10 @@ def test_solving_runs_up_if_the_repair_is_not_enough(lab: MemoryLab) -> None:
 
 def test_a_solution_that_fails_leaves_the_drill_on(lab: MemoryLab) -> None:
     start(lab)
-    lab.world.hosts["host1"].says("sh", "-euc", REPAIR, status=1, stderr="no such rule\n")
-    with pytest.raises(LabError):
+    lab.world.hosts["host1"].says(REPAIR, status=1, stderr="no such rule\n")
+    with pytest.raises(LabError) as failed:
         solve(lab)
+    assert REPAIR not in failed.value.message
     assert running(lab.home).name == DRILL.name
 
 
