@@ -21,6 +21,7 @@ from provision.step import Target
 from provision.unknown import unknown_cause
 
 _CHECK = Script("provision", "smtp-auth-check.sh")
+_UNREAD = Script("provision", "master-cf-unread.sh")
 
 
 def check(target: Target) -> list[Finding]:
@@ -45,7 +46,7 @@ def check(target: Target) -> list[Finding]:
     plain, login, refused = answered()
     found = _behaviour(target, facts, {"PLAIN": plain, "LOGIN": login}, refused)
     # Dovecot may check passwords in saslauthd's place.
-    return found if asks_dovecot(facts) else [*found, *_lasting(sasl, facts)]
+    return found if asks_dovecot(facts) else [*found, *_lasting(target, facts, found)]
 
 
 def wrong_password(target: Target, asked: Callable[[], None] = lambda: None) -> Answer:
@@ -72,6 +73,8 @@ def _behaviour(
         if cause is not None:
             return [cause]
     if not any(answer.ok for answer in tried.values()):
+        if _is_unread(target):
+            return [_reload(target, tried["PLAIN"].text)]
         return [_unknown(target, tried["PLAIN"])]
     return [
         *(_accepted(family, mechanism, answer) for mechanism, answer in tried.items()),
@@ -107,6 +110,24 @@ def _unknown(target: Target, answer: Answer) -> Finding:
         [answer.text, *lines],
         "235",
         f"journalctl -u {target.family.sasl.unit}",
+    )
+
+
+def _is_unread(target: Target) -> bool:
+    """Whether master.cf was edited after Postfix has read it."""
+    return bool(ask(target, _UNREAD, target.family.postfix.master_cf)["unread"])
+
+
+def _reload(target: Target, found: str) -> Finding:
+    """The files are right, and the running Postfix has not read master.cf."""
+    return Finding(
+        code="smtp-auth.reload",
+        ok=False,
+        what=_("the running Postfix has these settings"),
+        found=found,
+        expected="235",
+        hint=_("When does Postfix read master.cf? Think of what you did after the last edit."),
+        solution="systemctl reload postfix",
     )
 
 
@@ -323,8 +344,9 @@ def _wrong_way(sasl: Sasl, facts: Facts) -> Finding | None:
     )
 
 
-def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
-    """What works now but not after a reboot."""
+def _lasting(target: Target, facts: Facts, now: list[Finding]) -> list[Finding]:
+    """What works now but not after a reboot. `now` is what was found about the behaviour."""
+    sasl = target.family.sasl
     if _start_missing(facts) and not facts["running"]:
         return []
     what = _("saslauthd starts at boot")
@@ -336,6 +358,8 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
         return [_syntax(sasl, facts)] if facts["running"] else []
     if (moved := _next_socket(sasl, facts)) is not None:
         return [moved]
+    if all(each.ok for each in now) and _leaves_socket(sasl, facts) and _is_unread(target):
+        return [_no_socket(sasl, facts)]
     if facts["running"] and not facts["instance"] and (mechanism := _odd_mechanism(facts)):
         return [_mechanisms(sasl, mechanism)]
     state = facts["enabled"]
@@ -346,16 +370,28 @@ def _lasting(sasl: Sasl, facts: Facts) -> list[Finding]:
 _FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
 
 
+def _leaves_socket(sasl: Sasl, facts: Facts) -> bool:
+    """Whether smtpd will look for a socket that is not there, if it reads master.cf again."""
+    path = _conf(facts).get("saslauthd_path", sasl.mux)
+    return bool(facts["running"]) and not facts["there"] and path == sasl.mux
+
+
 def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
-    """The file of its options was changed, and saslauthd still runs with those of before."""
+    """The file of its options was changed, and saslauthd still runs with those of before.
+
+    A second saslauthd with the new ones may run beside it: the start script ends only one whose
+    socket is in the folder that the file names.
+    """
     options = facts["options"].rpartition("\n")[2]
     # Red Hat's file has other names for them.
     # What a shell would put in for a variable is not known here.
     if not options or "$" in options or facts["instance"]:
         return None
-    now, then = (_socket_folder(line) for line in (facts["args"].partition("\n")[0], options))
-    if not now or now == then:
+    then = _socket_folder(options)
+    folders = [folder for line in facts.lines("args") if (folder := _socket_folder(line))]
+    if not folders or set(folders) == {then} or _is_same(f"{then}/mux", facts["socket"]):
         return None
+    now = next(folder for folder in folders if folder != then)
     return Finding(
         code="smtp-auth.options",
         ok=False,
@@ -365,6 +401,11 @@ def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
         hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
         solution=f'{sasl.defaults}: OPTIONS="-c -m {now}"',
     )
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Whether both are one file. /var/run is a link to /run (hier(7))."""
+    return path.removeprefix("/var") == other.removeprefix("/var")
 
 
 def _syntax(sasl: Sasl, facts: Facts) -> Finding:

@@ -9,6 +9,7 @@
 . ./patience.sh
 . ./unit.sh
 . ./frozen.sh
+. ./started.sh
 
 cf=$1 unit=$2 running_unit=$3
 shift 3
@@ -93,9 +94,4 @@ esac
 say written stat -c %Y "$cf"
 say now date +%s
 qmgr=$(pgrep -o -x qmgr || :)
-if [ -n "$qmgr" ]; then
-  # Against a process of this moment, and not by ps: in a container that has lxcfs, the uptime
-  # that ps takes is the container's own, while processes count from the machine's start.
-  age=$((($(cut -d ' ' -f 22 /proc/self/stat) - $(cut -d ' ' -f 22 "/proc/$qmgr/stat")) / 100))
-  say started echo $(($(date +%s) - age))
-fi
+[ -z "$qmgr" ] || say started started "$qmgr"

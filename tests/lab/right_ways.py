@@ -74,6 +74,15 @@ RIGHT_WAYS = (
         ),
     ),
     RightWay(
+        "smtpd without a chroot, the saslauthd of before still runs",
+        (
+            command("postconf -F smtp/inet/chroot=n"),
+            # The start script looks for the old one in the new folder.
+            command(["sed", "-i", 's|-m .*|-m /var/run/saslauthd"|', "{sasl_defaults}"]),
+            _SASL,
+        ),
+    ),
+    RightWay(
         "Dovecot's settings in local.conf",
         (script("dovecot-local-conf.sh", "{dovecot_folder}"), _DOVECOT),
     ),

@@ -99,6 +99,7 @@ def target_of(case: Case, monkeypatch: pytest.MonkeyPatch) -> Target:
     host = FakeHost(case.host.get("host", "host1"))
     host.says("log-tail.sh", stdout="log\ta line of the log\n")
     host.says("sasl-type.sh", stdout="type\tcyrus\n")
+    host.says("master-cf-unread.sh")
     for script, stdout in case.host["says"].items():
         host.says(script, stdout=stdout)
     network = Network(dict.fromkeys(OPEN, silent_server), {53: "open"})
