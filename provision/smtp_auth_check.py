@@ -356,10 +356,10 @@ def _lasting(target: Target, facts: Facts, now: list[Finding]) -> list[Finding]:
     if facts["syntax"]:
         # If it does not run, that is told already.
         return [_syntax(sasl, facts)] if facts["running"] else []
-    if (moved := _next_socket(sasl, facts)) is not None:
+    works = all(each.ok for each in now)
+    moved = _next_socket(sasl, facts) or (_next_chroot(target, facts) if works else None)
+    if moved is not None:
         return [moved]
-    if all(each.ok for each in now) and _leaves_socket(sasl, facts) and _is_unread(target):
-        return [_no_socket(sasl, facts)]
     if facts["running"] and not facts["instance"] and (mechanism := _odd_mechanism(facts)):
         return [_mechanisms(sasl, mechanism)]
     state = facts["enabled"]
@@ -370,10 +370,13 @@ def _lasting(target: Target, facts: Facts, now: list[Finding]) -> list[Finding]:
 _FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
 
 
-def _leaves_socket(sasl: Sasl, facts: Facts) -> bool:
-    """Whether smtpd will look for a socket that is not there, if it reads master.cf again."""
+def _next_chroot(target: Target, facts: Facts) -> Finding | None:
+    """smtpd will look for the socket elsewhere as soon as Postfix reads master.cf again."""
+    sasl = target.family.sasl
     path = _conf(facts).get("saslauthd_path", sasl.mux)
-    return bool(facts["running"]) and not facts["there"] and path == sasl.mux
+    if facts["there"] or not facts["running"] or path != sasl.mux or not _is_unread(target):
+        return None
+    return _no_socket(sasl, facts)
 
 
 def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
