@@ -30,7 +30,11 @@ say frozen echo "$stopped"
 # What the shell that reads its settings says of them, and why it does not run.
 syntax() { sh -n "$defaults" 2>&1 | head -n 1; }
 say syntax syntax
-why() { journalctl --quiet --unit="$unit" --lines=10 --output=cat _COMM=saslauthd | tail -n 1; }
+# A line may begin with the empty name of one of its functions.
+why() {
+  journalctl --quiet --unit="$unit" --lines=10 --output=cat _COMM=saslauthd | tail -n 1 |
+    sed 's/^[[:space:]]*: //'
+}
 [ -n "$is_running" ] || say why why
 # Somebody may run it by a unit of their own.
 case $keeper in
