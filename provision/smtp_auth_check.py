@@ -357,7 +357,8 @@ def _lasting(target: Target, facts: Facts, now: list[Finding]) -> list[Finding]:
         # If it does not run, that is told already.
         return [_syntax(sasl, facts)] if facts["running"] else []
     works = all(each.ok for each in now)
-    moved = _next_socket(sasl, facts) or (_next_chroot(target, facts) if works else None)
+    moved = _next_socket(sasl, facts) or _next_mount(sasl, facts)
+    moved = moved or (_next_chroot(target, facts) if works else None)
     if moved is not None:
         return [moved]
     if facts["running"] and not facts["instance"] and (mechanism := _odd_mechanism(facts)):
@@ -368,6 +369,21 @@ def _lasting(target: Target, facts: Facts, now: list[Finding]) -> list[Finding]:
 
 # The folder of saslauthd's socket among its options (saslauthd(8)).
 _FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
+
+
+def _next_mount(sasl: Sasl, facts: Facts) -> Finding | None:
+    """The folder of the socket is mounted into the chroot by hand, which a boot does not do."""
+    if not facts["mounted"]:
+        return None
+    return Finding(
+        code="smtp-auth.mounted",
+        ok=False,
+        what=_("saslauthd's socket after the next boot"),
+        found=_("{path} is mounted by hand", path=facts.lines("mounted")[0]),
+        expected=sasl.run_dir,
+        hint=_("What mounts this folder when the host starts? Look at /etc/fstab."),
+        solution=f'{sasl.defaults}: OPTIONS="-c -m {sasl.run_dir}"',
+    )
 
 
 def _next_chroot(target: Target, facts: Facts) -> Finding | None:

@@ -50,6 +50,18 @@ say socket echo "$socket"
 case $(readlink -f "$socket") in
   "$root"/*) if [ -S "$socket" ]; then say there echo yes; fi ;;
 esac
+# Folders on the way to it that are mounted now, and by nothing that a boot reads.
+mounted() {
+  while read -r _ _ _ _ point _; do
+    case $socket,$point in
+      "$point"/*,"$chroot"/*)
+        [ -n "$(systemctl show --value -p FragmentPath "$(systemd-escape -p --suffix=mount "$point")")" ] ||
+          echo "$point"
+        ;;
+    esac
+  done </proc/self/mountinfo
+}
+say mounted mounted
 # shellcheck disable=SC2016  # the inner shell puts the values in
 runuser -u postfix -- sh -c 'test ! -S "$1" || test ! -w "$1" || printf "allowed\tyes\n"
   test ! -r "$2" || printf "conf-readable\tyes\n"' sh "$socket" "$conf" 2>/dev/null || :
