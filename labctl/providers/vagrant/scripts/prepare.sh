@@ -13,6 +13,8 @@ for user in "$admin" root; do
     printf '%s\n' "$key" >>"$home/.ssh/authorized_keys"
   chmod 600 "$home/.ssh/authorized_keys"
   chown "$user:$user" "$home/.ssh/authorized_keys"
+  # With SELinux, sshd reads only keys that have their own label.
+  ! command -v restorecon >/dev/null || restorecon -R "$home/.ssh"
 done
 printf '%s\n' "$name" >/etc/hostname
 hostname "$name"
@@ -23,12 +25,22 @@ if ! [ -e /etc/ssh/sshd_config.d/10-labctl.conf ]; then
   ssh-keygen -q -t ed25519 -N '' -C "root@$name" -f /etc/ssh/ssh_host_ed25519_key
   printf 'HostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin prohibit-password\nUseDNS no\n' \
     >/etc/ssh/sshd_config.d/10-labctl.conf
-  systemctl reload-or-restart ssh
+  # Debian and Ubuntu call the unit ssh, AlmaLinux and its relatives sshd.
+  unit=ssh
+  systemctl cat ssh.service >/dev/null 2>&1 || unit=sshd
+  systemctl reload-or-restart "$unit"
 fi
-# Updates in the background would hold apt's lock when a class begins.
+# Updates in the background would hold the lock of apt or dnf when a class begins.
 systemctl -q disable --now apt-daily.timer apt-daily-upgrade.timer 2>/dev/null || :
 systemctl -q disable --now unattended-upgrades.service 2>/dev/null || :
-command -v nft >/dev/null || { apt-get -q update && apt-get -qy install nftables; } >&2
+systemctl -q disable --now dnf-makecache.timer 2>/dev/null || :
+if ! command -v nft >/dev/null; then
+  if command -v apt-get >/dev/null; then
+    apt-get -q update && apt-get -qy install nftables
+  else
+    dnf -qy install nftables
+  fi >&2
+fi
 printf 'labctl-hostkey %s\n' "$(cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub)"
 for file in /run/systemd/resolve/resolv.conf /etc/resolv.conf; do
   [ -e "$file" ] || continue
