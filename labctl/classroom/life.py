@@ -176,11 +176,10 @@ def destroy_seat(seat: Seat, progress: Progress) -> bool:
 def _destroy(lab: str, progress: Progress) -> bool:
     home = lab_home(lab)
     # Another labctl may be making it just now.
-    with locked(home):
+    with locked(home, removes=True):
         existed = home.state.exists()
         if existed:
             destroy_lab(lab, progress)
-        home.lock_file.unlink(missing_ok=True)
     return existed
 
 

@@ -17,13 +17,12 @@ def destroy(yes: Yes = False, name: Name = DEFAULT_NAME, as_json: AsJson = False
     home = lab_home(name)
     # First of all: it also takes the language of the lab file.
     lab = as_far_as_known(home)
-    with locked(home):
+    with locked(home, removes=True):
         if not yes:
             confirm(_("Remove the lab {name} with all its checkpoints?", name=name))
         existed = home.state.exists()
         with Live(lab, quiet=as_json) as live:
             destroy_lab(name, live.progress)
-    home.lock_file.unlink(missing_ok=True)
     text = (
         _("the lab {name} was removed", name=name)
         if existed

@@ -6,9 +6,10 @@ import errno
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 from labctl.errors import WrongState
 from labctl.home import lab_home
@@ -51,6 +52,83 @@ def test_afterwards_it_is_free_again_whatever_happened() -> None:
     with locked(home):
         pass
     assert not home.lock_file.with_suffix(".holder").exists()
+
+
+def test_a_holder_file_that_cannot_be_removed_keeps_no_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows, while the second labctl reads who holds the lab."""
+    home = lab_home("class-a")
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "The process cannot access the file", str(path))
+
+    with monkeypatch.context() as patch, locked(home):
+        patch.setattr(Path, "unlink", refuse)
+    with locked(home):
+        pass
+
+
+@pytest.mark.posix
+def test_a_lab_that_is_removed_takes_its_lock_along_while_it_is_held() -> None:
+    home = lab_home("class-a")
+    with locked(home, removes=True):
+        assert home.lock_file.exists()
+    assert list(home.state.parent.iterdir()) == []
+    # What could not be removed stays locked against others.
+    with pytest.raises(OSError), locked(home, removes=True):
+        raise OSError
+    assert home.lock_file.exists()
+
+
+def test_windows_removes_no_lock_file_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = lab_home("class-a")
+    monkeypatch.setattr(sys, "platform", "win32")
+    with locked(home, removes=True):
+        pass
+    assert home.lock_file.exists()
+
+
+@pytest.mark.posix
+def test_a_lock_whose_file_was_removed_meanwhile_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another labctl opened the file before a `destroy` removed it, and locks it afterwards."""
+    home = lab_home("class-a")
+    acquire = FileLock.acquire
+    removed: list[Path] = []
+
+    def acquire_late(lock: FileLock) -> object:
+        held = acquire(lock)
+        if not removed:
+            removed.append(home.lock_file)
+            home.lock_file.unlink()
+        return held
+
+    monkeypatch.setattr(FileLock, "acquire", acquire_late)
+    with locked(home), pytest.raises(WrongState), locked(home):
+        pass
+    assert removed
+
+
+@pytest.mark.posix
+def test_a_lock_that_is_refused_for_a_removed_file_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = lab_home("class-a")
+    acquire = FileLock.acquire
+    refused: list[Path] = []
+
+    def refuse_once(lock: FileLock) -> object:
+        if refused:
+            return acquire(lock)
+        refused.append(home.lock_file)
+        home.lock_file.unlink()
+        raise Timeout(str(home.lock_file))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse_once)
+    with locked(home):
+        assert home.lock_file.exists()
 
 
 @pytest.mark.posix

@@ -397,7 +397,8 @@ def test_the_second_labctl_is_told_who_is_at_work() -> None:
         holder.kill()
     # The kernel releases the lock when its holder ends.
     labctl("destroy", "--yes", code=0)
-    assert not lab_home("default").lock_file.exists()
+    # Windows removes no file that is open, such as a lock that is held.
+    assert sys.platform == "win32" or not lab_home("default").lock_file.exists()
 
 
 def test_a_made_lab_that_does_not_run_is_said_to_be_down() -> None:
