@@ -39,10 +39,12 @@ def bare_image(folder: Path) -> None:
     packages = chain.from_iterable(load_lab(NAME).edition.packages_for("debian").sets.values())
     sources = folder / "bare.list"
     sources.write_text(apt.sources_list)
+    settings = folder / "bare.conf"
+    settings.write_text(apt.conf())
     argv = [
         "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory", "--quiet",
         "--dpkgopt=force-unsafe-io", '--aptopt=APT::Install-Recommends "false"',
-        *(f"--aptopt={line}" for line in apt.conf().splitlines()),
+        f"--aptopt={settings}",
         f"--include={OS_PACKAGES},{','.join(packages)}",
         apt.suite, str(folder / "bare"), str(sources),
     ]  # fmt: skip

@@ -54,11 +54,9 @@ class AptSetup:
 
     def conf(self, *, machine: str | None = None) -> str:
         """Lines for apt.conf. With `machine`, a loopback proxy is reached at that address."""
-        lines = [f'{name} "{value}";' for name, value in self.settings]
-        for scheme, url in self.proxies:
-            seen = _seen_from_lab(url, machine) if machine else url
-            lines.append(f'Acquire::{scheme}::Proxy "{seen}";')
-        return "".join(f"{line}\n" for line in lines)
+        seen = [(s, _seen_from_lab(url, machine) if machine else url) for s, url in self.proxies]
+        settings = "".join(f'{name} "{value}";\n' for name, value in self.settings)
+        return settings + proxy_conf(seen)
 
     @property
     def outward_ports(self) -> tuple[int, ...]:
@@ -72,6 +70,11 @@ class AptSetup:
     def machine_proxy_port(self) -> int | None:
         """The port of a package proxy on this machine, if apt uses one."""
         return next((_port(url) for _scheme, url in self.proxies if _on_loopback(url)), None)
+
+
+def proxy_conf(proxies: Iterable[tuple[str, str]]) -> str:
+    """Lines for apt.conf that set these proxies, each a scheme and a URL."""
+    return "".join(f'Acquire::{scheme}::Proxy "{url}";\n' for scheme, url in proxies)
 
 
 def guest_suite(asked: str | None) -> str:

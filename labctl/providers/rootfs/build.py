@@ -15,10 +15,11 @@ from threading import Event, Thread
 
 from labctl.errors import CommandFailed, LabError, MachineLacks
 from labctl.hint import Hint, commands
+from labctl.home import write_atomically
 from labctl.i18n import _
 from labctl.machine import ThisMachine
 from labctl.providers.rootfs import users
-from labctl.providers.rootfs.apt import PATIENCE
+from labctl.providers.rootfs.apt import PATIENCE, proxy_conf
 from labctl.providers.rootfs.cgroup import Cgroup
 from labctl.providers.rootfs.mounts import mount_overlay, unmount_below
 from labctl.providers.rootfs.recipe import CUSTOMIZE, INSTALL, OS_PACKAGES, Layer, Recipe, digest
@@ -29,6 +30,8 @@ _PROGRAMS = ("systemd-nspawn", "mmdebstrap")
 _NEEDED_BYTES = 2 * 1024**3
 # The number of apt's errors that are shown. The log has all of them.
 _SHOWN = 6
+# The name of the file with the settings for apt while it builds.
+_APT_CONF = "labctl-apt.conf"
 _FULL_BYTES = 16 * 1024**2
 
 
@@ -105,8 +108,7 @@ class Builder:
             "--skip=cleanup/apt/lists", "--dpkgopt=force-unsafe-io",
             "--aptopt=APT::Install-Recommends \"false\"",
             '--aptopt=Acquire::Languages "none"', '--aptopt=Acquire::GzipIndexes "true"',
-            *(f'--aptopt={name} "{value}"' for name, value in PATIENCE),
-            *(f"--aptopt={line}" for line in self._recipe.apt.conf().splitlines()),
+            f"--aptopt={work / _APT_CONF}",
             f"--include={OS_PACKAGES}",
             *(f"--customize-hook={line}" for line in copies),
             '--customize-hook=chroot "$1" update-ca-certificates',
@@ -115,7 +117,8 @@ class Builder:
             "--customize-hook=rm -f \"$1\"/etc/apt/apt.conf.d/99mmdebstrap",
             self._recipe.apt.suite, str(root), str(work / "sources.list"),
         ]  # fmt: skip
-        run(self._cgroup.entering(argv), log=log)
+        with _apt_conf(work, self._recipe.apt.conf()):
+            run(self._cgroup.entering(argv), log=log)
         # A change of owner takes the capabilities of ping away; its package gives them again.
         self._run_inside(root, ["dpkg-reconfigure", "iputils-ping"], log, *users.SHIFTING)
         return root
@@ -129,11 +132,15 @@ class Builder:
         mount_overlay(root, list(reversed(below)), upper, work / "w")
         install = [
             "sh", "-euc", INSTALL.text, "sh", "-o", "Dpkg::Options::=--force-unsafe-io",
-            *(f"-o{name}={value}" for name, value in PATIENCE),
-            *(f"-o{name}={value}" for name, value in self._machine_proxies()),
-            *self._recipe.packages(layer.title),
+            f"--config-file=/run/{_APT_CONF}", *self._recipe.packages(layer.title),
         ]  # fmt: skip
-        self._run_inside(root, install, log, "--resolv-conf=bind-host", *users.OPTIONS)
+        # While building, the loopback of this machine is the container's own.
+        with _apt_conf(work, proxy_conf(self._recipe.apt.proxies)) as conf:
+            users.give(conf)
+            self._run_inside(
+                root, install, log,
+                "--resolv-conf=bind-host", f"--bind-ro={conf}:/run/{_APT_CONF}", *users.OPTIONS,
+            )  # fmt: skip
         for trace in ("etc/resolv.conf", "var/log/apt", "var/cache/apt/archives"):
             _remove(upper / trace)
         return upper
@@ -147,9 +154,17 @@ class Builder:
         ]  # fmt: skip
         run(self._cgroup.entering(argv), log=log)
 
-    def _machine_proxies(self) -> list[tuple[str, str]]:
-        """While building, the loopback of this machine is the container's own."""
-        return [(f"Acquire::{scheme}::Proxy", url) for scheme, url in self._recipe.apt.proxies]
+
+@contextmanager
+def _apt_conf(work: Path, text: str) -> Iterator[Path]:
+    """A file with the settings of one build: a proxy's password must not be on a command line."""
+    path = work / _APT_CONF
+    patience = "".join(f'{name} "{value}";\n' for name, value in PATIENCE)
+    write_atomically(path, patience + text, mode=0o600)
+    try:
+        yield path
+    finally:
+        path.unlink()
 
 
 def can_build() -> bool:

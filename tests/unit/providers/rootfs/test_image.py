@@ -30,7 +30,7 @@ APT = AptSetup(
     suite="bookworm",
     sources=("deb http://deb.debian.org/debian bookworm main",),
     settings=(("Acquire::Retries", "3"),),
-    proxies=(("http", "http://127.0.0.1:3142"),),
+    proxies=(("http", "http://tanaka:secret@127.0.0.1:3142"),),
     certificates=(),
 )
 
@@ -209,16 +209,22 @@ Usage = namedtuple("Usage", "total used free")
 
 
 class Machine:
-    """What the builder runs; `fails` is the output of the command that fails."""
+    """What the builder runs; `fails` is the output of the command that fails.
+
+    `confs` are the mode and the text of each file with settings of apt, while the command ran.
+    """
 
     def __init__(self) -> None:
         self.ran: list[list[str]] = []
+        self.confs: list[tuple[int, str]] = []
         self.mounted: list[tuple[Path, list[Path]]] = []
         self.free = 50 * 1024**3
         self.fails: str | None = None
 
     def run(self, argv: Sequence[str], *, log: Path) -> Completed:
         self.ran.append(list(argv))
+        for path in log.parent.glob(".build-*/labctl-apt.conf"):
+            self.confs.append((path.stat().st_mode, path.read_text()))
         if self.fails is not None:
             raise CommandFailed("mmdebstrap", 1, self.fails)
         return Completed(tuple(argv), 0, "", "")
@@ -259,7 +265,12 @@ def test_the_first_layer_is_bootstrapped_from_this_machines_sources(
     bootstrap, owners = machine.ran
     assert bootstrap[:2] == ["entered", "mmdebstrap"]
     assert bootstrap[-3] == "bookworm"
-    assert '--aptopt=Acquire::http::Proxy "http://127.0.0.1:3142";' in bootstrap
+    ((mode, conf),) = machine.confs
+    assert 'Acquire::http::Proxy "http://tanaka:secret@127.0.0.1:3142";\n' in conf
+    # The machine's own settings hold in the image, too.
+    assert conf.index('Acquire::Retries "1";\n') < conf.index('Acquire::Retries "3";\n')
+    assert mode & 0o777 == 0o600
+    assert not any("secret" in word for argv in machine.ran for word in argv)
     assert any(word.startswith("--include=systemd,") for word in bootstrap)
     (account,) = [word for word in bootstrap if word.endswith(f"sh {EDITION.admin}")]
     assert account.startswith('--customize-hook=chroot "$1" sh -euc ')
@@ -278,7 +289,6 @@ BOOTSTRAP = {
     '--aptopt=APT::Install-Recommends "false"': "a small image",
     '--aptopt=Acquire::Languages "none"': "a small image",
     '--aptopt=Acquire::GzipIndexes "true"': "a small image",
-    '--aptopt=Acquire::Retries "3";': "the machine's own settings hold in the image, too",
     '--customize-hook=chroot "$1" update-ca-certificates': "a mirror with its own certificate",
     '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap': "settings of the build only",
 }
@@ -302,6 +312,7 @@ def test_how_the_first_layer_is_bootstrapped(cache: Path, machine: Machine) -> N
     assert set(BOOTSTRAP) <= set(bootstrap)
     work = cache / f".build-{RECIPE.layers(())[0].name}"
     assert bootstrap[-2:] == [str(work / "root"), str(work / "sources.list")]
+    assert f"--aptopt={work / 'labctl-apt.conf'}" in bootstrap
     copy = f"--customize-hook=copy-in {work / '90lab'} /etc/apt/apt.conf.d"
     assert copy in bootstrap
     assert set(CONTAINER) <= set(owners)
@@ -317,6 +328,7 @@ def test_how_packages_are_installed(cache: Path, machine: Machine) -> None:
     assert "--resolv-conf=bind-host" in options
     ((target, _lower),) = machine.mounted
     assert f"--directory={target}" in options
+    assert f"--bind-ro={target.parent / 'labctl-apt.conf'}:/run/labctl-apt.conf" in options
     command = install[install.index("--") + 1 :]
     assert command[:2] == ["sh", "-euc"]
     assert command[3:6] == ["sh", "-o", "Dpkg::Options::=--force-unsafe-io"]
@@ -368,7 +380,11 @@ def test_a_package_set_is_installed_on_the_layers_below(cache: Path, machine: Ma
     packages = EDITION.packages_for("debian").sets["mail"]
     assert tuple(install[-len(packages) :]) == packages
     # During a build the machine's loopback is the container's own, so the proxy is as it is.
-    assert "-oAcquire::http::Proxy=http://127.0.0.1:3142" in install
+    ((mode, conf),) = machine.confs
+    assert 'Acquire::http::Proxy "http://tanaka:secret@127.0.0.1:3142";\n' in conf
+    assert mode & 0o777 == 0o600
+    assert "--config-file=/run/labctl-apt.conf" in install
+    assert not any("secret" in word for word in install)
     assert "--private-users-ownership=off" in install
 
 
@@ -386,6 +402,7 @@ def test_a_build_that_fails_is_told_in_apts_words(cache: Path, machine: Machine)
     machine.fails = noise + "\n".join(errors) + "\nsomething else\n"
     with pytest.raises(LabError) as failed:
         built(cache, 0)
+    assert "secret" not in repr(failed.value.__cause__)
     assert failed.value.cause.splitlines() == errors[-6:]
     assert str(cache / "os.log") in failed.value.hint.text
     assert not list(cache.glob(".build-*"))
