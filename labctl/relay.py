@@ -1,4 +1,4 @@
-"""A command on a terminal of its own, shown on the user's terminal. Only for Unix.
+"""A command on a terminal of its own, shown on the user's terminal. Only for Linux.
 
 A host's program must not get the user's terminal itself: it could type commands into the shell
 that started labctl (TIOCSTI in ioctl_tty(2)), or go on reading what is typed there.

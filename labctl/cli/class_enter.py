@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -26,6 +27,7 @@ def enter(
     from labctl.hint import Hint
     from labctl.relay import relayed
     from labctl.render.classes import hint_of_class
+    from labctl.run import interactive
 
     roll = open_class(class_name)
     chosen = roll.chosen([seat])
@@ -43,4 +45,5 @@ def enter(
     except LabError as error:
         error.hint = hint_for_lab(hint_of_class(error.hint, roll), lab)
         raise
-    raise typer.Exit(relayed(login))
+    # Elsewhere a login is a client such as ssh, which does not give the host this terminal.
+    raise typer.Exit(relayed(login) if sys.platform == "linux" else interactive(login))

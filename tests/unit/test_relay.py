@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.posix
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs setsid(1)")
 
 PROGRAM = "import sys; from labctl.relay import relayed; sys.exit(relayed(sys.argv[1:]))"
 # Types a line into the terminal, as if a person did (ioctl_tty(2)). Newer kernels refuse it.

@@ -204,17 +204,23 @@ def test_a_shell_on_a_seat_that_does_not_run_names_the_command_of_the_class(
     assert "labctl class up" in sh.err and "labctl up" not in sh.err
 
 
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
 def test_a_shell_on_a_seat_needs_no_ssh(
-    room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch
+    room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     sh("class up")
     started: list[tuple[str, ...]] = []
 
-    def relayed(argv: Sequence[str]) -> int:
+    def started_by(argv: Sequence[str]) -> int:
         started.append(tuple(argv))
         return 7
 
-    monkeypatch.setattr("labctl.relay.relayed", relayed)
+    # Other systems have no terminals for it, or no setsid(1).
+    ours, others = "relay.relayed", "run.interactive"
+    used, unused = (ours, others) if system == "linux" else (others, ours)
+    monkeypatch.setattr(f"labctl.{used}", started_by)
+    monkeypatch.setattr(f"labctl.{unused}", None)
+    monkeypatch.setattr(sys, "platform", system)
     sh("class enter 2 host1", code=7)
     seat = open_seat(room.roll, room.roll.seat(2))
     assert started == [seat.provider.login("host1", "ubuntu")]
