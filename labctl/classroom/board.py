@@ -23,7 +23,7 @@ from labctl.classroom.helper import Helper
 from labctl.classroom.history import History
 from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll
-from labctl.classroom.unix import ensure_unix
+from labctl.classroom.unix import ensure_linux
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.i18n import _
@@ -66,11 +66,11 @@ def serve(
         ready: Called once the web page answers.
 
     Raises:
-        MachineLacks: This machine has Windows.
+        MachineLacks: This machine does not have Linux.
         WrongState: A board of this class runs already.
         WrongUsage: There is no such user.
     """
-    ensure_unix()
+    ensure_linux()
     uid, gid = ids_of(user)
     allow_many_files()
     # The graders import nothing from the current folder either.

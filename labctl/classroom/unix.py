@@ -1,4 +1,4 @@
-"""The servers of a class need Unix: its sockets, users and signals."""
+"""The servers of a class need Unix: its sockets, users and signals. The board needs Linux."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from labctl.i18n import _
 def ensure_unix() -> None:
     """Raise MachineLacks on Windows."""
     if sys.platform == "win32":
-        raise MachineLacks(
-            _("Windows cannot serve a class to its students"),
-            hint=Hint(_("set up the class on a machine with Linux")),
-        )
+        raise MachineLacks(_("Windows cannot serve a class to its students"), hint=_other_machine())
+
+
+def ensure_linux() -> None:
+    """Raise MachineLacks on all other systems.
+
+    The board asks who is at the other end of a socket (unix(7), SO_PEERCRED), and its terminals
+    need setsid(1).
+    """
+    if sys.platform != "linux":
+        raise MachineLacks(_("the board of a class runs on Linux only"), hint=_other_machine())
+
+
+def _other_machine() -> Hint:
+    return Hint(_("set up the class on a machine with Linux"))

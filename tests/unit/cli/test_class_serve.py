@@ -63,9 +63,18 @@ def test_the_web_process_is_never_root(monkeypatch: pytest.MonkeyPatch) -> None:
         ids_of("no-such-user-here")
 
 
-@pytest.mark.parametrize("words", ["serve", "ssh --host 127.0.0.1"])
-def test_a_class_is_not_served_from_windows(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("system", "words", "said"),
+    [
+        ("win32", "serve", "runs on Linux only"),
+        ("darwin", "serve", "runs on Linux only"),
+        ("win32", "ssh --host 127.0.0.1", "Windows cannot serve a class"),
+    ],
+)
+def test_a_class_is_not_served_from_a_system_that_cannot(
+    system: str, words: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labctl("class", "init", "mail", "--seats", "1", code=0)
-    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", system)
     refused = labctl("class", *words.split(), code=3).err
-    assert "Windows cannot serve a class" in refused
+    assert said in refused
