@@ -72,7 +72,8 @@ def run(
             machine's own. What it printed until then is returned.
 
     Raises:
-        MachineLacks: The program is not installed, or the file is no program.
+        MachineLacks: The program is not installed, the file is no program, or this user may not
+            write to `log`.
         CommandFailed: The command failed and `check` is true, or ran longer than `timeout`.
     """
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
@@ -182,8 +183,7 @@ def _run_logged(
     log: Path,
     watch: Guard | None,
 ) -> Completed:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
+    with _opened_log(log) as sink:
         begin = sink.tell()
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, cwd=cwd, env=env
@@ -204,6 +204,22 @@ def _run_logged(
             _end(process)
             raise
     return Completed(tuple(argv), process.returncode, said(), "")
+
+
+def _opened_log(log: Path) -> BinaryIO:
+    """Open a log to add to it. An OSError here would be taken for a program that is missing."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except (FileNotFoundError, PermissionError) as error:
+        raise MachineLacks(
+            _("{path} cannot be written", path=log),
+            cause=error.strerror or "",
+            hint=_(
+                "run the command as the user who made the lab, and with sudo only if it was used"
+                " then"
+            ),
+        ) from error
 
 
 def _ended(process: subprocess.Popen[bytes], deadline: float | None) -> bool:
@@ -229,12 +245,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def spawn(argv: Sequence[str], *, log: Path, cwd: Path | None = None) -> int:
     """Start a command that outlives labctl, in its own session. Returns its process id.
 
-    Raises MachineLacks if the program is not installed.
+    Raises MachineLacks if the program is not installed, or this user may not write to `log`.
     """
     if shutil.which(argv[0]) is None:
         raise _not_installed(argv[0])
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with _starting(argv[0]), log.open("ab") as sink:
+    with _opened_log(log) as sink, _starting(argv[0]):
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,24 @@ def test_a_program_that_is_not_there_is_the_machines_lack(tmp_path: Path) -> Non
                 start([name])
             assert name in lacks.value.message
             assert str(lacks.value.hint) == "labctl doctor"
+
+
+@pytest.mark.parametrize("start", [run, spawn])
+def test_a_log_that_cannot_be_written_is_no_program_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., object]
+) -> None:
+    """As in a folder that `sudo labctl` made."""
+
+    def refuse(path: Path, *_mode: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    log = tmp_path / "logs" / "vagrant.log"
+    with pytest.raises(MachineLacks) as lacks:
+        start(python("pass"), log=log)
+    assert lacks.value.message == f"{log} cannot be written"
+    assert lacks.value.cause == "Permission denied"
+    assert "sudo" in str(lacks.value.hint)
 
 
 @pytest.mark.posix
