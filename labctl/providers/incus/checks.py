@@ -23,6 +23,7 @@ from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import Member, members_in
 from labctl.providers.incus.refusals import error_from, no_answer
 from labctl.providers.rootfs.build import can_build
+from labctl.providers.rootfs.users import subordinate_ids
 
 INSTALL_PAGE = "https://linuxcontainers.org/incus/docs/main/installing/"
 _OLDEST = (6, 0)
@@ -184,8 +185,8 @@ def lxcfs_mounted(machine: Machine) -> Diagnosis:
 
 def subuids_enough(labs: int, machine: Machine) -> Diagnosis:
     """Every host has user ids of its own, from root's ranges in subuid(5)."""
-    lines = [line.split(":") for line in (machine.read("/etc/subuid") or "").splitlines()]
-    count = sum(int(line[2]) for line in lines if line[0] in ("root", "0") and len(line) == 3)
+    ranges = subordinate_ids(machine.read("/etc/subuid") or "")
+    count = sum(size for name, _first, size in ranges if name in ("root", "0"))
     text = _("{count} subordinate user ids for root", count=count)
     if count >= labs * _SUBUIDS:
         return found("subuid", text)

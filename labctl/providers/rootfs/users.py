@@ -35,7 +35,7 @@ def give(path: Path, uid: int = 0) -> None:
 
 def ensure_free() -> None:
     """Raise MachineLacks if ids of the range are already in use on this machine."""
-    for name, first, count in (*_users(), *_subordinate()):
+    for name, first, count in (*_users(), *_subordinate_here()):
         if first < RANGE.stop and RANGE.start < first + count:
             raise MachineLacks(
                 _("user ids that the lab's hosts need are in use"),
@@ -51,9 +51,13 @@ def _users() -> Iterator[tuple[str, int, int]]:
     return ((user.pw_name, user.pw_uid, 1) for user in pwd.getpwall())
 
 
-def _subordinate() -> Iterator[tuple[str, int, int]]:
-    """The lines of subuid(5): a name, the first id and how many."""
+def _subordinate_here() -> Iterator[tuple[str, int, int]]:
     text = _SUBUID.read_text(encoding="utf-8", errors="replace") if _SUBUID.exists() else ""
+    return subordinate_ids(text)
+
+
+def subordinate_ids(text: str) -> Iterator[tuple[str, int, int]]:
+    """The lines of subuid(5): a name, the first id and how many. Malformed lines are left out."""
     for line in text.splitlines():
         name, _colon, numbers = line.partition(":")
         first, _colon, count = numbers.partition(":")

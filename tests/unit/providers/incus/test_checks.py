@@ -177,6 +177,8 @@ def test_a_member_that_is_down_is_named() -> None:
     assert "m2" in found.what and "m1" not in found.what
 
 
+# Just enough, with lines that are malformed.
+_SUBUIDS = "taro:1:5\n0:100000:131072\nroot:200000:131072\nroot:\nroot:1:many\nroot:x:9\n\n"
 # What the server's kernel has too little of: a file with its text, what labctl says, the command.
 TOO_LITTLE = [
     ("lxcfs", "/proc/self/mounts", "", "lxcfs is not mounted", "sudo apt-get install lxcfs"),
@@ -210,7 +212,7 @@ def test_what_the_server_s_kernel_lacks(
 @pytest.mark.parametrize(
     ("code", "file", "text"),
     [
-        ("subuid", "/etc/subuid", "taro:1:5\n0:100000:131072\nroot:200000:131072\nroot:\n"),
+        ("subuid", "/etc/subuid", _SUBUIDS),
         ("controllers", "/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n"),
         ("inotify", "/proc/sys/fs/inotify/max_user_instances", "1024\n"),
         ("keys", "/proc/sys/kernel/keys/maxkeys", "200\n"),
