@@ -42,11 +42,17 @@ def create_bridge(incus: Incus, project: str, members: Sequence[str]) -> str:
     return name
 
 
-def remove_bridge(incus: Incus, name: str) -> None:
-    """Remove a lab's bridge; idempotent."""
+def remove_bridge(incus: Incus, project: str) -> None:
+    """Remove the bridge of a lab, which labctl made for the project; idempotent."""
+    name = bridge_of(project)
 
     def remove() -> None:
-        if not incus.of("").has("networks", name):
+        try:
+            found = incus.of("").get("networks", name)
+        except NotThere:
+            return
+        # A killed labctl may have left it unfinished, which is before it has its settings.
+        if found.get("status") == "Created" and found["config"].get(_PROJECT) != project:
             return
         ensure_all_online(incus)
         with suppress(NotThere):

@@ -39,6 +39,14 @@ def claim_project(incus: Incus, owner: str) -> None:
         )
 
 
+def is_of_another(incus: Incus, owner: str) -> bool:
+    """Whether the project of the lab's name exists and belongs to another lab."""
+    try:
+        return bool(incus.of("").get("projects", incus.project)["config"].get(OWNER) != owner)
+    except NotThere:
+        return False
+
+
 def own_projects(incus: Incus, owner: str) -> list[str]:
     """The lab's project, also if somebody renamed it."""
     found = incus.of("").get("projects", query={"recursion": "1"})

@@ -35,7 +35,7 @@ from labctl.providers.incus.image import Library, alias_of
 from labctl.providers.incus.instances import NEIGHBOUR, Instances
 from labctl.providers.incus.options import IncusOptions
 from labctl.providers.incus.placement import all_members, choose_member, choose_pool
-from labctl.providers.incus.project import claim_project, own_projects
+from labctl.providers.incus.project import claim_project, is_of_another, own_projects
 from labctl.providers.incus.record import (
     Place,
     Record,
@@ -333,13 +333,17 @@ class IncusProvider:
         self._instances.kill(name for name in self._names if name in hosts)
 
     def destroy(self, progress: Progress = silent) -> None:
+        owner = owner_of(self._home)
         try:
-            projects = own_projects(self._incus, owner_of(self._home))
+            projects = own_projects(self._incus, owner)
         except MachineLacks as error:
             raise self._kept(error) from error
         for project in projects:
             Instances(self._incus.of(project), self._names).remove_all()
-            network.remove_bridge(self._incus, network.bridge_of(self._incus.project))
+        # Also if somebody removed the project by hand.
+        if not is_of_another(self._incus, owner):
+            network.remove_bridge(self._incus, self._incus.project)
+        for project in projects:
             # Last: a labctl that was killed before finds the rest by it.
             self._incus.of("").send("DELETE", "projects", project)
         remove_traces(self.traces, self._home)

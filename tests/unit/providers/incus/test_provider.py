@@ -17,6 +17,7 @@ from labctl.lab import load_lab
 from labctl.managed import ManagedFile
 from labctl.providers.checks import run_checks
 from labctl.providers.incus import IncusProvider
+from labctl.providers.incus.network import bridge_of
 from labctl.providers.incus.record import OWNER, RECORD, Record, read_place
 from labctl.results import HostState
 from labctl.system import CODE_NAMES
@@ -176,8 +177,11 @@ def test_a_project_of_another_lab_is_left_alone(server: Server) -> None:
     with pytest.raises(WrongState) as refused:
         open_provider().create()
     assert PROJECT in refused.value.message
+    bridge = bridge_of(PROJECT)
+    server.networks[bridge] = {"config": {"user.labctl.project": PROJECT}, "status": "Created"}
     open_provider().destroy()
     assert server.projects[PROJECT] == {OWNER: "somebody"}
+    assert bridge in server.networks
 
 
 @pytest.mark.parametrize(
@@ -394,6 +398,19 @@ def test_destroy_removes_everything_but_what_labs_share(up: Server) -> None:
     assert (up.instances, up.projects) == ({}, {})
     assert set(up.networks) == {"labctl-out"}
     assert not any((HOME().state / name).exists() for name in IncusProvider.traces)
+
+
+def test_destroy_removes_the_bridge_of_a_project_that_somebody_removed(up: Server) -> None:
+    up.projects.clear()
+    up.instances.clear()
+    open_provider().destroy()
+    assert set(up.networks) == {"labctl-out"}
+
+
+def test_destroy_leaves_a_network_that_only_has_the_name_of_the_bridge(up: Server) -> None:
+    up.networks[bridge_of(PROJECT)]["config"].clear()
+    open_provider().destroy()
+    assert bridge_of(PROJECT) in up.networks
 
 
 def test_destroy_leaves_what_somebody_else_put_into_the_project(up: Server) -> None:
