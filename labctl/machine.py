@@ -15,12 +15,15 @@ from typing import Protocol
 
 from labctl.errors import LabError, words_of
 from labctl.run import run
+from labctl.scripts import Script
 from labctl.system import parse_os_release
 
 _ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
 _MAC_BLOCK = re.compile(r"^(?P<name>\w+): .*?(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
 _MAC_ADDRESS = re.compile(r"inet (?P<address>[\d.]+) .*netmask 0x(?P<mask>[0-9a-f]{8})")
 _WINDOWS_ADDRESS = re.compile(r"^(?P<name>.+)\|(?P<address>[\d.]+/\d+)\s*$", re.MULTILINE)
+_ADDRESSES = Script("labctl", "addresses.ps1")
+# How labctl runs a command of PowerShell.
 _POWERSHELL = ("powershell", "-NoProfile", "-NonInteractive", "-Command")
 
 
@@ -151,11 +154,16 @@ class ThisMachine:
             return linux_addresses(self.ask("ip", "-o", "-4", "address", "show"))
         if self.system == "darwin":
             return mac_addresses(self.ask("ifconfig"))
-        command = (
-            "Get-NetIPAddress -AddressFamily IPv4 | "
-            'ForEach-Object { "$($_.InterfaceAlias)|$($_.IPAddress)/$($_.PrefixLength)" }'
-        )
-        return windows_addresses(self.ask(*_POWERSHELL, command))
+        return windows_addresses(self.ask(*powershell(_ADDRESSES)))
+
+
+def powershell(script: Script) -> tuple[str, ...]:
+    """The command that runs a script of PowerShell.
+
+    The script becomes one line, so each of its statements has to end in a semicolon.
+    """
+    lines = (line.strip() for line in script.text.splitlines() if not line.startswith("#"))
+    return (*_POWERSHELL, " ".join(lines))
 
 
 def _number(output: str) -> int:

@@ -2,7 +2,8 @@
 
 A package keeps its scripts in a folder `scripts/` beside its modules. A script is POSIX sh and
 takes every value as an argument. A line `. ./NAME.sh` is replaced by that file of the same
-folder when the script is loaded, so that what is sent to a host is one text.
+folder when the script is loaded, so that what is sent to a host is one text. What Windows is
+asked is in scripts of PowerShell beside them (see labctl.machine.powershell).
 """
 
 from __future__ import annotations

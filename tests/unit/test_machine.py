@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from ipaddress import IPv4Interface
 
 import pytest
@@ -48,6 +49,24 @@ def test_windows() -> None:
         ("イーサネット", IPv4Interface("192.168.1.22/24")),
         ("Loopback Pseudo-Interface 1", IPv4Interface("127.0.0.1/8")),
     ]
+
+
+def test_windows_is_asked_with_one_line_of_powershell(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sequence[str]] = []
+
+    def ask(_machine: ThisMachine, *argv: str) -> str:
+        asked.append(argv)
+        return WINDOWS
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ThisMachine, "ask", ask)
+    assert ThisMachine().addresses() == windows_addresses(WINDOWS)
+    ((program, *_options, option, script),) = asked
+    assert (program, option) == ("powershell", "-Command")
+    assert script == (
+        "Get-NetIPAddress -AddressFamily IPv4 | "
+        'ForEach-Object { "$($_.InterfaceAlias)|$($_.IPAddress)/$($_.PrefixLength)" }'
+    )
 
 
 def test_what_is_no_address_is_left_out() -> None:

@@ -19,8 +19,20 @@ LOADED = sorted(
 )
 
 
+POWERSHELL = sorted((ROOT / "labctl").rglob("scripts/*.ps1"))
+
+
+@pytest.mark.parametrize("path", POWERSHELL, ids=lambda path: path.name)
+def test_a_script_of_powershell_can_become_one_line(path: Path) -> None:
+    *lines, last = [line for line in path.read_text("utf-8").splitlines() if line[:1] != "#"]
+    # A line that goes on is followed by one that is indented.
+    for line, following in zip(lines, [*lines[1:], last], strict=True):
+        assert line.endswith(";") or following.startswith(" ")
+        assert " #" not in line + last
+
+
 def test_there_are_scripts() -> None:
-    assert LOADED
+    assert LOADED and POWERSHELL
 
 
 @pytest.mark.parametrize("path", LOADED, ids=lambda path: str(path.relative_to(ROOT)))

@@ -25,7 +25,9 @@ from labctl.providers.vagrant.failures import failure
 from labctl.providers.vagrant.meaning import NoBoot
 from labctl.providers.vagrant.output import Row, readable, rows
 from labctl.run import Completed, Guard, run
+from labctl.scripts import Script
 
+_AS_ROOT = Script("labctl.providers.vagrant", "as-root.sh")
 # What vagrant-libvirt says when it has started a machine.
 _STARTED = "Waiting for domain to get an IP address"
 # How often Vagrant may say that a machine refuses its key before that is final: one that runs again
@@ -98,8 +100,7 @@ class Vagrant(vagrant.Vagrant):  # type: ignore[misc]
 
     def shell(self, machine: str, script: str, *args: str) -> str:
         """Run a shell script as root through Vagrant's SSH. Returns its output."""
-        # On Windows the script's lines reach the machine with a carriage return at their end.
-        command = " ".join([r"tr -d '\r' | sudo -n sh -eu -s --", *args])
+        command = " ".join([_AS_ROOT.line, *args])
         # The user's ~/.ssh/config, with a proxy for every host for example, is not for machines.
         words = ["ssh", machine, "--no-tty", "--command", command, "--", "-F", "none"]
         return self._execute(words, stdin=script, readable=False).stdout

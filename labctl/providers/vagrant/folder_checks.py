@@ -12,6 +12,7 @@ from labctl.hint import Command, Hint, commands
 from labctl.home import STATE_VARIABLE
 from labctl.i18n import N_, _
 from labctl.machine import Machine
+from labctl.providers.vagrant.lab_folder import boxes_folder
 from labctl.providers.vagrant.virtualbox import machine_folder, vboxmanage
 
 _GIB = 1024**3
@@ -92,12 +93,6 @@ class Used:
 
     folder: str
     choice: Command
-
-
-def boxes_folder(machine: Machine) -> Path:
-    """The folder in which Vagrant keeps its boxes and data."""
-    chosen = machine.environment("VAGRANT_HOME")
-    return Path(chosen) if chosen else machine.home / ".vagrant.d"
 
 
 def used_folders(machine: Machine) -> tuple[Used, ...]:

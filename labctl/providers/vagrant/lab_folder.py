@@ -50,10 +50,15 @@ def release_ports(lab_name: str) -> None:
 
     Vagrant claims a port by a file for the moment before the machine listens there.
     """
-    home = os.environ.get("VAGRANT_HOME")
-    folder = (Path(home) if home else Path.home() / ".vagrant.d") / "data" / "fp-leases"
+    folder = boxes_folder(ThisMachine()) / "data" / "fp-leases"
     for port in ports(lab_name):
         (folder / f"127_0_0_1_{port}").unlink(missing_ok=True)
+
+
+def boxes_folder(machine: LocalMachine) -> Path:
+    """The folder in which Vagrant keeps its boxes and data."""
+    chosen = machine.environment("VAGRANT_HOME")
+    return Path(chosen) if chosen else machine.home / ".vagrant.d"
 
 
 def box_architecture(machine: LocalMachine) -> str:

@@ -8,7 +8,8 @@ from labctl.health import Diagnosis, lacking, warning
 from labctl.hint import Hint, commands
 from labctl.i18n import _
 from labctl.machine import Machine
-from labctl.providers.vagrant.folder_checks import boxes_folder, choices, used_folders
+from labctl.providers.vagrant.folder_checks import choices, used_folders
+from labctl.providers.vagrant.lab_folder import boxes_folder
 from labctl.providers.vagrant.versions import dotted, read_virtualbox_version
 from labctl.providers.vagrant.virtualbox import installed
 

@@ -7,21 +7,11 @@ import re
 from labctl.health import Diagnosis, found, lacking, unknown, warning
 from labctl.hint import Hint, commands
 from labctl.i18n import _
-from labctl.machine import Machine
+from labctl.machine import Machine, powershell
 from labctl.providers.vagrant.versions import virtualbox_version
+from labctl.scripts import Script
 
-# Prints: virtualization on in the firmware, a hypervisor runs, the state of virtualization-based
-# security (2: it runs), and its services that run (2: memory integrity). The last two are empty if
-# Windows does not tell them, as to a user who is no administrator.
-# Source: Microsoft, Win32_Processor, Win32_ComputerSystem and Win32_DeviceGuard.
-_ASK_WINDOWS = (
-    "$p = Get-CimInstance Win32_Processor | Select-Object -First 1; "
-    "$s = Get-CimInstance Win32_ComputerSystem; "
-    "$g = Get-CimInstance -Namespace root/Microsoft/Windows/DeviceGuard -ClassName "
-    "Win32_DeviceGuard -ErrorAction SilentlyContinue; "
-    '"$($p.VirtualizationFirmwareEnabled) $($s.HypervisorPresent) '
-    "$($g.VirtualizationBasedSecurityStatus) $($g.SecurityServicesRunning -join ',')\""
-)
+_ASK_WINDOWS = Script("labctl.providers.vagrant", "virtualization.ps1")
 _VBS_RUNS, _MEMORY_INTEGRITY = "2", "2"
 _FIRMWARE = "https://www.virtualbox.org/manual/ch10.html#hwvirt"
 
@@ -123,7 +113,7 @@ def _on_mac(machine: Machine) -> Diagnosis:
 
 
 def _on_windows(machine: Machine) -> Diagnosis:
-    said = machine.ask("powershell", "-NoProfile", "-NonInteractive", "-Command", _ASK_WINDOWS)
+    said = machine.ask(*powershell(_ASK_WINDOWS))
     # Warnings may come first. An empty word between two blanks is a value that Windows does not
     # know.
     last = said.strip("\r\n").rpartition("\n")[2].strip("\r")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from labctl.errors import WrongUsage
 from labctl.lab import Lab, load_edition
+from labctl.machine import ThisMachine
 from labctl.providers.options import read_options
-from labctl.providers.vagrant.lab_folder import BOOT_TIMEOUT, machines
+from labctl.providers.vagrant.lab_folder import (
+    BOOT_TIMEOUT,
+    boxes_folder,
+    machines,
+    ports,
+    release_ports,
+)
 from labctl.providers.vagrant.options import VagrantOptions
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
@@ -20,6 +28,20 @@ def test_a_slow_computer_is_given_its_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert machines(LAB, OPTIONS)["boot_timeout"] == 600
     monkeypatch.setenv(BOOT_TIMEOUT, "1800")
     assert machines(LAB, OPTIONS)["boot_timeout"] == 1800
+
+
+def test_a_claim_of_a_port_is_removed_where_vagrant_keeps_its_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    for chosen, folder in (("", tmp_path / "home" / ".vagrant.d"), ("boxes", tmp_path / "boxes")):
+        monkeypatch.setenv("VAGRANT_HOME", chosen and str(tmp_path / chosen))
+        assert boxes_folder(ThisMachine()) == folder
+        claim = folder / "data" / "fp-leases" / f"127_0_0_1_{ports('default').start}"
+        claim.parent.mkdir(parents=True)
+        claim.touch()
+        release_ports("default")
+        assert not claim.exists()
 
 
 def test_every_host_has_a_port_of_the_labs_own_range() -> None:
