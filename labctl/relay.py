@@ -7,7 +7,7 @@ that started labctl (TIOCSTI in ioctl_tty(2)), or go on reading what is typed th
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -48,28 +48,45 @@ def relayed(argv: Sequence[str]) -> int:
 
 def _copy(keyboard: int, screen: int, master: int, runs: Callable[[], bool]) -> None:
     """Copy what is typed and what is printed, until the command has ended and prints no more."""
-    # The kind of selector that takes a file, too.
-    with selectors.SelectSelector() as waiting:
-        waiting.register(master, selectors.EVENT_READ)
-        waiting.register(keyboard, selectors.EVENT_READ)
-        while True:
-            ready = [key.fd for key, _events in waiting.select(_LOOK_SECONDS)]
-            if not ready and not runs():
+    # A command that prints before it reads must not wait for what is typed meanwhile.
+    os.set_blocking(master, False)
+    typed, is_open = bytearray(), True
+    while True:
+        # The next keys are read after the command took the last ones.
+        sources = [master, keyboard] if is_open and not typed else [master]
+        targets = [master] if typed else []
+        # Unlike other ways to wait, this one takes a file, too.
+        readable, writable, _errors = select.select(sources, targets, [], _LOOK_SECONDS)
+        if not readable and not writable and not runs():
+            return
+        if master in readable:
+            try:
+                printed = os.read(master, 65536)
+            except BlockingIOError:
+                continue
+            except OSError:
+                # The last process on the terminal ended.
                 return
-            if keyboard in ready:
-                typed = os.read(keyboard, 4096)
-                os.write(master, typed or _END)
-                if not typed:
-                    waiting.unregister(keyboard)
-            if master in ready:
-                try:
-                    printed = os.read(master, 65536)
-                except OSError:
-                    # The last process on the terminal ended.
-                    return
-                if not printed:
-                    return
-                _write(screen, printed)
+            if not printed:
+                return
+            _write(screen, printed)
+        if keyboard in readable:
+            content = os.read(keyboard, 4096)
+            typed += content or _END
+            is_open = bool(content)
+        if typed:
+            _type(master, typed)
+
+
+def _type(master: int, typed: bytearray) -> None:
+    """Type as much as the terminal takes now, and leave the rest."""
+    try:
+        del typed[: os.write(master, typed)]
+    except BlockingIOError:
+        pass
+    except OSError:
+        # The command has just ended.
+        typed.clear()
 
 
 def _write(screen: int, content: bytes) -> None:

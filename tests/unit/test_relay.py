@@ -80,3 +80,14 @@ def test_what_the_command_types_does_not_reach_the_users_shell(terminal: tuple[i
     os.set_blocking(slave, False)
     with pytest.raises(BlockingIOError):
         os.read(slave, 100)
+
+
+def test_a_large_paste_waits_for_a_command_that_prints_first() -> None:
+    """Neither may stop: the command that prints, or the relay that types."""
+    lines = b"x" * 79 + b"\n"
+    script = 'stty -echo; head -c 400000 /dev/zero | tr "\\0" y; echo; echo "got $(wc -c)"'
+    running = started(["sh", "-c", script], subprocess.PIPE, subprocess.PIPE)
+    out, _err = running.communicate(lines * 4000, timeout=60)
+    assert b"got 320000" in out
+    assert out.count(b"y") == 400000
+    assert running.returncode == 0
