@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from labctl.errors import LabError
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.progress import Progress, silent
 from labctl.providers.base import Provider
@@ -60,7 +61,7 @@ def host_off(target: Target, provider: Provider, progress: Progress = silent) ->
     """Shut the host down by its own poweroff, then boot it.
 
     Raises:
-        LabError: what the provider raises.
+        LabError: The host still runs after a minute, or what the provider raises.
     """
     name = target.host.name
     progress(name, _("switching off"))
@@ -69,7 +70,13 @@ def host_off(target: Target, provider: Provider, progress: Progress = silent) ->
         with suppress(LabError):
             target.remote.run(["systemctl", "--no-block", "poweroff"])
         target.remote.close()
-        wait_until(_OFF, lambda: provider.status()[name] is not HostState.RUNNING)
+        if not wait_until(_OFF, lambda: provider.status()[name] is not HostState.RUNNING):
+            raise LabError(
+                _("{host} did not switch off", host=name),
+                cause=_("timed out after {seconds:.0f} s", seconds=_OFF),
+                # It may still switch off later.
+                hint=commands("labctl up"),
+            )
         yield
     finally:
         provider.start(progress)

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from labctl.credentials import Credentials
+from labctl.errors import LabError
 from labctl.mailtest.negative import refusals, run_negative_test
 from labctl.results import HostState, Trial
 from tests.fakes.host import Reply
@@ -261,6 +262,17 @@ def test_mail_that_is_delivered_to_a_host_that_is_off_fails(pair: Pair) -> None:
     result = run_negative_test(pair.targets, Off(), timeout=0.2)  # type: ignore[arg-type]
     (trial,) = [each for each in result.trials if each.code == "negative.host-off"]
     assert (trial.found, trial.ok) == ("sent", False)
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_host_that_does_not_switch_off_is_not_tested_as_if_it_were_off(
+    monkeypatch: pytest.MonkeyPatch, pair: Pair
+) -> None:
+    monkeypatch.setattr("labctl.mailtest.faults._OFF", 0.1)
+    pair.two.fake.when("systemctl", "--no-block", "poweroff", answer=lambda _ran: Reply())
+    with pytest.raises(LabError, match="host2 did not switch off") as failed:
+        run_negative_test(pair.targets, Switch(pair), timeout=0.2)  # type: ignore[arg-type]
+    assert str(failed.value.hint) == "labctl up"
 
 
 class Off:
