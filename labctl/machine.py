@@ -18,6 +18,8 @@ from labctl.run import run
 from labctl.scripts import Script
 from labctl.system import parse_os_release
 
+# Seconds that a command may take.
+ASK_SECONDS = 20
 _ADDRESS = re.compile(r"^\d+: (?P<name>\S+) +inet (?P<address>[\d./]+)", re.MULTILINE)
 _MAC_BLOCK = re.compile(r"^(?P<name>\w+): .*?(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
 _MAC_ADDRESS = re.compile(r"inet (?P<address>[\d.]+) .*netmask 0x(?P<mask>[0-9a-f]{8})")
@@ -54,10 +56,10 @@ class Machine(Protocol):
         """The path of an installed program; None if it is not on PATH."""
 
     def ask(self, *argv: str) -> str:
-        """What a command printed; empty if it failed."""
+        """What a command printed; empty if it failed or did not end in `ASK_SECONDS`."""
 
     def complaint(self, *argv: str) -> str:
-        """What a command printed that failed; empty if it did not fail."""
+        """What a command printed that failed; empty if it did not fail. The same time limit."""
 
     def read(self, path: str) -> str | None:
         """A file's text; None if it cannot be read."""
@@ -111,14 +113,14 @@ class ThisMachine:
 
     def ask(self, *argv: str) -> str:
         try:
-            done = run(argv, check=False, timeout=20)
+            done = run(argv, check=False, timeout=ASK_SECONDS)
         except (LabError, OSError):
             return ""
         return done.stdout if done.ok else ""
 
     def complaint(self, *argv: str) -> str:
         try:
-            done = run(argv, check=False, timeout=20)
+            done = run(argv, check=False, timeout=ASK_SECONDS)
         except (LabError, OSError) as error:
             return words_of(error)
         return "" if done.ok else (done.stdout + done.stderr).strip()

@@ -9,6 +9,7 @@ from ipaddress import IPv4Interface
 import pytest
 
 from labctl.machine import ThisMachine, linux_addresses, mac_addresses, windows_addresses
+from tests.unit.programs import python
 
 LINUX = """\
 1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
@@ -73,6 +74,14 @@ def test_what_is_no_address_is_left_out() -> None:
     assert windows_addresses("警告: 999.1.1.1|1.2.3.400/24\nWi-Fi|10.0.0.7/8\n") == [
         ("Wi-Fi", IPv4Interface("10.0.0.7/8"))
     ]
+
+
+def test_a_command_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a question to an Incus cluster without a majority of its members."""
+    monkeypatch.setattr("labctl.machine.ASK_SECONDS", 0.2)
+    silent = python("print('half', flush=True); time.sleep(60)")
+    assert ThisMachine().ask(*silent) == ""
+    assert "timed out after 0.2 s" in ThisMachine().complaint(*silent)
 
 
 @pytest.mark.parametrize(

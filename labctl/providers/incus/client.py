@@ -4,7 +4,8 @@ Every command line that goes to a server is made here. The methods of `Incus` ru
 what the checks of a machine ask (`question`), and what SSH or a person runs in a host (`line_in`).
 The client brings remotes, certificates and tokens. `incus query` sends one request of Incus's
 REST API and prints the answer's JSON (https://linuxcontainers.org/incus/docs/main/rest-api/).
-Every call has a time limit: a cluster without a majority of its members does not answer at all.
+Every call that labctl waits for has a time limit: a cluster without a majority of its members does
+not answer at all. Only a connection or a shell in a host (`line_in`) has none.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class Incus:
     def question(self, path: str) -> tuple[str, ...]:
         """The command that asks the server for a path below /1.0, as a check of a machine runs it.
 
-        It asks in no project, without a time limit.
+        It asks in no project. The machine ends a question that takes too long (Machine.ask).
         """
         return ("incus", "query", self.name(f"/1.0{path}"))
 
