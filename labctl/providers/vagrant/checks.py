@@ -17,6 +17,7 @@ from labctl.providers.vagrant.address_range import factory_dhcp, range_allowed, 
 from labctl.providers.vagrant.folder_checks import (
     LIBVIRT,
     VIRTUALBOX,
+    Place,
     disk_enough,
     folders_readable,
     snapshot_enough,
@@ -94,6 +95,11 @@ _INSTALL_VIRTUALBOX: dict[str, Command] = {
     "win32": ("winget", "install", "Oracle.VirtualBox"),
 }
 _LINUX_PAGE = "https://www.virtualbox.org/wiki/Linux_Downloads"
+# What disturbs Vagrant with every hypervisor.
+_OTHERS = (
+    Check("vagrantfile", other_vagrantfile, quick=False),
+    Check("proxy", no_proxy, quick=False),
+)
 
 
 def checks(
@@ -104,50 +110,58 @@ def checks(
     Args:
         exists: Whether the machines of the lab exist, which need less room from now on.
     """
-    hosts = len(lab.hosts)
-    room = snapshot_enough if exists else disk_enough
-    place = LIBVIRT if hypervisor == "libvirt" else VIRTUALBOX
-    disk = Check("disk", partial(room, hosts, options.memory, place))
-    memory = Check("memory", partial(memory_enough, hosts, options.memory), quick=False)
-    others = (
-        Check("vagrantfile", other_vagrantfile, quick=False),
-        Check("proxy", no_proxy, quick=False),
-    )
     if hypervisor == "libvirt":
-        return (
-            Check("vagrant", vagrant_there),
-            Check("plugin", libvirt_plugin),
-            disk,
-            Check("libvirt", libvirt_answers, quick=False),
-            Check("kvm", kvm_there, quick=False),
-            memory,
-            *others,
-        )
+        return _of_libvirt(lab, options, exists=exists)
+    on_this_system = _of_virtualbox(lab, options, exists=exists)
+    return (
+        Check("wsl", outside_wsl, systems=("linux",)),
+        *(replace(each, look=partial(_unless_wsl, each.look)) for each in on_this_system),
+    )
+
+
+def _of_libvirt(lab: Lab, options: VagrantOptions, *, exists: bool) -> tuple[Check, ...]:
+    return (
+        Check("vagrant", vagrant_there),
+        Check("plugin", libvirt_plugin),
+        _disk(lab, options, LIBVIRT, exists=exists),
+        Check("libvirt", libvirt_answers, quick=False),
+        Check("kvm", kvm_there, quick=False),
+        _memory(lab, options),
+        *_OTHERS,
+    )
+
+
+def _of_virtualbox(lab: Lab, options: VagrantOptions, *, exists: bool) -> tuple[Check, ...]:
     ranges = (
         Check("hostonly", host_only_module, systems=("linux",)),
         Check("range-allowed", partial(range_allowed, lab)),
         Check("range-free", partial(range_free, lab), quick=False),
         Check("dhcp", partial(factory_dhcp, lab), quick=False),
     )
-    on_this_system = (
+    return (
         Check("virtualbox", virtualbox_there),
         Check("installations", one_virtualbox, quick=False),
         Check("vagrant", vagrant_there),
         Check("fit", they_fit),
         Check("net", partial(network_chosen, lab, options), quick=False),
         *(ranges if options.net == "hostonly" else ()),
-        disk,
-        memory,
+        _disk(lab, options, VIRTUALBOX, exists=exists),
+        _memory(lab, options),
         Check("virtualization", virtualization, quick=False),
         Check("trouble", no_known_trouble, quick=False),
         Check("home", folders_readable, quick=False),
         Check("place", folders_local, quick=False),
-        *others,
+        *_OTHERS,
     )
-    return (
-        Check("wsl", outside_wsl, systems=("linux",)),
-        *(replace(each, look=partial(_unless_wsl, each.look)) for each in on_this_system),
-    )
+
+
+def _disk(lab: Lab, options: VagrantOptions, place: Place, *, exists: bool) -> Check:
+    room = snapshot_enough if exists else disk_enough
+    return Check("disk", partial(room, len(lab.hosts), options.memory, place))
+
+
+def _memory(lab: Lab, options: VagrantOptions) -> Check:
+    return Check("memory", partial(memory_enough, len(lab.hosts), options.memory), quick=False)
 
 
 def _unless_wsl(look: Callable[[Machine], Diagnosis | None], machine: Machine) -> Diagnosis | None:
