@@ -108,6 +108,6 @@ def opened(roll: Roll, seat: Seat) -> Session:
     if session.state is None:
         raise WrongState(
             _("the lab of seat {seat} was never created", seat=seat.label),
-            hint=Hint("", (roll.command("up"),)),
+            hint=Hint("", (roll.command("up", seat.label),)),
         )
     return session

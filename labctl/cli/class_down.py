@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
+from labctl.cli.class_options import (
+    ClassName,
+    Seats,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
 
@@ -30,8 +37,8 @@ def down(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = Fal
             count=count_of(results),
         ),
         as_json=as_json,
-        again=roll.command("down"),
+        again=roll.command("down", *failed_seats(results)),
         data=lambda existed: {"existed": existed},
-        hint=Hint(_("this starts them again"), (roll.command("up"),)),
+        hint=Hint(_("this starts them again"), (roll.command("up", *(seat or ())),)),
     )
     exit_if_failed(results)

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
+from labctl.cli.class_options import (
+    ClassName,
+    KeysFolder,
+    Seats,
+    ServerName,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
 from labctl.cli.class_ssh import DEFAULT_PORT, FirstPort
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from labctl.classroom.roll import Roll
-    from labctl.hint import Hint
+    from labctl.hint import Command, Hint
 
 
 def keys(
     seat: Seats = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help=_("The folder (default: NAME-keys)."), file_okay=False),
-    ] = None,
-    server: Annotated[
-        str | None,
-        typer.Option("--server", help=_("Name or address of this machine, as students reach it.")),
-    ] = None,
+    output: KeysFolder = None,
+    server: ServerName = None,
     port: FirstPort = DEFAULT_PORT,
     class_name: ClassName = None,
     as_json: AsJson = False,
@@ -61,11 +63,24 @@ def keys(
             folder=folder,
         ),
         as_json=as_json,
-        again=roll.command("keys"),
+        again=_again(roll, failed_seats(results), output, server, port),
         data=lambda files: {"files": [str(file) for file in files]},
         hint=_next(roll, doors[0].host),
     )
     exit_if_failed(results)
+
+
+def _again(
+    roll: Roll, seats: Sequence[str], output: Path | None, server: str | None, port: int
+) -> Command:
+    """The command that writes the keys of these seats with the same options."""
+    given = {
+        "--output": output,
+        "--server": server,
+        "--port": port if port != DEFAULT_PORT else None,
+    }
+    options = ((name, str(value)) for name, value in given.items() if value is not None)
+    return roll.command("keys", *seats, *(word for option in options for word in option))
 
 
 def _next(roll: Roll, host: str) -> Hint:

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
+from labctl.cli.class_options import (
+    ClassName,
+    Seats,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
 from labctl.cli.net import Way
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
@@ -48,7 +55,7 @@ def net(
             count=count,
         ),
         as_json=as_json,
-        again=roll.command("net", way.value),
+        again=roll.command("net", way.value, *failed_seats(results)),
         data=lambda now: {"open": now},
     )
     exit_if_failed(results)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -43,6 +44,20 @@ SeatArgument = Annotated[
     typer.Argument(
         help=_("A seat like 7 or s07."), autocompletion=completion.seats, metavar="SEAT"
     ),
+]
+SomeSeats = Annotated[
+    list[str],
+    typer.Argument(
+        help=_("Seats like 7, s07 or 3-5."), autocompletion=completion.seats, metavar="SEAT"
+    ),
+]
+KeysFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help=_("The folder (default: NAME-keys)."), file_okay=False),
+]
+ServerName = Annotated[
+    str | None,
+    typer.Option("--server", help=_("Name or address of this machine, as students reach it.")),
 ]
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import time
 
-from labctl.cli.class_options import ClassName, Seats, count_of, exit_if_failed, work
+from labctl.cli.class_options import (
+    ClassName,
+    Seats,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
 
@@ -42,7 +49,7 @@ def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False
             seconds=time.monotonic() - begun,
         ),
         as_json=as_json,
-        again=roll.command("up"),
+        again=roll.command("up", *failed_seats(results)),
         data=lambda complete: {"complete": complete},
         extra={"model": roll.model_name},
         hint=Hint("", (roll.command("cards"), roll.command("check"))),

@@ -133,13 +133,18 @@ def _error(result: SeatResult[Any], roll: Roll) -> dict[str, Any] | None:
         "exit_code": int(error.exit_code),
         "message": error.message,
         "cause": error.cause,
-        **hint_data(hint_of_class(error.hint, roll), result.seat.lab_name),
+        **hint_data(hint_of_class(error.hint, roll, [result.seat]), result.seat.lab_name),
     }
 
 
-def hint_of_class(hint: Hint, roll: Roll) -> Hint:
-    """The hint with `labctl class up`, which makes a seat like the others, for `labctl up`."""
-    up = roll.command("up")
+def hint_of_class(hint: Hint, roll: Roll, seats: Sequence[Seat] = ()) -> Hint:
+    """The hint with `labctl class up`, which makes a seat like the others, for `labctl up`.
+
+    Args:
+        seats: The seats to bring up, by default all.
+    """
+    some = seats if len(seats) < len(roll.seats) else ()
+    up = roll.command("up", *(seat.label for seat in some))
     return replace(
         hint, commands=tuple(up if each[:2] == ("labctl", "up") else each for each in hint.commands)
     )
@@ -159,7 +164,7 @@ def _print_failures(results: Results, roll: Roll) -> int:
             out.print(f"    {escape(line)}", style="dim")
         first = same[0]
         if first.error is not None:
-            shown = hint_of_class(first.error.hint, roll)
+            shown = hint_of_class(first.error.hint, roll, [result.seat for result in same])
             print_hint(out, _("hint"), shown, first.seat.lab_name, indent="    ")
     return sum(len(same) for same in reasons.values())
 

@@ -103,7 +103,7 @@ def test_a_seat_that_was_never_made_is_told_with_the_command_of_the_class(
     ):
         with pytest.raises(WrongState) as caught:
             act()
-        assert caught.value.hint.commands == (("labctl", "class", "up"),)
+        assert caught.value.hint.commands == (("labctl", "class", "up", "s03"),)
         assert "s03" in caught.value.message
 
 

@@ -22,8 +22,11 @@ from labctl.errors import LabError
 from labctl.health import warning
 from labctl.hint import commands
 from labctl.home import lab_names
+from labctl.progress import Progress, silent
+from labctl.providers import registry
 from labctl.providers.base import Copier
-from tests.fakes.classroom import MemoryClass, memory_class
+from labctl.render.classes import hint_of_class
+from tests.fakes.classroom import InClass, MemoryClass, memory_class
 from tests.fakes.lab import path_of
 
 # `labctl class` has many commands, and a process builds them once.
@@ -191,7 +194,7 @@ def test_a_seat_that_does_not_run_is_told_with_the_command_of_the_class(
     # No table without a column.
     assert "student" not in out
     (seat,) = sh.json("class check 2", code=1)["seats"]
-    assert seat["error"]["commands"] == [["labctl", "class", "up"]]
+    assert seat["error"]["commands"] == [["labctl", "class", "up", "s02"]]
 
 
 @pytest.mark.parametrize("words", ["", " -- true"])
@@ -226,6 +229,82 @@ def test_a_shell_on_a_seat_needs_no_ssh(
     assert started == [seat.provider.login("host1", "ubuntu")]
     sh("class enter 1-2 host1", code=2)
     sh("class enter 2 host9", code=2)
+
+
+class OnTwoMachines(InClass):
+    """The provider in memory, with a machine to which seat 2 cannot be moved."""
+
+    def move(self, _to: str, _progress: Progress = silent) -> bool:
+        if self._lab.name == "mail-s02":
+            raise LabError("the member is busy")
+        return True
+
+
+def arm(room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whatever comes next fail at seat 2 and succeed at the others."""
+    sh("class up")
+    sh("class reset 1-3 --yes")
+    for seat in (1, 3):
+        # Only a correct lab can have a drill, and the provider in memory makes no keys.
+        sh(f"up --name {room.roll.seat(seat).lab_name}")
+        room.world(seat).hosts["host1"].says("systemctl", "stop", "postfix")
+        home = open_seat(room.roll, room.roll.seat(seat)).home
+        for file in (home.key_file, home.known_hosts):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("", encoding="utf-8")
+    for call in ("start", "halt", "set_net", "restore", "destroy"):
+        room.world(2).fail(call, LabError("the disk is broken"))
+    monkeypatch.setitem(registry._PROVIDERS, "fake", f"{__name__}:OnTwoMachines")
+
+
+@pytest.mark.parametrize(
+    ("line", "again"),
+    [
+        ("up", "up s02"),
+        ("up 2-3", "up s02"),
+        ("down", "down s02"),
+        ("net open", "net open s02"),
+        ("net close 1 2", "net close s02"),
+        ("reset --all --yes", "reset s02"),
+        ("reset 2 3 --to os --yes", "reset s02 --to os"),
+        ("undo 1-3 --yes", "undo s02"),
+        ("move 1-3 --to m2", "move s02 --to m2"),
+        ("drill start postfix-stopped", "drill start postfix-stopped s02"),
+        ("keys", "keys s02"),
+        (
+            "keys 2-3 --port 30000 --server lab.example -o out",
+            "keys s02 --output out --server lab.example --port 30000",
+        ),
+        ("destroy --yes", "destroy"),
+        ("end --yes", "end"),
+    ],
+)
+def test_what_failed_at_a_seat_is_tried_again_at_that_seat_with_the_same_options(
+    room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch, line: str, again: str
+) -> None:
+    arm(room, sh, monkeypatch)
+    out = sh(f"class {line}", code=1)
+    assert "✗ s02" in out
+    assert out.splitlines()[-2:] == [
+        "next: this tries it again where it failed",
+        f"  labctl class {again}",
+    ]
+
+
+@pytest.mark.parametrize(("seats", "up"), [("", "up"), (" 3", "up 3"), (" 1-2", "up 1-2")])
+def test_what_starts_stopped_seats_again_starts_no_others(
+    room: MemoryClass, sh: Shell, seats: str, up: str
+) -> None:
+    sh("class up")
+    assert sh(f"class down{seats}").splitlines()[-1] == f"  labctl class {up}"
+
+
+@pytest.mark.parametrize(("seats", "up"), [("2", "up s02"), ("1-2", "up s01 s02"), ("1-3", "up")])
+def test_seats_that_do_not_run_are_told_with_the_command_that_starts_only_those(
+    room: MemoryClass, seats: str, up: str
+) -> None:
+    hint = hint_of_class(commands("labctl up --until dns"), room.roll, room.roll.chosen([seats]))
+    assert hint == commands(f"labctl class {up}")
 
 
 def test_a_wrong_request_is_not_tried_again(room: MemoryClass, sh: Shell) -> None:
