@@ -100,5 +100,6 @@ def _that_begin(incomplete: str, names: Callable[[], Iterable[str]]) -> list[str
 
     try:
         return [name for name in names() if name.startswith(incomplete)]
-    except LabError:
+    except (LabError, OSError):
+        # Also if the current folder is gone: an error would be printed into the prompt.
         return []

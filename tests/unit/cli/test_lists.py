@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +132,35 @@ def test_completion_offers_the_labs_hosts_and_tells_no_error(
     }
     ended = labctl_process(code=0, cwd=tmp_path, env=shell)
     assert (ended.out.split(), ended.err) == (hosts, "")
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("labctl ss", ["ssh"]),
+        ("labctl ssh h", []),
+        ("labctl check --junit none/file p", []),
+        ("labctl reset --to o", []),
+        ("labctl render host1 --lab labctl.toml --name d", []),
+    ],
+)
+def test_completion_in_a_folder_that_is_gone_tells_no_error(
+    tmp_path: Path, words: str, offered: list[str]
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    shell = {
+        "_LABCTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD"; exec "$0" -m labctl', sys.executable],
+        cwd=folder,
+        env={**os.environ, **shell},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, offered, "")
