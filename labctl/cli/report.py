@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, Name, in_a_folder
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, in_a_folder
 from labctl.i18n import _
 
 
@@ -20,6 +20,7 @@ def report(
         bool, typer.Option("--open", help=_("Open the page in the browser."))
     ] = False,
     name: Name = DEFAULT_NAME,
+    as_json: AsJson = False,
 ) -> None:
     from labctl.home import write_for_person
     from labctl.render.progress import Live
@@ -31,9 +32,9 @@ def report(
 
     session = open_session(name)
     session.ensure_up()
-    with Live(session.lab, fleeting=True) as live:
+    with Live(session.lab, quiet=as_json, fleeting=True) as live:
         facts = gather(session, live.progress)
     write_for_person(file, page(facts))
-    print_done("report", _("written: {path}", path=file), as_json=False)
+    print_done("report", _("written: {path}", path=file), as_json=as_json, data={"file": file})
     if open_it:
         show(file)

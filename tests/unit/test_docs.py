@@ -196,6 +196,16 @@ def test_every_json_field_is_documented(result: type, ending: str) -> None:
 
 
 @BOTH
+def test_the_json_of_every_command_is_described(ending: str) -> None:
+    text = reference("json", ending).text
+    sections = set(re.findall(r"^## .*$", text, re.M))
+    told = {name for line in sections for name in re.findall(r"`([\w-]+)`", line)}
+    (nothing,) = re.findall(r"^\| `data` \|.*$", text, re.M)
+    told |= set(re.findall(r"`([\w-]+)`", nothing))
+    assert {name for name, command in COMMANDS.items() if "--json" in _options(command)} <= told
+
+
+@BOTH
 def test_every_key_of_the_lab_file_is_documented(ending: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \|", reference("lab-file", ending).text, re.MULTILINE)
     assert {*rows, *provider_names()} == set(known_keys())
