@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.class_options import ClassName, Seats, work
 from labctl.cli.options import AsJson, Junit, in_a_folder
 from labctl.i18n import _
@@ -20,7 +21,12 @@ def check(
     seat: Seats = None,
     step: Annotated[
         list[str] | None,
-        typer.Option("--step", help=_("Check only this step; may be repeated."), metavar="STEP"),
+        typer.Option(
+            "--step",
+            help=_("Check only this step; may be repeated."),
+            autocompletion=completion.steps,
+            metavar="STEP",
+        ),
     ] = None,
     junit: Junit = None,
     csv: Annotated[

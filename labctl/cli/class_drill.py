@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.class_options import (
     ClassName,
     Seats,
@@ -33,7 +34,12 @@ def top() -> None:
 
 @app.command("start", help=_("Break one thing at each seat; labctl drill list shows the names."))
 def start(
-    drill: Annotated[str, typer.Argument(help=_("Name of the drill."), metavar="DRILL")],
+    drill: Annotated[
+        str,
+        typer.Argument(
+            help=_("Name of the drill."), autocompletion=completion.drills, metavar="DRILL"
+        ),
+    ],
     seat: Seats = None,
     class_name: ClassName = None,
     as_json: AsJson = False,

@@ -6,13 +6,20 @@ from typing import Annotated
 
 import typer
 
-from labctl.cli.class_options import ClassName, count_of, exit_if_failed, failed_seats, work
+from labctl.cli.class_options import (
+    ClassName,
+    SomeSeats,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
 
 
 def move(
-    seat: Annotated[list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT")],
+    seat: SomeSeats,
     to: Annotated[str, typer.Option("--to", help=_("The cluster member."), metavar="MEMBER")],
     class_name: ClassName = None,
     as_json: AsJson = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.class_options import (
     ClassName,
     Seats,
@@ -30,7 +31,12 @@ def reset(
     every: Annotated[bool, typer.Option("--all", help=_("All seats."))] = False,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="CHECKPOINT", help=_("os, dns, packages, ready or a step.")),
+        typer.Option(
+            "--to",
+            metavar="CHECKPOINT",
+            help=_("os, dns, packages, ready or a step."),
+            autocompletion=completion.steps,
+        ),
     ] = None,
     yes: Yes = False,
     class_name: ClassName = None,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from labctl.cli.class_options import ClassName, count_of, exit_if_failed, failed_seats, work
+from labctl.cli.class_options import (
+    ClassName,
+    SomeSeats,
+    count_of,
+    exit_if_failed,
+    failed_seats,
+    work,
+)
 from labctl.cli.confirm import confirm
 from labctl.cli.options import AsJson, Yes
 from labctl.i18n import _, ngettext
 
 
 def undo(
-    seat: Annotated[list[str], typer.Argument(help=_("Seats like 7, s07 or 3-5."), metavar="SEAT")],
+    seat: SomeSeats,
     yes: Yes = False,
     class_name: ClassName = None,
     as_json: AsJson = False,

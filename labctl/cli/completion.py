@@ -90,6 +90,11 @@ def _name(context: typer.Context) -> str:
 
 
 def _lab(context: typer.Context) -> Lab:
+    """The lab of a command, or that of the seats for a command of a class."""
+    if "class_name" in context.params:
+        from labctl.classroom.roll import lab_of, open_class
+
+        return lab_of(open_class(context.params["class_name"]))
     from labctl.session import open_lab
 
     return open_lab(_name(context), context.params.get("lab")).lab

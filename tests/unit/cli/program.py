@@ -76,6 +76,20 @@ def labctl_process(
     return _ended(args, done.returncode, out, err, code=code)
 
 
+def completing(words: str) -> dict[str, str]:
+    """The environment in which bash asks labctl what comes after these words."""
+    return {
+        "_LABCTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+
+
+def completed(words: str, cwd: Path | None = None) -> Ended:
+    """What labctl offers for the last of these words."""
+    return labctl_process(code=0, cwd=cwd, env=completing(words))
+
+
 def _ended(args: object, status: int, out: str, err: str, *, code: int | None) -> Ended:
     assert status != ExitCode.DEFECT, err
     assert code in (None, status), f"labctl {args!r} ended with {status}\n{out}\n{err}"
