@@ -14,7 +14,7 @@ from labctl.endpoint import Endpoint
 from labctl.errors import WrongState
 from labctl.hint import Command, commands
 from labctl.home import LabHome, lab_home
-from labctl.i18n import _, prefer_language
+from labctl.i18n import _, ngettext, prefer_language
 from labctl.lab import LAB_FILE, Lab, load_lab
 from labctl.parallel import on_each
 from labctl.providers.base import Provider, never_made
@@ -82,7 +82,9 @@ class Session:
             raise WrongState(
                 _("the lab {name} is not running", name=self.lab.name)
                 if whole
-                else _("{host} does not run", host=", ".join(down)),
+                else ngettext(
+                    "{hosts} does not run", "{hosts} do not run", len(down), hosts=", ".join(down)
+                ),
                 cause=", ".join(f"{name}: {_(states[name])}" for name in down),
                 hint=commands(again(self)),
             )

@@ -95,6 +95,17 @@ def test_a_lab_is_up_if_every_host_runs(lab: MemoryLab) -> None:
     assert "labctl up" in str(refused.value.hint)
 
 
+def test_several_hosts_that_do_not_run_are_told_together(lab: MemoryLab, tmp_path: Path) -> None:
+    file = tmp_path / "labctl.toml"
+    file.write_text('dns = "parent"\n')
+    bring_up(open_session("class-a", file, "fake"), lab.progress, "os")
+    session = open_session("class-a", file, "fake")
+    session.provider.cut_power(["host0", "host2"])
+    with pytest.raises(WrongState) as refused:
+        session.ensure_up()
+    assert refused.value.message == "host0, host2 do not run"
+
+
 def test_targets_are_the_hosts_with_the_labs_passwords(lab: MemoryLab) -> None:
     bring_up(lab.session(), lab.progress, "os")
     session = lab.session()
