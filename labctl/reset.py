@@ -55,9 +55,7 @@ def target_of_reset(session: Session, asked: str | None) -> str:
         WrongUsage: there is no such checkpoint.
         WrongState: the lab was never made, or no `up` has completed and none is asked for.
     """
-    names = [info.name for info in session.provider.checkpoints()]
-    if not names:
-        raise never_made(session.lab.name)
+    names = _checkpoints(session)
     wanted = asked or session.complete
     if not wanted:
         raise WrongState(
@@ -92,22 +90,34 @@ def _of_step(wanted: str, names: list[str], lab: Lab) -> str:
 
 
 def newest_before_reset(session: Session) -> str:
-    """The state before the last reset or undo; NothingToUndo if there is none."""
-    kept = _kept(session)
+    """The state before the last reset or undo.
+
+    Raises:
+        NothingToUndo: There is none.
+        WrongState: The lab was never made.
+    """
+    kept = list(filter(is_kept, _checkpoints(session)))
     if not kept:
-        raise NothingToUndo(_("there is no reset to undo"))
+        raise NothingToUndo(_("there is no reset to undo"), hint=commands("labctl checkpoints"))
     return kept[-1]
 
 
 def kept_before_reset(session: Session, name: str) -> str:
-    """The state before a reset of that name; WrongUsage if it is another checkpoint or none."""
-    kept = _kept(session)
+    """The state before a reset of that name.
+
+    Raises:
+        WrongUsage: It is another checkpoint or none.
+        WrongState: The lab was never made.
+    """
+    kept = list(filter(is_kept, _checkpoints(session)))
     if name not in kept:
         raise WrongUsage(
             _("{name} is not the state before a reset", name=name),
             hint=Hint(_("there are: {names}", names=", ".join(kept)))
             if kept
-            else Hint(_("there are none")),
+            else commands(
+                "labctl checkpoints", text=_("no such state is saved; this lists all checkpoints")
+            ),
         )
     return name
 
@@ -157,6 +167,14 @@ def _new_name(beginning: str, taken: Collection[str]) -> str:
 def _drop(session: Session, baselines: Baselines, checkpoint: str) -> None:
     session.provider.drop(checkpoint)
     baselines.forget(checkpoint)
+
+
+def _checkpoints(session: Session) -> list[str]:
+    """The names of all checkpoints, oldest first. Raises WrongState if the lab was never made."""
+    names = [info.name for info in session.provider.checkpoints()]
+    if not names:
+        raise never_made(session.lab.name)
+    return names
 
 
 def _kept(session: Session) -> list[str]:

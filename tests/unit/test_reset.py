@@ -13,6 +13,7 @@ from labctl.changed import changed_since
 from labctl.engine import bring_up
 from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
 from labctl.health import lacking
+from labctl.hint import commands
 from labctl.managed import ManagedFile
 from labctl.reset import (
     KEPT_BEFORE_RESET,
@@ -219,8 +220,22 @@ def test_states_before_an_undo_count_among_those_that_are_kept(lab: MemoryLab) -
 
 
 def test_without_a_reset_there_is_nothing_to_undo(lab: MemoryLab) -> None:
-    with pytest.raises(WrongState, match="there is no reset to undo"):
+    with pytest.raises(WrongState, match="there is no reset to undo") as caught:
         newest_before_reset(lab.session())
+    assert caught.value.hint == commands("labctl checkpoints")
+    with pytest.raises(WrongUsage) as refused:
+        kept_before_reset(lab.session(), "ready")
+    assert refused.value.hint.commands == (("labctl", "checkpoints"),)
+
+
+def test_a_lab_that_was_never_made_has_nothing_to_undo_or_remove(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session = memory_lab(monkeypatch).session()
+    for act in (newest_before_reset, lambda each: kept_before_reset(each, "ready")):
+        with pytest.raises(WrongState, match="the lab default was never created") as caught:
+            act(session)
+        assert caught.value.hint == commands("labctl up")
 
 
 def test_the_newest_three_states_are_kept(lab: MemoryLab) -> None:

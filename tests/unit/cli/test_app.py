@@ -87,7 +87,7 @@ def test_a_lab_of_one_provider_loads_no_other() -> None:
     [
         "test-mail", "check", "trace last", "report x.html", "thunderbird", "drill start --random",
         "drill start --level 2", "reset --yes", "diff", "logs", "ssh host1", "credentials",
-        "net close", "down",
+        "net close", "down", "reset --undo", "checkpoints --remove before-reset-1",
     ],
 )  # fmt: skip
 def test_a_lab_that_was_never_made_is_told_with_the_command_that_makes_it(words: str) -> None:
