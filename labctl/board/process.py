@@ -14,8 +14,9 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from labctl.classroom.board import READY, WebSettings
+from labctl.classroom.board import READY, WebRefused, WebSettings
 from labctl.errors import LabError, MachineLacks, words_of
+from labctl.hint import commands
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -28,9 +29,18 @@ def main() -> None:
     try:
         run = prepared(settings)
     except LabError as error:
-        _tell(f"{error.message}\t{error.cause}\n".encode())
+        _tell(refused(error))
         sys.exit(1)
     asyncio.run(run)
+
+
+def refused(error: LabError) -> bytes:
+    """The line that tells the other process why this one cannot serve."""
+    hint = error.hint
+    told = WebRefused(
+        message=error.message, cause=error.cause, hint=hint.text, commands=hint.commands
+    )
+    return told.model_dump_json().encode() + b"\n"
 
 
 def _tell(line: bytes) -> None:
@@ -83,7 +93,9 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise MachineLacks(
-            _("the certificate or its key cannot be used"), cause=words_of(error)
+            _("the certificate or its key cannot be used"),
+            cause=words_of(error),
+            hint=commands("labctl class serve --cert FILE --key FILE"),
         ) from error
     return config
 
@@ -99,6 +111,10 @@ def _bound(host: str, port: int) -> socket.socket:
         raise MachineLacks(
             _("the address {host} port {port} cannot be used", host=host, port=port),
             cause=words_of(error),
+            hint=commands(
+                "labctl class serve --host ADDRESS --port PORT",
+                text=_("choose another port, or an address of this machine"),
+            ),
         ) from error
     return bound
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labctl.classroom.collector import Collector
 from labctl.classroom.helper import Helper
@@ -24,8 +24,8 @@ from labctl.classroom.history import History
 from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll
 from labctl.classroom.unix import ensure_linux
-from labctl.errors import LabError, WrongState, WrongUsage
-from labctl.hint import Hint
+from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
+from labctl.hint import Command, Hint, commands
 from labctl.i18n import _
 from labctl.run import attach
 
@@ -50,6 +50,17 @@ class WebSettings(BaseModel):
     gid: int
 
 
+class WebRefused(BaseModel):
+    """Why the web process cannot serve, as a line of JSON on its standard output."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str
+    cause: str
+    hint: str
+    commands: tuple[Command, ...]
+
+
 def serve(
     roll: Roll,
     at: tuple[str, int],
@@ -66,7 +77,8 @@ def serve(
         ready: Called once the web page answers.
 
     Raises:
-        MachineLacks: This machine does not have Linux.
+        MachineLacks: This machine does not have Linux, or the port or the certificate cannot be
+            used.
         WrongState: A board of this class runs already.
         WrongUsage: There is no such user.
     """
@@ -141,8 +153,11 @@ def _ensure_ready(line: bytes) -> None:
     """Raise what the web process says is wrong, if it is not ready."""
     if line == READY:
         return
-    message, _newline, cause = line.decode(errors="replace").strip().partition("\t")
-    raise LabError(message or _("the web page could not be started"), cause=cause)
+    try:
+        told = WebRefused.model_validate_json(line)
+    except ValidationError:
+        raise LabError(_("the web page could not be started")) from None
+    raise MachineLacks(told.message, cause=told.cause, hint=Hint(told.hint, told.commands))
 
 
 def _first_line(web: Popen[bytes]) -> bytes:
@@ -204,7 +219,13 @@ def ids_of(user: str) -> tuple[int, int]:
     try:
         found = pwd.getpwnam(user)
     except KeyError as error:
-        raise WrongUsage(_("there is no user {name} on this machine", name=user)) from error
+        raise WrongUsage(
+            _("there is no user {name} on this machine", name=user), hint=_another_user()
+        ) from error
     if found.pw_uid == 0:
-        raise WrongUsage(_("the web page must not run as root"), hint=_("name another --user"))
+        raise WrongUsage(_("the web page must not run as root"), hint=_another_user())
     return found.pw_uid, found.pw_gid
+
+
+def _another_user() -> Hint:
+    return commands("labctl class serve --user USER", text=_("name another --user"))

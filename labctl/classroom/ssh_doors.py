@@ -124,13 +124,25 @@ class Doors:
                 lacking = error.errno in {errno.EADDRNOTAVAIL, None}
                 if lacking or isinstance(error, socket.gaierror):
                     raise WrongUsage(
-                        _("this machine does not have the address {address}", address=address)
+                        _("this machine does not have the address {address}", address=address),
+                        hint=Hint("", (self._roll.command("ssh", "--host", "0.0.0.0"),)),
                     ) from error
                 raise WrongState(
                     _("port {port} cannot be used", port=door.port),
                     cause=os.strerror(error.errno or 0),
+                    hint=self._other_port(address),
                 ) from error
             self._servers.append(server)
+
+    def _other_port(self, address: str) -> Hint:
+        words = ("--port", "PORT")
+        return Hint(
+            _("choose another first port; the keys need the same one"),
+            (
+                self._roll.command("ssh", "--host", address, *words),
+                self._roll.command("keys", *words),
+            ),
+        )
 
     async def close(self) -> None:
         """Close the doors and every connection through them."""

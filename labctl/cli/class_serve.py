@@ -87,9 +87,13 @@ def ensure_installed() -> None:
 
 def _tls(cert: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     from labctl.errors import WrongUsage
+    from labctl.hint import commands
 
     if (cert is None) != (key is None):
-        raise WrongUsage(_("--cert and --key belong together"))
+        raise WrongUsage(
+            _("--cert and --key belong together"),
+            hint=commands("labctl class serve --cert FILE --key FILE"),
+        )
     return (cert.absolute(), key.absolute()) if cert is not None and key is not None else None
 
 

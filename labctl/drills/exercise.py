@@ -83,7 +83,9 @@ def pick(name: str | None, level: int | None, lab: Lab) -> Drill:
         return find_drill(name, drills)
     fitting = [drill for drill in drills if level in (None, drill.level)]
     if not fitting:
-        raise WrongUsage(_("there is no drill of level {level}", level=level))
+        raise WrongUsage(
+            _("there is no drill of level {level}", level=level), hint=commands("labctl drill list")
+        )
     return random.choice(fitting)
 
 

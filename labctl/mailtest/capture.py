@@ -22,13 +22,21 @@ import dpkt
 
 from labctl import dial
 from labctl.errors import MachineLacks
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.i18n import _
+from labctl.machine import ThisMachine
 from labctl.run import run, spawn
+from labctl.system import System
 from labctl.waiting import wait_until
 
 _SMTP = 25
 _HIDDEN = "****"
+# How each family of systems installs tcpdump.
+_INSTALL = {
+    "debian": commands("sudo apt-get install tcpdump"),
+    "rhel": commands("sudo dnf install tcpdump"),
+    "fedora": commands("sudo dnf install tcpdump"),
+}
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,14 @@ def _ensure_able() -> None:
     if shutil.which("tcpdump") is None:
         raise MachineLacks(
             _("the program {name} is not installed", name="tcpdump"),
-            hint=commands("apt install tcpdump"),
+            hint=_install(),
         )
+
+
+def _install() -> Hint:
+    family = System(ThisMachine().distribution, "").family
+    other = Hint(_("install it with the package manager of this machine"))
+    return _INSTALL.get(family, other)
 
 
 def _await_listening(pid: int, log: Path) -> None:
@@ -92,7 +106,11 @@ def _await_listening(pid: int, log: Path) -> None:
 
     found = wait_until(10, state, every=0.02)
     if found != "listening":
-        raise MachineLacks(_("tcpdump cannot capture"), cause=found)
+        raise MachineLacks(
+            _("tcpdump cannot capture"),
+            cause=found,
+            hint=commands("labctl trace last", text=_("this shows the trace without the dialogue")),
+        )
 
 
 def dialogues(file: Path, names: Mapping[str, str]) -> tuple[Spoken, ...]:

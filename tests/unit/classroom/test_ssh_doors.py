@@ -188,17 +188,22 @@ def test_a_port_in_use_is_named_and_no_door_stays_open(room: MemoryClass) -> Non
     first = _free()
     with (
         socket.create_server((HERE, first + 22)),
-        pytest.raises(WrongState, match=str(first + 22)),
+        pytest.raises(WrongState, match=str(first + 22)) as caught,
     ):
         through(room, lambda _first: None, first)
+    assert caught.value.hint.commands == (
+        ("labctl", "class", "ssh", "--host", HERE, "--port", "PORT"),
+        ("labctl", "class", "keys", "--port", "PORT"),
+    )
     socket.create_server((HERE, first + 11)).close()
 
 
 def test_an_address_of_another_machine_is_told(room: MemoryClass) -> None:
     async def work() -> None:
         opened = Doors(room.roll, _free())
-        with pytest.raises(WrongUsage, match="this machine does not have"):
+        with pytest.raises(WrongUsage, match="this machine does not have") as caught:
             await opened.open("192.0.2.7")
+        assert ("labctl", "class", "ssh", "--host", "0.0.0.0") in caught.value.hint.commands
 
     asyncio.run(work())
 

@@ -11,6 +11,7 @@ import pytest
 from labctl.classroom.board import ids_of
 from labctl.cli import class_serve
 from labctl.errors import MachineLacks, WrongUsage
+from labctl.hint import commands
 from tests.unit.cli.program import labctl
 
 
@@ -36,8 +37,9 @@ def test_plain_http_on_a_network_must_be_asked_for(host: str) -> None:
 
 
 def test_a_certificate_needs_its_key() -> None:
-    with pytest.raises(WrongUsage):
+    with pytest.raises(WrongUsage) as caught:
         class_serve._tls(Path("cert.pem"), None)
+    assert caught.value.hint == commands("labctl class serve --cert FILE --key FILE")
     assert class_serve._tls(None, None) is None
 
 
@@ -57,10 +59,10 @@ def test_the_web_process_is_never_root(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pwd")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert ids_of("nobody")[0] != 0
-    with pytest.raises(WrongUsage):
-        ids_of("root")
-    with pytest.raises(WrongUsage):
-        ids_of("no-such-user-here")
+    for user in ("root", "no-such-user-here"):
+        with pytest.raises(WrongUsage) as caught:
+            ids_of(user)
+        assert caught.value.hint.commands == (("labctl", "class", "serve", "--user", "USER"),)
 
 
 @pytest.mark.parametrize(

@@ -218,5 +218,6 @@ def test_a_drill_is_picked_by_name_by_level_or_at_random() -> None:
     assert {pick(None, 2, LAB).level for _time in range(20)} == {2}
     assert pick(None, None, LAB) in DRILLS
     assert len({pick(None, None, LAB).name for _time in range(200)}) > 3
-    with pytest.raises(WrongUsage):
+    with pytest.raises(WrongUsage) as caught:
         pick(None, 9, LAB)
+    assert caught.value.hint.commands == (("labctl", "drill", "list"),)

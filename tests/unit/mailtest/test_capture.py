@@ -15,6 +15,7 @@ import dpkt
 import pytest
 
 from labctl.errors import MachineLacks
+from labctl.machine import ThisMachine
 from labctl.mailtest.capture import Spoken, captured, dialogues
 from tests.unit.mailtest.locally import ON_LINUX
 from tests.unit.mailtest.recorded import DATA
@@ -53,12 +54,21 @@ def test_both_sides_of_the_books_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "hint"), [("Linux", "apt install tcpdump"), ("Darwin", "labctl trace last")]
+    ("system", "distribution", "hint"),
+    [
+        ("Linux", "debian", "sudo apt-get install tcpdump"),
+        ("Linux", "ubuntu", "sudo apt-get install tcpdump"),
+        ("Linux", "almalinux", "sudo dnf install tcpdump"),
+        ("Linux", "fedora", "sudo dnf install tcpdump"),
+        ("Linux", "arch", "install it with the package manager of this machine"),
+        ("Darwin", "", "labctl trace last"),
+    ],
 )
 def test_a_machine_that_cannot_capture_says_what_to_do(
-    system: str, hint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    system: str, distribution: str, hint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(ThisMachine, "distribution", distribution)
     monkeypatch.setenv("PATH", str(tmp_path))
     with (
         pytest.raises(MachineLacks) as error,
@@ -83,6 +93,7 @@ def test_a_tcpdump_that_ends_at_once_is_told_by_what_it_said(
     ):
         pass
     assert error.value.cause.startswith(cause)
+    assert error.value.hint.commands == (("labctl", "trace", "last"),)
 
 
 def test_an_address_without_a_name_speaks_for_itself() -> None:
