@@ -157,6 +157,14 @@ def test_every_exit_code_is_documented(ending: str) -> None:
 
 
 @BOTH
+def test_the_readme_lists_every_exit_code(ending: str) -> None:
+    text = Page(ROOT / f"README.{ending}").text
+    _before, listed = re.split(r"Exit codes: |終了コードは、", text)
+    codes = re.findall(r"\b(\d+)(?= )", listed.partition("exit-codes")[0])
+    assert codes == [str(int(code)) for code in ExitCode]
+
+
+@BOTH
 def test_the_command_reference_has_each_command_with_exactly_its_options(ending: str) -> None:
     text = reference("commands", ending).text
     sections = dict(re.findall(r"^## `labctl ([\w-]+)`\n(.*?)(?=^## |\Z)", text, re.M | re.S))
