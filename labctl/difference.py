@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from labctl.i18n import _
+from labctl.i18n import N_
 from labctl.manifest import FileState, Manifest
+
+# Translated when they are shown.
+A_PASSWORD, ANOTHER_PASSWORD = N_("a password"), N_("another password")
 
 Kind = Literal["added", "removed", "changed"]
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file below /etc. `diff` is a unified diff, or empty if the contents are not shown.
+    """A file below /etc. `diff` is a unified diff, or empty if the contents are `hidden`.
 
-    `note` describes what the diff does not show: mode, owner, or hidden contents.
+    `modes` and `owners` are those before and after, or empty if they are the same.
     """
 
     path: str
     kind: Kind
     diff: tuple[str, ...] = ()
-    note: str = ""
+    hidden: bool = False
+    modes: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Changed:
-    """A package, service, account or group, before and after; "" means absent."""
+    """A package, service, account or group, before and after; "" means absent.
+
+    A password is `A_PASSWORD` before and `ANOTHER_PASSWORD` after.
+    """
 
     name: str
     before: str
@@ -110,10 +118,9 @@ def _accounts(manifest: Manifest) -> dict[str, str]:
 
 def _passwords(before: Manifest, after: Manifest) -> tuple[Changed, ...]:
     """Accounts whose password changed. The passwords are not shown."""
-    was, is_now = _("a password"), _("another password")
     both = sorted(before.passwords.keys() & after.passwords.keys())
     return tuple(
-        Changed(name, was, is_now)
+        Changed(name, A_PASSWORD, ANOTHER_PASSWORD)
         for name in both
         if before.passwords[name] != after.passwords[name]
     )
@@ -134,7 +141,16 @@ def _files(before: Manifest, after: Manifest) -> tuple[FileChange, ...]:
         if old == new or _is_packages_own(path, old, new, before, after):
             continue
         kind: Kind = "added" if old is None else "removed" if new is None else "changed"
-        found.append(FileChange(path, kind, _unified(path, old, new), _note(old, new)))
+        found.append(
+            FileChange(
+                path,
+                kind,
+                _unified(path, old, new),
+                hidden=any(side is not None and side.text is None for side in (old, new)),
+                modes=_both(old, new, lambda side: side.mode),
+                owners=_both(old, new, lambda side: side.owner),
+            )
+        )
     return tuple(found)
 
 
@@ -160,14 +176,11 @@ def _unified(path: str, old: FileState | None, new: FileState | None) -> tuple[s
     return tuple(lines)
 
 
-def _note(old: FileState | None, new: FileState | None) -> str:
-    sides = [side for side in (old, new) if side is not None]
-    notes = []
-    if any(side.text is None for side in sides):
-        notes.append(_("contents not shown"))
-    if old is not None and new is not None:
-        if old.mode != new.mode and old.mode and new.mode:
-            notes.append(_("mode {old} → {new}", old=old.mode, new=new.mode))
-        if old.owner != new.owner and old.owner and new.owner:
-            notes.append(_("owner {old} → {new}", old=old.owner, new=new.owner))
-    return ", ".join(notes)
+def _both(
+    old: FileState | None, new: FileState | None, fact: Callable[[FileState], str]
+) -> tuple[str, ...]:
+    """A fact before and after; empty if it is the same, or unknown on one side."""
+    if old is None or new is None:
+        return ()
+    was, is_now = fact(old), fact(new)
+    return (was, is_now) if was and is_now and was != is_now else ()

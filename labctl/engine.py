@@ -34,7 +34,10 @@ OS = "os"
 
 @dataclass(frozen=True)
 class UpResult:
-    """What `up` did. `seconds` is wall time, `saved` the checkpoints written."""
+    """What `up` did. `seconds` is wall time, `saved` the checkpoints written.
+
+    `reason` is why the lab has its provider, in English: it is translated when shown.
+    """
 
     lab: str
     provider: str

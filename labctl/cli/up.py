@@ -48,7 +48,7 @@ def up(
                 _(
                     "{name} ({reason}), hosts with {system}",
                     name=session.provider.name,
-                    reason=session.choice.reason,
+                    reason=_(session.choice.reason),
                     system=session.provider.system.title,
                 )
             )

@@ -246,4 +246,7 @@ class ProviderClass(Protocol):
     def __call__(self, lab: Lab, home: LabHome) -> Provider: ...
 
     def suits(self, machine: Machine) -> str | None:
-        """Why this provider is the default on that machine; None if it is not."""
+        """Why this provider is the default on that machine; None if it is not.
+
+        The reason is English and marked for translation.
+        """

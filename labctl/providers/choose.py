@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from labctl.errors import MachineLacks
 from labctl.hint import commands
 from labctl.home import LabHome
-from labctl.i18n import _
+from labctl.i18n import N_, _
 from labctl.lab import Lab
 from labctl.machine import Machine, ThisMachine
 from labctl.providers.base import Provider
@@ -16,7 +16,7 @@ from labctl.providers.registry import provider_class, provider_names
 
 @dataclass(frozen=True)
 class Choice:
-    """A provider's name and the reason it was taken, as a sentence."""
+    """A provider's name and the reason it was taken, in English: it is translated when shown."""
 
     name: str
     reason: str
@@ -38,11 +38,11 @@ def choose(
     """
     if asked is not None:
         provider_class(asked)
-        return Choice(asked, _("requested with --provider"))
+        return Choice(asked, N_("requested with --provider"))
     if lab.choices.provider is not None:
-        return Choice(lab.choices.provider, _("set in the lab file"))
+        return Choice(lab.choices.provider, N_("set in the lab file"))
     if made_with is not None:
-        return Choice(made_with, _("the lab was created with it"))
+        return Choice(made_with, N_("the lab was created with it"))
     here = machine or ThisMachine()
     for name in provider_names():
         reason = provider_class(name).suits(here)

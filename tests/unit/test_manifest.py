@@ -84,8 +84,14 @@ def test_a_changed_file_is_a_unified_diff() -> None:
 def test_a_secret_file_is_said_to_have_changed_and_not_how() -> None:
     before, after = (parse(taken({}, f"hidden\t{mark}\tetc/shadow")) for mark in ("1", "2"))
     (change,) = compare("host1", before, after).files
-    assert (change.kind, change.diff) == ("changed", ())
-    assert change.note
+    assert (change.kind, change.diff, change.hidden) == ("changed", (), True)
+
+
+def test_a_changed_mode_is_both_modes() -> None:
+    before, after = (parse(taken({"mailname": b"x"}, mode=mode)) for mode in (0o644, 0o600))
+    (change,) = compare("host1", before, after).files
+    assert (change.diff, change.hidden) == ((), False)
+    assert (change.modes, change.owners) == (("644", "600"), ())
 
 
 def test_a_file_as_its_package_brings_it_is_not_told() -> None:

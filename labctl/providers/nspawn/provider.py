@@ -105,7 +105,7 @@ class NspawnProvider:
     @classmethod
     def suits(cls, machine: Machine) -> str | None:
         if machine.system == "linux" and machine.is_root:
-            return _("labctl runs as root on Linux")
+            return N_("labctl runs as root on Linux")
         return None
 
     def checks(self) -> tuple[Check, ...]:

@@ -109,7 +109,7 @@ class VagrantProvider:
 
     @classmethod
     def suits(cls, machine: Machine) -> str | None:
-        return _("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
+        return N_("VirtualBox is installed") if virtualbox.vboxmanage(machine) else None
 
     def checks(self) -> tuple[Check, ...]:
         exists = bool(made_machines(self._home))
