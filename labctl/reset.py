@@ -9,7 +9,7 @@ from itertools import count
 
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
-from labctl.hint import Hint, commands
+from labctl.hint import commands
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.progress import Progress
@@ -113,10 +113,11 @@ def kept_before_reset(session: Session, name: str) -> str:
     if name not in kept:
         raise WrongUsage(
             _("{name} is not the state before a reset", name=name),
-            hint=Hint(_("there are: {names}", names=", ".join(kept)))
-            if kept
-            else commands(
-                "labctl checkpoints", text=_("no such state is saved; this lists all checkpoints")
+            hint=commands(
+                "labctl checkpoints",
+                text=_("there are: {names}", names=", ".join(kept))
+                if kept
+                else _("no such state is saved; this lists all checkpoints"),
             ),
         )
     return name
