@@ -14,7 +14,10 @@ from labctl.cli.options import (
     AsJson,
     Junit,
     Name,
+    NoMail,
+    StepNames,
     ensure_apart,
+    exit_unless,
     until_interrupted,
 )
 from labctl.i18n import _
@@ -27,34 +30,32 @@ if TYPE_CHECKING:
 _PAUSE_SECONDS = 2.0
 
 
+OnlyHost = Annotated[
+    str | None,
+    typer.Option("--host", help=_("Check only this host."), autocompletion=completion.hosts),
+]
+ShowList = Annotated[bool, typer.Option("--list", help=_("List what can be checked."))]
+ErrorsOnly = Annotated[bool, typer.Option("--errors-only", help=_("Show only what is wrong."))]
+Solution = Annotated[bool, typer.Option("--solution", help=_("Also show the correct line."))]
+Watch = Annotated[bool, typer.Option("--watch", help=_("Repeat the check until Ctrl-C."))]
+Why = Annotated[
+    bool, typer.Option("--why", help=_("Show how the cause of each failure was found."))
+]
+
+
 def check(
-    step: Annotated[
-        list[str] | None,
-        typer.Argument(help=_("Check only these steps."), autocompletion=completion.steps),
-    ] = None,
-    host: Annotated[
-        str | None,
-        typer.Option("--host", help=_("Check only this host."), autocompletion=completion.hosts),
-    ] = None,
-    show_list: Annotated[bool, typer.Option("--list", help=_("List what can be checked."))] = False,
-    errors_only: Annotated[
-        bool, typer.Option("--errors-only", help=_("Show only what is wrong."))
-    ] = False,
-    solution: Annotated[
-        bool, typer.Option("--solution", help=_("Also show the correct line."))
-    ] = False,
+    step: StepNames = None,
+    host: OnlyHost = None,
+    show_list: ShowList = False,
+    errors_only: ErrorsOnly = False,
+    solution: Solution = False,
     junit: Junit = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help=_("Repeat the check until Ctrl-C."))
-    ] = False,
-    no_mail: Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))] = False,
-    why: Annotated[
-        bool, typer.Option("--why", help=_("Show how the cause of each failure was found."))
-    ] = False,
+    watch: Watch = False,
+    no_mail: NoMail = False,
+    why: Why = False,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    from labctl.errors import ExitCode
     from labctl.grading import chosen_steps, grade_hosts
     from labctl.render.check import print_checks, print_grades
     from labctl.render.junit import check_cases, write_junit
@@ -81,8 +82,7 @@ def check(
         # Before the document: if the file cannot be written, the error is the only document.
         write_junit(junit, "labctl check", check_cases(grades))
     print_grades(grades, errors_only=errors_only, solution=solution, why=why, as_json=as_json)
-    if not grades.ok:
-        raise typer.Exit(ExitCode.FAILED)
+    exit_unless(grades.ok)
 
 
 def _repeated(

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from labctl.cli import completion
-from labctl.cli.class_options import ClassName, Seats, work
-from labctl.cli.options import AsJson, Junit, in_a_folder
-from labctl.i18n import _
+from labctl.cli.class_options import ClassName, GradeBook, Seats, StepOptions, work
+from labctl.cli.options import AsJson, Junit, NoMail, exit_unless
 
 # Grading mostly waits: a refused password takes two seconds. With more at once, hosts become so
 # slow that their answers come too late.
@@ -19,30 +12,16 @@ _SEATS_PER_PROCESSOR = 2
 
 def check(
     seat: Seats = None,
-    step: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--step",
-            help=_("Check only this step; may be repeated."),
-            autocompletion=completion.steps,
-            metavar="STEP",
-        ),
-    ] = None,
+    step: StepOptions = None,
     junit: Junit = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(
-            "--csv", help=_("Also write a grade book as CSV."), dir_okay=False, callback=in_a_folder
-        ),
-    ] = None,
-    no_mail: Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))] = False,
+    csv: GradeBook = None,
+    no_mail: NoMail = False,
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
     from labctl.classroom.grades import check_seat
     from labctl.classroom.roll import lab_of, open_class
     from labctl.classroom.work import processors
-    from labctl.errors import ExitCode
     from labctl.grading import chosen_steps
     from labctl.render.classes import print_class_grades
     from labctl.render.grade_book import write_grade_book
@@ -65,5 +44,4 @@ def check(
     if csv is not None:
         write_grade_book(csv, results)
     print_class_grades(roll, results, as_json=as_json)
-    if not all(result.value is not None and result.value.ok for result in results):
-        raise typer.Exit(ExitCode.FAILED)
+    exit_unless(all(result.value is not None and result.value.ok for result in results))

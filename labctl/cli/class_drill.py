@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from labctl.cli import completion
 from labctl.cli.class_options import (
     ClassName,
+    DrillName,
     Seats,
     count_of,
     exit_if_failed,
@@ -18,6 +19,9 @@ from labctl.cli.class_options import (
 from labctl.cli.commands import Group
 from labctl.cli.options import AsJson
 from labctl.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from labctl.classroom.work import SeatResult
 
 app = typer.Typer(
     cls=Group,
@@ -34,12 +38,7 @@ def top() -> None:
 
 @app.command("start", help=_("Break one thing at each seat; labctl drill list shows the names."))
 def start(
-    drill: Annotated[
-        str,
-        typer.Argument(
-            help=_("Name of the drill."), autocompletion=completion.drills, metavar="DRILL"
-        ),
-    ],
+    drill: DrillName,
     seat: Seats = None,
     class_name: ClassName = None,
     as_json: AsJson = False,
@@ -65,14 +64,7 @@ def start(
         "class drill start",
         roll,
         results,
-        ngettext(
-            "the drill {name} is active at {count} seat",
-            "the drill {name} is active at {count} seats",
-            len(results),
-            count=count_of(results),
-            name=drill,
-        )
-        + f"\n{symptom}",
+        _said(drill, symptom, results),
         as_json=as_json,
         again=roll.command("drill", "start", drill, *failed_seats(results)),
         data=lambda started: {"drill": started.name, "symptom": started.symptom},
@@ -85,3 +77,14 @@ def start(
         ),
     )
     exit_if_failed(results)
+
+
+def _said(drill: str, symptom: str, results: Sequence[SeatResult[Any]]) -> str:
+    active = ngettext(
+        "the drill {name} is active at {count} seat",
+        "the drill {name} is active at {count} seats",
+        len(results),
+        count=count_of(results),
+        name=drill,
+    )
+    return f"{active}\n{symptom}"

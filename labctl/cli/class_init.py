@@ -7,31 +7,20 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli.class_options import Remote, SeatCount, Students
 from labctl.cli.options import AsJson, Until, ensure_apart
 from labctl.i18n import _
 
 
 def init(
     name: Annotated[str, typer.Argument(help=_("Name of the class."))],
-    seats: Annotated[
-        int | None,
-        typer.Option(help=_("How many seats (default: one for each student)."), min=1, max=500),
-    ] = None,
-    students: Annotated[
-        Path | None,
-        typer.Option(help=_("A CSV file with the names of the students."), dir_okay=False),
-    ] = None,
+    seats: SeatCount = None,
+    students: Students = None,
     edition: Annotated[str | None, typer.Option(help=_("The edition of the book."))] = None,
     lab: Annotated[
         Path | None, typer.Option(help=_("A lab file for all seats."), dir_okay=False)
     ] = None,
-    remote: Annotated[
-        str | None,
-        typer.Option(
-            help=_("The server or cluster that the labs run on (default: this machine)."),
-            metavar="REMOTE",
-        ),
-    ] = None,
+    remote: Remote = None,
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:

@@ -37,15 +37,13 @@ def keys(
     from labctl.classroom.keys import write_keys
     from labctl.classroom.roll import open_class
     from labctl.classroom.ssh_doors import doors_of
-    from labctl.home import written_for_person
     from labctl.render.classes import print_seats
 
     roll = open_class(class_name)
     doors = doors_of(roll, port)
     folder = output or Path(f"{roll.name}-keys")
     name = server or socket.getfqdn()
-    with written_for_person(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(folder)
     results = work(
         roll.chosen(seat or []),
         lambda one, _progress: write_keys(roll, one, doors, name, folder / one.label),
@@ -68,6 +66,13 @@ def keys(
         hint=_next(roll, doors[0].host),
     )
     exit_if_failed(results)
+
+
+def _make(folder: Path) -> None:
+    from labctl.home import written_for_person
+
+    with written_for_person(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _again(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from labctl.cli import completion
+from labctl.cli.options import exit_unless, in_a_folder
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -51,6 +52,45 @@ SomeSeats = Annotated[
         help=_("Seats like 7, s07 or 3-5."), autocompletion=completion.seats, metavar="SEAT"
     ),
 ]
+StepOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--step",
+        help=_("Check only this step; may be repeated."),
+        autocompletion=completion.steps,
+        metavar="STEP",
+    ),
+]
+GradeBook = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv", help=_("Also write a grade book as CSV."), dir_okay=False, callback=in_a_folder
+    ),
+]
+DrillName = Annotated[
+    str,
+    typer.Argument(help=_("Name of the drill."), autocompletion=completion.drills, metavar="DRILL"),
+]
+SeatCount = Annotated[
+    int | None,
+    typer.Option(
+        "--seats", help=_("How many seats (default: one for each student)."), min=1, max=500
+    ),
+]
+Students = Annotated[
+    Path | None,
+    typer.Option(
+        "--students", help=_("A CSV file with the names of the students."), dir_okay=False
+    ),
+]
+Remote = Annotated[
+    str | None,
+    typer.Option(
+        "--remote",
+        help=_("The server or cluster that the labs run on (default: this machine)."),
+        metavar="REMOTE",
+    ),
+]
 KeysFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", help=_("The folder (default: NAME-keys)."), file_okay=False),
@@ -82,10 +122,7 @@ def work(
 
 def exit_if_failed(results: Sequence[SeatResult[Any]]) -> None:
     """End the command with the exit code of a failure if any seat failed."""
-    from labctl.errors import ExitCode
-
-    if not all(result.ok for result in results):
-        raise typer.Exit(ExitCode.FAILED)
+    exit_unless(all(result.ok for result in results))
 
 
 def count_of(results: Sequence[SeatResult[Any]]) -> str:

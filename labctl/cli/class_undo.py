@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from labctl.cli.class_options import (
     ClassName,
     SomeSeats,
@@ -13,6 +16,10 @@ from labctl.cli.class_options import (
 from labctl.cli.confirm import confirm
 from labctl.cli.options import AsJson, Yes
 from labctl.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from labctl.classroom.work import SeatResult
+    from labctl.reset import ResetResult
 
 
 def undo(
@@ -32,6 +39,24 @@ def undo(
         labels = ", ".join(one.label for one in seats)
         confirm(_("Return {seats} to the state before the last reset?", seats=labels))
     results = work(seats, lambda one, progress: actions.undo(roll, one, progress), quiet=as_json)
+    print_seats(
+        "class undo",
+        roll,
+        results,
+        _said(results),
+        as_json=as_json,
+        again=roll.command("undo", *failed_seats(results)),
+        data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
+        hint=Hint(
+            _("the previous state is saved; a second undo reverts this one"),
+            (roll.command("undo", *seat),),
+        ),
+    )
+    exit_if_failed(results)
+
+
+def _said(results: Sequence[SeatResult[ResetResult]]) -> str:
+    """What was undone: resets, and undos that were undone in turn."""
     back = [each for each in results if each.value and each.value.takes_back_undo]
     others = [each for each in results if each not in back]
     lines = []
@@ -47,17 +72,4 @@ def undo(
     if back:
         labels = ", ".join(each.seat.label for each in back)
         lines.append(_("this reverted the last undo: {seats}", seats=labels))
-    print_seats(
-        "class undo",
-        roll,
-        results,
-        "\n".join(lines),
-        as_json=as_json,
-        again=roll.command("undo", *failed_seats(results)),
-        data=lambda done: {"checkpoint": done.checkpoint, "kept_as": done.kept_as},
-        hint=Hint(
-            _("the previous state is saved; a second undo reverts this one"),
-            (roll.command("undo", *seat),),
-        ),
-    )
-    exit_if_failed(results)
+    return "\n".join(lines)

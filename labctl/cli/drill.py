@@ -8,7 +8,7 @@ import typer
 
 from labctl.cli import completion
 from labctl.cli.commands import Group
-from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart
+from labctl.cli.options import DEFAULT_NAME, AsJson, Name, ensure_apart, exit_unless
 from labctl.i18n import _
 
 app = typer.Typer(
@@ -79,7 +79,6 @@ def hint(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
 @app.command("check", help=_("Check whether the lab is repaired."))
 def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     from labctl.drills import exercise
-    from labctl.errors import ExitCode
     from labctl.render.drill import print_attempt
     from labctl.render.progress import Live
     from labctl.session import open_session
@@ -90,8 +89,7 @@ def check(name: Name = DEFAULT_NAME, as_json: AsJson = False) -> None:
     with Live(session.lab, quiet=as_json, fleeting=True) as live, session.targets() as targets:
         attempt = exercise.look(session, targets, live.progress)
     print_attempt(attempt, session.lab, as_json=as_json)
-    if not attempt.mended:
-        raise typer.Exit(ExitCode.FAILED)
+    exit_unless(attempt.mended)
 
 
 @app.command("solve", help=_("Repair the lab, and explain the cause."))

@@ -81,6 +81,11 @@ HostUser = Annotated[
     str | None,
     typer.Option("--user", "-u", help=_("User of the shell (default: the administrator).")),
 ]
+StepNames = Annotated[
+    list[str] | None,
+    typer.Argument(help=_("Check only these steps."), autocompletion=completion.steps),
+]
+NoMail = Annotated[bool, typer.Option("--no-mail", help=_("Send no messages."))]
 Until = Annotated[
     str | None,
     typer.Option(
@@ -102,6 +107,14 @@ def ensure_apart(*options: tuple[str, object]) -> None:
             _("{one} and {other} cannot be combined", one=given[0], other=given[1]),
             hint=_("use only one of them"),
         )
+
+
+def exit_unless(ok: bool) -> None:
+    """End the command with the exit code of a failed check or test unless `ok`."""
+    from labctl.errors import ExitCode
+
+    if not ok:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.options import DEFAULT_NAME, AsJson, Junit, Name
+from labctl.cli.options import DEFAULT_NAME, AsJson, Junit, Name, exit_unless
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -21,6 +21,19 @@ def _seconds(value: float) -> float:
     if math.isnan(value):
         raise typer.BadParameter(_("{value} is not a number of seconds", value=value))
     return value
+
+
+# The minimum with which each host sends a message before, during and after each fault.
+Messages = Annotated[
+    int | None,
+    typer.Option(
+        min=50, max=100_000, help=_("With --stress: the number of messages (default: 500).")
+    ),
+]
+Timeout = Annotated[
+    float,
+    typer.Option(min=1, max=3600, callback=_seconds, help=_("Seconds to wait for each message.")),
+]
 
 
 def test_mail(
@@ -35,20 +48,9 @@ def test_mail(
     stress: Annotated[
         bool, typer.Option("--stress", help=_("Send many messages while hosts and network fail."))
     ] = False,
-    # The minimum with which each host sends a message before, during and after each fault.
-    messages: Annotated[
-        int | None,
-        typer.Option(
-            min=50, max=100_000, help=_("With --stress: the number of messages (default: 500).")
-        ),
-    ] = None,
+    messages: Messages = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help=_("Number of runs."))] = 1,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=1, max=3600, callback=_seconds, help=_("Seconds to wait for each message.")
-        ),
-    ] = 30,
+    timeout: Timeout = 30,
     junit: Junit = None,
     name: Name = DEFAULT_NAME,
     as_json: AsJson = False,
@@ -83,7 +85,6 @@ def _run(
     *,
     as_json: bool,
 ) -> None:
-    from labctl.errors import ExitCode
     from labctl.lock import locked
     from labctl.mailtest.last_result import keep_result
     from labctl.mailtest.suite import run_parts
@@ -103,14 +104,12 @@ def _run(
     if junit is not None:
         write_junit(junit, "labctl test-mail", mail_cases(runs))
     print_mail_tests(runs, as_json=as_json)
-    if not all(run.ok for run in runs):
-        raise typer.Exit(ExitCode.FAILED)
+    exit_unless(all(run.ok for run in runs))
 
 
 def _stress(
     name: str, messages: int | None, timeout: float, junit: Path | None, *, as_json: bool
 ) -> None:
-    from labctl.errors import ExitCode
     from labctl.lock import locked
     from labctl.mailtest.stress import MESSAGES, run_stress_test
     from labctl.render.junit import stress_cases, write_junit
@@ -136,5 +135,4 @@ def _stress(
     if junit is not None:
         write_junit(junit, "labctl test-mail --stress", stress_cases(result))
     print_stress(result, as_json=as_json)
-    if not result.ok:
-        raise typer.Exit(ExitCode.FAILED)
+    exit_unless(result.ok)

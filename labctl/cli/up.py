@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labctl.cli.options import DEFAULT_NAME, AsJson, LabFile, Name, ProviderName, Release, Until
 from labctl.i18n import _
+
+if TYPE_CHECKING:
+    from labctl.render.progress import Live
+    from labctl.session import Session
 
 
 class Checkpoints(StrEnum):
@@ -37,23 +41,13 @@ def up(
     from labctl.lock import locked
     from labctl.render.lab import print_picture, print_up
     from labctl.render.progress import Live
-    from labctl.render.screen import ignored_keys
     from labctl.session import open_session
 
     session = open_session(name, lab, provider, release)
     steps_until(until, session.lab)
     with locked(session.home), Live(session.lab, quiet=as_json) as live:
         if not as_json:
-            live.note(
-                _(
-                    "{name} ({reason}), hosts with {system}",
-                    name=session.provider.name,
-                    reason=_(session.choice.reason),
-                    system=session.provider.system.title,
-                )
-            )
-            if session.ignored:
-                live.note(ignored_keys(session.provider.name, session.ignored))
+            _announce(session, live)
         result = bring_up(session, live.progress, until, every=checkpoints is Checkpoints.EVERY)
     if not (test and as_json):
         # Print only the document of the mail test. A failure of `up` is an error document.
@@ -64,3 +58,19 @@ def up(
     finally:
         if not as_json:
             print_picture(session.lab, result)
+
+
+def _announce(session: Session, live: Live) -> None:
+    """Say which provider the lab has and why, and which keys of the lab file it does not use."""
+    from labctl.render.screen import ignored_keys
+
+    live.note(
+        _(
+            "{name} ({reason}), hosts with {system}",
+            name=session.provider.name,
+            reason=_(session.choice.reason),
+            system=session.provider.system.title,
+        )
+    )
+    if session.ignored:
+        live.note(ignored_keys(session.provider.name, session.ignored))
