@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from labctl.cli import completion
 from labctl.cli.class_options import ClassName, SeatArgument
 from labctl.cli.options import HostCommand, HostUser
 from labctl.i18n import _
@@ -14,7 +15,9 @@ from labctl.i18n import _
 
 def enter(
     seat: SeatArgument,
-    host: Annotated[str, typer.Argument(help=_("Name of a host."))],
+    host: Annotated[
+        str, typer.Argument(help=_("Name of a host."), autocompletion=completion.hosts)
+    ],
     command: HostCommand = None,
     user: HostUser = None,
     class_name: ClassName = None,
@@ -43,7 +46,7 @@ def enter(
         name = session.lab.host(host).name
         login = session.provider.login(name, user or session.lab.edition.admin)
     except LabError as error:
-        error.hint = hint_for_lab(hint_of_class(error.hint, roll), lab)
+        error.hint = hint_for_lab(hint_of_class(error.hint, roll, chosen), lab)
         raise
     # Elsewhere a login is a client such as ssh, which does not give the host this terminal.
     raise typer.Exit(relayed(login) if sys.platform == "linux" else interactive(login))
