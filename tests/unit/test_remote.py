@@ -245,7 +245,7 @@ def test_a_command_that_prints_without_end_is_given_up(
     monkeypatch.setattr("labctl.remote._MOST_SAID", 1024**2)
 
     def endless(channel: paramiko.Channel, _command: str) -> None:
-        with suppress(OSError, paramiko.SSHException):
+        with suppress(OSError, EOFError, paramiko.SSHException):
             while True:
                 channel.sendall(b"y\n" * 10_000)
 
