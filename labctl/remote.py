@@ -33,6 +33,7 @@ _MOST_SAID = 64 * 1024**2
 # The host ends a script after these seconds, or after the seconds left at its start times this
 # number, so that abandoned scripts do not use up the sessions of sshd. A deadline moves by no more.
 _FORGOTTEN_SECONDS, _FORGOTTEN_TIMES = 10, 6
+_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The line before a command's own output. A login shell may print a greeting (.bashrc), because sshd
 # starts each command with it.
 _BEGIN = "labctl: the output begins here"
@@ -284,9 +285,11 @@ class Remote:
 
     def _as_user(self, argv: Sequence[str], user: str) -> list[str]:
         # A bash with no other shell above itself takes sshd for its parent, and reads .bashrc.
-        words = ["env", "LC_ALL=C.UTF-8", "SHLVL=1", *argv]
+        words = ["/usr/bin/env", "LC_ALL=C.UTF-8", "SHLVL=1"]
         if user != "root":
-            return ["sudo", "-n", "-H", "-u", user, "--", *words]
+            return ["sudo", "-n", "-H", "-u", user, "--", *words, *argv]
+        # Root's own PATH may lack the programs of a server, and is not what is asked about.
+        words = [*words, _PATH, *argv]
         return words if self.endpoint.user == "root" else ["sudo", "-n", "--", *words]
 
 

@@ -122,7 +122,8 @@ def test_a_command_is_quoted_and_its_answer_comes_back(tmp_path: Path) -> None:
         assert (done.stdout, done.returncode) == ("日本\n", 0)
     begin = "echo 'labctl: the output begins here'; exec "
     assert seen == [
-        begin + "env LC_ALL=C.UTF-8 SHLVL=1 echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"
+        begin + "/usr/bin/env LC_ALL=C.UTF-8 SHLVL=1 "
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"
     ]
 
 
