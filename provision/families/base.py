@@ -192,7 +192,8 @@ class Sasl:
     the folder of the socket and `group` may enter it; if `group` is "", everybody may. `mux` is
     the path at which smtpd, with its own root, looks for the socket. `drop_in` is a file that
     tells saslauthd's unit to expect no PID file, if the unit expects it outside of `run_dir`.
-    `config_path` is the folder of `smtpd_conf` if main.cf has to name it. `packages` are of no use
+    `config_path` is the folder of `smtpd_conf` if main.cf has to name it. If it `has_options`, the
+    environment file has them and the mechanism as OPTIONS and MECHANISMS. `packages` are of no use
     if Postfix asks Dovecot.
     """
 
@@ -204,6 +205,7 @@ class Sasl:
     group: str = "sasl"
     drop_in: str = ""
     config_path: str = ""
+    has_options: bool = True
     packages: frozenset[str] = frozenset({"sasl2-bin", "libsasl2-modules"})
 
     @property

@@ -35,6 +35,7 @@ RHEL_9 = Family(
         run_dir="/run/saslauthd",
         mux="/run/saslauthd/mux",
         group="",
+        has_options=False,
         packages=frozenset({"cyrus-sasl", "cyrus-sasl-plain"}),
     ),
     mail_command=MailCommand("s-nail", "s-nail"),

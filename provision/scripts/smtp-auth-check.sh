@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: smtp-auth-check.sh UNIT DEFAULTS CONF MUX CHROOT
+# Usage: smtp-auth-check.sh UNIT DEFAULTS CONF MUX CHROOT GROUP
 # smtpd looks for saslauthd's socket at MUX. master.cf decides whether that is below CHROOT. CONF
 # is where Postfix looks for smtpd.conf; other places are reported as `elsewhere` and `beside`.
 . ./say.sh
@@ -7,12 +7,15 @@
 . ./pam.sh
 . ./sasl-type.sh
 
-unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5
+unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5 group=$6
 say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
 # Only the old start script asks for START=yes; a unit of the package's own does not.
 about "$unit"
 case $fragment in
-  /run/*) if grep -q START "/etc/init.d/$unit" 2>/dev/null; then say wants-start echo yes; fi ;;
+  /run/*)
+    if grep -q START "/etc/init.d/$unit" 2>/dev/null; then say wants-start echo yes; fi
+    if [ ! -x "/etc/init.d/$unit" ]; then say not-executable echo "/etc/init.d/$unit"; fi
+    ;;
 esac
 say enabled echo "$boot"
 # One process that a signal has stopped is enough: if it has the lock, no other accepts a question.
@@ -64,8 +67,23 @@ mounted() {
 say mounted mounted
 # shellcheck disable=SC2016  # the inner shell puts the values in
 runuser -u postfix -- sh -c 'test ! -S "$1" || test ! -w "$1" || printf "allowed\tyes\n"
-  test ! -r "$2" || printf "conf-readable\tyes\n"' sh "$socket" "$conf" 2>/dev/null || :
-say groups id -nG postfix
+  test ! -r "$2" || printf "conf-readable\tyes\n"
+  path="" rest=${1#/}
+  while [ "$rest" != "${rest#*/}" ]; do
+    path=$path/${rest%%/*} rest=${rest#*/}
+    test ! -d "$path" || test -x "$path" || { printf "closed\t%s\n" "$path"; break; }
+  done' sh "$socket" "$conf" 2>/dev/null || :
+groups=$(id -nG postfix)
+say groups echo "$groups"
+# Debian's start script gives the folder to the group again, unless dpkg knows another mode of it.
+closes() {
+  case " $groups " in *" $group "*) return ;; esac
+  override=$(dpkg-statoverride --list "${socket%/*}") || override=''
+  case $override in *[1357]\ /*) ;; *) echo yes ;; esac
+}
+[ -z "$group" ] || say closes closes
+# A link here is gone at the next boot.
+say link readlink /run/saslauthd
 say mode stat -c %a "$socket"
 say conf cat "$conf"
 if [ -e "$conf" ]; then say conf-there echo yes; fi
@@ -76,5 +94,9 @@ instances() { grep -l '^[[:space:]]*START=.*yes' "$defaults"-*; }
 say instance instances
 say options sed -n 's/^[[:space:]]*OPTIONS=//p' "$defaults"
 say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
-say pam cat /etc/pam.d/smtp
-say pam-missing missing_of /etc/pam.d/smtp
+# PAM asks this file about services that have none.
+pam=/etc/pam.d/smtp
+[ -e "$pam" ] || pam=/etc/pam.d/other
+say pam-file echo "$pam"
+say pam cat "$pam"
+say pam-missing missing_of "$pam"

@@ -121,10 +121,9 @@ def test_a_command_is_quoted_and_its_answer_comes_back(tmp_path: Path) -> None:
         done = remote.run(["echo", "$(touch canary); 'x'\n"])
         assert (done.stdout, done.returncode) == ("日本\n", 0)
     begin = "echo 'labctl: the output begins here'; exec "
-    assert seen == [
-        begin + "/usr/bin/env LC_ALL=C.UTF-8 SHLVL=1 "
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"
-    ]
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    command = "echo '$(touch canary); '\"'\"'x'\"'\"'\n' </dev/null"
+    assert seen == [f"{begin}/usr/bin/env LC_ALL=C.UTF-8 SHLVL=1 {path} {command}"]
 
 
 def test_a_greeting_of_the_login_shell_is_not_part_of_the_output(tmp_path: Path) -> None:

@@ -216,7 +216,13 @@ def test_a_link_out_of_the_chroot_does_not_lead_to_the_socket(
             machine.program(name, "exit 1")
         machine.program("postconf", "echo y")
         done = machine.run(
-            "smtp-auth-check.sh", "saslauthd", "/none", "/none/conf", "/run/saslauthd/mux", spool
+            "smtp-auth-check.sh",
+            "saslauthd",
+            "/none",
+            "/none/conf",
+            "/run/saslauthd/mux",
+            spool,
+            "",
         )
     assert bool(parse_facts(done.stdout)["there"]) is is_there
 
@@ -232,7 +238,7 @@ def test_a_stopped_process_of_saslauthd_is_told_even_if_others_run(
     machine.program("ps", f"{said}:")
     for name in ("systemctl", "runuser", "pgrep", "postconf"):
         machine.program(name, "exit 1")
-    words = ("saslauthd", "/none", "/none/conf", "/run/saslauthd/mux", "/var/spool/postfix")
+    words = ("saslauthd", "/none", "/none/conf", "/run/saslauthd/mux", "/var/spool/postfix", "")
     done = machine.run("smtp-auth-check.sh", *words)
     assert parse_facts(done.stdout)["frozen"] == frozen
 

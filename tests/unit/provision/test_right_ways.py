@@ -8,7 +8,7 @@ from labctl.credentials import Credentials
 from labctl.lab import Lab, load_edition
 from provision.facts import Facts
 from provision.postfix_check import _settings
-from provision.smtp_auth_check import _start_missing
+from provision.saslauthd import start_missing
 from provision.step import Scene, Target
 
 LAB = Lab(name="default", edition=load_edition("ubuntu-example"))
@@ -32,7 +32,7 @@ def test_saslauthds_switch_is_read_as_its_start_script_does(
     lines: list[str], missing: bool
 ) -> None:
     facts = Facts({"wants-start": ["yes"], "start": lines})
-    assert _start_missing(facts) is missing
+    assert start_missing(facts) is missing
 
 
 @pytest.mark.parametrize(("value", "ok"), [("yes", True), ("Yes", True), ("no", False)])

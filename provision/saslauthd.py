@@ -1,0 +1,134 @@
+"""saslauthd's settings as its start script and smtpd read them, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import pairwise
+
+from labctl.i18n import _
+from labctl.results import Finding
+from labctl.scripts import Script
+from provision.facts import Facts, ask
+from provision.families.base import Sasl
+from provision.step import Target
+
+_UNREAD = Script("provision", "master-cf-unread.sh")
+# The folder of saslauthd's socket among its arguments (saslauthd(8)).
+_FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
+# What Debian's start script takes if the file names no options.
+_USUAL_OPTIONS = "-c -m /var/run/saslauthd"
+
+
+def value_of(facts: Facts, key: str) -> str:
+    """A variable of the file as a shell reads it: the last line, without quotes and comment."""
+    text = facts[key].rpartition("\n")[2]
+    try:
+        return next(iter(shlex.split(text, comments=True)), "")
+    except ValueError:
+        # A quote that nothing ends. `sh -n` says so.
+        return text.strip("\"'")
+
+
+def socket_folder(arguments: str) -> str:
+    """The folder of the socket among the arguments of a saslauthd that runs, or ""."""
+    return next(reversed(_FOLDER.findall(arguments)), "").rstrip("/")
+
+
+def folder_at_start(facts: Facts) -> str:
+    """The folder after `-m` in the file, as its next start takes it; "" if it does not start.
+
+    Debian's start script looks for `-m` as a word of its own.
+    """
+    words = (value_of(facts, "options") or _USUAL_OPTIONS).split()
+    if facts["wants-start"]:
+        return next((then for word, then in pairwise(words) if word == "-m"), "").rstrip("/")
+    return socket_folder(" ".join(words))
+
+
+def odd_mechanism(sasl: Sasl, facts: Facts) -> str:
+    """The line of the file for MECHANISMS, if saslauthd does not find the accounts by it."""
+    mechanism = value_of(facts, "mechanisms")
+    # Without a word it does not start. Red Hat's file has another name for it.
+    usual = (
+        ("pam", "shadow") if sasl.has_options and not facts["instance"] else ("", "pam", "shadow")
+    )
+    return "" if mechanism in usual else f"MECHANISMS={mechanism}"
+
+
+def mechanisms(sasl: Sasl, line: str) -> Finding:
+    return Finding(
+        code="smtp-auth.mechanisms",
+        ok=False,
+        what=_("what saslauthd asks for passwords"),
+        found=line,
+        expected="MECHANISMS=pam",
+        hint=_("Where are the passwords of this server's accounts?"),
+        solution=f'{sasl.defaults}: MECHANISMS="pam"; systemctl restart {sasl.unit}',
+    )
+
+
+def smtpd_conf(facts: Facts) -> dict[str, str]:
+    """The settings of smtpd.conf."""
+    found: dict[str, str] = {}
+    for line in facts.lines("conf"):
+        key, colon, value = line.partition(":")
+        # Of two lines Cyrus SASL takes the first.
+        if colon and not line.startswith("#"):
+            found.setdefault(key.strip(), value.strip())
+    return found
+
+
+def no_socket(sasl: Sasl, facts: Facts) -> Finding:
+    """smtpd finds no socket of saslauthd, because only one of them works in the chroot."""
+    hint = _("smtpd runs in a chroot: which folder is its root?")
+    solution = f'OPTIONS="-c -m {sasl.run_dir}"'
+    if facts["socket"] == sasl.mux != f"{sasl.run_dir}/mux":
+        hint = _("master.cf runs smtpd without a chroot. Where does saslauthd have its socket?")
+        solution = "postconf -F smtp/inet/chroot=y"
+    return Finding(
+        code="smtp-auth.socket",
+        ok=False,
+        what=_("saslauthd's socket is where smtpd looks for it"),
+        found=(facts.lines("args") or [""])[0],
+        expected=facts["socket"],
+        hint=hint,
+        solution=solution,
+    )
+
+
+def syntax(sasl: Sasl, facts: Facts) -> Finding:
+    """The shell of the start script, or of systemd, cannot read the file of its options."""
+    return Finding(
+        code="smtp-auth.options",
+        ok=False,
+        what=sasl.defaults,
+        found=facts.lines("syntax")[0],
+        expected=_("settings as a shell reads them"),
+        hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
+        solution=f"sh -n {sasl.defaults}",
+    )
+
+
+def start_missing(facts: Facts) -> bool:
+    """Whether the start script does nothing."""
+    return (
+        bool(facts["wants-start"]) and value_of(facts, "start") != "yes" and not facts["instance"]
+    )
+
+
+def start(sasl: Sasl, facts: Facts) -> Finding:
+    return Finding(
+        code="smtp-auth.start",
+        ok=not start_missing(facts),
+        what=_("saslauthd's own switch"),
+        found=facts["start"] or _("missing"),
+        expected="START=yes",
+        hint=_("saslauthd's start script first reads {path}.", path=sasl.defaults),
+        solution=f"{sasl.defaults}: START=yes; systemctl restart {sasl.unit}",
+    )
+
+
+def is_unread(target: Target) -> bool:
+    """Whether master.cf was edited after Postfix has read it."""
+    return bool(ask(target, _UNREAD, target.family.postfix.master_cf)["unread"])
