@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-# Connections of all, and of one address. A classroom may have one address for all.
+from labctl.board.networks import network_of
+
+# Connections of all, and of one network. A classroom may have one address for all.
 MOST = 4000
 MOST_OF_ONE = 1000
 # Seconds in which a browser has to send a request, and in which it has to send a form.
@@ -26,9 +28,10 @@ class LimitedProtocol(H11Protocol):
         super().connection_made(transport)
         self._late: asyncio.TimerHandle | None = None
         self._is_handed_over = False
-        self._address = self.client[0] if self.client else ""
-        self._open[self._address] += 1
-        if self._open[self._address] > MOST_OF_ONE and not _is_here(self._address):
+        address = self.client[0] if self.client else ""
+        self._network = network_of(address)
+        self._open[self._network] += 1
+        if self._open[self._network] > MOST_OF_ONE and not _is_here(address):
             transport.close()
         self._expect_request()
 
@@ -64,11 +67,11 @@ class LimitedProtocol(H11Protocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
-        if self._address:
-            self._open[self._address] -= 1
-            if not self._open[self._address]:
-                del self._open[self._address]
-            self._address = ""
+        if self._network:
+            self._open[self._network] -= 1
+            if not self._open[self._network]:
+                del self._open[self._network]
+            self._network = ""
 
 
 def _is_here(address: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from ipaddress import IPv6Address, ip_address, ip_network
+
+from labctl.board.networks import network_of
 
 # Wrong codes of one address in a minute. A classroom may have one address for all.
 _MOST_WRONG = 20
@@ -19,7 +20,7 @@ class WrongCodes:
 
     def may_try(self, address: str) -> bool:
         """Whether this address may send a code. Each address is counted by itself."""
-        seen = self._seen.get(_network(address), deque())
+        seen = self._seen.get(network_of(address), deque())
         _forget(seen)
         return len(seen) < _MOST_WRONG
 
@@ -28,20 +29,9 @@ class WrongCodes:
             for seen in self._seen.values():
                 _forget(seen)
             self._seen = {each: seen for each, seen in self._seen.items() if seen}
-        self._seen.setdefault(_network(address), deque()).append(time.monotonic())
+        self._seen.setdefault(network_of(address), deque()).append(time.monotonic())
 
 
 def _forget(seen: deque[float]) -> None:
     while seen and seen[0] < time.monotonic() - 60:
         seen.popleft()
-
-
-def _network(address: str) -> str:
-    """Who has the address: with IPv6 whoever has one has its whole /64 (RFC 6177)."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
-    return address

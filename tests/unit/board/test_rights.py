@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from uvicorn.server import ServerState
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
@@ -341,6 +346,28 @@ def test_one_address_may_not_take_all_connections(
     assert refused >= 5
     for each in opened:
         each.close()
+
+
+def test_one_network_may_not_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MOST_OF_ONE", 2)
+    addresses = ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1")
+
+    async def refused() -> list[bool]:
+        config = uvicorn.Config(PlainTextResponse(""))
+        config.load()
+        transports = [mock.Mock(asyncio.Transport) for _each in addresses]
+        protocols = []
+        for transport, address in zip(transports, addresses, strict=True):
+            transport.get_extra_info.side_effect = {"peername": (address, 1)}.get
+            protocols.append(connections.LimitedProtocol(config, ServerState(), {}))
+            protocols[-1].connection_made(transport)
+        found = [transport.close.called for transport in transports]
+        for protocol in protocols:
+            protocol.connection_lost(None)
+        return found
+
+    assert asyncio.run(refused()) == [False, False, True, False]
+    assert not [each for each in connections.LimitedProtocol._open if "2001:db8" in each]
 
 
 def test_one_code_may_not_take_all_pages(fresh: Place, monkeypatch: pytest.MonkeyPatch) -> None:
