@@ -36,7 +36,7 @@ Handler = Callable[[Request, Welcome], Awaitable[Response]]
 
 def make_app(settings: WebSettings) -> Guard:
     """The web application of a class."""
-    return Guard(Board(settings).app, settings.cert is not None)
+    return Guard(Board(settings).app)
 
 
 class Board:

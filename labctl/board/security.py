@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LONGEST_BODY = 16 * 1024
 
+# No Strict-Transport-Security: it would also apply to every other port of this name, such as a
+# later board without HTTPS. The port of this board has no plain HTTP that it could lead away from.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -28,11 +30,8 @@ HEADERS = {
 class Guard:
     """Refuses what comes from another origin, and adds the headers to all answers."""
 
-    def __init__(self, app: ASGIApp, is_secure: bool) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._headers = dict(HEADERS)
-        if is_secure:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and not is_same_origin(scope):
@@ -42,7 +41,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = self._with_headers(send)
+        answer = _with_headers(send)
         if scope["method"] not in ("GET", "HEAD") and not is_same_origin(scope):
             await PlainTextResponse("wrong origin", 403)(scope, receive, answer)
         elif _length(scope) > _LONGEST_BODY:
@@ -50,16 +49,17 @@ class Guard:
         else:
             await self._app(scope, receive, answer)
 
-    def _with_headers(self, send: Send) -> Send:
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
 
-        return answer
+def _with_headers(send: Send) -> Send:
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return answer
 
 
 def is_same_origin(scope: Scope) -> bool:

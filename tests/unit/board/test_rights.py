@@ -265,6 +265,8 @@ def test_answers_carry_the_headers(nobody: Browser) -> None:
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == "no-store"
+    # It would apply to every port of this name.
+    assert "Strict-Transport-Security" not in headers
 
 
 def test_a_long_body_is_refused(nobody: Browser, board: RunningBoard) -> None:
