@@ -12,6 +12,8 @@ import socket
 import ssl
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.classroom.board import READY, WebRefused, WebSettings
@@ -65,13 +67,15 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
     """How the web server runs, with all of its files loaded.
 
     Raises:
-        MachineLacks: The certificate or its key cannot be used.
+        MachineLacks: The certificate or its key cannot be used, or the key is encrypted.
     """
     import uvicorn
 
     from labctl.board.app import make_app
     from labctl.board.connections import MOST, LimitedProtocol
 
+    if settings.cert is not None and settings.key is not None:
+        _ensure_no_pass_phrase(settings.cert, settings.key)
     config = uvicorn.Config(
         make_app(settings),
         http=LimitedProtocol,
@@ -98,6 +102,26 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
             hint=commands("labctl class serve --cert FILE --key FILE"),
         ) from error
     return config
+
+
+def _ensure_no_pass_phrase(cert: Path, key: Path) -> None:
+    """Raise MachineLacks if the key is encrypted. OpenSSL would ask for its pass phrase.
+
+    There may be no terminal to ask on, and a server that starts by itself has nobody to answer.
+    """
+    plain = "key-without-pass-phrase.pem"
+    mend = commands(
+        ["openssl", "pkey", "-in", str(key), "-out", plain],
+        ["labctl", "class", "serve", "--cert", str(cert), "--key", plain],
+        text=_("write a key without pass phrase"),
+    )
+
+    def refuse() -> str:
+        raise MachineLacks(_("the key {file} is encrypted", file=key), hint=mend)
+
+    # What else is wrong is found when the certificate and the key are loaded.
+    with suppress(OSError, ssl.SSLError):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=refuse)
 
 
 def _bound(host: str, port: int) -> socket.socket:

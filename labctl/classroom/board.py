@@ -122,7 +122,9 @@ async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None])
     greeting = asyncio.create_task(asyncio.to_thread(_first_line, web))
     stop = asyncio.create_task(asked.wait())
     try:
-        await asyncio.wait({greeting, ended, helping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({greeting, ended, helping, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.done():
+            return 0
         if not helping.done():
             # A web process that ended at once has said why in its first line.
             _ensure_ready(await greeting)

@@ -192,6 +192,24 @@ def test_a_certificate_without_its_key_is_refused(serve: Serve) -> None:
     assert "Traceback" not in serve.said
 
 
+def test_an_encrypted_key_is_refused_without_a_question(serve: Serve) -> None:
+    cert, key = certificate(serve.folder)
+    locked = serve.folder / "locked.pem"
+    argv = ["openssl", "pkey", "-in", key, "-out", locked, "-aes256", "-passout", "pass:secret"]
+    subprocess.run(argv, check=True, capture_output=True)
+    assert serve.start("--cert", str(cert), "--key", str(locked), waits=False).wait(20) != 0
+    assert f"the key {locked} is encrypted" in " ".join(serve.said.split())
+    assert "openssl pkey" in serve.said and "pass phrase:" not in serve.said
+
+
+def test_ctrl_c_ends_a_board_that_is_starting(serve: Serve) -> None:
+    process = serve.start(waits=False)
+    wait_until(lambda: any(b"labctl.board" in command_of(pid) for pid in serve.children()), "", 60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    assert "Traceback" not in serve.said
+
+
 def test_no_other_user_reaches_the_helper(serve: Serve) -> None:
     serve.start()
     lines = Path(f"/proc/{serve.web()}/status").read_text()
