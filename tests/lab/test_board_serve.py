@@ -195,7 +195,8 @@ def test_a_certificate_without_its_key_is_refused(serve: Serve) -> None:
 def test_an_encrypted_key_is_refused_without_a_question(serve: Serve) -> None:
     cert, key = certificate(serve.folder)
     locked = serve.folder / "locked.pem"
-    argv = ["openssl", "pkey", "-in", key, "-out", locked, "-aes256", "-passout", "pass:secret"]
+    argv = ["openssl", "pkey", "-in", str(key), "-out", str(locked)]
+    argv += ["-aes256", "-passout", "pass:secret"]
     subprocess.run(argv, check=True, capture_output=True)
     assert serve.start("--cert", str(cert), "--key", str(locked), waits=False).wait(20) != 0
     assert f"the key {locked} is encrypted" in " ".join(serve.said.split())
