@@ -264,13 +264,17 @@ class Board:
 
     async def _stream(self, socket: WebSocket) -> None:
         token = self._logins.token(socket)
+        asked = socket.query_params
         try:
+            columns, rows = protocol.fitting_size(
+                int(asked.get("columns", "80")), int(asked.get("rows", "24"))
+            )
             wanted = protocol.OpenTerminal(
                 token=token,
                 seat=socket.path_params["seat"],
                 host=socket.path_params["host"],
-                columns=int(socket.query_params.get("columns", "80")),
-                rows=int(socket.query_params.get("rows", "24")),
+                columns=columns,
+                rows=rows,
             )
             async with self._helper.connected(wanted) as (reader, writer):
                 await received(reader, Done)

@@ -15,6 +15,7 @@ from labctl.classroom.protocol import (
     INPUT,
     OUTPUT,
     SIZE,
+    fitting_size,
     frame,
     frame_header,
     size_content,
@@ -92,5 +93,5 @@ class Bridge:
             self._ahead = max(0, self._ahead - int(message["drawn"]))
             self._drawn.set()
         elif "columns" in message:
-            content = size_content(int(message["columns"]), int(message["rows"]))
-            self._writer.write(frame(SIZE, content))
+            size = fitting_size(int(message["columns"]), int(message["rows"]))
+            self._writer.write(frame(SIZE, size_content(*size)))

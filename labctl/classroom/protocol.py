@@ -24,7 +24,9 @@ LONGEST_FRAME = 1024 * 1024
 
 _Seat = Annotated[int, Field(ge=1, le=999)]
 _Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-_Size = Annotated[int, Field(ge=2, le=1000)]
+# Columns and rows of a terminal.
+LEAST_SIZE, MOST_SIZE = 2, 1000
+_Size = Annotated[int, Field(ge=LEAST_SIZE, le=MOST_SIZE)]
 
 
 class _Message(BaseModel):
@@ -232,9 +234,15 @@ def size_from(content: bytes) -> tuple[int, int]:
         columns, rows = struct.unpack(">HH", content)
     except struct.error as error:
         raise ValueError("no size") from error
-    if not (2 <= columns <= 1000 and 2 <= rows <= 1000):
+    if (columns, rows) != fitting_size(columns, rows):
         raise ValueError("no size")
     return columns, rows
+
+
+def fitting_size(columns: int, rows: int) -> tuple[int, int]:
+    """The nearest size that a terminal may have. A window may be smaller or larger."""
+    width, height = (max(LEAST_SIZE, min(each, MOST_SIZE)) for each in (columns, rows))
+    return width, height
 
 
 def refusal(kind: Any, said: Said, hint: Said | None = None) -> Refused:

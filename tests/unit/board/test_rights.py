@@ -23,6 +23,7 @@ from labctl.board import connections
 from labctl.board.wrong_codes import WrongCodes
 from labctl.classroom import helper
 from labctl.classroom.history import History
+from labctl.classroom.terminal import View
 from labctl.classroom.terminals import Terminals
 from labctl.errors import WrongState
 from tests.fakes.board import Browser, RunningBoard
@@ -387,10 +388,12 @@ def test_one_code_may_not_take_all_pages(fresh: Place, monkeypatch: pytest.Monke
 # -- terminals ----------------------------------------------------------------------------------
 
 
-def open_terminal(browser: Browser, path: str, origin: str | None = None) -> Any:
+def open_terminal(
+    browser: Browser, path: str, origin: str | None = None, size: str = "columns=80&rows=24"
+) -> Any:
     board = browser.board
     return connect(
-        f"ws://127.0.0.1:{board.port}{path}?columns=80&rows=24",
+        f"ws://127.0.0.1:{board.port}{path}?{size}",
         origin=Origin(board.origin if origin is None else origin),
         additional_headers={"Cookie": browser.cookie},
     )
@@ -415,6 +418,18 @@ def test_a_paste_of_100_kb_arrives_whole(student: Browser) -> None:
         terminal.send(("\r".join(lines) + "\r").encode())
         seen = read_until(terminal, lines[-1])
     assert [seen.count(line) for line in lines] == [1] * 1024
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 1), (70_000, 24), (0, -5)])
+def test_a_window_of_any_size_has_a_terminal(
+    student: Browser, monkeypatch: pytest.MonkeyPatch, columns: int, rows: int
+) -> None:
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(View, "resize", lambda _view, *size: found.append(size))
+    with open_terminal(student, OWN, size=f"columns={columns}&rows={rows}") as terminal:
+        read_until(terminal, '"caught-up"')
+        terminal.send(json.dumps({"columns": columns, "rows": rows}))
+        wait_for(lambda: found == [(min(max(columns, 2), 1000), max(rows, 2))])
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null"])
