@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from labctl.board.client import HelperClient, Lost, NotDone, received
+from labctl.board.pages import now
 from labctl.classroom import protocol
 from labctl.classroom.protocol import Rows
 from labctl.classroom.rows import Row
@@ -17,9 +18,13 @@ _BEAT = 15.0
 async def row_events(
     helper: HelperClient, watch: protocol.Watch, event: Callable[[Row], str]
 ) -> AsyncIterator[str]:
-    """Each row that changes, as an event; at first all of them. Ends if the helper is lost."""
+    """Each row that changes, as an event; at first all of them. Ends if the helper is lost.
+
+    Between them the server's time is sent, as a sign of life and for the ages on the page.
+    """
     try:
         async with helper.connected(watch) as (reader, _writer):
+            yield _time()
             for row in (await received(reader, Rows)).rows:
                 yield event(row)
             waiting = asyncio.ensure_future(received(reader, Row))
@@ -27,7 +32,7 @@ async def row_events(
                 while True:
                     done, _rest = await asyncio.wait({waiting}, timeout=_BEAT)
                     if not done:
-                        yield ": still here\n\n"
+                        yield _time()
                         continue
                     yield event(waiting.result())
                     waiting = asyncio.ensure_future(received(reader, Row))
@@ -36,3 +41,7 @@ async def row_events(
     except (Lost, NotDone):
         # The browser comes back by itself.
         return
+
+
+def _time() -> str:
+    return f"event: now\ndata: {now()}\n\n"

@@ -72,6 +72,7 @@ class Pages:
             ago=ago,
             clock=clock,
             minutes_since=minutes_since,
+            now=now,
             stuck_minutes=STUCK_MINUTES,
             picture_of=picture_of,
             language=language,
@@ -91,6 +92,14 @@ class Pages:
 def said(text: Said) -> str:
     """A text in the language of the page."""
     return text.get(language(), "")
+
+
+def now() -> str:
+    """The server's clock for the script of a page, in seconds of the epoch.
+
+    The clock of a browser may be wrong.
+    """
+    return f"{time.time():.3f}"
 
 
 def minutes_since(at: float) -> int:

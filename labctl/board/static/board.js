@@ -6,19 +6,29 @@ const lang = document.documentElement.lang;
 
 // -- times ----------------------------------------------------------------------------------
 
+// The server's time, in seconds of the epoch. The clock of the browser's machine may be wrong.
+const clock = {};
+
+function setClock(at) {
+  clock.at = Number(at);
+  clock.set = performance.now();
+}
+
+const now = () => clock.at + (performance.now() - clock.set) / 1000;
+
 const words = new Intl.RelativeTimeFormat(lang, { style: "narrow" });
 
 // A blank between number and word in Japanese too, as everywhere else on the page.
 const told = (count, unit) => words.format(-count, unit).replace(/(\d)(?=[^\d\s])/, "$1 ");
 
 function ago(at) {
-  const seconds = Math.max(0, Math.round(Date.now() / 1000 - at));
+  const seconds = Math.max(0, Math.round(now() - at));
   if (seconds < 60) return told(seconds, "second");
   if (seconds < 3600) return told(Math.floor(seconds / 60), "minute");
   return told(Math.floor(seconds / 3600), "hour");
 }
 
-const minutesSince = (at) => Math.max(0, Math.floor((Date.now() / 1000 - at) / 60));
+const minutesSince = (at) => Math.max(0, Math.floor((now() - at) / 60));
 
 function renewTimes(root = document) {
   for (const time of all("time[data-at]", root)) time.textContent = ago(Number(time.dataset.at));
@@ -66,6 +76,7 @@ function listen(address) {
   const lost = find("[data-connection]");
   const source = new EventSource(address);
   source.addEventListener("row", (event) => replaceRow(event.data));
+  source.addEventListener("now", (event) => { setClock(event.data); renewTimes(); });
   source.addEventListener("open", () => { lost.hidden = true; });
   source.addEventListener("error", () => {
     lost.hidden = false;
@@ -306,6 +317,7 @@ async function openTerminals() {
 
 // -- begin ----------------------------------------------------------------------------------
 
+setClock(document.documentElement.dataset.now);
 const events = find("[data-events]");
 if (events) listen(events.dataset.events);
 find("[data-filter]")?.addEventListener("input", filter);
