@@ -67,7 +67,7 @@ function replaceRow(html) {
   const focused = old.contains(document.activeElement)
     ? all("a, summary", old).indexOf(document.activeElement) : -1;
   old.replaceWith(row);
-  if (focused >= 0) all("a, summary", row)[focused]?.focus();
+  if (focused >= 0) all("a, summary", row)[focused]?.focus({ preventScroll: true });
   renewTimes(row);
   filter();
 }
@@ -128,12 +128,24 @@ function filter() {
     ? (a, b) => since(a) - since(b) || a.dataset.seat - b.dataset.seat
     : (a, b) => a.dataset.seat - b.dataset.seat;
   const sorted = [...rows].sort(by);
-  if (sorted.some((row, n) => row !== rows[n])) body.append(...sorted);
+  if (sorted.some((row, n) => row !== rows[n])) {
+    // A row that is moved loses the focus.
+    const focused = document.activeElement;
+    body.append(...sorted);
+    if (body.contains(focused)) focused.focus({ preventScroll: true });
+  }
 }
 
 // -- the dialog of a seat -------------------------------------------------------------------
 
 const box = find("[data-dialog-box]");
+// The address of the link that opened the dialog. Its row may be renewed meanwhile.
+let opener = "";
+
+box?.addEventListener("close", () => {
+  find("[data-dialog-content]", box).replaceChildren();
+  all("a[data-dialog]").find((link) => link.href === opener && !box.contains(link))?.focus();
+});
 
 async function show(address) {
   const answer = await fetch(address, { headers: { "X-Part": "1" } });
@@ -154,6 +166,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-dialog]");
   if (box && link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
+    if (!box.contains(link)) opener = link.href;
     show(link.href);
   } else if (box && event.target === box) {
     box.close();
