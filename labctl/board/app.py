@@ -104,9 +104,7 @@ class Board:
     def _refused(self, request: Request, refused: Refused, status: int | None = None) -> Response:
         status = status or _STATUS[refused.kind]
         if is_script(request):
-            return self._html(
-                request, "said", said_text=refused.said, hint=refused.hint, status=status
-            )
+            return self._html(request, "refused_part", status, refused=refused)
         return self._html(request, "refused", status, who=None, refused=refused)
 
     async def _no_page(self, request: Request, _error: Exception) -> Response:
@@ -227,10 +225,11 @@ class Board:
         except ValueError:
             wanted = None
         if wanted is None or field is None:
-            raise NotDone(protocol.refusal("request", {}))
+            said = in_every_language(_("The request is wrong."))
+            raise NotDone(protocol.refusal("request", said))
         done = await self._helper.ask(wanted, Done)
         if is_script(request):
-            return self._html(request, "said", said_text=done.said, hint={})
+            return self._html(request, "done_part", done=done)
         return RedirectResponse(f"/seats/{number}", 303)
 
     # -- events -----------------------------------------------------------------------------

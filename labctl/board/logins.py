@@ -17,6 +17,7 @@ from labctl.board.client import HelperClient, Lost, NotDone
 from labctl.board.requests import is_encrypted
 from labctl.classroom import protocol
 from labctl.classroom.protocol import Done, Welcome
+from labctl.i18n import _, in_every_language
 
 # Seconds for which a login is not asked for again.
 _REMEMBERED = 30.0
@@ -38,7 +39,7 @@ class Logins:
         """Who is logged in; raises NotDone and Lost."""
         token = self.token(connection)
         if not token:
-            raise NotDone(protocol.refusal("login", {}))
+            raise NotDone(protocol.refusal("login", in_every_language(_("log in first"))))
         key = hashlib.sha256(token.encode()).hexdigest()
         found = self._known.get(key)
         if found is None or found[0] < time.monotonic():

@@ -200,11 +200,12 @@ class Helper:
         while self._wrong and self._wrong[0] < now - 60:
             self._wrong.popleft()
         if len(self._wrong) >= _MOST_WRONG:
-            return refusal("busy", {})
+            said = in_every_language(_("Too many wrong codes. Wait a minute."))
+            return refusal("busy", said)
         owner = self._codes.owner(request.code)
         if owner is None or not self._exists(owner):
             self._wrong.append(now)
-            return refusal("login", {})
+            return refusal("login", in_every_language(_("This code is wrong.")))
         return await self._welcome(owner, self._history.log_in(owner))
 
     async def _welcome(self, owner: int, token: str) -> Welcome:
@@ -245,6 +246,7 @@ class Helper:
                 answer = await asyncio.to_thread(self._curve)
             case protocol.Check():
                 self._collector.look_again(request.seat)
+                answer = Done(said=in_every_language(_("the seat is being checked")))
             case protocol.Note():
                 answer = await self._actions.note(request)
             case protocol.Reset() | protocol.Undo() | protocol.Drill():

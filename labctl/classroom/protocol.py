@@ -179,14 +179,14 @@ class Done(_Message):
 
 
 class Refused(_Message):
-    """The answer to a request that is not carried out.
+    """The answer to a request that is not carried out. `said` is a sentence on why.
 
     `kind` is `login` if the token or code is unknown, `rights` if it may not do that, `request`
     if the request is wrong, `busy` if a limit is reached, `failed` otherwise.
     """
 
     kind: Literal["login", "rights", "request", "busy", "failed"]
-    said: Said
+    said: Annotated[Said, Field(min_length=1)]
     hint: Said = {}
 
 

@@ -4,6 +4,22 @@ const find = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const lang = document.documentElement.lang;
 
+// -- requests -------------------------------------------------------------------------------
+
+// Ask for a part of a page. Whoever is not logged in any more is led to the login.
+async function ask(address, options = {}) {
+  const answer = await fetch(address, { ...options, headers: { "X-Part": "1" } });
+  if (answer.redirected || answer.status === 401) location.reload();
+  return answer;
+}
+
+// Whether this page is no longer for this browser. It is then led to the login.
+async function leadsAway() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer?.redirected) location.reload();
+  return Boolean(answer?.redirected);
+}
+
 // -- times ----------------------------------------------------------------------------------
 
 // The server's time, in seconds of the epoch. The clock of the browser's machine may be wrong.
@@ -49,8 +65,13 @@ function fragment(html) {
   return template.content.firstElementChild;
 }
 
-function replaceRow(html) {
+function takeRow(html) {
   const row = fragment(html);
+  replaceRow(row);
+  renewWindow(row.dataset);
+}
+
+function replaceRow(row) {
   const old = document.getElementById(row.id);
   if (!old) return;
   const before = all(".cell", old).map((cell) => cell.className.replace(" changed", ""));
@@ -75,7 +96,7 @@ function replaceRow(html) {
 function listen(address) {
   const lost = find("[data-connection]");
   const source = new EventSource(address);
-  source.addEventListener("row", (event) => replaceRow(event.data));
+  source.addEventListener("row", (event) => takeRow(event.data));
   source.addEventListener("now", (event) => { setClock(event.data); renewTimes(); });
   source.addEventListener("open", () => { lost.hidden = true; });
   source.addEventListener("error", () => {
@@ -83,9 +104,7 @@ function listen(address) {
     // The browser gives up after some errors. An old login leads to the login page.
     if (source.readyState === EventSource.CLOSED) {
       setTimeout(async () => {
-        const answer = await fetch(location.href).catch(() => null);
-        if (answer?.redirected) location.reload();
-        else listen(address);
+        if (!await leadsAway()) listen(address);
       }, 2000);
     }
   });
@@ -93,7 +112,7 @@ function listen(address) {
 }
 
 async function renew(box) {
-  const answer = await fetch(box.dataset.refresh, { headers: { "X-Part": "1" } }).catch(() => null);
+  const answer = await ask(box.dataset.refresh).catch(() => null);
   if (answer?.ok && !answer.redirected) box.innerHTML = await answer.text();
 }
 
@@ -136,7 +155,7 @@ function filter() {
   }
 }
 
-// -- the dialog of a seat -------------------------------------------------------------------
+// -- the window of a seat -------------------------------------------------------------------
 
 const box = find("[data-dialog-box]");
 // The address of the link that opened the dialog. Its row may be renewed meanwhile.
@@ -148,8 +167,9 @@ box?.addEventListener("close", () => {
 });
 
 async function show(address) {
-  const answer = await fetch(address, { headers: { "X-Part": "1" } });
-  if (!answer.ok || answer.redirected) { location.href = address; return; }
+  const answer = await ask(address);
+  if (answer.redirected) return;
+  if (!answer.ok) { location.href = address; return; }
   const content = find("[data-dialog-content]", box);
   content.innerHTML = await answer.text();
   const close = document.createElement("button");
@@ -160,6 +180,26 @@ async function show(address) {
   content.prepend(close);
   renewTimes(content);
   if (!box.open) box.showModal();
+}
+
+// When each seat was last graded, as far as this page knows.
+const looked = new Map();
+
+// Show a new row in the open window of its seat. What is typed in the forms there stays.
+async function renewWindow(row) {
+  if (looked.get(row.seat) !== row.looked) {
+    looked.set(row.seat, row.looked);
+    for (const answer of all(`output[data-checks="${row.seat}"]`)) answer.textContent = "";
+  }
+  const part = find(`[data-part][data-seat="${row.seat}"]`);
+  if (!part) return;
+  const turn = part.turn = (part.turn ?? 0) + 1;
+  const answer = await ask(part.dataset.part).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  const live = find("[data-live]", fragment(await answer.text()));
+  if (part.turn !== turn) return;
+  find("[data-live]", part).replaceWith(live);
+  renewTimes(live);
 }
 
 document.addEventListener("click", (event) => {
@@ -183,10 +223,11 @@ document.addEventListener("submit", async (event) => {
   for (const button of buttons) button.disabled = true;
   answer.textContent = "…";
   try {
-    const done = await fetch(form.action, {
-      method: "POST", headers: { "X-Part": "1" }, body: new URLSearchParams(new FormData(form)),
-    });
+    const body = new URLSearchParams(new FormData(form));
+    const done = await ask(form.action, { method: "POST", body });
     answer.textContent = (await done.text()).trim();
+    // That a seat is being checked is said until it was.
+    answer.dataset.checks = done.ok ? form.dataset.checks ?? "" : "";
   } catch {
     answer.textContent = find("[data-connection]").textContent;
   }

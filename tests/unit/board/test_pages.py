@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 import labctl.board
 from labctl.board.pages import ago
 from labctl.board.picture import picture_of
 from labctl.board.security import is_same_origin
 from labctl.classroom import grader
-from labctl.classroom.protocol import Curve
+from labctl.classroom.protocol import Curve, refusal
 from labctl.health import warning
 from labctl.i18n import speaking
 from tests.fakes.board import Browser
+from tests.fakes.lab import path_of
 from tests.unit.board.conftest import STUDENTS, Place, logged_in, wait_for
 
 FOLDER = Path(labctl.board.__file__).parent
@@ -31,6 +37,65 @@ def test_the_board_shows_every_seat_and_section(teacher: Browser) -> None:
 def test_a_name_is_text_and_never_markup(teacher: Browser) -> None:
     text = teacher.get("/board")[1]
     assert "<b>Taro</b>" not in text and "&lt;b&gt;Taro&lt;/b&gt;" in text
+
+
+def test_pages_and_events_tell_the_time_of_the_server(student: Browser) -> None:
+    found = re.search(r'<html [^>]*data-now="([0-9.]+)"', student.get("/me")[1])
+    assert found is not None and abs(float(found[1]) - time.time()) < 60
+    with events_of(student, "/me/events") as stream:
+        first = stream.readline()
+        told = float(stream.readline().removeprefix(b"data: "))
+    assert first == b"event: now\n" and abs(told - time.time()) < 60
+
+
+@contextmanager
+def events_of(browser: Browser, path: str) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", browser.board.port, timeout=20)
+    connection.request("GET", path, headers={"Cookie": browser.cookie})
+    with closing(connection), connection.getresponse() as stream:
+        yield stream
+
+
+def test_a_seat_that_cannot_be_graded_is_not_stuck(fresh: Place) -> None:
+    files = fresh.room.world(1).hosts["host1"].files
+    del files[path_of("postfix")]
+    wait_for(lambda: bool(fresh.board.collector.row(1).at))
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    assert since_of(1, teacher) > 0
+    fresh.room.world(1).hosts["host1"].running = False
+    wait_for(lambda: bool(fresh.board.collector.row(1).problem))
+    assert since_of(1, teacher) == 0
+
+
+def since_of(seat: int, browser: Browser) -> int:
+    """What the filter of the board takes as the time since when the seat is at its section."""
+    found = re.search(rf'id="seat-{seat}"[^>]* data-since="(\d+)"', browser.get("/board")[1])
+    assert found is not None
+    return int(found[1])
+
+
+PART = {"X-Part": "1", "Accept-Language": "en"}
+
+
+def test_every_refusal_is_a_sentence(nobody: Browser, student: Browser, teacher: Browser) -> None:
+    for browser, path, status, said in (
+        (nobody, "/seats/1/check", 401, "log in first"),
+        (student, "/seats/1/reset", 403, "that is for the instructor only"),
+        (teacher, "/seats/1/nothing", 400, "The request is wrong."),
+        (teacher, "/nothing", 404, "there is no such page"),
+    ):
+        headers = {"Origin": browser.board.origin, **PART}
+        assert browser._ask("POST", path, "", headers)[:2] == (status, said), path
+    with pytest.raises(ValidationError):
+        refusal("failed", {})
+
+
+def test_a_check_is_not_called_done(student: Browser) -> None:
+    headers = {"Origin": student.board.origin, **PART}
+    assert student._ask("POST", "/seats/1/check", "", headers)[:2] == (
+        200,
+        "the seat is being checked",
+    )
 
 
 def test_the_projector_shows_no_name_in_any_byte(teacher: Browser) -> None:
