@@ -236,6 +236,20 @@ document.addEventListener("submit", async (event) => {
 
 // -- terminals ------------------------------------------------------------------------------
 
+// Columns and rows, as in labctl.classroom.protocol. A window may be smaller or larger.
+const fitting = (count) => Math.min(Math.max(count, 2), 1000);
+
+// Without HTTPS a page has no clipboard, but it may copy what is selected.
+function copySelected(text) {
+  const area = document.createElement("textarea");
+  area.className = "hidden";
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
 // xterm.js writes its style sheets into <style> elements, which the page's policy forbids, as it
 // should. The same text is taken as a constructed style sheet, which only a script can make.
 function takeStyles() {
@@ -266,32 +280,63 @@ class Shell {
     this.terminal.loadAddon(this.fit);
     this.terminal.loadAddon(new Unicode11Addon());
     this.terminal.unicode.activeVersion = "11";
-    this.terminal.open(find(".screen", box));
-    this.fit.fit();
+    const screen = find(".screen", box);
+    this.terminal.open(screen);
+    // Where the hint on how to leave is.
+    this.terminal.textarea.setAttribute("aria-describedby", find(".keys", box).id);
+    this.adapt();
     this.encoder = new TextEncoder();
     this.terminal.onData((text) => this.type(this.encoder.encode(text)));
     this.terminal.onBinary((text) => this.type(Uint8Array.from(text, (c) => c.charCodeAt(0))));
     this.terminal.onResize(({ cols, rows }) => this.send(JSON.stringify({ columns: cols, rows })));
     this.terminal.attachCustomKeyEventHandler((event) => this.handles(event));
-    new ResizeObserver(() => this.fit.fit()).observe(find(".screen", box));
-    box.addEventListener("focusin", () => box.classList.add("focus"));
-    box.addEventListener("focusout", () => box.classList.remove("focus"));
+    new ResizeObserver(() => this.adapt()).observe(screen);
+    screen.addEventListener("focusin", () => box.classList.add("focus"));
+    screen.addEventListener("focusout", () => box.classList.remove("focus"));
     this.connect();
   }
 
-  // Ctrl-Shift-C copies, as in other terminals; Ctrl-Shift-V is the browser's own.
+  adapt() {
+    const size = this.fit.proposeDimensions();
+    if (size?.cols && size?.rows) this.terminal.resize(fitting(size.cols), fitting(size.rows));
+  }
+
+  // Ctrl-Shift-C copies, as in other terminals; Ctrl-Shift-V is the browser's own. F6 leaves the
+  // terminal, Shift-F6 backwards: all other keys are the host's, Tab and Escape too.
   handles(event) {
+    if (event.key === "F6" && !event.ctrlKey && !event.altKey && !event.metaKey) {
+      if (event.type === "keydown") {
+        event.preventDefault();
+        find(event.shiftKey ? ".before" : ".after", this.box).focus();
+      }
+      return false;
+    }
     if (event.type === "keydown" && event.ctrlKey && event.shiftKey && event.code === "KeyC") {
-      navigator.clipboard?.writeText(this.terminal.getSelection());
       event.preventDefault();
+      this.copy();
       return false;
     }
     return !(event.ctrlKey && event.shiftKey && event.code === "KeyV");
   }
 
+  async copy() {
+    const text = this.terminal.getSelection();
+    if (!text) return;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      copySelected(text);
+      this.terminal.focus();
+    }
+  }
+
   connect() {
     this.isOver = false;
     this.isCatchingUp = true;
+    this.isNew = true;
+    // Why this connection ends, if the board says so.
+    this.reason = "";
+    let wasOpen = false;
     this.drawn = 0;
     const { cols, rows } = this.terminal;
     const address = new URL(this.box.dataset.terminal, location.href);
@@ -301,9 +346,8 @@ class Shell {
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
+      wasOpen = true;
       this.wait = 500;
-      this.state.textContent = "";
-      this.terminal.reset();
       this.send(JSON.stringify({ columns: this.terminal.cols, rows: this.terminal.rows }));
     });
     socket.addEventListener("message", ({ data }) => {
@@ -312,13 +356,23 @@ class Shell {
     });
     socket.addEventListener("close", () => {
       if (this.isOver || this.socket !== socket) return;
-      this.state.textContent = this.box.dataset.lost;
+      this.state.textContent = this.reason || this.box.dataset.lost;
+      if (!wasOpen) leadsAway();
       setTimeout(() => this.connect(), this.wait);
       this.wait = Math.min(this.wait * 2, 10000);
     });
   }
 
+  // The first that a terminal sends. A connection that is refused leaves everything as it was.
+  begin() {
+    if (!this.isNew) return;
+    this.isNew = false;
+    this.state.textContent = "";
+    this.terminal.reset();
+  }
+
   draw(content) {
+    this.begin();
     this.terminal.write(content, () => {
       this.drawn += content.length;
       if (this.drawn >= 65536) {
@@ -330,16 +384,17 @@ class Shell {
 
   hear(message) {
     if (message.event === "caught-up") {
+      this.begin();
       // What the programs asked the terminal long ago is not answered again.
       this.terminal.write("", () => { this.isCatchingUp = false; });
     } else if (message.event === "ended" && message.why === "reset") {
-      this.state.textContent = this.box.dataset.reset;
+      this.state.textContent = this.reason = this.box.dataset.reset;
     } else if (message.event === "ended") {
       this.isOver = true;
       this.state.textContent = message.why === "idle" ? this.box.dataset.idle : this.box.dataset.ended;
     } else if (message.event === "refused") {
       this.wait = Math.max(this.wait, 2000);
-      this.box.dataset.lost = message.said;
+      this.reason = message.said;
     }
   }
 
@@ -360,10 +415,12 @@ async function openTerminals() {
   const boxes = all("[data-terminal]");
   if (!boxes.length) return;
   takeStyles();
+  // The version of this file, so that a browser never has an old one of those either.
+  const version = new URL(import.meta.url).search;
   const [{ Terminal }, { FitAddon }, { Unicode11Addon }] = await Promise.all([
-    import("./xterm/xterm.mjs"),
-    import("./xterm/addon-fit.mjs"),
-    import("./xterm/addon-unicode11.mjs"),
+    import(`./xterm/xterm.mjs${version}`),
+    import(`./xterm/addon-fit.mjs${version}`),
+    import(`./xterm/addon-unicode11.mjs${version}`),
   ]);
   window.shells = boxes.map((each) => new Shell(each, { Terminal, FitAddon, Unicode11Addon }));
   if (boxes.length === 1) window.shells[0].terminal.focus();
