@@ -173,6 +173,12 @@ def test_a_file_outside_of_the_folder_is_not_given(nobody: Browser) -> None:
         assert nobody.get(path)[0] == 404
 
 
+def test_a_lost_connection_is_announced(student: Browser) -> None:
+    # The region is always there: a screen reader notices what changes in it.
+    shown = r'<div role="status"><span [^>]*data-connection hidden>'
+    assert re.search(shown, student.get("/me")[1])
+
+
 def test_what_is_vendored_has_its_licence_and_versions() -> None:
     folder = FOLDER / "static" / "xterm"
     assert "Permission is hereby granted" in (folder / "LICENSE").read_text(encoding="utf-8")
