@@ -15,9 +15,9 @@ from hashlib import sha256
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from labctl.classroom.board_lock import held_by_board
 from labctl.classroom.collector import Collector
 from labctl.classroom.helper import Helper
 from labctl.classroom.history import History
@@ -32,6 +32,8 @@ from labctl.run import attach
 # What the web process prints once it answers.
 READY = b"ready\n"
 _STOP_SECONDS = 5.0
+# Seconds between two looks at the folder of the class.
+_CLASS_SECONDS = 1.0
 _THREADS = 64
 
 
@@ -79,7 +81,7 @@ def serve(
     Raises:
         MachineLacks: This machine does not have Linux, or the port or the certificate cannot be
             used.
-        WrongState: A board of this class runs already.
+        WrongState: A board of this class runs already, or the class was removed meanwhile.
         WrongUsage: There is no such user.
     """
     ensure_linux()
@@ -87,7 +89,7 @@ def serve(
     allow_many_files()
     # The graders import nothing from the current folder either.
     os.environ["PYTHONSAFEPATH"] = "1"
-    with _only_one(roll), _private_folder(roll) as folder:
+    with held_by_board(roll) as is_current, _private_folder(roll) as folder:
         history = History(roll.folder / "history.sqlite")
         collector = Collector(roll, history)
         collector.start()
@@ -102,14 +104,20 @@ def serve(
                 uid=uid,
                 gid=gid,
             )
-            return asyncio.run(_run(Helper(roll, history, collector), settings, ready))
+            helper = Helper(roll, history, collector)
+            return asyncio.run(_run(helper, settings, ready, is_current))
         finally:
             collector.stop()
             history.close()
 
 
-async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None]) -> int:
-    """The helper, and the web process as its child, until one of them ends."""
+async def _run(
+    helper: Helper,
+    settings: WebSettings,
+    ready: Callable[[], None],
+    is_current: Callable[[], bool],
+) -> int:
+    """The helper, and the web process as its child, until one of them or the class ends."""
     loop = asyncio.get_running_loop()
     # By default there are few threads, and a reset that takes a while would keep a login waiting.
     loop.set_default_executor(ThreadPoolExecutor(_THREADS))
@@ -121,6 +129,7 @@ async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None])
     ended = asyncio.create_task(asyncio.to_thread(web.wait))
     greeting = asyncio.create_task(asyncio.to_thread(_first_line, web))
     stop = asyncio.create_task(asked.wait())
+    removed = asyncio.create_task(_removed(is_current))
     try:
         await asyncio.wait({greeting, ended, helping, stop}, return_when=asyncio.FIRST_COMPLETED)
         if stop.done():
@@ -129,14 +138,25 @@ async def _run(helper: Helper, settings: WebSettings, ready: Callable[[], None])
             # A web process that ended at once has said why in its first line.
             _ensure_ready(await greeting)
             ready()
-        await asyncio.wait({ended, stop, helping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({ended, stop, helping, removed}, return_when=asyncio.FIRST_COMPLETED)
         if helping.done():
             helping.result()
+        if removed.done():
+            raise WrongState(
+                _("the class {name} was removed; its board ends", name=settings.class_name)
+            )
         return ended.result() if ended.done() else 0
     finally:
         stop.cancel()
+        removed.cancel()
         helping.cancel()
         await _end(web, ended)
+
+
+async def _removed(is_current: Callable[[], bool]) -> None:
+    """Wait until the class is gone. Its codes must not open the labs of a class made later."""
+    while is_current():
+        await asyncio.sleep(_CLASS_SECONDS)
 
 
 def _start_web(settings: WebSettings) -> Popen[bytes]:
@@ -174,23 +194,6 @@ async def _end(web: Popen[bytes], ended: asyncio.Task[int]) -> None:
     if not ended.done():
         web.kill()
     await ended
-
-
-@contextmanager
-def _only_one(roll: Roll) -> Iterator[None]:
-    """Hold the board's lock; the kernel releases it however the board ends."""
-    lock = FileLock(roll.folder / "board.lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise WrongState(
-            _("the board of the class {name} is already running", name=roll.name),
-            hint=Hint(_("stop it with Ctrl-C in the terminal that started it")),
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

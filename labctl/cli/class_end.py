@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from labctl.cli.class_options import ClassName, exit_if_failed, work
 from labctl.cli.confirm import confirm
 from labctl.cli.options import AsJson, Yes
 from labctl.i18n import _
 
+if TYPE_CHECKING:
+    from labctl.classroom.roll import Roll
+    from labctl.classroom.work import SeatResult
+
 
 def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False) -> None:
+    from labctl.classroom.board_lock import without_board
+    from labctl.classroom.roll import open_class
+
+    roll = open_class(class_name)
+    # A board would go on with the codes of a class that is gone.
+    with without_board(roll):
+        if not yes:
+            confirm(
+                _(
+                    "End the class {name}: remove its labs, names, codes and history?",
+                    name=roll.name,
+                )
+            )
+        results = _end(roll, as_json=as_json)
+    exit_if_failed(results)
+
+
+def _end(roll: Roll, *, as_json: bool) -> list[SeatResult[bool]]:
     from labctl.classroom.life import (
         destroy_model,
         destroy_seat,
@@ -16,14 +40,8 @@ def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False)
         remove_class,
         seats_to_destroy,
     )
-    from labctl.classroom.roll import open_class
     from labctl.render.classes import print_seats
 
-    roll = open_class(class_name)
-    if not yes:
-        confirm(
-            _("End the class {name}: remove its labs, names, codes and history?", name=roll.name)
-        )
     again = roll.command("end")
     # First of all: whatever fails afterwards, no name is left.
     roll = forget_names(roll)
@@ -43,4 +61,4 @@ def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False)
         again=again,
         data=lambda existed: {"existed": existed},
     )
-    exit_if_failed(results)
+    return results

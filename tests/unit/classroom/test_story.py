@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from labctl.classroom.board_lock import held_by_board
 from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, class_folder, class_names, open_class, open_seat
 from labctl.cli import commands as commands_of_labctl
@@ -385,6 +386,17 @@ def test_destroy_keeps_the_class_and_end_leaves_nothing(room: MemoryClass, sh: S
     sh("class end --yes")
     assert (lab_names(), class_names()) == ([], [])
     assert not room.roll.folder.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the board needs Linux")
+def test_end_refuses_while_the_board_runs(room: MemoryClass, sh: Shell) -> None:
+    sh("class up 1")
+    with held_by_board(room.roll):
+        sh("class end --yes", code=4)
+        assert "the board of the class mail is running" in sh.err
+    assert (lab_names(), class_names()) != ([], [])
+    sh("class end --yes")
+    assert (lab_names(), class_names()) == ([], [])
 
 
 def test_end_removes_the_names_even_if_a_lab_stays(room: MemoryClass, sh: Shell) -> None:
