@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from labctl.classroom.board_lock import held_by_board
 from labctl.classroom.collector import Collector
 from labctl.classroom.helper import Helper
-from labctl.classroom.history import History
+from labctl.classroom.history import History, history_file
 from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll
 from labctl.classroom.unix import ensure_linux
@@ -90,7 +90,7 @@ def serve(
     # The graders import nothing from the current folder either.
     os.environ["PYTHONSAFEPATH"] = "1"
     with held_by_board(roll) as is_current, _private_folder(roll) as folder:
-        history = History(roll.folder / "history.sqlite")
+        history = History(history_file(roll))
         collector = Collector(roll, history)
         collector.start()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
@@ -83,10 +84,31 @@ def load_codes(roll: Roll) -> Codes:
     codes = {number: kept.get(number) or SecretStr(new_code()) for number in numbers}
     if codes.keys() - kept.keys():
         # Codes of seats that the class no longer has are kept, in case they come back.
-        clear = {number: code.get_secret_value() for number, code in {**kept, **codes}.items()}
-        document = {"instructor": clear.pop(INSTRUCTOR), "seats": clear}
-        write_atomically(path, json.dumps(document, indent=1), mode=0o600)
+        _write(path, {**kept, **codes})
     return Codes(codes)
+
+
+def renew_codes(roll: Roll) -> Codes:
+    """Replace all codes of a class atomically. A board that runs notices."""
+    numbers = [INSTRUCTOR, *(seat.number for seat in roll.seats)]
+    codes = {number: SecretStr(new_code()) for number in numbers}
+    _write(codes_file(roll), codes)
+    return Codes(codes)
+
+
+def _write(path: Path, codes: Mapping[int, SecretStr]) -> None:
+    clear = {number: code.get_secret_value() for number, code in codes.items()}
+    document = {"instructor": clear.pop(INSTRUCTOR), "seats": clear}
+    write_atomically(path, json.dumps(document, indent=1), mode=0o600)
+
+
+def codes_stamp(roll: Roll) -> tuple[int, int] | None:
+    """What changes if the file of the codes is replaced; None if there is no file."""
+    try:
+        found = codes_file(roll).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def new_code() -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from labctl.classroom import actions, protocol
-from labctl.classroom.codes import INSTRUCTOR, load_codes
+from labctl.classroom.codes import INSTRUCTOR, codes_stamp, load_codes
 from labctl.classroom.collector import Collector
 from labctl.classroom.curve import curve
 from labctl.classroom.history import History
@@ -67,6 +67,8 @@ class Helper:
         self._roll = roll
         self._history = history
         self._collector = collector
+        # Before the codes are read: a change in between is noticed.
+        self._stamp = codes_stamp(roll)
         self._codes = load_codes(roll)
         # Whoever has a code that is no longer valid must log in again.
         history.keep_logins(self._codes.by_owner())
@@ -135,7 +137,7 @@ class Helper:
         if isinstance(request, protocol.Login):
             await say(writer, await self._log_in(request))
             return
-        owner = self._history.owner(request.token)
+        owner = self._owner(request.token)
         if owner is None or not self._exists(owner):
             await say(writer, refusal("login", in_every_language(_("log in first"))))
         elif not self._may(owner, request):
@@ -169,10 +171,10 @@ class Helper:
             self._pages[owner] -= 1
 
     async def _while_logged_in(self, token: str, work: Coroutine[object, object, None]) -> None:
-        """Do the work until it ends, or the browser logs out in another of its pages."""
+        """Do the work until it ends, or the login ends: in another page, or by a new code."""
         doing = asyncio.create_task(work)
         try:
-            while not doing.done() and self._history.owner(token) is not None:
+            while not doing.done() and self._owner(token) is not None:
                 await asyncio.wait({doing}, timeout=_LOGIN_SECONDS)
         finally:
             doing.cancel()
@@ -195,7 +197,25 @@ class Helper:
 
     # -- logins -----------------------------------------------------------------------------
 
+    def _owner(self, token: str) -> int | None:
+        self._renew_codes()
+        return self._history.owner(token)
+
+    def _renew_codes(self) -> None:
+        """Read the codes again if the file was replaced, and end the logins with old ones."""
+        stamp = codes_stamp(self._roll)
+        if stamp in (None, self._stamp):
+            return
+        try:
+            codes = load_codes(self._roll)
+        except LabError:
+            # The file is damaged. The cards still have the codes that it had.
+            return
+        self._history.keep_logins(codes.by_owner())
+        self._codes, self._stamp = codes, stamp
+
     async def _log_in(self, request: protocol.Login) -> BaseModel:
+        self._renew_codes()
         now = time.monotonic()
         while self._wrong and self._wrong[0] < now - 60:
             self._wrong.popleft()

@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Lock
 
 from labctl.classroom import protocol
+from labctl.classroom.roll import Roll
 from labctl.classroom.rows import CellState
 from labctl.errors import WrongState
 from labctl.hint import Hint
@@ -39,6 +40,10 @@ create table if not exists codes (
   owner integer primary key, code text not null);
 create index if not exists changes_of_seat on changes (seat, step, id);
 """
+
+
+def history_file(roll: Roll) -> Path:
+    return roll.folder / "history.sqlite"
 
 
 @dataclass(frozen=True)

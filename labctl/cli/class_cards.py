@@ -29,9 +29,14 @@ def cards(
             "--ssh-port", min=1, max=65535, help=_("Also tell the ports of labctl class ssh.")
         ),
     ] = None,
+    new_codes: Annotated[
+        bool,
+        typer.Option("--new-codes", help=_("Replace all codes first: everybody logs in again.")),
+    ] = False,
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
+    from labctl.classroom.codes import renew_codes
     from labctl.classroom.roll import open_class
     from labctl.hint import Hint
     from labctl.home import written_for_person
@@ -41,6 +46,8 @@ def cards(
     roll = open_class(class_name)
     path = output or Path(f"{roll.name}-cards.html")
     address = url or f"https://{socket.getfqdn()}:8443/"
+    if new_codes:
+        renew_codes(roll)
     page = cards_page(roll, address, ssh_port)
     with written_for_person(path):
         write_secret(path, page)

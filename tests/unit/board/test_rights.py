@@ -22,6 +22,7 @@ from websockets.typing import Origin
 from labctl.board import connections
 from labctl.board.wrong_codes import WrongCodes
 from labctl.classroom import helper
+from labctl.classroom.codes import renew_codes
 from labctl.classroom.history import History
 from labctl.classroom.terminal import View
 from labctl.classroom.terminals import Terminals
@@ -258,6 +259,24 @@ def test_after_logging_out_the_old_cookie_is_of_no_use(
     assert old.get("/board")[0] == 200
     teacher.post("/logout")
     assert old.get("/board")[0] == 303
+
+
+def test_new_codes_end_the_logins_and_pages_of_the_old_ones(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_LOGIN_SECONDS", 0.1)
+    old = fresh.board.codes.of_seat(1)
+    student = logged_in(fresh.board, old)
+    (token,) = student.cookies.values()
+    line = json.dumps({"verb": "watch", "token": token}).encode() + b"\n"
+    with closing(ask(fresh.board, line)) as live:
+        new = renew_codes(fresh.room.roll)
+        # The connection is closed without another request.
+        while live.recv(65536):
+            pass
+    assert student.post("/seats/1/check")[0] == 401
+    assert Browser(fresh.board).log_in(old)[0] == 401
+    assert Browser(fresh.board).log_in(new.of_seat(1))[0] == 303
 
 
 def test_answers_carry_the_headers(nobody: Browser) -> None:

@@ -7,7 +7,15 @@ import os
 
 import pytest
 
-from labctl.classroom.codes import ALPHABET, INSTRUCTOR, codes_file, load_codes, new_code
+from labctl.classroom.codes import (
+    ALPHABET,
+    INSTRUCTOR,
+    codes_file,
+    codes_stamp,
+    load_codes,
+    new_code,
+    renew_codes,
+)
 from labctl.errors import WrongState
 from tests.unit.classroom.test_roll import made
 
@@ -37,6 +45,15 @@ def test_more_seats_get_codes_and_the_others_keep_theirs() -> None:
     fewer = load_codes(made(seats=1))
     assert fewer.owner(after.of_seat(4)) is None
     assert load_codes(made(seats=4)).of_seat(4) == after.of_seat(4)
+
+
+def test_new_codes_replace_all_of_them() -> None:
+    roll = made()
+    before, stamp = load_codes(roll), codes_stamp(roll)
+    new = renew_codes(roll)
+    assert codes_stamp(roll) != stamp
+    assert not set(before.by_owner().values()) & set(new.by_owner().values())
+    assert load_codes(roll) == new
 
 
 def test_a_code_may_be_typed_in_other_ways() -> None:

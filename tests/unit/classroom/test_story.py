@@ -16,7 +16,9 @@ import pytest
 
 from labctl.classroom.board_lock import held_by_board
 from labctl.classroom.codes import load_codes
+from labctl.classroom.history import Change, History, history_file
 from labctl.classroom.roll import Roll, class_folder, class_names, open_class, open_seat
+from labctl.classroom.rows import CellState
 from labctl.cli import commands as commands_of_labctl
 from labctl.cli.app import run
 from labctl.errors import LabError
@@ -277,6 +279,7 @@ def arm(room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
             "keys s02 --output out --server lab.example --port 30000",
         ),
         ("destroy --yes", "destroy"),
+        ("destroy --forget --yes", "destroy --forget"),
         ("end --yes", "end"),
     ],
 )
@@ -374,6 +377,44 @@ def test_cards_tell_the_ports_of_ssh_only_if_asked(
     page = path.read_text("utf-8")
     for port, user in ((22011, "user1"), (22012, "user2"), (22031, "user1")):
         assert f"ssh -p {port} {user}@board.example<" in page
+
+
+def test_new_codes_are_on_the_new_cards(room: MemoryClass, sh: Shell, tmp_path: Path) -> None:
+    old = load_codes(room.roll).by_owner()
+    sh("class cards --new-codes")
+    page = (tmp_path / "mail-cards.html").read_text("utf-8")
+    new = load_codes(room.roll).by_owner()
+    assert all(code in page for code in new.values())
+    assert not any(code in page for code in old.values())
+
+
+def test_the_next_group_finds_nothing_of_the_last_one(room: MemoryClass, sh: Shell) -> None:
+    text = room.roll.file.read_text("utf-8").replace("[students]", '[students]\n1 = "山田"')
+    room.roll.file.write_text(text, encoding="utf-8")
+    sh("class up")
+    old = load_codes(room.roll).by_owner()
+    history = History(history_file(room.roll))
+    history.note(1, "late")
+    token = history.log_in(1)
+    history.add([Change(1.5, 1, "dns", CellState.RIGHT)])
+    history.close()
+    seats = sh.json("class destroy --forget --yes")["seats"]
+    assert [each["existed"] for each in seats] == [True] * 3
+    assert lab_names() == [] and open_class() == room.roll
+    assert not set(old.values()) & set(load_codes(room.roll).by_owner().values())
+    again = History(history_file(room.roll))
+    assert (again.notes(), again.changes(), again.owner(token)) == ({}, [], None)
+    again.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the board needs Linux")
+def test_nothing_is_forgotten_while_the_board_runs(room: MemoryClass, sh: Shell) -> None:
+    codes = load_codes(room.roll)
+    with held_by_board(room.roll):
+        sh("class destroy --forget --yes", code=4)
+        assert "the board of the class mail is running" in sh.err
+        assert load_codes(room.roll) == codes
+        sh("class destroy --yes")
 
 
 def test_destroy_keeps_the_class_and_end_leaves_nothing(room: MemoryClass, sh: Shell) -> None:
