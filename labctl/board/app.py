@@ -23,7 +23,7 @@ from labctl.board.security import Guard
 from labctl.board.wrong_codes import WrongCodes
 from labctl.classroom import protocol
 from labctl.classroom.board import WebSettings
-from labctl.classroom.protocol import Curve, Done, Refused, Rows, Welcome
+from labctl.classroom.protocol import Curve, Done, Refused, Welcome
 from labctl.classroom.rows import Row
 from labctl.i18n import LANGUAGES, _, in_every_language
 
@@ -172,28 +172,28 @@ class Board:
     async def _home(self, _request: Request, who: Welcome) -> Response:
         return RedirectResponse("/board" if who.is_instructor else "/me", 303)
 
-    async def _rows(self, request: Request, *, projector: bool = False) -> Rows:
+    async def _rows(self, request: Request, *, projector: bool = False) -> tuple[Row, ...]:
         look = protocol.Look(token=self._logins.token(request), projector=projector)
-        return await self._helper.ask(look, Rows)
+        return await self._helper.rows(look)
 
     async def _board(self, request: Request, who: Welcome) -> Response:
         rows, curve = await asyncio.gather(self._rows(request), self._curve(request))
-        return self._html(request, "board", who=who, rows=rows.rows, curve=curve)
+        return self._html(request, "board", who=who, rows=rows, curve=curve)
 
     async def _projector(self, request: Request, who: Welcome) -> Response:
         rows = await self._rows(request, projector=True)
-        return self._html(request, "projector", who=who, rows=rows.rows)
+        return self._html(request, "projector", who=who, rows=rows)
 
     async def _me(self, request: Request, who: Welcome) -> Response:
         if who.is_instructor:
             return RedirectResponse("/board", 303)
         rows = await self._rows(request)
-        return self._html(request, "me", who=who, row=rows.rows[0])
+        return self._html(request, "me", who=who, row=rows[0])
 
     async def _seat(self, request: Request, who: Welcome) -> Response:
         number, step = request.path_params["seat"], request.path_params.get("step", "")
         rows = await self._rows(request)
-        row = next((each for each in rows.rows if each.seat == number), None)
+        row = next((each for each in rows if each.seat == number), None)
         if row is None or not who.is_instructor:
             return RedirectResponse("/", 303)
         template = "seat_part" if is_script(request) else "seat"

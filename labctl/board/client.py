@@ -51,6 +51,12 @@ class HelperClient:
         async with self.connected(request) as (reader, _writer):
             return await received(reader, expected)
 
+    async def rows(self, request: protocol.Look) -> tuple[Row, ...]:
+        """Send a request for rows and return them; raises as `ask`."""
+        async with self.connected(request) as (reader, _writer):
+            count = (await received(reader, Rows)).count
+            return tuple([await received(reader, Row) for _each in range(count)])
+
     @asynccontextmanager
     async def connected(
         self, request: BaseModel

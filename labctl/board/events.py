@@ -25,8 +25,8 @@ async def row_events(
     try:
         async with helper.connected(watch) as (reader, _writer):
             yield _time()
-            for row in (await received(reader, Rows)).rows:
-                yield event(row)
+            for _each in range((await received(reader, Rows)).count):
+                yield event(await received(reader, Row))
             waiting = asyncio.ensure_future(received(reader, Row))
             try:
                 while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from threading import Lock
 
@@ -13,7 +14,9 @@ from labctl.results import Finding, Outcome, StepReport
 from provision.steps import book_steps
 
 # Characters of a text of a cell, and how many things that are wrong it shows.
-_LONGEST, _MOST = 2000, 20
+_LONGEST, _MOST = 1000, 20
+# Bytes of what is shown of a seat. A seat on which everything is wrong needs about 10,000.
+_MOST_BYTES = 64 * 1024
 
 
 def sections_of(lab: Lab) -> tuple[Section, ...]:
@@ -36,7 +39,22 @@ def graded(seat: int, grades: Grades) -> Graded:
     """The cells of a grading, without their times."""
     steps = dict.fromkeys(report.step for report in grades.reports)
     cells = (_cell(step, [each for each in grades.reports if each.step == step]) for step in steps)
-    return Graded(seat=seat, cells=tuple(cells))
+    return Graded(seat=seat, cells=within_limit(tuple(cells)))
+
+
+def within_limit(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells of a seat, without the details that would make its row too long to send."""
+    left = _MOST_BYTES
+    found = []
+    for cell in cells:
+        details = []
+        for detail in cell.details:
+            left -= len(detail.model_dump_json().encode())
+            if left < 0:
+                break
+            details.append(detail)
+        found.append(cell.model_copy(update={"details": tuple(details)}))
+    return tuple(found)
 
 
 class Sections:
@@ -89,14 +107,20 @@ def _cell(step: str, reports: Sequence[StepReport]) -> Cell:
 def _detail(host: str, finding: Finding) -> Detail:
     return Detail(
         host=host,
-        what=_optional(finding.what),
-        found=_optional(finding.found),
-        expected=_optional(finding.expected),
-        hint=_optional(finding.hint),
+        what=said_of(finding.what),
+        found=said_of(finding.found),
+        expected=said_of(finding.expected),
+        hint=said_of(finding.hint),
     )
 
 
-def _optional(text: str) -> Said:
-    """The text in every language. What a host says may be of any length."""
+def said_of(text: str) -> Said:
+    """The text in every language, fit for a page: a host may say anything, of any length."""
     said = in_every_language(text) if text else {}
-    return {lang: each[:_LONGEST] for lang, each in said.items()}
+    return {lang: "".join(map(_shown, each[:_LONGEST])) for lang, each in said.items()}
+
+
+def _shown(char: str) -> str:
+    """The character, or a sign for one that no page can show or no line can carry."""
+    is_control = unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\t"
+    return "\N{REPLACEMENT CHARACTER}" if is_control else char

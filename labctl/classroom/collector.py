@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 
-from labctl.classroom.cells import sections_of
+from labctl.classroom.cells import sections_of, within_limit
 from labctl.classroom.grader import GraderProcess, Worker, WorkerEnded
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
@@ -297,7 +297,8 @@ class Collector:
                 return
             seen = {cell.step for cell in found.cells}
             kept = tuple(cell for cell in seat.row.cells if cell.step not in seen)
-            whole = found.model_copy(update={"cells": (*kept, *found.cells)})
+            cells = within_limit((*kept, *found.cells))
+            whole = found.model_copy(update={"cells": cells})
             row = dated(seat.row, whole, seat.last, time.time())
             self._set(found.seat, **{name: getattr(row, name) for name in _GRADED})
 

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Protocol
 
-from labctl.classroom.cells import Sections, graded
+from labctl.classroom.cells import Sections, graded, said_of
 from labctl.classroom.roll import open_seat, read_roll
 from labctl.classroom.rows import Cell, Graded, Said
 from labctl.classroom.status import disk_of
@@ -148,7 +148,7 @@ class Grader:
                     grades = grade_hosts(found.targets, sends=False, told=found.sections.add)
             except LabError as error:
                 self.forget(number)
-                problem = in_every_language(error.message)
+                problem = said_of(error.message)
             else:
                 return graded(number, grades)
         return Graded(seat=number, problem=problem)

@@ -40,7 +40,7 @@ from labctl.classroom.roll import Roll, lab_of
 from labctl.classroom.seat_actions import SeatActions, failed
 from labctl.classroom.terminal import Place, View
 from labctl.classroom.terminals import Terminals
-from labctl.classroom.watching import rows_for, watch
+from labctl.classroom.watching import say_rows, watch
 from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
@@ -145,6 +145,8 @@ class Helper:
             await say(writer, refusal("rights", said))
         elif isinstance(request, protocol.Watch | protocol.OpenTerminal):
             await self._live(owner, request, reader, writer)
+        elif isinstance(request, protocol.Look):
+            await say_rows(owner, request.projector, self._collector, writer)
         else:
             await say(writer, await self._done(owner, request))
 
@@ -260,8 +262,6 @@ class Helper:
                 answer = await self._welcome(owner, request.token)
             case protocol.Logout():
                 self._history.log_out(request.token)
-            case protocol.Look():
-                answer = rows_for(owner, request.projector, self._collector)
             case protocol.Progress():
                 answer = await asyncio.to_thread(self._curve)
             case protocol.Check():

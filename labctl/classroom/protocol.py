@@ -1,9 +1,10 @@
 """What the web process may ask the root helper for: a few verbs, each with fixed fields.
 
-A request is one line of JSON on a connection of its own, and so is the answer. `watch` is
-followed by a line for each row that changes, `terminal` by frames in both directions. Every
-request but `login` carries the token of a browser, and the helper decides by it: the web process
-has no rights of its own.
+A request is one line of JSON on a connection of its own, and so is the answer. Rows follow with a
+line for each, so that no line grows with the class: after `look` all of them, after `watch` also
+each that changes. `terminal` is followed by frames in both directions. Every request but `login`
+carries the token of a browser, and the helper decides by it: the web process has no rights of its
+own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from labctl.classroom.rows import Row, Said, Section
+from labctl.classroom.rows import Said, Section
 
 # Seconds after which a browser has to log in again.
 LOGIN_SECONDS = 12 * 3600
@@ -55,14 +56,14 @@ class Logout(_WithToken):
 
 
 class Watch(_WithToken):
-    """The rows that the token may see, then each that changes. Answer: Rows, then rows."""
+    """The rows that the token may see, then each that changes. Answer: Rows, then each row."""
 
     verb: Literal["watch"] = "watch"
     projector: bool = False
 
 
 class Look(_WithToken):
-    """The same rows once. Answer: Rows."""
+    """The same rows once. Answer: Rows, then each row."""
 
     verb: Literal["look"] = "look"
     projector: bool = False
@@ -158,7 +159,9 @@ class Welcome(_Message):
 
 
 class Rows(_Message):
-    rows: tuple[Row, ...]
+    """How many rows follow, each as an answer of its own."""
+
+    count: Annotated[int, Field(ge=0)]
 
 
 class Curve(_Message):

@@ -24,10 +24,15 @@ def _shown(row: Row, owner: int, projector: bool) -> Row | None:
     return row.model_copy(update={"note": ""}) if row.seat == owner else None
 
 
-def rows_for(owner: int, projector: bool, collector: Collector) -> Rows:
-    """All rows that the owner may see."""
-    shown = (_shown(row, owner, projector) for row in collector.rows())
-    return Rows(rows=tuple(row for row in shown if row is not None))
+async def say_rows(
+    owner: int, projector: bool, collector: Collector, writer: asyncio.StreamWriter
+) -> None:
+    """Send all rows that the owner may see."""
+    all_of_them = [_shown(row, owner, projector) for row in collector.rows()]
+    rows = [row for row in all_of_them if row is not None]
+    await say(writer, Rows(count=len(rows)))
+    for row in rows:
+        await say(writer, row)
 
 
 async def watch(
@@ -55,7 +60,7 @@ async def watch(
     end = collector.listen(tell)
     gone = asyncio.create_task(reader.read())
     try:
-        await say(writer, rows_for(owner, projector, collector))
+        await say_rows(owner, projector, collector, writer)
         while not gone.done():
             waiting = asyncio.create_task(ready.wait())
             await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -21,9 +21,11 @@ from websockets.typing import Origin
 
 from labctl.board import connections
 from labctl.board.wrong_codes import WrongCodes
-from labctl.classroom import helper
+from labctl.classroom import helper, protocol
+from labctl.classroom.cells import said_of
 from labctl.classroom.codes import renew_codes
 from labctl.classroom.history import History
+from labctl.classroom.rows import CellState, Detail
 from labctl.classroom.terminal import View
 from labctl.classroom.terminals import Terminals
 from labctl.errors import WrongState
@@ -560,6 +562,28 @@ def test_the_helper_refuses_what_is_no_request(board: RunningBoard, line: bytes)
 
 def test_the_socket_is_for_its_user_only(board: RunningBoard) -> None:
     assert board.socket.stat().st_mode & 0o777 == 0o600
+
+
+def test_rows_that_are_longer_together_than_a_line_may_be_are_shown(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LONGEST_LINE", 60_000)
+    texts = [said_of("x" * 1000)] * 20
+    details = tuple(Detail(host="host1", what=text) for text in texts)
+    for number in (1, 2):
+        cells = fresh.board.collector.row(number).cells
+        wrong = cells[0].model_copy(update={"state": CellState.WRONG, "details": details})
+        assert fresh.board.collector.hold(number, "reset")
+        fresh.board.collector._set(number, cells=(wrong, *cells[1:]))
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    assert teacher.get("/board")[0] == 200
+    assert teacher.get("/seats/1")[1].count("x" * 1000) == 20
+    with raw(fresh.board) as stream:
+        cookie = f"Cookie: {teacher.cookie}"
+        stream.sendall(f"GET /board/events HTTP/1.1\r\nHost: x\r\n{cookie}\r\n\r\n".encode())
+        seen = b""
+        while seen.count(b"event: row") < 3:
+            seen += stream.recv(65536)
 
 
 def test_a_row_that_changes_is_sent_to_the_page(fresh: Place) -> None:

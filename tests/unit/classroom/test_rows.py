@@ -42,6 +42,23 @@ def test_a_section_that_is_wrong_on_one_host_says_what_and_where() -> None:
     assert detail.hint["en"] == "look at z"
 
 
+def test_what_a_host_says_is_short_and_has_no_control_characters() -> None:
+    bad = Finding("a.bad", False, "bad", found="\x1b[2J\0\ud800\x9b a\tb\nc" + "x" * 5000)
+    (cell,) = graded(1, Grades((report("dns", "host1", bad),))).cells
+    for said in cell.details[0].found.values():
+        assert said.startswith("\ufffd[2J" + "\ufffd" * 3 + " a\tb\ncx") and len(said) == 1000
+    cell.model_dump_json()
+
+
+def test_a_hostile_host_does_not_make_a_row_too_long_to_send() -> None:
+    bad = Finding("a.bad", False, "bad", found="\0" * 5000, expected="<" * 5000, hint="あ" * 5000)
+    reports = [report(f"step{each}", "host1", *[bad] * 30) for each in range(20)]
+    cells = graded(1, Grades((report("dns", "host1", BAD), *reports))).cells
+    assert {cell.state for cell in cells} == {WRONG} and len(cells) == 21
+    assert len(cells[0].details) == 1 and cells[1].details and not cells[-1].details
+    assert len(row(*cells).model_dump_json().encode()) < 80_000
+
+
 def test_a_section_that_waits_names_what_comes_first() -> None:
     grades = Grades((report("dns", "host1", BAD), report("mail", "host1", blocked_by="dns")))
     cell = graded(1, grades).cells[1]
