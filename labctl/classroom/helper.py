@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +48,8 @@ from labctl.i18n import _, in_every_language
 # Wrong codes in a minute from all browsers together; the web process limits each address. At this
 # rate one of 31 codes is guessed in 20 million years. Browsers that are logged in are not affected.
 _MOST_WRONG = 3000
+# Right codes of one owner in a minute. Each writes to the disk.
+_MOST_LOGINS = 30
 # Terminals at once: each host of each seat twice, for the student and for the instructor.
 _TERMINALS_PER_HOST = 2
 # Pages with live rows, and browsers at terminals, that one code may have open at once.
@@ -77,6 +79,7 @@ class Helper:
         self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
         self._actions = SeatActions(roll, history, collector, self._terminals)
         self._wrong: deque[float] = deque()
+        self._right: defaultdict[int, deque[float]] = defaultdict(deque)
         self._pages: Counter[int] = Counter()
         # The last curve, and of how many changes it is: a history of months takes a while.
         self._drawn: tuple[int, Curve | None] = (0, None)
@@ -219,15 +222,16 @@ class Helper:
     async def _log_in(self, request: protocol.Login) -> BaseModel:
         self._renew_codes()
         now = time.monotonic()
-        while self._wrong and self._wrong[0] < now - 60:
-            self._wrong.popleft()
-        if len(self._wrong) >= _MOST_WRONG:
-            said = in_every_language(_("Too many wrong codes. Wait a minute."))
-            return refusal("busy", said)
+        many = in_every_language(_("Too many wrong codes. Wait a minute."))
+        if _in_last_minute(self._wrong, now) >= _MOST_WRONG:
+            return refusal("busy", many)
         owner = self._codes.owner(request.code)
         if owner is None or not self._exists(owner):
             self._wrong.append(now)
             return refusal("login", in_every_language(_("This code is wrong.")))
+        if _in_last_minute(self._right[owner], now) >= _MOST_LOGINS:
+            return refusal("busy", many)
+        self._right[owner].append(now)
         return await self._welcome(owner, self._history.log_in(owner))
 
     async def _welcome(self, owner: int, token: str) -> Welcome:
@@ -320,6 +324,13 @@ class Helper:
         session = actions.opened(self._roll, self._roll.seat(request.seat))
         host = session.lab.host(request.host).name
         return session.provider.login(host, session.lab.edition.admin)
+
+
+def _in_last_minute(times: deque[float], now: float) -> int:
+    """How many of the times are not older than a minute. The others are removed."""
+    while times and times[0] < now - 60:
+        times.popleft()
+    return len(times)
 
 
 def _peer(writer: asyncio.StreamWriter) -> int:

@@ -39,7 +39,12 @@ create table if not exists logins (
 create table if not exists codes (
   owner integer primary key, code text not null);
 create index if not exists changes_of_seat on changes (seat, step, id);
+create index if not exists ends_of_logins on logins (ends);
+create index if not exists logins_of_owner on logins (owner, ends);
 """
+
+# Logins that one code may have at once.
+_MOST_LOGINS = 20
 
 
 def history_file(roll: Roll) -> Path:
@@ -157,13 +162,18 @@ class History:
     # -- logins -----------------------------------------------------------------------------
 
     def log_in(self, owner: int) -> str:
-        """A new token for a browser; only its hash is kept."""
+        """A new token for a browser; only its hash is kept. Ends the oldest login of too many."""
         token = secrets.token_urlsafe(32)
         with self._writing() as file:
             now = time.time()
             file.execute("delete from logins where ends < ?", (now,))
             values = (_hashed(token), owner, now + protocol.LOGIN_SECONDS)
             file.execute("insert into logins (token, owner, ends) values (?, ?, ?)", values)
+            file.execute(
+                "delete from logins where owner = ? and rowid in (select rowid from logins"
+                " where owner = ? order by ends desc, rowid desc limit -1 offset ?)",
+                (owner, owner, _MOST_LOGINS),
+            )
         return token
 
     def keep_logins(self, codes: Mapping[int, str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.classroom import helper
 from labctl.classroom.roll import open_class, open_seat, write_roll
 from labctl.engine import bring_up
 from labctl.home import STATE_VARIABLE
@@ -36,6 +37,8 @@ def place(folder: Path) -> Iterator[Place]:
         pytest.skip("the board needs Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(STATE_VARIABLE, str(folder / "state"))
+        # Every test logs in.
+        patch.setattr(helper, "_MOST_LOGINS", 10_000)
         room = memory_class(patch, until=None)
         seats = (replace(seat, student=STUDENTS.get(seat.number, "")) for seat in room.roll.seats)
         write_roll(replace(room.roll, seats=tuple(seats)))

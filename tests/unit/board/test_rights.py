@@ -94,6 +94,18 @@ def test_all_addresses_together_have_a_limit_that_leaves_logins_alone(
     assert student.post("/seats/1/check")[0] == 303
 
 
+def test_one_code_logs_in_so_often_and_no_other_waits(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_MOST_LOGINS", 3)
+    codes = fresh.board.codes
+    student = logged_in(fresh.board, codes.of_seat(1))
+    found = [Browser(fresh.board).log_in(codes.of_seat(1))[0] for _each in range(4)]
+    assert found == [303] * 2 + [429] * 2
+    assert Browser(fresh.board).log_in(codes.of_seat(2))[0] == 303
+    assert student.get("/me")[0] == 200
+
+
 def test_one_network_is_one_address_and_old_addresses_are_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -71,6 +71,24 @@ def test_an_old_token_is_of_no_use(path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert kept.owner(kept.log_in(1)) is None
 
 
+def test_the_newest_logins_of_each_owner_are_kept(path: Path) -> None:
+    kept = History(path)
+    other = kept.log_in(2)
+    tokens = [kept.log_in(1) for _each in range(25)]
+    assert [kept.owner(token) for token in tokens] == [None] * 5 + [1] * 20
+    assert kept.owner(other) == 2
+
+
+def test_a_login_looks_at_no_login_of_others(path: Path) -> None:
+    kept = History(path)
+    for query in (
+        "delete from logins where ends < 5",
+        "select rowid from logins where owner = 1 order by ends desc, rowid desc limit -1 offset 9",
+    ):
+        plan = str(kept._read(f"explain query plan {query}"))
+        assert "INDEX" in plan and "SCAN" not in plan and "TEMP" not in plan
+
+
 def test_no_token_is_in_the_file(path: Path) -> None:
     kept = History(path)
     token = kept.log_in(1)
