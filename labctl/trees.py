@@ -12,20 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def entries(folder: Path, skip: tuple[str, ...] = ()) -> Iterator[tuple[str, os.stat_result]]:
+def entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Each file and folder below `folder` with its status. No link is followed.
 
     What cannot be read, or disappears meanwhile, is left out.
-
-    Args:
-        skip: ends of names that are left out.
     """
     left = [str(folder)]
     while left:
         with suppress(OSError), os.scandir(left.pop()) as found:
             for entry in found:
-                if entry.name.endswith(skip) and skip:
-                    continue
                 with suppress(OSError):
                     yield entry.path, entry.stat(follow_symlinks=False)
                     if entry.is_dir(follow_symlinks=False):

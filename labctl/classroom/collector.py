@@ -29,6 +29,9 @@ _LOOK_SECONDS = 0.3
 # Seats that each process grades at once: more than by `class check`, because these gradings send no
 # mail.
 _AT_ONCE = 4
+# How many times longer than a look at a seat took it is not looked at again. Its student may have
+# made many files, and the other seats need this process, too.
+_REST = 20.0
 # Seconds after which a seat is graded again though nothing was noticed. It is sooner if the
 # provider cannot tell, and where somebody works: no provider notices that a service read its
 # settings again.
@@ -50,8 +53,9 @@ class _Seat:
 
     `last` is the last known state of each section and since when, also from before this board.
     `asked` is when the seat was found to need a look, `begun` is when one last began, `changed`
-    is when a change was last noticed. `in_turn` is set if it is graded without a reason, and
-    `is_outdated` if something was done to it since its grading began.
+    is when a change was last noticed. Its disk is not looked at before `rests`. `in_turn` is set if
+    it is graded without a reason, and `is_outdated` if something was done to it since its grading
+    began.
     """
 
     row: Row
@@ -61,6 +65,7 @@ class _Seat:
     asked: float | None = None
     begun: float = 0.0
     changed: float = -_AT_WORK_SECONDS
+    rests: float = 0.0
     is_grading: bool = False
     in_turn: bool = False
     is_held: bool = False
@@ -201,6 +206,10 @@ class Collector:
 
     def _look_at(self, number: int) -> None:
         seat = self._seats[number]
+        if time.monotonic() < seat.rests:
+            return
+        # Not the time on the clock, which grows with what else this machine does.
+        began = time.thread_time()
         try:
             if seat.provider is None:
                 seat.provider = open_seat(self._roll, self._roll.seat(number)).provider
@@ -209,6 +218,8 @@ class Collector:
             # The process that grades the seat says what is wrong with it.
             seat.provider = None
             return
+        finally:
+            seat.rests = time.monotonic() + _REST * (time.thread_time() - began)
         before, seat.revision = seat.revision, revision
         # At first it is graded anyway.
         if before is not None and revision != before:

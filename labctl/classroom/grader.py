@@ -18,6 +18,7 @@ from threading import Lock, Thread
 from typing import Protocol
 
 from labctl.classroom.cells import Sections, graded, said_of
+from labctl.classroom.disks import Disks
 from labctl.classroom.roll import open_seat, read_roll
 from labctl.classroom.rows import Cell, Graded, Said
 from labctl.classroom.status import disk_of
@@ -33,8 +34,6 @@ from provision.step import Target
 _PATIENCE = 90.0
 # Seconds that a line in the log of a host may take.
 _SAY_SECONDS = 10.0
-# Seconds between two measurements of a lab's files.
-_MEASURE_SECONDS = 60.0
 # In English, like all lines there.
 _BEGINS_LINE = f"{BEGINS}: labctl connects to the servers until '{ENDS}'"
 
@@ -131,12 +130,11 @@ class Grader:
         self._roll = read_roll(class_name)
         self._early = early
         self._open: dict[int, _Open] = {}
-        # When the files of a seat were last measured, and what was said.
-        self._disks: dict[int, tuple[float, Said]] = {}
+        self._disks = Disks(self._disk)
 
     def grade(self, number: int) -> Graded:
         """Grade a seat. If it cannot be graded, the result says why."""
-        return self._grade(number).model_copy(update={"disk": self._disk(number)})
+        return self._grade(number).model_copy(update={"disk": self._disks.of(number)})
 
     def _grade(self, number: int) -> Graded:
         # Kept connections lead nowhere after a reset. New ones are tried once.
@@ -154,17 +152,11 @@ class Grader:
         return Graded(seat=number, problem=problem)
 
     def _disk(self, number: int) -> Said:
-        """Say if the lab's files are larger than the lab file allows. Measured once a minute."""
-        at, said = self._disks.get(number, (-_MEASURE_SECONDS, {}))
-        if time.monotonic() - at >= _MEASURE_SECONDS:
-            said = {}
-            with suppress(LabError, OSError):
-                found = disk_of(open_seat(self._roll, self._roll.seat(number)))
-                if found is not None and found.verdict is Verdict.WARNING:
-                    text = _("{what}; {why}", what=found.what, why=found.why)
-                    said = in_every_language(text)
-            self._disks[number] = (time.monotonic(), said)
-        return said
+        """Say if the lab's files are larger than the lab file allows."""
+        found = disk_of(open_seat(self._roll, self._roll.seat(number)))
+        if found is None or found.verdict is not Verdict.WARNING:
+            return {}
+        return said_of(_("{what}; {why}", what=found.what, why=found.why))
 
     def forget(self, number: int) -> None:
         """Close the connections to a seat."""

@@ -53,9 +53,3 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     found = [Path(path).name for path, _status in entries(tmp_path / "upper" / "etc")]
     assert found == ["link"]
     assert has_link(tmp_path / "upper", "var/secret") and not has_link(tmp_path / "upper", "etc")
-
-
-def test_names_that_do_not_count_are_left_out(tmp_path: Path) -> None:
-    for name in ("one.zone", "one.zone.jnl"):
-        (tmp_path / name).touch()
-    assert [Path(path).name for path, _status in entries(tmp_path, (".jnl",))] == ["one.zone"]

@@ -17,6 +17,7 @@ from labctl.providers.checks import Check
 from labctl.providers.nspawn.kernel_limits import A_HOST, INOTIFY, needs, raise_limits, raised
 from labctl.providers.nspawn.lab_limits import missing_controllers
 from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.nspawn.store import MOST_FILES, Size
 from labctl.providers.rootfs import users
 
 PROGRAMS = {
@@ -72,7 +73,7 @@ def checks(
     )
 
 
-def disk_check(measure: Callable[[], int], budget: int) -> Check:
+def disk_check(measure: Callable[[], Size], budget: int) -> Check:
     """The check of the size of the lab's files.
 
     Args:
@@ -201,16 +202,20 @@ def limits_enforced(missing: Callable[[], list[str]], _machine: Machine) -> Diag
     )
 
 
-def disk_budget(measure: Callable[[], int], budget: int, _machine: Machine) -> Diagnosis:
-    used = measure()
-    text = _("the lab's files are {size} MiB", size=used // 1024**2)
-    measured = {"used": used, "allowed": budget}
-    if used <= budget:
+def disk_budget(measure: Callable[[], Size], budget: int, _machine: Machine) -> Diagnosis:
+    size = measure()
+    text = _("the lab's files are {size} MiB", size=size.used // 1024**2)
+    why = _("the lab file allows {size} MiB", size=budget // 1024**2)
+    measured = {"used": size.used, "allowed": budget}
+    if not size.is_whole:
+        text = _("the lab's files are more than {size} MiB", size=size.used // 1024**2)
+        why = _("labctl measures {count} files, and there are more", count=MOST_FILES)
+    elif size.used <= budget:
         return replace(found("disk-budget", text), measured=measured)
     over = warning(
         "disk-budget",
         text,
-        _("the lab file allows {size} MiB", size=budget // 1024**2),
+        why,
         commands(
             "labctl checkpoints",
             "labctl checkpoints --remove NAME",

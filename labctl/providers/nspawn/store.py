@@ -11,6 +11,8 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from labctl.home import write_atomically
@@ -21,6 +23,8 @@ from labctl.trees import entries, remove_tree
 
 # 2: the owners of the files are in the range of users.py.
 VERSION = 2
+# Files of a lab that are measured. Each takes some microseconds, and root of a host may make many.
+MOST_FILES = 200_000
 
 
 class Stack(Frozen):
@@ -47,6 +51,14 @@ class Record(LabRecord[Saved]):
     def current(self) -> Stack:
         """The stack including the writable layer, as a checkpoint would save it now."""
         return Stack(image=self.base.image, layers=(*self.base.layers, self.top))
+
+
+@dataclass(frozen=True)
+class Size:
+    """Bytes on disk. There are more if not all files were measured."""
+
+    used: int
+    is_whole: bool = True
 
 
 class LayerStore:
@@ -116,9 +128,12 @@ class LayerStore:
         folder = self.folder / "layers" / layer
         return sum(_size(found) for _path, found in entries(folder))
 
-    def size_of_all(self) -> int:
-        """Bytes on disk of all layers of the lab."""
-        return sum(self.size(layer.name) for layer in (self.folder / "layers").glob("*"))
+    def size_of_all(self) -> Size:
+        """Bytes on disk of all layers of the lab, as far as it has not too many files."""
+        layers = (self.folder / "layers").glob("*")
+        found = chain.from_iterable(map(entries, layers))
+        used = sum(_size(each) for _path, each in islice(found, MOST_FILES))
+        return Size(used, is_whole=next(found, None) is None)
 
     def _collect(self, record: Record) -> None:
         """Remove layers that neither the lab nor a checkpoint uses."""

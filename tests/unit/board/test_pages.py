@@ -16,7 +16,7 @@ import labctl.board
 from labctl.board.pages import ago
 from labctl.board.picture import picture_of
 from labctl.board.security import is_same_origin
-from labctl.classroom import grader
+from labctl.classroom import disks
 from labctl.classroom.protocol import Curve, refusal
 from labctl.health import warning
 from labctl.i18n import speaking
@@ -109,7 +109,8 @@ def test_the_projector_shows_no_name_in_any_byte(teacher: Browser) -> None:
 def test_a_seat_that_takes_too_much_disk_is_marked(
     fresh: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grader, "_MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(disks, "_MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(disks, "_REST", 0.0)
     fresh.room.world(1).disk = warning("disk-budget", "9230 MiB <of> files", "8192 MiB", "")
     fresh.board.collector.look_again(1)
     wait_for(lambda: bool(fresh.board.collector.row(1).disk))

@@ -9,7 +9,7 @@ from threading import Event, Lock
 import pytest
 
 from labctl.classroom import collector as module
-from labctl.classroom import grader
+from labctl.classroom import disks, grader
 from labctl.classroom.collector import Collector
 from labctl.classroom.grader import Early, Grader, WorkerEnded
 from labctl.classroom.history import History
@@ -21,7 +21,7 @@ from labctl.mailtest.probes import BEGINS, ENDS
 from labctl.progress import silent
 from labctl.waiting import wait_until
 from tests.fakes.board import InThread
-from tests.fakes.classroom import MemoryClass, memory_class
+from tests.fakes.classroom import InClass, MemoryClass, memory_class
 from tests.fakes.lab import path_of
 
 
@@ -79,7 +79,8 @@ def test_a_change_on_a_host_is_noticed(room: MemoryClass, collector: Collector) 
 def test_a_seat_that_takes_too_much_disk_is_told_until_it_does_not(
     room: MemoryClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grader, "_MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(disks, "_MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(disks, "_REST", 0.0)
     graded = Grader(room.roll.name, lambda _found: None)
     assert graded.grade(1).disk == {}
     room.world(1).disk = warning("disk-budget", "9 GiB", "8 GiB are allowed", "")
@@ -90,6 +91,29 @@ def test_a_seat_that_takes_too_much_disk_is_told_until_it_does_not(
     assert found.problem and found.disk
     room.world(1).disk = None
     assert graded.grade(1).disk == {}
+
+
+def test_a_seat_that_takes_long_to_look_at_is_looked_at_seldom(
+    room: MemoryClass, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[float] = []
+
+    def revision(_provider: InClass) -> str:
+        looked.append(time.monotonic())
+        began = time.thread_time()
+        while time.thread_time() - began < 0.05:
+            pass
+        return ""
+
+    monkeypatch.setattr(InClass, "revision", revision)
+    collector = Collector(room.roll, history, InThread)
+    while time.monotonic() - (looked or [time.monotonic()])[0] < 0.9:
+        collector._look_at(1)
+    assert len(looked) == 1
+    deadline = time.monotonic() + 20
+    while len(looked) < 2 and time.monotonic() < deadline:
+        collector._look_at(1)
+    assert len(looked) == 2
 
 
 def test_what_is_known_outlives_a_restart(

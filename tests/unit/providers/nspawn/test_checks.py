@@ -18,6 +18,7 @@ from labctl.providers.checks import Check, run_checks
 from labctl.providers.nspawn import NspawnProvider, checks
 from labctl.providers.nspawn.addresses import Used
 from labctl.providers.nspawn.network import LabNetwork
+from labctl.providers.nspawn.store import Size
 from labctl.providers.rootfs import users
 from tests.fakes.machine import OtherMachine
 
@@ -44,7 +45,7 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def every_check(hosts: int = 2, size: int = 0) -> tuple[Check, ...]:
-    disk = checks.disk_check(lambda: size, 1024**3)
+    disk = checks.disk_check(lambda: Size(size), 1024**3)
     return checks.checks(STATE, NETWORK, lambda: hosts, disk)
 
 
@@ -284,6 +285,14 @@ def test_a_lab_within_its_budget_of_disk() -> None:
     (said,) = run_checks([each for each in every_check(size=5) if each.code == "disk-budget"], FIT)
     assert said.verdict is Verdict.OK
     assert said.measured == {"used": 5, "allowed": 1024**3}
+
+
+def test_a_lab_with_too_many_files_to_measure() -> None:
+    check = checks.disk_check(lambda: Size(5 * 1024**2, is_whole=False), 1024**3)
+    (said,) = run_checks([check], FIT)
+    assert said.verdict is Verdict.WARNING
+    assert said.what == "the lab's files are more than 5 MiB"
+    assert said.why == "labctl measures 200000 files, and there are more"
 
 
 def test_a_lab_over_its_budget_of_disk() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from labctl.providers.nspawn.revision import revision
 from labctl.providers.rootfs.cgroup import Cgroup, Hierarchies
+from labctl.trees import entries
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers are Linux's")
 
@@ -120,6 +122,26 @@ def test_a_removed_file_is_a_change(host: Host) -> None:
     before = host.revision()
     (host.upper / "etc/postfix/main.cf").unlink()
     assert host.revision() != before
+
+
+def test_files_that_do_not_count_use_up_the_limit_of_the_lab(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labctl.providers.nspawn.revision._MOST", 10)
+    for number in range(20):
+        host.write(f"etc/bind/{number}.jnl")
+    asked: list[str] = []
+    walk = entries
+
+    def counted(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+        for found in walk(folder):
+            asked.append(found[0])
+            yield found
+
+    monkeypatch.setattr("labctl.providers.nspawn.revision.entries", counted)
+    other = Host(tmp_path / "other")
+    revision((each.upper, Cgroup("host1")) for each in (host, other))
+    assert len(asked) == 10
 
 
 def test_a_link_to_a_folder_is_one_entry(host: Host) -> None:

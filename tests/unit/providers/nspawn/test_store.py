@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labctl.errors import WrongState
-from labctl.providers.nspawn.store import LayerStore, Record, Saved, Stack
+from labctl.providers.nspawn.store import LayerStore, Record, Saved, Size, Stack
 from labctl.providers.record import now
 
 HOSTS = ("host1", "host2")
@@ -190,7 +190,22 @@ def test_files_that_labs_share_count_by_their_share(tmp_path: Path) -> None:
     copy.link_layer(model, layer)
     assert model.size(layer) - empty == copy.size(layer) - empty == alone // 2
     another = copy.new_layer(HOSTS)
-    assert copy.size_of_all() == copy.size(layer) + copy.size(another)
+    assert copy.size_of_all() == Size(copy.size(layer) + copy.size(another))
+
+
+@pytest.mark.posix
+def test_a_lab_with_many_files_is_measured_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LayerStore(tmp_path)
+    layer = store.new_layer(HOSTS)
+    for number in range(30):
+        (store.upper(layer, "host1") / f"file{number}").write_bytes(b"x" * 10_000)
+    whole = store.size_of_all()
+    monkeypatch.setattr("labctl.providers.nspawn.store.MOST_FILES", 20)
+    part = store.size_of_all()
+    assert (whole.is_whole, part.is_whole) == (True, False)
+    assert part.used < whole.used
 
 
 @pytest.mark.posix
