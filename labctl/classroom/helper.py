@@ -42,7 +42,7 @@ from labctl.classroom.terminal import Place, View
 from labctl.classroom.terminals import Terminals
 from labctl.classroom.watching import say_rows, watch
 from labctl.drills.catalogue import drills_of
-from labctl.errors import LabError
+from labctl.errors import LabError, WrongState
 from labctl.i18n import _, in_every_language
 
 # Wrong codes in a minute from all browsers together; the web process limits each address. At this
@@ -58,6 +58,9 @@ _MOST_PAGES_INSTRUCTOR = 400
 
 # Seconds after which a page notices that its login is over.
 _LOGIN_SECONDS = 5.0
+
+# What stops the hosts of a seat for a moment.
+_RESETS = ("reset", "undo")
 
 _INSTRUCTORS = (protocol.Reset, protocol.Undo, protocol.Drill, protocol.Note, protocol.Progress)
 
@@ -305,6 +308,10 @@ class Helper:
         )
         try:
             terminal = await self._terminals.at(viewer)
+            if self._is_being_reset(request.seat):
+                # The reset began while this login did, and ends its host.
+                self._terminals.close_seat(request.seat, "reset")
+                raise _being_reset(self._roll.seat(request.seat).label)
         except LabError as error:
             return await say(writer, failed(error))
         writer.write(answer_line(Done()))
@@ -320,10 +327,19 @@ class Helper:
         finally:
             viewer.leave()
 
+    def _is_being_reset(self, seat: int) -> bool:
+        return self._collector.row(seat).busy in _RESETS
+
     def _login(self, request: protocol.OpenTerminal) -> tuple[str, ...]:
+        if self._is_being_reset(request.seat):
+            raise _being_reset(self._roll.seat(request.seat).label)
         session = actions.opened(self._roll, self._roll.seat(request.seat))
         host = session.lab.host(request.host).name
         return session.provider.login(host, session.lab.edition.admin)
+
+
+def _being_reset(seat: str) -> WrongState:
+    return WrongState(_("seat {seat} is being reset; try again in a moment", seat=seat))
 
 
 def _in_last_minute(times: deque[float], now: float) -> int:

@@ -30,7 +30,7 @@ from labctl.classroom.terminal import View
 from labctl.classroom.terminals import Terminals
 from labctl.errors import WrongState
 from tests.fakes.board import Browser, RunningBoard
-from tests.fakes.classroom import MemoryClass
+from tests.fakes.classroom import InClass, MemoryClass
 from tests.fakes.lab import path_of
 from tests.unit.board.conftest import STUDENTS, Place, logged_in, place, wait_for
 
@@ -484,6 +484,39 @@ def test_a_host_that_does_not_run_says_so(fresh: Place) -> None:
     student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
     with open_terminal(student, "/seats/1/terminals/host2/stream") as terminal:
         assert json.loads(terminal.recv())["event"] == "refused"
+
+
+@pytest.mark.parametrize(("verb", "refused"), [("reset", True), ("undo", True), ("drill", False)])
+def test_no_terminal_is_opened_while_the_seat_is_reset(
+    fresh: Place, verb: str, refused: bool
+) -> None:
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    assert fresh.board.collector.hold(1, verb)
+    with open_terminal(student, OWN) as terminal:
+        if not refused:
+            read_until(terminal, '"caught-up"')
+            return
+        told = json.loads(terminal.recv(timeout=20))
+    assert told["event"] == "refused" and "s01" in told["said"]
+    fresh.board.collector.release(1)
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+
+
+def test_a_reset_that_begins_during_a_login_refuses_the_terminal(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = InClass.login
+
+    def slow(provider: InClass, host: str, user: str) -> tuple[str, ...]:
+        assert fresh.board.collector.hold(1, "reset")
+        return login(provider, host, user)
+
+    monkeypatch.setattr(InClass, "login", slow)
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    with open_terminal(student, OWN) as terminal:
+        told = json.loads(terminal.recv(timeout=20))
+    assert told["event"] == "refused" and "s01" in told["said"]
 
 
 def test_the_page_is_told_why_an_idle_terminal_was_closed(
