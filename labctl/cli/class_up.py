@@ -26,7 +26,7 @@ def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False
 
     roll = open_class(class_name)
     seats = roll.chosen(seat or [])
-    ensure_room(roll)
+    ensure_room(roll, seats)
     begun = time.monotonic()
     with ClassLive(seats, quiet=as_json) as live:
         live.note(_("preparing the model from which the seats are copied"))

@@ -208,12 +208,13 @@ class Copier(Protocol):
 class Crowd(Protocol):
     """A provider that can add up what many labs need of one machine. It is optional."""
 
-    def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
+    def checks_of_many(self, labs: int, to_start: int, to_make: int) -> tuple[Check, ...]:
         """What this number of labs like this one needs of a machine.
 
         Args:
             labs: All labs that run at once.
             to_start: Those of them that do not run yet.
+            to_make: Those of them that do not exist yet.
         """
 
 

@@ -20,18 +20,19 @@ _MEMBER_DISK_BYTES = 600 * 1000**2
 
 
 def checks_of_many(
-    server: Incus, options: IncusOptions, edition: str, labs: int, to_start: int
+    server: Incus, options: IncusOptions, edition: str, labs: int, *, to_start: int, to_make: int
 ) -> tuple[Check, ...]:
     """The checks of one lab with the limits of the kernel for all labs, and what they take.
 
     Args:
         labs: All labs that run at once.
         to_start: Those of them that do not run yet.
+        to_make: Those of them that do not exist yet.
     """
     return (
         *checks(server, options, edition, labs),
         Check("memory", partial(memory_enough, server, to_start), quick=False),
-        Check("space", partial(space_enough, server, to_start), quick=False),
+        Check("space", partial(space_enough, server, to_make), quick=False),
     )
 
 
@@ -52,8 +53,8 @@ def memory_enough(server: Incus, to_start: int, machine: Machine) -> Diagnosis:
     return lacking("memory", text, why, _("start fewer labs, or add a member to the cluster"))
 
 
-def space_enough(server: Incus, to_start: int, machine: Machine) -> Diagnosis:
-    """The pools that labs may be in have the disk space for the labs to start."""
+def space_enough(server: Incus, to_make: int, machine: Machine) -> Diagnosis:
+    """The pools that labs may be in have the disk space for the labs to make."""
     members = _members(server, machine)
     pools = ask(server, machine, "/storage-pools?recursion=1") or []
     names = [str(each["name"]) for each in pools]
@@ -62,11 +63,11 @@ def space_enough(server: Incus, to_start: int, machine: Machine) -> Diagnosis:
         for pool in names:
             space = _space(server, pool, member, machine)
             free += space.get("total", 0) - space.get("used", 0)
-    needed = to_start * _LAB_DISK_BYTES + (len(members) * _MEMBER_DISK_BYTES if to_start else 0)
+    needed = to_make * _LAB_DISK_BYTES + (len(members) * _MEMBER_DISK_BYTES if to_make else 0)
     text = ngettext(
         "{count} lab needs {needed} MB of disk; free: {free} MB",
         "{count} labs need {needed} MB of disk; free: {free} MB",
-        to_start,
+        to_make,
         needed=needed // 1000**2,
         free=free // 1000**2,
     )

@@ -99,9 +99,11 @@ class IncusProvider:
     def checks(self) -> tuple[Check, ...]:
         return checks.checks(self._incus.of(""), self.options, self._lab.edition.edition)
 
-    def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
+    def checks_of_many(self, labs: int, to_start: int, to_make: int) -> tuple[Check, ...]:
         edition = self._lab.edition.edition
-        return many.checks_of_many(self._incus.of(""), self.options, edition, labs, to_start)
+        return many.checks_of_many(
+            self._incus.of(""), self.options, edition, labs, to_start=to_start, to_make=to_make
+        )
 
     def _place(self) -> Place | None:
         return read_place(self._home)

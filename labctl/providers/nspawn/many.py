@@ -16,13 +16,14 @@ from labctl.providers.nspawn.lab_limits import missing_controllers
 _LINUX = ("linux",)
 
 
-def checks_of_many(state: Path, hosts: int, to_start: int) -> tuple[Check, ...]:
+def checks_of_many(state: Path, hosts: int, to_start: int, to_make: int) -> tuple[Check, ...]:
     """The checks, in the order in which to mend what is lacking.
 
     Args:
         state: The folder of one of the labs.
         hosts: The hosts of all labs.
         to_start: Those of them that do not run yet.
+        to_make: Those of them that do not exist yet.
     """
     return (
         Check("linux-root", checks.linux_and_root),
@@ -31,7 +32,7 @@ def checks_of_many(state: Path, hosts: int, to_start: int) -> tuple[Check, ...]:
         Check("user-ids", checks.user_ids_free, systems=_LINUX),
         Check("kernel-limits", partial(limits, hosts), systems=_LINUX),
         Check("memory", partial(memory, to_start), systems=_LINUX),
-        Check("disk", partial(disk, state, to_start), systems=_LINUX),
+        Check("disk", partial(disk, state, to_start, to_make), systems=_LINUX),
         Check(
             "controllers",
             partial(checks.limits_enforced, missing_controllers),
@@ -86,18 +87,21 @@ def memory(to_start: int, machine: Machine) -> Diagnosis:
     )
 
 
-def disk(state: Path, to_start: int, machine: Machine) -> Diagnosis:
-    free, wanted = machine.free_disk(state), needs(to_start, machine).disk
+def disk(state: Path, to_start: int, to_make: int, machine: Machine) -> Diagnosis:
+    """The disk for new hosts. Hosts that exist have most of their files, so they only warn."""
+    count = to_make or to_start
+    free, wanted = machine.free_disk(state), needs(count, machine).disk
     told = ngettext(
         "disk for {count} more host: {needed} MiB, free: {free} MiB",
         "disk for {count} more hosts: {needed} MiB, free: {free} MiB",
-        to_start,
+        count,
         needed=wanted // 1024**2,
         free=free // 1024**2,
     )
     if free >= wanted:
         return found("disk", told)
-    return lacking(
+    say = lacking if to_make else warning
+    return say(
         "disk",
         told,
         str(state),

@@ -115,9 +115,11 @@ class NspawnProvider:
         budget = self.options.disk * 1024**3 * len(self._containers)
         return checks.disk_check(self._store.size_of_all, budget)
 
-    def checks_of_many(self, labs: int, to_start: int) -> tuple[Check, ...]:
+    def checks_of_many(self, labs: int, to_start: int, to_make: int) -> tuple[Check, ...]:
         hosts = len(self._containers)
-        return many.checks_of_many(self._home.state, labs * hosts, to_start * hosts)
+        return many.checks_of_many(
+            self._home.state, labs * hosts, to_start * hosts, to_make * hosts
+        )
 
     def _to_start(self) -> int:
         return sum(not each.running for each in self._containers)

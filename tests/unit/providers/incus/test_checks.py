@@ -258,7 +258,9 @@ def room(memory: int, disk: int) -> Mapping[str, str]:
 
 def of_many(machine: OtherMachine, labs: int, to_start: int | None = None) -> dict[str, Diagnosis]:
     starting = labs if to_start is None else to_start
-    every = checks_of_many(Incus(), IncusOptions(), "ubuntu-example", labs, starting)
+    every = checks_of_many(
+        Incus(), IncusOptions(), "ubuntu-example", labs, to_start=starting, to_make=starting
+    )
     return {each.code: each for each in run_checks(every, machine)}
 
 

@@ -738,7 +738,7 @@ def test_a_class_is_checked_with_the_options_of_the_lab(server: Server, tmp_path
     """The checks of one lab, and the room for all of them."""
     provider = open_provider(file=lab_file(tmp_path, 'pool = "fast"\n'))
     one = [check.code for check in provider.checks()]
-    many = {check.code: check for check in provider.checks_of_many(300, 0)}
+    many = {check.code: check for check in provider.checks_of_many(300, 0, 20)}
     assert list(many) == [*one, "memory", "space"]
     machine = OtherMachine(
         answers={

@@ -86,14 +86,21 @@ def test_memory_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -
 @pytest.mark.parametrize(
     ("free", "verdict"), [(600 * MIB, Verdict.OK), (600 * MIB - 1, Verdict.LACKING)]
 )
-def test_disk_for_the_hosts_that_do_not_run_yet(free: int, verdict: Verdict) -> None:
-    said = disk(STATE, 10, replace(machine(), disk=free))
+def test_disk_for_the_hosts_that_do_not_exist_yet(free: int, verdict: Verdict) -> None:
+    said = disk(STATE, 30, 10, replace(machine(), disk=free))
     assert said.verdict is verdict
     assert said.code == "disk"
     assert said.what == f"disk for 10 more hosts: 600 MiB, free: {free // MIB} MiB"
     if verdict is Verdict.LACKING:
         assert said.why == str(STATE)
         assert "XDG_STATE_HOME" in said.mend.text
+
+
+def test_hosts_that_exist_need_no_disk_but_little_of_it_is_worth_a_warning() -> None:
+    said = disk(STATE, 60, 0, replace(machine(), disk=1500 * MIB))
+    assert said.verdict is Verdict.WARNING
+    assert said.what == "disk for 60 more hosts: 3600 MiB, free: 1500 MiB"
+    assert disk(STATE, 0, 0, replace(machine(), disk=0)).verdict is Verdict.OK
 
 
 def test_a_machine_that_has_everything_for_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +111,7 @@ def test_a_machine_that_has_everything_for_a_class(monkeypatch: pytest.MonkeyPat
     }
     files = {**ROOMY, **namespaces, "/proc/filesystems": "nodev\toverlay\n"}
     fit = OtherMachine(is_root=True, programs=tuple(checks.PROGRAMS), files=files)
-    every = checks_of_many(STATE, 60, 10)
+    every = checks_of_many(STATE, 60, 10, 4)
     found = {each.code: each.verdict for each in run_checks(every, fit)}
     assert found.pop("controllers") is Verdict.WARNING
     assert found == dict.fromkeys(
@@ -116,12 +123,12 @@ def test_a_machine_that_has_everything_for_a_class(monkeypatch: pytest.MonkeyPat
     assert [each.code for each in every if not each.quick] == ["controllers"]
 
 
-def test_all_hosts_count_for_limits_and_only_new_ones_for_memory_and_disk() -> None:
+def test_all_hosts_count_for_limits_those_to_start_for_memory_and_new_ones_for_disk() -> None:
     asked: dict[str, Diagnosis] = {}
     every: Machine = replace(machine(), memory=GIB, disk=GIB)
-    for check in checks_of_many(STATE, 60, 10):
+    for check in checks_of_many(STATE, 60, 10, 4):
         if check.code in ("kernel-limits", "memory", "disk"):
             (asked[check.code],) = run_checks([check], every)
     assert "60 hosts" in asked["kernel-limits"].what
     assert "10 more hosts" in asked["memory"].what
-    assert "10 more hosts" in asked["disk"].what
+    assert "4 more hosts" in asked["disk"].what

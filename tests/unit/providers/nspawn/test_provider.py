@@ -418,14 +418,16 @@ def test_the_folders_are_those_of_images_and_layers() -> None:
 
 
 def test_every_host_of_a_class_counts(kernel: Kernel) -> None:
-    """A lab has two hosts: limits are for all of them, memory for those to start."""
-    every = {check.code: check for check in open_provider().checks_of_many(30, 10)}
+    """Limits are for all hosts, memory for those to start, disk for new ones."""
+    every = {check.code: check for check in open_provider().checks_of_many(30, 10, 5)}
     files = {"/proc/sys/kernel/pid_max": "4194304\n"}
     machine = OtherMachine(is_root=True, files=files)
     (limits,) = run_checks([every["kernel-limits"]], machine)
     (memory,) = run_checks([every["memory"]], machine)
     assert "60 hosts" in limits.what
+    (disk,) = run_checks([every["disk"]], machine)
     assert "20 more hosts" in memory.what
+    assert "10 more hosts" in disk.what
 
 
 def test_the_budget_of_a_lab_is_that_of_its_hosts_together(tmp_path: Path) -> None:
