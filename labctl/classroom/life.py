@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labctl.classroom.roll import (
@@ -13,24 +13,30 @@ from labctl.classroom.roll import (
     Seat,
     class_folder,
     class_names,
+    lab_of,
+    name_of_class,
+    offers_destroy,
     open_seat,
     quoted,
     read_roll,
     write_roll,
 )
+from labctl.classroom.work import of_machine
 from labctl.copies import bring_up_like
-from labctl.destroy import destroy_lab
+from labctl.destroy import as_far_as_known, destroy_lab
 from labctl.edition_files import DEFAULT_EDITION, edition_file, is_path
 from labctl.engine import bring_up, steps_until
-from labctl.errors import WrongState, WrongUsage
+from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.home import lab_home, lab_names, remove_folder, write_atomically
 from labctl.i18n import _, language
 from labctl.lab import LAB_FILE
 from labctl.lock import locked
 from labctl.progress import Progress, silent
+from labctl.providers.choose import make_provider
 from labctl.providers.settings import server_provider
 from labctl.session import Session, checked_lab, open_session
+from labctl.state import read_state
 from provision.step import WHOLE
 
 
@@ -102,11 +108,13 @@ def _write_class(roll: Roll, own: Path, text: str | None) -> None:
         # Not lab_of, which would blame the class's file for what the person typed.
         steps_until(roll.until, checked_lab(roll.name, roll.lab_file))
         write_roll(roll)
-    except WrongUsage:
+    except WrongUsage as error:
         if text is not None:
             own.unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
+        if offers_destroy(error.hint):
+            error.hint = Hint(_("name another file with --lab"))
         raise
 
 
@@ -159,12 +167,19 @@ def bring_up_seat(roll: Roll, seat: Seat, model: Session, progress: Progress) ->
 
 
 def halt_seat(roll: Roll, seat: Seat, progress: Progress) -> bool:
-    """Stop the hosts of a seat. Returns False if there are none."""
-    session = open_seat(roll, seat)
-    if session.state is None:
+    """Stop the hosts of a seat. Returns False if there are none.
+
+    If the class's lab file is gone or wrong, the hosts are found by the lab's own files.
+    """
+    home = lab_home(seat.lab_name)
+    if (state := read_state(home)) is None:
         return False
-    with locked(session.home):
-        session.provider.halt(progress)
+    try:
+        provider = open_seat(roll, seat).provider
+    except WrongUsage:
+        provider = make_provider(state.provider, as_far_as_known(home), home)
+    with locked(home):
+        provider.halt(progress)
     return True
 
 
@@ -183,25 +198,68 @@ def _destroy(lab: str, progress: Progress) -> bool:
     return existed
 
 
-def destroy_model(roll: Roll) -> None:
-    """Remove the model of the class."""
-    _destroy(roll.model_name, silent)
+@dataclass(frozen=True)
+class ModelRemoved:
+    """What came of the removal of the model, the lab called `lab`: the error, if it failed."""
+
+    lab: str
+    error: LabError | None = None
+
+
+def destroy_model(roll: Roll) -> ModelRemoved:
+    """Remove the model of the class. Does not raise, so that the seats can be told too."""
+    try:
+        _destroy(roll.model_name, silent)
+    except LabError as error:
+        return ModelRemoved(roll.model_name, error)
+    except OSError as error:
+        return ModelRemoved(roll.model_name, of_machine(error))
+    return ModelRemoved(roll.model_name)
+
+
+def class_to_remove(name: str | None = None) -> Roll:
+    """The class called `name`, as far as it is needed to stop or remove its labs.
+
+    Its lab file may be gone or wrong. If the class's own file is wrong, the seats are those with
+    a lab.
+
+    Raises:
+        WrongState: There is no such class.
+        WrongUsage: There are several and none is named.
+    """
+    name = name_of_class(name)
+    try:
+        roll = read_roll(name)
+    except WrongUsage:
+        seats = tuple(Seat(name, each) for each in range(1, max(_numbers(name), default=1) + 1))
+        roll = Roll(name, seats, None, class_folder(name) / LAB_FILE)
+    # Only for the language of the lab file.
+    with suppress(LabError):
+        lab_of(roll)
+    return roll
 
 
 def seats_to_destroy(roll: Roll) -> tuple[Seat, ...]:
     """The seats of the class, and those that it had before its file was changed."""
-    prefix = f"{roll.name}-s"
-    numbers = {
-        int(lab.removeprefix(prefix)) for lab in labs_of(roll.name) if lab.startswith(prefix)
-    }
-    extra = sorted(numbers - {seat.number for seat in roll.seats})
+    extra = sorted(_numbers(roll.name) - {seat.number for seat in roll.seats})
     return (*roll.seats, *(Seat(roll.name, number) for number in extra))
+
+
+def _numbers(name: str) -> set[int]:
+    """The numbers of the seats that have a lab."""
+    prefix = f"{name}-s"
+    return {int(lab.removeprefix(prefix)) for lab in labs_of(name) if lab.startswith(prefix)}
 
 
 def forget_names(roll: Roll) -> Roll:
     """Remove the names of students from the class's file. Returns the class without names."""
     nameless = replace(roll, seats=tuple(replace(seat, student="") for seat in roll.seats))
-    if nameless != roll:
+    try:
+        is_written = read_roll(roll.name) == nameless
+    except WrongUsage:
+        # A file that cannot be read may contain names, too.
+        is_written = False
+    if not is_written:
         write_roll(nameless)
     return nameless
 

@@ -203,12 +203,13 @@ def open_class(name: str | None = None) -> Roll:
         WrongState: There is no such class.
         WrongUsage: There are several and none is named, or the file of the class is wrong.
     """
-    roll = read_roll(_known(name))
+    roll = read_roll(name_of_class(name))
     lab_of(roll)
     return roll
 
 
-def _known(name: str | None) -> str:
+def name_of_class(name: str | None) -> str:
+    """The name of an existing class, by default of the only one; raises what open_class raises."""
     known = class_names()
     if name is None and len(known) > 1:
         raise WrongUsage(
@@ -300,7 +301,16 @@ def lab_of(roll: Roll) -> Lab:
     from labctl.engine import steps_until
     from labctl.session import checked_lab
 
-    lab = checked_lab(roll.name, roll.lab_file)
+    try:
+        lab = checked_lab(roll.name, roll.lab_file)
+    except WrongUsage as error:
+        if offers_destroy(error.hint):
+            text = _(
+                "restore the file, or name another one in {file}; or remove the labs or the class",
+                file=roll.file,
+            )
+            error.hint = Hint(text, (roll.command("destroy"), roll.command("end")))
+        raise
     try:
         steps_until(roll.until, lab)
     except WrongUsage as error:
@@ -310,6 +320,11 @@ def lab_of(roll: Roll) -> Lab:
             hint=error.hint,
         ) from error
     return lab
+
+
+def offers_destroy(hint: Hint) -> bool:
+    """Whether a hint names `labctl destroy`, which would remove a lab that is not of the class."""
+    return ("labctl", "destroy") in hint.commands
 
 
 def open_seat(roll: Roll, seat: Seat) -> Session:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labctl.cli.class_options import ClassName, count_of, exit_if_failed, work
+from labctl.cli.class_options import ClassName, count_of, work
 from labctl.cli.confirm import confirm
-from labctl.cli.options import AsJson, Yes
+from labctl.cli.options import AsJson, Yes, exit_unless
 from labctl.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from labctl.classroom.roll import Roll
-    from labctl.classroom.work import SeatResult
 
 
 def destroy(
@@ -27,15 +26,14 @@ def destroy(
     as_json: AsJson = False,
 ) -> None:
     from labctl.classroom.board_lock import without_board
-    from labctl.classroom.life import seats_to_destroy
-    from labctl.classroom.roll import open_class
+    from labctl.classroom.life import class_to_remove, seats_to_destroy
 
-    roll = open_class(class_name)
+    roll = class_to_remove(class_name)
     with without_board(roll) if forget else nullcontext():
         if not yes:
             _ask(len(seats_to_destroy(roll)), forget=forget)
-        results = _destroy(roll, forget=forget, as_json=as_json)
-    exit_if_failed(results)
+        is_done = _destroy(roll, forget=forget, as_json=as_json)
+    exit_unless(is_done)
 
 
 def _ask(seats: int, *, forget: bool) -> None:
@@ -53,7 +51,8 @@ def _ask(seats: int, *, forget: bool) -> None:
     )
 
 
-def _destroy(roll: Roll, *, forget: bool, as_json: bool) -> list[SeatResult[bool]]:
+def _destroy(roll: Roll, *, forget: bool, as_json: bool) -> bool:
+    """Whether all labs are gone."""
     from labctl.classroom.forget import forget_group
     from labctl.classroom.life import destroy_model, destroy_seat, seats_to_destroy
     from labctl.hint import Hint
@@ -65,7 +64,7 @@ def _destroy(roll: Roll, *, forget: bool, as_json: bool) -> list[SeatResult[bool
         roll = forget_group(roll)
     seats = seats_to_destroy(roll)
     results = work(seats, destroy_seat, quiet=as_json)
-    destroy_model(roll)
+    model = destroy_model(roll)
     print_seats(
         "class destroy",
         roll,
@@ -83,5 +82,6 @@ def _destroy(roll: Roll, *, forget: bool, as_json: bool) -> list[SeatResult[bool
             _("the class is kept; these build its labs again, or remove it too"),
             (roll.command("up"), roll.command("end")),
         ),
+        model=model,
     )
-    return results
+    return model.error is None and all(result.ok for result in results)

@@ -15,12 +15,11 @@ from labctl.i18n import _, ngettext
 
 
 def down(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
-    from labctl.classroom.life import halt_seat
-    from labctl.classroom.roll import open_class
+    from labctl.classroom.life import class_to_remove, halt_seat
     from labctl.hint import Hint
     from labctl.render.classes import print_seats
 
-    roll = open_class(class_name)
+    roll = class_to_remove(class_name)
     results = work(
         roll.chosen(seat or []),
         lambda one, progress: halt_seat(roll, one, progress),

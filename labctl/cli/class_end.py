@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labctl.cli.class_options import ClassName, exit_if_failed, work
+from labctl.cli.class_options import ClassName, work
 from labctl.cli.confirm import confirm
-from labctl.cli.options import AsJson, Yes
+from labctl.cli.options import AsJson, Yes, exit_unless
 from labctl.i18n import _
 
 if TYPE_CHECKING:
     from labctl.classroom.roll import Roll
-    from labctl.classroom.work import SeatResult
 
 
 def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False) -> None:
     from labctl.classroom.board_lock import without_board
-    from labctl.classroom.roll import open_class
+    from labctl.classroom.life import class_to_remove
 
-    roll = open_class(class_name)
+    roll = class_to_remove(class_name)
     # A board would go on with the codes of a class that is gone.
     with without_board(roll):
         if not yes:
@@ -28,11 +27,12 @@ def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False)
                     name=roll.name,
                 )
             )
-        results = _end(roll, as_json=as_json)
-    exit_if_failed(results)
+        is_done = _end(roll, as_json=as_json)
+    exit_unless(is_done)
 
 
-def _end(roll: Roll, *, as_json: bool) -> list[SeatResult[bool]]:
+def _end(roll: Roll, *, as_json: bool) -> bool:
+    """Whether nothing is left."""
     from labctl.classroom.life import (
         destroy_model,
         destroy_seat,
@@ -46,8 +46,8 @@ def _end(roll: Roll, *, as_json: bool) -> list[SeatResult[bool]]:
     # First of all: whatever fails afterwards, no name is left.
     roll = forget_names(roll)
     results = work(seats_to_destroy(roll), destroy_seat, quiet=as_json)
-    destroy_model(roll)
-    done = all(result.ok for result in results)
+    model = destroy_model(roll)
+    done = model.error is None and all(result.ok for result in results)
     if done:
         remove_class(roll)
     print_seats(
@@ -60,5 +60,6 @@ def _end(roll: Roll, *, as_json: bool) -> list[SeatResult[bool]]:
         as_json=as_json,
         again=again,
         data=lambda existed: {"existed": existed},
+        model=model,
     )
-    return results
+    return done

@@ -20,9 +20,11 @@ def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False
     from labctl.classroom.capacity import ensure_room
     from labctl.classroom.life import bring_up_seat, prepare_model
     from labctl.classroom.roll import open_class
+    from labctl.commands import hint_for_lab
+    from labctl.errors import LabError
     from labctl.hint import Hint
     from labctl.render.class_progress import ClassLive
-    from labctl.render.classes import print_seats
+    from labctl.render.classes import hint_of_class, print_seats
 
     roll = open_class(class_name)
     seats = roll.chosen(seat or [])
@@ -30,7 +32,11 @@ def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False
     begun = time.monotonic()
     with ClassLive(seats, quiet=as_json) as live:
         live.note(_("preparing the model from which the seats are copied"))
-        model = prepare_model(roll, live.progress)
+        try:
+            model = prepare_model(roll, live.progress)
+        except LabError as error:
+            error.hint = hint_for_lab(hint_of_class(error.hint, roll), roll.model_name)
+            raise
         results = work(
             seats,
             lambda one, progress: bring_up_seat(roll, one, model, progress),

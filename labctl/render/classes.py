@@ -9,10 +9,11 @@ from typing import Any
 from rich.table import Table
 
 from labctl.classroom.grades import outcome_of, steps_in
+from labctl.classroom.life import ModelRemoved
 from labctl.classroom.roll import Roll, Seat
 from labctl.classroom.status import SeatState, SeatStatus
 from labctl.classroom.work import SeatResult
-from labctl.errors import WrongUsage
+from labctl.errors import LabError, WrongUsage
 from labctl.grading import Grades
 from labctl.hint import Command, Hint
 from labctl.i18n import _, ngettext
@@ -70,6 +71,7 @@ def print_seats(
     data: Callable[[Any], dict[str, Any]] = lambda _value: {},
     extra: dict[str, Any] | None = None,
     hint: Hint | None = None,
+    model: ModelRemoved | None = None,
 ) -> None:
     """Print what came of a command, and each seat at which it failed with the reason.
 
@@ -79,21 +81,27 @@ def print_seats(
         data: The fields of a value for JSON.
         extra: More fields beside the seats.
         hint: What to do next if all is well.
+        model: What came of the removal of the model, if the command removes it.
     """
     if as_json:
-        print_seats_json(command, roll, results, data, extra)
+        fine = all(result.ok for result in results) and (model is None or model.error is None)
+        fields = {**(extra or {}), **_model_data(model, roll)}
+        print_seats_json(command, roll, results, data, fields, ok=fine)
         return
     out = console()
     if any(result.ok for result in results):
         out.print(escape(said))
-    failed = _print_failures(results, roll)
+    _print_failures(results, roll)
     errors = [result.error for result in results if result.error is not None]
+    if model is not None and model.error is not None:
+        _print_failure(roll, model.lab, model.error, (), model.lab)
+        errors.append(model.error)
     # A wrong request stays wrong.
     is_wrong = all(isinstance(error, WrongUsage | NothingToUndo) for error in errors)
-    if failed and not is_wrong:
+    if errors and not is_wrong:
         text = _("this tries it again where it failed")
         print_hint(out, _("next"), Hint(text, (again,)), "")
-    elif hint is not None and not failed:
+    elif hint is not None and not errors:
         print_hint(out, _("next"), hint, "")
 
 
@@ -113,7 +121,7 @@ def print_seats_json(
             "ok": result.ok,
             "seconds": round(result.seconds, 3),
             **({} if result.value is None else plain(data(result.value))),
-            "error": _error(result, roll),
+            "error": _error(result.error, roll, [result.seat], result.seat.lab_name),
         }
         for result in results
     ]
@@ -125,15 +133,16 @@ def _named(seat: Seat) -> dict[str, Any]:
     return {"seat": seat.number, "lab": seat.lab_name, "student": seat.student}
 
 
-def _error(result: SeatResult[Any], roll: Roll) -> dict[str, Any] | None:
-    error = result.error
+def _error(
+    error: LabError | None, roll: Roll, seats: Sequence[Seat], lab: str
+) -> dict[str, Any] | None:
     if error is None:
         return None
     return {
         "exit_code": int(error.exit_code),
         "message": error.message,
         "cause": error.cause,
-        **hint_data(hint_of_class(error.hint, roll, [result.seat]), result.seat.lab_name),
+        **hint_data(hint_of_class(error.hint, roll, seats), lab),
     }
 
 
@@ -150,23 +159,34 @@ def hint_of_class(hint: Hint, roll: Roll, seats: Sequence[Seat] = ()) -> Hint:
     )
 
 
-def _print_failures(results: Results, roll: Roll) -> int:
-    """Print each seat that failed; seats with the same error together. Returns their number."""
-    out = console()
+def _model_data(model: ModelRemoved | None, roll: Roll) -> dict[str, Any]:
+    if model is None:
+        return {}
+    return {"model": model.lab, "model_error": _error(model.error, roll, (), model.lab)}
+
+
+def _print_failures(results: Results, roll: Roll) -> None:
+    """Print each seat that failed; seats with the same error together."""
     reasons: dict[tuple[str, str], list[SeatResult[Any]]] = {}
     for result in results:
         if result.error is not None:
             reasons.setdefault((result.error.message, result.error.cause), []).append(result)
-    for (message, cause), same in reasons.items():
-        seats = ", ".join(result.seat.label for result in same)
-        out.print(f"[bold red]✗ {seats}[/]  {escape(message)}")
-        for line in cause.splitlines():
-            out.print(f"    {escape(line)}", style="dim")
-        first = same[0]
-        if first.error is not None:
-            shown = hint_of_class(first.error.hint, roll, [result.seat for result in same])
-            print_hint(out, _("hint"), shown, first.seat.lab_name, indent="    ")
-    return sum(len(same) for same in reasons.values())
+    for same in reasons.values():
+        seats = [result.seat for result in same]
+        if (error := same[0].error) is not None:
+            labels = ", ".join(seat.label for seat in seats)
+            _print_failure(roll, labels, error, seats, seats[0].lab_name)
+
+
+def _print_failure(
+    roll: Roll, labels: str, error: LabError, seats: Sequence[Seat], lab: str
+) -> None:
+    """Print where it failed, why, and what to do for the lab called `lab`."""
+    out = console()
+    out.print(f"[bold red]✗ {labels}[/]  {escape(error.message)}")
+    for line in error.cause.splitlines():
+        out.print(f"    {escape(line)}", style="dim")
+    print_hint(out, _("hint"), hint_of_class(error.hint, roll, seats), lab, indent="    ")
 
 
 def print_class_status(

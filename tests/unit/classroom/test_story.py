@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,8 @@ from labctl.cli.app import run
 from labctl.errors import LabError
 from labctl.health import warning
 from labctl.hint import commands
-from labctl.home import lab_names
+from labctl.home import lab_home, lab_names
+from labctl.lock import locked
 from labctl.progress import Progress, silent
 from labctl.providers import registry
 from labctl.providers.base import Copier
@@ -449,6 +450,90 @@ def test_end_removes_the_names_even_if_a_lab_stays(room: MemoryClass, sh: Shell)
     assert "山田" not in room.roll.file.read_text("utf-8")
     sh("class end --yes")
     assert class_names() == []
+
+
+@pytest.mark.parametrize("line", ["destroy --yes", "end --yes"])
+@pytest.mark.parametrize("error", [LabError("a mount is busy"), OSError(28, "No space left")])
+def test_a_model_that_cannot_be_removed_hides_no_seat(
+    room: MemoryClass, sh: Shell, line: str, error: Exception
+) -> None:
+    sh("class up")
+    room.worlds["mail-model"].fail("destroy", error)
+    out = sh(f"class {line}", code=1)
+    assert "✗ mail-model" in out and "s01" not in out
+    assert out.splitlines()[-1] == f"  labctl class {line.removesuffix(' --yes')}"
+    assert lab_names() == ["mail-model"] and class_names() == ["mail"]
+    sh(f"class {line}")
+    assert lab_names() == []
+
+
+def test_a_model_that_cannot_be_removed_is_told_in_json(room: MemoryClass, sh: Shell) -> None:
+    sh("class up")
+    with locked(lab_home("mail-model")):
+        told = sh.json("class destroy --yes", code=1)
+    assert [seat["ok"] for seat in told["seats"]] == [True] * 3
+    assert told["model"] == "mail-model" and told["model_error"]["exit_code"] == 4
+    assert sh.json("class destroy --yes")["model_error"] is None
+
+
+def lose_lab_file(room: MemoryClass) -> None:
+    room.roll.lab_file.unlink()
+
+
+def break_lab_file(room: MemoryClass) -> None:
+    room.roll.lab_file.write_text("colour = 1\n", encoding="utf-8")
+
+
+def break_class_file(room: MemoryClass) -> None:
+    room.roll.file.write_text('seats = 3\nuntil = \n[students]\n1 = "山田"\n', encoding="utf-8")
+
+
+@pytest.mark.parametrize("harm", [lose_lab_file, break_lab_file, break_class_file])
+def test_a_class_with_a_wrong_file_is_stopped_and_removed(
+    room: MemoryClass, sh: Shell, harm: Callable[[MemoryClass], None]
+) -> None:
+    sh("class up")
+    harm(room)
+    sh("class status", 2)
+    told = sh.json("class down")
+    assert [each["existed"] for each in told["seats"]] == [True] * 3
+    assert not any(room.world(seat).hosts["host1"].running for seat in (1, 2, 3))
+    assert len(sh.json("class destroy --yes")["seats"]) == 3
+    assert lab_names() == [] and class_names() == ["mail"]
+    sh("class down")
+    sh("class end --yes")
+    assert class_names() == [] and not room.roll.folder.exists()
+
+
+def test_end_removes_the_names_of_a_wrong_class_file_even_if_a_lab_stays(
+    room: MemoryClass, sh: Shell
+) -> None:
+    sh("class up")
+    break_class_file(room)
+    room.world(1).fail("destroy", LabError("a mount is busy"))
+    sh("class end --yes", code=1)
+    assert "山田" not in room.roll.file.read_text("utf-8")
+    assert len(open_class("mail").seats) == 3
+
+
+def test_a_lab_file_that_is_gone_is_told_with_the_commands_of_the_class(
+    room: MemoryClass, sh: Shell
+) -> None:
+    lose_lab_file(room)
+    for line in ("status", "up", "check"):
+        sh(f"class {line}", 2)
+        assert str(room.roll.file) in sh.err
+        assert "labctl class destroy" in sh.err and "labctl class end" in sh.err
+        assert "labctl destroy" not in sh.err and "--lab" not in sh.err
+    sh("class init other --seats 3 --lab nowhere.toml", 2)
+    assert "--lab" in sh.err and "destroy" not in sh.err
+
+
+def test_what_mends_the_model_is_not_offered_for_another_lab(room: MemoryClass, sh: Shell) -> None:
+    hint = commands("labctl destroy", "labctl up")
+    room.worlds["mail-model"].fail("create", LabError("a layer is damaged", hint=hint))
+    sh("class up", 1)
+    assert "labctl destroy --name mail-model" in sh.err and "labctl class up" in sh.err
 
 
 def test_seats_that_the_class_no_longer_has_are_removed_too(room: MemoryClass, sh: Shell) -> None:
