@@ -37,6 +37,7 @@ def cards(
     as_json: AsJson = False,
 ) -> None:
     from labctl.classroom.codes import renew_codes
+    from labctl.classroom.handed_out import note_handed_out
     from labctl.classroom.roll import open_class
     from labctl.hint import Hint
     from labctl.home import written_for_person
@@ -49,6 +50,7 @@ def cards(
     if new_codes:
         renew_codes(roll)
     page = cards_page(roll, address, ssh_port)
+    note_handed_out(roll, path)
     with written_for_person(path):
         write_secret(path, page)
     print_done(

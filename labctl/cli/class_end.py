@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.cli.class_options import ClassName, work
@@ -33,6 +35,7 @@ def end(yes: Yes = False, class_name: ClassName = None, as_json: AsJson = False)
 
 def _end(roll: Roll, *, as_json: bool) -> bool:
     """Whether nothing is left."""
+    from labctl.classroom.handed_out import still_there
     from labctl.classroom.life import (
         destroy_model,
         destroy_seat,
@@ -48,18 +51,29 @@ def _end(roll: Roll, *, as_json: bool) -> bool:
     results = work(seats_to_destroy(roll), destroy_seat, quiet=as_json)
     model = destroy_model(roll)
     done = model.error is None and all(result.ok for result in results)
+    left = still_there(roll)
     if done:
         remove_class(roll)
     print_seats(
         "class end",
         roll,
         results,
-        _("the class {name} has ended; nothing of it is left", name=roll.name)
-        if done
-        else _("the names are removed, but not all labs"),
+        _said(roll, left) if done else _("the names are removed, but not all labs"),
         as_json=as_json,
         again=again,
         data=lambda existed: {"existed": existed},
+        extra={"left": [str(path) for path in left]},
         model=model,
     )
     return done
+
+
+def _said(roll: Roll, left: Sequence[Path]) -> str:
+    """That the class has ended, and the files with codes or keys that are outside of its folder."""
+    ended = _(
+        "the class {name} has ended: labs, names, codes and history are removed", name=roll.name
+    )
+    if not left:
+        return ended
+    text = _("remove these yourself; they contain names, codes or keys:")
+    return "\n".join([ended, text, *(f"  {path}" for path in left)])

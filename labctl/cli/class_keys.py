@@ -34,6 +34,7 @@ def keys(
     class_name: ClassName = None,
     as_json: AsJson = False,
 ) -> None:
+    from labctl.classroom.handed_out import note_handed_out
     from labctl.classroom.keys import write_keys
     from labctl.classroom.roll import open_class
     from labctl.classroom.ssh_doors import doors_of
@@ -43,6 +44,7 @@ def keys(
     doors = doors_of(roll, port)
     folder = output or Path(f"{roll.name}-keys")
     name = server or socket.getfqdn()
+    note_handed_out(roll, folder)
     _make(folder)
     results = work(
         roll.chosen(seat or []),

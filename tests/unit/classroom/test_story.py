@@ -452,6 +452,53 @@ def test_end_removes_the_names_even_if_a_lab_stays(room: MemoryClass, sh: Shell)
     assert class_names() == []
 
 
+def hand_out_cards_and_keys(room: MemoryClass, sh: Shell) -> None:
+    sh("class cards")
+    for seat in room.roll.seats:
+        home = open_seat(room.roll, seat).home
+        for file in (home.key_file, home.known_hosts):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("", encoding="utf-8")
+    sh("class keys")
+
+
+def test_end_names_the_cards_and_keys_that_it_leaves(
+    room: MemoryClass, sh: Shell, tmp_path: Path
+) -> None:
+    sh("class up")
+    hand_out_cards_and_keys(room, sh)
+    sh("class cards --output gone.html")
+    (tmp_path / "gone.html").unlink()
+    out = sh("class end --yes")
+    assert "labs, names, codes and history are removed" in out
+    assert out.splitlines()[-2:] == [
+        f"  {tmp_path / 'mail-cards.html'}",
+        f"  {tmp_path / 'mail-keys'}",
+    ]
+    assert class_names() == []
+
+
+def test_end_that_leaves_nothing_names_nothing(room: MemoryClass, sh: Shell) -> None:
+    sh("class up 1")
+    assert len(sh("class end --yes").splitlines()) == 1
+
+
+def test_end_tells_the_files_that_it_leaves_in_json(
+    room: MemoryClass, sh: Shell, tmp_path: Path
+) -> None:
+    sh("class cards --output cards.html")
+    assert sh.json("class end --yes")["left"] == [str(tmp_path / "cards.html")]
+
+
+@pytest.mark.parametrize("noted", ["{", "{}", "[1]"])
+def test_a_damaged_note_of_what_was_handed_out_keeps_no_class(
+    room: MemoryClass, sh: Shell, noted: str
+) -> None:
+    (room.roll.folder / "handed-out.json").write_text(noted, encoding="utf-8")
+    assert sh.json("class end --yes")["left"] == []
+    assert class_names() == []
+
+
 @pytest.mark.parametrize("line", ["destroy --yes", "end --yes"])
 @pytest.mark.parametrize("error", [LabError("a mount is busy"), OSError(28, "No space left")])
 def test_a_model_that_cannot_be_removed_hides_no_seat(
