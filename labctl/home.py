@@ -64,6 +64,10 @@ class LabHome:
     def drill_file(self) -> Path:
         return self.state / "drill.json"
 
+    def kept_drill_file(self, checkpoint: str) -> Path:
+        """The record of the drill that was active in the state before a reset or an undo."""
+        return self.state / "drills" / f"{checkpoint}.json"
+
     @property
     def lock_file(self) -> Path:
         # Outside the lab's folder, because `destroy` removes the folder while it holds the lock.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 
 from labctl.baselines import Baselines
 from labctl.errors import WrongState, WrongUsage
 from labctl.hint import commands
+from labctl.home import LabHome, write_atomically
 from labctl.i18n import _
 from labctl.lab import Lab
 from labctl.progress import Progress
@@ -129,7 +131,7 @@ def remove_kept(session: Session, name: str) -> None:
 
 
 def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResult:
-    """Restore the checkpoint on all hosts and keep the state before.
+    """Restore the checkpoint on all hosts and keep the state before, with its drill.
 
     An undo uses its checkpoint up: the state before a reset is dropped once it is restored. The
     state before an undo has another name, so that a second undo says what it takes back.
@@ -138,9 +140,9 @@ def go_back(session: Session, checkpoint: str, progress: Progress) -> ResetResul
     ensure_usable(session.provider)
     is_undo = is_kept(checkpoint)
     kept_as = _new_name(_BEFORE_UNDO if is_undo else _BEFORE_RESET, _kept(session))
+    _keep_drill(session.home, kept_as)
     session.provider.restore(checkpoint, progress, keep_as=kept_as)
-    # A reset ends the running drill.
-    session.home.drill_file.unlink(missing_ok=True)
+    _take_drill_of(session.home, checkpoint)
     baselines = Baselines(session.home)
     baselines.went_back(checkpoint, kept_as)
     if session.state is not None and checkpoint in session.state.borrowed:
@@ -168,6 +170,22 @@ def _new_name(beginning: str, taken: Collection[str]) -> str:
 def _drop(session: Session, baselines: Baselines, checkpoint: str) -> None:
     session.provider.drop(checkpoint)
     baselines.forget(checkpoint)
+    session.home.kept_drill_file(checkpoint).unlink(missing_ok=True)
+
+
+def _keep_drill(home: LabHome, kept_as: str) -> None:
+    """Copy the record of the active drill, if there is one: the kept state has its fault."""
+    with suppress(FileNotFoundError):
+        record = home.drill_file.read_text(encoding="utf-8", errors="replace")
+        write_atomically(home.kept_drill_file(kept_as), record)
+
+
+def _take_drill_of(home: LabHome, checkpoint: str) -> None:
+    """A reset ends the active drill. The state before a reset brings its drill back."""
+    try:
+        home.kept_drill_file(checkpoint).replace(home.drill_file)
+    except FileNotFoundError:
+        home.drill_file.unlink(missing_ok=True)
 
 
 def _checkpoints(session: Session) -> list[str]:

@@ -266,6 +266,32 @@ def test_a_reset_ends_the_drill(lab: MemoryLab) -> None:
     assert not lab.home.drill_file.exists()
 
 
+def test_an_undo_brings_the_drill_back_and_a_second_one_ends_it(lab: MemoryLab) -> None:
+    lab.home.drill_file.write_text('{"name":"port-closed","hints":2}')
+    reset(lab)
+    undo(lab)
+    assert lab.home.drill_file.read_text() == '{"name":"port-closed","hints":2}'
+    undo(lab)
+    assert not lab.home.drill_file.exists()
+    undo(lab)
+    assert lab.home.drill_file.exists()
+
+
+def test_an_undo_ends_a_drill_that_began_after_the_reset(lab: MemoryLab) -> None:
+    reset(lab)
+    lab.home.drill_file.write_text("{}")
+    undo(lab)
+    assert not lab.home.drill_file.exists()
+
+
+def test_the_drill_of_a_state_that_is_removed_is_forgotten(lab: MemoryLab) -> None:
+    lab.home.drill_file.write_text("{}")
+    name = reset(lab).kept_as
+    assert lab.home.kept_drill_file(name).exists()
+    remove_kept(lab.session(), name)
+    assert not lab.home.kept_drill_file(name).exists()
+
+
 @pytest.mark.parametrize("error", [WrongState("a layer is missing"), KeyboardInterrupt()])
 def test_a_reset_that_fails_drops_nothing_and_leaves_the_drill(
     lab: MemoryLab, error: BaseException

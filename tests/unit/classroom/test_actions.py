@@ -91,6 +91,18 @@ def test_a_drill_that_a_seat_has_already_stays_and_another_one_is_refused(
         actions.start_drill(room.roll, seat, "port-closed")
 
 
+def test_an_undo_of_a_reset_brings_back_the_fault_with_its_drill(room: MemoryClass) -> None:
+    seat, host = room.roll.seat(2), room.world(2).hosts["host1"]
+    host.says("systemctl", "stop", "postfix")
+    actions.start_drill(room.roll, seat, "postfix-stopped")
+    home = open_seat(room.roll, seat).home
+    actions.reset(room.roll, seat)
+    with pytest.raises(WrongState, match="no drill is active"):
+        running(home)
+    actions.undo(room.roll, seat)
+    assert running(home).name == "postfix-stopped"
+
+
 def test_a_seat_that_was_never_made_is_told_with_the_command_of_the_class(
     room: MemoryClass,
 ) -> None:
