@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 
 from labctl.classroom.cells import sections_of, within_limit
+from labctl.classroom.curve import BREAK_SECONDS
 from labctl.classroom.grader import GraderProcess, Worker, WorkerEnded
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
@@ -101,6 +102,8 @@ class Collector:
         self._changed = Condition()
         self._ends = False
         self._threads: list[Thread] = []
+        # When the lesson began, and when a section last changed its state, in seconds of the epoch.
+        self._lesson = self._last_change = time.time()
         self.sections = sections_of(lab_of(roll))
         notes = history.notes()
         self._seats = {
@@ -310,7 +313,7 @@ class Collector:
             kept = tuple(cell for cell in seat.row.cells if cell.step not in seen)
             cells = within_limit((*kept, *found.cells))
             whole = found.model_copy(update={"cells": cells})
-            row = dated(seat.row, whole, seat.last, time.time())
+            row = dated(seat.row, whole, seat.last, time.time(), self._lesson)
             self._set(found.seat, **{name: getattr(row, name) for name in _GRADED})
 
     def _take(self, number: int, found: Graded) -> None:
@@ -321,7 +324,7 @@ class Collector:
             seat.is_grading = False
             if seat.is_held or seat.is_outdated or self._ends:
                 return
-            row = dated(seat.row, found, seat.last, now)
+            row = dated(seat.row, found, seat.last, now, self._lesson)
             changes = [
                 Change(cell.since, number, cell.step, cell.state)
                 for cell in row.cells
@@ -329,6 +332,17 @@ class Collector:
             ]
             seat.last.update({each.step: (each.state, each.at) for each in changes})
             self._set(number, **{name: getattr(row, name) for name in _GRADED})
+            if changes:
+                self._notice_lesson(now)
         # A full disk must not end the board; what is known stays in memory.
         with suppress(LabError):
             self._history.add(changes)
+
+    def _notice_lesson(self, now: float) -> None:
+        """A change after a break begins a lesson. Nobody was stuck during the break."""
+        if now - self._last_change > BREAK_SECONDS:
+            self._lesson = now
+            for number, seat in self._seats.items():
+                if seat.row.at:
+                    self._set(number, at_since=max(seat.row.at_since, now))
+        self._last_change = now

@@ -9,7 +9,7 @@ from labctl.classroom.protocol import Curve
 from labctl.classroom.rows import CellState
 
 # Seconds without a change after which another lesson begins.
-_BREAK = 2 * 3600.0
+BREAK_SECONDS = 2 * 3600.0
 # Seconds that become one point.
 _GRAIN = 5.0
 
@@ -20,7 +20,7 @@ def curve(changes: Sequence[Change], sections: int, seats: int) -> Curve:
     points: list[tuple[float, int, int]] = []
     last = 0.0
     for change in changes:
-        if change.at - last > _BREAK:
+        if change.at - last > BREAK_SECONDS:
             points = []
         last = change.at
         if change.seat > seats:

@@ -61,7 +61,8 @@ class Cell(_Frozen):
 class Row(_Frozen):
     """A seat. Times are seconds of the epoch; 0 means never.
 
-    `at` is the first section that is not right, and `at_since` is when the seat came to it.
+    `at` is the first section that is not right, and `at_since` is when the seat came to it, or when
+    the lesson began.
     `busy` is the verb that is being carried out. `problem` says why the seat cannot be graded.
     `disk` says that the lab's files are larger than the lab file allows.
     `note` and `student` are for the instructor only.
@@ -111,12 +112,18 @@ class Graded(_Frozen):
     early: bool = False
 
 
-def dated(row: Row, found: Graded, last: Mapping[str, tuple[CellState, float]], now: float) -> Row:
-    """The row after a grading.
+def dated(
+    row: Row,
+    found: Graded,
+    last: Mapping[str, tuple[CellState, float]],
+    now: float,
+    lesson: float = 0.0,
+) -> Row:
+    """The row after a grading. Times are seconds of the epoch.
 
     Args:
         last: The last known state of each section, and since when it had it.
-        now: Seconds of the epoch.
+        lesson: When the lesson began. Nobody came to a section before.
     """
     if found.problem:
         cells = tuple(Cell(step=cell.step) for cell in row.cells)
@@ -124,8 +131,8 @@ def dated(row: Row, found: Graded, last: Mapping[str, tuple[CellState, float]], 
         return row.model_copy(update=values)
     seen = {cell.step: cell for cell in found.cells}
     cells = tuple(_dated(seen.get(cell.step, cell), last, now) for cell in row.cells)
-    at, at_since = place_of(cells)
-    values = {"cells": cells, "at": at, "at_since": at_since}
+    at, since = place_of(cells)
+    values = {"cells": cells, "at": at, "at_since": max(since, lesson) if at else 0.0}
     return row.model_copy(
         update=values
         if found.early

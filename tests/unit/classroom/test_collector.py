@@ -12,7 +12,7 @@ from labctl.classroom import collector as module
 from labctl.classroom import disks, grader
 from labctl.classroom.collector import Collector
 from labctl.classroom.grader import Early, Grader, WorkerEnded
-from labctl.classroom.history import History
+from labctl.classroom.history import Change, History
 from labctl.classroom.roll import open_seat
 from labctl.classroom.rows import Cell, CellState, Graded, Row
 from labctl.engine import bring_up
@@ -130,6 +130,40 @@ def test_what_is_known_outlives_a_restart(
     again.stop()
     assert {cell.step: cell.since for cell in again.row(1).cells} == begun
     assert len(history.changes()) == count
+
+
+def test_nobody_is_stuck_when_the_board_of_the_second_day_starts(
+    room: MemoryClass, history: History
+) -> None:
+    yesterday = time.time() - 20 * 3600
+    for seat in (1, 2):
+        del room.world(seat).hosts["host1"].files[path_of("postfix")]
+        history.add([Change(yesterday, seat, "postfix", CellState.WRONG)])
+    started = time.time()
+    made = Collector(room.roll, history, InThread)
+    made.start()
+    wait_for(lambda: all(row.looked for row in made.rows()))
+    made.stop()
+    for row in made.rows()[:2]:
+        assert row.at == "postfix" and row.at_since >= started
+        assert {cell.step: cell.since for cell in row.cells}["postfix"] == yesterday
+
+
+def test_nobody_is_stuck_when_the_first_one_goes_on_after_a_break(
+    room: MemoryClass, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seat in (1, 2):
+        del room.world(seat).hosts["host1"].files[path_of("postfix")]
+    made = Collector(room.roll, history, InThread)
+    made.start()
+    wait_for(lambda: all(row.looked for row in made.rows()))
+    before = made.row(1).at_since
+    monkeypatch.setattr(module, "BREAK_SECONDS", 0.0)
+    del room.world(2).hosts["host1"].files[path_of("dns")]
+    wait_for(lambda: states(made.row(2))["dns"] is CellState.WRONG and made.row(2).at == "dns")
+    wait_for(lambda: made.row(1).at_since > before)
+    made.stop()
+    assert made.row(1).at == "postfix"
 
 
 def test_a_seat_that_is_held_is_left_alone(collector: Collector, room: MemoryClass) -> None:

@@ -92,6 +92,21 @@ def test_a_seat_is_at_its_first_section_that_is_not_right_since_the_ones_before_
     assert place_of(cells[:2]) == ("", 0.0)
 
 
+def test_nobody_came_to_a_section_before_the_lesson_began() -> None:
+    found = Graded(seat=1, cells=(Cell(step="a", state=RIGHT), Cell(step="b", state=WRONG)))
+    last = {"a": (RIGHT, 10.0), "b": (WRONG, 20.0)}
+    before = row(Cell(step="a"), Cell(step="b"))
+    after = dated(before, found, last, 72000.0, 71000.0)
+    assert (after.at, after.at_since) == ("b", 71000.0)
+    # The section itself is wrong for longer.
+    assert after.cells[1].since == 20.0
+    assert (
+        dated(before, found, {**last, "a": (RIGHT, 71500.0)}, 72000.0, 71000.0).at_since == 71500.0
+    )
+    done = Graded(seat=1, cells=found.cells[:1])
+    assert dated(row(Cell(step="a")), done, last, 72000.0, 71000.0).at_since == 0.0
+
+
 def test_a_seat_that_cannot_be_graded_is_not_shown_as_it_was() -> None:
     before = row(Cell(step="a", state=RIGHT, since=10))
     after = dated(before, Graded(seat=1, problem={"en": "off", "ja": "停止"}), {}, 100.0)
