@@ -14,11 +14,12 @@ from labctl.classroom import actions, protocol
 from labctl.classroom.collector import Collector
 from labctl.classroom.history import History
 from labctl.classroom.protocol import Done, Refused, refusal
-from labctl.classroom.roll import Roll
+from labctl.classroom.roll import Roll, Seat
 from labctl.classroom.terminals import Terminals
 from labctl.classroom.work import of_machine
 from labctl.errors import LabError
 from labctl.i18n import _, in_every_language
+from labctl.reset import ResetResult
 
 
 class SeatActions:
@@ -73,19 +74,29 @@ class SeatActions:
         seat = self._roll.seat(request.seat)
         if isinstance(request, protocol.Drill):
             drill = actions.start_drill(self._roll, seat, request.name)
-            text = _("the drill {name} has begun", name=drill.name)
+            text = _(
+                "the drill {name} has begun: {symptom}", name=drill.name, symptom=drill.symptom
+            )
             return in_every_language(text)
         if isinstance(request, protocol.Reset):
-            done = actions.reset(self._roll, seat, request.to)
-        else:
-            done = actions.undo(self._roll, seat)
-        text = _(
-            "seat {seat} is back at {name} ({seconds:.1f} s)",
-            seat=seat.label,
-            name=done.checkpoint,
-            seconds=done.seconds,
-        )
-        return in_every_language(text)
+            return in_every_language(_back_at(seat, actions.reset(self._roll, seat, request.to)))
+        return in_every_language(_undone(seat, actions.undo(self._roll, seat)))
+
+
+def _back_at(seat: Seat, done: ResetResult) -> str:
+    return _(
+        "seat {seat} is back at {name} ({seconds:.1f} s)",
+        seat=seat.label,
+        name=done.checkpoint,
+        seconds=done.seconds,
+    )
+
+
+def _undone(seat: Seat, done: ResetResult) -> str:
+    """What the undo did, in the words of `labctl class undo`."""
+    if done.takes_back_undo:
+        return _("this reverted the last undo: {seats}", seats=seat.label)
+    return _("seat {seat} is back in the state before its reset", seat=seat.label)
 
 
 def failed(error: LabError) -> Refused:
