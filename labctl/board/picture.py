@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 from labctl.classroom.protocol import Curve
 
@@ -44,7 +45,9 @@ def picture_of(curve: Curve, now: float | None = None) -> Picture:
     """The picture of a class's curve up to `now`, in seconds of the epoch."""
     now = time.time() if now is None else now
     most = max(1, curve.sections * curve.seats)
-    begin = curve.points[0][0] if curve.points else now - 60
+    times = _forward(at for at, _right, _done in curve.points)
+    now = max([now, *times])
+    begin = times[0] if times else now - 60
     span = max(60.0, now - begin)
 
     def across(at: float) -> float:
@@ -54,7 +57,7 @@ def picture_of(curve: Curve, now: float | None = None) -> Picture:
         return HEIGHT - _BOTTOM - right / most * (HEIGHT - _TOP - _BOTTOM)
 
     corners: list[tuple[float, float]] = []
-    for at, right, _done in curve.points:
+    for at, (_at, right, _done) in zip(times, curve.points, strict=True):
         if corners:
             # A section becomes right at a moment, not slowly.
             corners.append((across(at), corners[-1][1]))
@@ -75,6 +78,11 @@ def picture_of(curve: Curve, now: float | None = None) -> Picture:
         seats=curve.seats,
         is_empty=not curve.points,
     )
+
+
+def _forward(times: Iterable[float]) -> list[float]:
+    """The times without a way back, as if the clock had stopped when it was set back."""
+    return list(accumulate(times, max))
 
 
 def _hours(begin: float, now: float, across: Callable[[float], float]) -> Iterator[Mark]:

@@ -197,6 +197,25 @@ def test_a_picture_has_a_step_for_each_change() -> None:
     assert ends[0] == picture.left and ends[-1] == picture.right
 
 
+@pytest.mark.parametrize(
+    ("times", "now"),
+    [
+        ((100000.0, 100060.0), 90000.0),
+        ((100000.0, 90000.0, 90060.0), 90120.0),
+        ((100000.0, 100300.0, 90000.0, 100600.0), 100900.0),
+    ],
+)
+def test_a_clock_that_was_set_back_keeps_the_curve_in_the_picture(
+    times: tuple[float, ...], now: float
+) -> None:
+    points = tuple((at, number, 0) for number, at in enumerate(times))
+    picture = picture_of(Curve(points=points, sections=4, seats=1), now=now)
+    across = [float(point.split(",")[0]) for point in picture.line.split()]
+    assert across == sorted(across)
+    assert picture.left <= across[0] and across[-1] <= picture.right
+    assert all(picture.left <= mark.at <= picture.right for mark in picture.hours)
+
+
 def test_a_class_without_history_has_no_picture() -> None:
     assert picture_of(Curve(points=(), sections=2, seats=1)).is_empty
 
