@@ -42,7 +42,7 @@ _SOONER_SECONDS = 10.0
 _AT_WORK_SECONDS = 300.0
 
 # What a grading says of a row.
-_GRADED = ("cells", "problem", "disk", "looked", "at", "at_since")
+_GRADED = ("cells", "problem", "disk", "drill", "looked", "at", "at_since")
 
 # Called with each row that is not as before.
 Listener = Callable[[Row], None]

@@ -22,12 +22,14 @@ from labctl.classroom.disks import Disks
 from labctl.classroom.roll import open_seat, read_roll
 from labctl.classroom.rows import Cell, Graded, Said
 from labctl.classroom.status import disk_of
+from labctl.drills.exercise import read_running
 from labctl.errors import LabError
 from labctl.grading import grade_hosts
 from labctl.health import Verdict
 from labctl.i18n import _, choose_language, in_every_language, language
 from labctl.mailtest.probes import BEGINS, ENDS, TAG
 from labctl.parallel import on_each
+from labctl.session import Session
 from provision.step import Target
 
 # Seconds after which a process that grades one seat is given up: the seat does not answer.
@@ -118,6 +120,7 @@ class GraderProcess:
 class _Open:
     """A seat with its connections."""
 
+    session: Session
     targets: Mapping[str, Target]
     kept: ExitStack
     sections: Sections
@@ -148,7 +151,9 @@ class Grader:
                 self.forget(number)
                 problem = said_of(error.message)
             else:
-                return graded(number, grades)
+                # Afterwards: a drill is recorded before it breaks anything.
+                symptom = _symptom(found.session)
+                return graded(number, grades).model_copy(update={"drill": symptom})
         return Graded(seat=number, problem=problem)
 
     def _disk(self, number: int) -> Said:
@@ -170,13 +175,22 @@ class Grader:
             session.ensure_up()
 
             def tell(cell: Cell) -> None:
-                self._early(Graded(seat=number, cells=(cell,), early=True))
+                symptom = _symptom(session)
+                self._early(Graded(seat=number, cells=(cell,), drill=symptom, early=True))
 
             with ExitStack() as opening:
                 targets = opening.enter_context(session.targets())
                 sections = Sections(len(targets), tell)
-                self._open[number] = _Open(targets, opening.pop_all(), sections)
+                self._open[number] = _Open(session, targets, opening.pop_all(), sections)
         return self._open[number]
+
+
+def _symptom(session: Session) -> Said:
+    """What a user reports, if a drill is active."""
+    with suppress(LabError):
+        if (active := read_running(session.home)) is not None:
+            return in_every_language(active.drill.symptom_in(session.lab))
+    return {}
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class Row(_Frozen):
     the lesson began.
     `busy` is the verb that is being carried out. `problem` says why the seat cannot be graded.
     `disk` says that the lab's files are larger than the lab file allows.
+    `drill` is what a user reports while a drill is active.
     `note` and `student` are for the instructor only.
     """
 
@@ -77,6 +78,7 @@ class Row(_Frozen):
     busy: str = ""
     problem: Said = {}
     disk: Said = {}
+    drill: Said = {}
     student: str = ""
     note: str = ""
 
@@ -93,22 +95,32 @@ class Row(_Frozen):
         """The row without anything that tells who sits there."""
         return self.model_copy(update={"student": "", "note": ""})
 
+    def for_student(self) -> Row:
+        """What the student may see: no note, and no details that would solve a drill."""
+        cells = self._without_details() if self.drill else self.cells
+        return self.model_copy(update={"note": "", "cells": cells})
+
     def for_projector(self) -> Row:
         """What everybody in the room may see: no person, no details."""
-        cells = tuple(cell.model_copy(update={"details": ()}) for cell in self.cells)
-        return self.without_person().model_copy(update={"cells": cells, "disk": {}})
+        hidden = {"cells": self._without_details(), "disk": {}, "drill": {}}
+        return self.without_person().model_copy(update=hidden)
+
+    def _without_details(self) -> tuple[Cell, ...]:
+        return tuple(cell.model_copy(update={"details": ()}) for cell in self.cells)
 
 
 class Graded(_Frozen):
-    """The result of grading a seat once; `problem` is set if that failed, `disk` as in a row.
+    """The result of grading a seat once; `problem` is set if that failed.
 
-    An `early` one has the cells that changed, before the grading has ended.
+    `disk` and `drill` are as in a row. An `early` one has the cells that changed, before the
+    grading has ended.
     """
 
     seat: int
     cells: tuple[Cell, ...] = ()
     problem: Said = {}
     disk: Said = {}
+    drill: Said = {}
     early: bool = False
 
 
@@ -128,11 +140,12 @@ def dated(
     if found.problem:
         cells = tuple(Cell(step=cell.step) for cell in row.cells)
         values = {"cells": cells, "problem": found.problem, "disk": found.disk, "looked": now}
-        return row.model_copy(update=values)
+        return row.model_copy(update={**values, "drill": found.drill})
     seen = {cell.step: cell for cell in found.cells}
     cells = tuple(_dated(seen.get(cell.step, cell), last, now) for cell in row.cells)
     at, since = place_of(cells)
-    values = {"cells": cells, "at": at, "at_since": max(since, lesson) if at else 0.0}
+    at_since = max(since, lesson) if at else 0.0
+    values = {"cells": cells, "at": at, "at_since": at_since, "drill": found.drill}
     return row.model_copy(
         update=values
         if found.early

@@ -8,8 +8,8 @@ from threading import Event, Lock
 
 import pytest
 
+from labctl.classroom import actions, disks, grader
 from labctl.classroom import collector as module
-from labctl.classroom import disks, grader
 from labctl.classroom.collector import Collector
 from labctl.classroom.grader import Early, Grader, WorkerEnded
 from labctl.classroom.history import Change, History
@@ -114,6 +114,23 @@ def test_a_seat_that_takes_long_to_look_at_is_looked_at_seldom(
     while len(looked) < 2 and time.monotonic() < deadline:
         collector._look_at(1)
     assert len(looked) == 2
+
+
+def test_a_grading_tells_the_symptom_of_an_active_drill(room: MemoryClass) -> None:
+    told: list[Graded] = []
+    grading = Grader(room.roll.name, told.append)
+    assert grading.grade(2).drill == {}
+    seat, host = room.roll.seat(2), room.world(2).hosts["host1"]
+    host.says("systemctl", "stop", "postfix")
+    symptom = actions.start_drill(room.roll, seat, "postfix-stopped").symptom
+    del host.files[path_of("postfix")]
+    assert grading.grade(2).drill["en"] == symptom
+    assert told and all(found.drill["en"] == symptom for found in told)
+    record = open_seat(room.roll, seat).home.drill_file
+    record.write_text('{"name":"of-another-version"}', encoding="utf-8")
+    assert grading.grade(2).drill == {}
+    record.unlink()
+    assert grading.grade(2).drill == {}
 
 
 def test_what_is_known_outlives_a_restart(

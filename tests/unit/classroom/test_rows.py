@@ -135,6 +135,27 @@ def test_the_projector_sees_no_person_and_no_details() -> None:
     assert shown.cells[0].state is WRONG
 
 
+def test_a_student_sees_the_details_unless_they_solve_a_drill() -> None:
+    (cell,) = graded(1, Grades((report("dns", "host1", BAD),))).cells
+    mine = row(cell).model_copy(update={"student": "山田", "note": "late"})
+    shown = mine.for_student()
+    assert (shown.student, shown.note, shown.cells) == ("山田", "", (cell,))
+    symptom = {"en": "user1 cannot connect", "ja": "user1 は接続できません"}
+    drilled = mine.model_copy(update={"drill": symptom})
+    shown = drilled.for_student()
+    assert shown.drill == symptom
+    assert shown.cells == (Cell(step="dns", state=WRONG),)
+    assert drilled.for_projector().drill == {}
+
+
+def test_a_drill_is_shown_until_a_grading_finds_none() -> None:
+    symptom = {"en": "user1 cannot connect", "ja": "user1 は接続できません"}
+    cells = (Cell(step="a", state=WRONG),)
+    early = dated(row(*cells), Graded(seat=1, cells=cells, drill=symptom, early=True), {}, 100.0)
+    assert early.drill == symptom
+    assert dated(early, Graded(seat=1, cells=cells), {}, 110.0).drill == {}
+
+
 def test_the_columns_are_the_sections_of_the_book_in_both_languages() -> None:
     sections = sections_of(load_lab("default"))
     assert [each.step for each in sections][:3] == ["dns", "packages", "postfix"]
