@@ -296,6 +296,46 @@ def test_what_failed_at_a_seat_is_tried_again_at_that_seat_with_the_same_options
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("up", "complete"),
+        ("down", "existed"),
+        ("net open", "open"),
+        ("reset --all --yes", "checkpoint kept_as"),
+        ("undo 1-3 --yes", "checkpoint kept_as"),
+        ("move 1-3 --to m2", "changed"),
+        ("drill start postfix-stopped", "drill symptom"),
+        ("keys", "files"),
+        ("destroy --yes", "existed"),
+        ("end --yes", "existed"),
+    ],
+)
+def test_a_seat_that_failed_is_in_the_document_with_the_others(
+    room: MemoryClass, sh: Shell, monkeypatch: pytest.MonkeyPatch, line: str, fields: str
+) -> None:
+    arm(room, sh, monkeypatch)
+    one, two, three = sh.json(f"class {line}", code=1)["seats"]
+    assert set(fields.split()) == set(one) - set(two) == set(three) - set(two)
+    assert [each["ok"] for each in (one, two, three)] == [True, False, True]
+    assert one["error"] is three["error"] is None
+    assert set(two["error"]) >= {"exit_code", "message", "cause", "hint", "commands"}
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [("status", "state complete drill disk over_budget"), ("check", "right reports")],
+)
+def test_a_seat_that_cannot_be_read_is_in_the_document_with_the_others(
+    room: MemoryClass, sh: Shell, line: str, fields: str
+) -> None:
+    sh("class up")
+    open_seat(room.roll, room.roll.seat(2)).home.state_file.write_text("{", encoding="utf-8")
+    one, two, _three = sh.json(f"class {line}", code=1)["seats"]
+    assert set(fields.split()) == set(one) - set(two)
+    assert two["error"]["exit_code"] == 4
+
+
 @pytest.mark.parametrize(("seats", "up"), [("", "up"), (" 3", "up 3"), (" 1-2", "up 1-2")])
 def test_what_starts_stopped_seats_again_starts_no_others(
     room: MemoryClass, sh: Shell, seats: str, up: str
