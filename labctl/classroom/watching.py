@@ -21,7 +21,7 @@ def _shown(row: Row, owner: int, projector: bool) -> Row | None:
         return row.for_projector()
     if owner == INSTRUCTOR:
         return row
-    return row.model_copy(update={"note": ""}) if row.seat == owner else None
+    return row.for_student() if row.seat == owner else None
 
 
 async def say_rows(

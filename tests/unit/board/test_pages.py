@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import labctl.board
 from labctl.board.pages import ago
 from labctl.board.picture import picture_of
 from labctl.board.security import is_same_origin
-from labctl.classroom import disks
+from labctl.classroom import actions, disks
 from labctl.classroom.protocol import Curve, refusal
 from labctl.health import warning
 from labctl.i18n import speaking
@@ -247,3 +248,18 @@ def test_a_page_that_there_is_not_says_so_in_words(nobody: Browser, teacher: Bro
             status, text, headers = browser.get(path)
             assert (status, "no such page" in text) == (404, True)
             assert headers["Content-Security-Policy"]
+
+
+def test_a_student_in_a_drill_sees_the_symptom_and_not_the_cause(fresh: Place) -> None:
+    seat, host = fresh.room.roll.seat(1), fresh.room.world(1).hosts["host1"]
+    host.says("systemctl", "stop", "postfix")
+    symptom = actions.start_drill(fresh.room.roll, seat, "postfix-stopped").symptom
+    del host.files[path_of("postfix")]
+    row = fresh.board.collector.row
+    wait_for(lambda: bool(row(1).drill) and not row(1).is_done)
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    mine = student.get("/me")[1]
+    assert symptom in unescape(mine) and "✗" in mine
+    assert 'class="detail"' not in mine
+    assert 'class="detail"' in teacher.get("/seats/1")[1]

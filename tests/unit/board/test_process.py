@@ -92,7 +92,7 @@ def test_ctrl_c_ends_a_web_process_that_does_not_start(
     monkeypatch.setattr(board, "_start_web", start)
     helper = mock.Mock(serve=serve)
     settings = with_certificate(tmp_path, None, None)
-    done = asyncio.run(asyncio.wait_for(board._run(helper, settings, unexpected), 20))
+    done = asyncio.run(asyncio.wait_for(board._run(helper, settings, unexpected, lambda: True), 20))
     assert (done, started[0].poll() is not None) == (0, True)
 
 

@@ -398,8 +398,8 @@ def test_one_network_may_not_take_all_connections(monkeypatch: pytest.MonkeyPatc
             protocols.append(connections.LimitedProtocol(config, ServerState(), {}))
             protocols[-1].connection_made(transport)
         found = [transport.close.called for transport in transports]
-        for protocol in protocols:
-            protocol.connection_lost(None)
+        for each in protocols:
+            each.connection_lost(None)
         return found
 
     assert asyncio.run(refused()) == [False, False, True, False]
