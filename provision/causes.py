@@ -27,6 +27,11 @@ class Case:
     def log(self) -> str:
         return "\n".join(self.seen.log)
 
+    @property
+    def words(self) -> str:
+        """What was seen, and the log."""
+        return f"{self.seen.found}\n{self.log}"
+
     def turned(self) -> Case | None:
         """The same from the other host's side, for causes on the host that receives."""
         return None if self.peer is None else Case(self.seen, self.peer, self.own)

@@ -173,8 +173,8 @@ class _Begun:
 def _facts(target: Target, wait: Callable[[], bool]) -> Facts:
     if not wait():
         return Facts({})
-    host, peer, postfix = target.host, target.peer, target.family.postfix
-    words = (str(host.account), postfix.spool, str(host.address), str(peer.address), peer.domain)
+    host, postfix = target.host, target.family.postfix
+    words = (str(host.account), postfix.spool, str(host.address), str(target.peer.address))
     dovecot = target.family.dovecot
     package = (postfix.master_example, target.family.mail_command.settings)
     files = (*package, dovecot.folder, dovecot.marker)

@@ -10,6 +10,7 @@ from provision.explaining.settings import (
     LOCAL_HINTS,
     MAILBOX_SIZE,
     MAP,
+    NAMED_BY_LOG,
     closed_in_chroot,
     each_of,
     master,
@@ -52,6 +53,7 @@ def _local_names(name: str) -> bool:
 
 
 LOCAL = (
+    *NAMED_BY_LOG,
     Explanation("mail-command.delivery", _forwarded,
                 N_("mail for the account stays in its mailbox"), N_("arrived"),
                 N_("Send a message and follow it in the logs: what did each server do with it?")),
@@ -155,14 +157,28 @@ def _odd_recipient(case: Case) -> Told | None:
     return None
 
 
+def _nobody(case: Case) -> Told | None:
+    """The alias leads to a name that is no account, whichever table has it."""
+    names = re.findall(r'unknown user: "([^"]*)"', case.words)
+    lost = [each for each in case.own.facts.lines("alias") if each.partition("@")[0] in names]
+    return Told(lost[0]) if lost else None
+
+
+_RECEIVER = N_("who receives postmaster's mail")
+_TO_WHOM = N_("To whom does /etc/aliases send mail for postmaster? Who reads it there?")
+_ROOT_AGAIN = "postmaster: root; newaliases"
+
+
 ALIAS = (
+    *NAMED_BY_LOG,
+    Explanation("aliases.recipient", _nobody, _RECEIVER, "root", _TO_WHOM, _ROOT_AGAIN),
     parameter("alias_maps", LOCAL_HINTS["alias_maps"]),
     Explanation("aliases.readable", _closed_database, "/etc/aliases.db", "644 root root",
                 N_("Postfix reads the database as another user. Look at ls -l /etc/aliases.db."),
                 "chmod 644 /etc/aliases.db"),
     Explanation("aliases.syntax", _alias_line, "/etc/aliases", N_("name: recipient"),
                 N_("What does newaliases say? It names the line."), "newaliases"),
-    Explanation("aliases.recipient", _no_line, N_("who receives postmaster's mail"), "root",
+    Explanation("aliases.recipient", _no_line, _RECEIVER, "root",
                 N_("Who receives mail for postmaster? Look for the line in /etc/aliases."),
                 "postmaster: root; newaliases"),
     Explanation("aliases.database", _not_an_alias, N_("Postfix finds postmaster"), "root",
@@ -170,9 +186,7 @@ ALIAS = (
                    "aliases?"), "newaliases"),
     Explanation("aliases.mailbox", _closed_box, "{name}", N_("its owner may write to it"),
                 N_("Who receives postmaster's mail? Compare the owner of that mailbox with it.")),
-    Explanation("aliases.recipient", _odd_recipient, N_("who receives postmaster's mail"),
-                "root", N_("To whom does /etc/aliases send mail for postmaster? Who reads it "
-                           "there?"), "postmaster: root; newaliases"),
+    Explanation("aliases.recipient", _odd_recipient, _RECEIVER, "root", _TO_WHOM, _ROOT_AGAIN),
     parameter("myorigin", N_("Postfix adds this domain to a bare name. Is it a local one?")),
     *LOCAL,
 )  # fmt: skip

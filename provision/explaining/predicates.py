@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
-from provision.causes import Case, Told
+from provision.causes import Case, Explanation, Told
 
 
 def told_by(key: str) -> Callable[[Case], Told | None]:
@@ -26,6 +27,22 @@ def reason(pattern: str) -> Callable[[Case], Told | None]:
         return Told(found[0]) if found else None
 
     return holds
+
+
+def unless_answered(each: Explanation) -> Explanation:
+    """The same, unless the other host's mail server refused: then it was found and reached."""
+
+    def holds(case: Case) -> Told | None:
+        return None if _was_answered(case) else each.holds(case)
+
+    return replace(each, holds=holds)
+
+
+def _was_answered(case: Case) -> bool:
+    if case.peer is None:
+        return False
+    address = re.escape(str(case.peer.host.address))
+    return bool(re.search(rf"\[{address}\](:\d+)? said: [45]\d\d", case.words))
 
 
 def submission(case: Case) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from labctl.i18n import N_
 from provision import main_cf
@@ -100,6 +101,29 @@ LOCAL_HINTS: Mapping[str, str] = {
     ),
     "default_privs": main_cf.WHAT_FOR,
 }
+
+
+# What cleanup or local says of a message that one parameter alone has stopped.
+_CLEANUP: Mapping[str, str] = {
+    "header_checks": r"(discard|reject|redirect|hold|bcc): header ",
+    "body_checks": r"(discard|reject|redirect|hold|bcc): body ",
+}
+_LOCAL: Mapping[str, str] = {
+    "mailbox_command": r"Command died|command not found|Command output|Command time limit",
+}
+
+
+def _named_by_log(name: str, pattern: str) -> Explanation:
+    told = parameter(name, LOCAL_HINTS.get(name, main_cf.WHAT_FOR))
+
+    def holds(case: Case) -> Told | None:
+        return told.holds(case) if re.search(pattern, case.words) else None
+
+    return replace(told, holds=holds)
+
+
+NAMED_BY_CLEANUP = tuple(_named_by_log(*each) for each in _CLEANUP.items())
+NAMED_BY_LOG = (*NAMED_BY_CLEANUP, *(_named_by_log(*each) for each in _LOCAL.items()))
 
 
 OUT_HINTS: Mapping[str, str] = {

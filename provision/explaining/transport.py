@@ -8,9 +8,11 @@ from dataclasses import replace
 from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
 from provision.explaining.firewall import by_rule, stopped_by_nft, stops_from_peer, stops_to_peer
+from provision.explaining.predicates import unless_answered
 from provision.explaining.settings import (
     IN_HINTS,
     MAP,
+    NAMED_BY_CLEANUP,
     OUT_HINTS,
     each_of,
     map_missing,
@@ -46,12 +48,6 @@ def _remembered(case: Case) -> Told | None:
     is_right = asked[1] in (there.domain, there.mail_name)
     is_known = f"{there.mail_name}." in case.own.asked["peer-mx"]
     return None if is_right or not is_known else Told(asked[1])
-
-
-def _wrong_hosts_line(case: Case) -> Told | None:
-    lines = case.own.facts.lines("hosts-line")
-    wrong = [line for line in lines if case.peer and str(case.peer.host.address) not in line]
-    return Told(wrong[0]) if wrong else None
 
 
 def _no_dns(case: Case) -> Told | None:
@@ -100,12 +96,8 @@ def _in_names(name: str) -> bool:
     return not name.startswith(("smtp_", "mailbox", "home_", "relayhost", "default_transport"))
 
 
-OUTBOUND = (
-    *each_of(OUT_HINTS),
-    master(missing_service("smtp/unix", "qmgr/unix", "bounce/unix", "rewrite/unix")),
-    FOLDERS,
-    Explanation("dns.hosts", _wrong_hosts_line, "/etc/hosts", N_("no wrong line"),
-                N_("A name in /etc/hosts is not asked of DNS. Is the other host in it?")),
+# How this host finds the other one and reaches it.
+_WAY = (
     Explanation("dns.nsswitch", _no_dns, "/etc/nsswitch.conf: hosts", "files dns",
                 N_("Where does this host look for the address of a name?"), "hosts: files dns"),
     Explanation("postfix.chroot-resolver", _chroot_resolver,
@@ -114,6 +106,16 @@ OUTBOUND = (
                 "systemctl restart postfix"),
     Explanation("firewall.outgoing", _closed_out, N_("outgoing mail, port 25"), N_("open"),
                 N_("A firewall has rules for both directions: iptables -S OUTPUT")),
+)  # fmt: skip
+
+
+OUTBOUND = (
+    *NAMED_BY_CLEANUP,
+    *(each if each.code == "postfix.smtp_generic_maps" else unless_answered(each)
+      for each in each_of(OUT_HINTS)),
+    master(missing_service("smtp/unix", "qmgr/unix", "bounce/unix", "rewrite/unix")),
+    FOLDERS,
+    *map(unless_answered, _WAY),
     Explanation("firewall.port-25-tcp", _closed_in, N_("port 25 from the other host"), N_("open"),
                 N_("A port may be open to some and closed to others. Which rule concerns the other "
                    "host?"),

@@ -9,8 +9,12 @@ log_of() {
   if [ -f "$own_log" ]; then echo "$own_log"; else echo "$1"; fi
 }
 
-# queue_id TOKEN: the queue id of the message, from lines of the log on standard input.
-queue_id() { sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p" | tail -n 1; }
+# queue_id TOKEN: the queue id of the message, from lines of the log on standard input. A message that
+# a filter stops at its subject has no other line.
+queue_id() {
+  sed -n "s/.* \([0-9A-Za-z]*\): message-id=<$1>.*/\1/p
+    s/.* \([0-9A-Za-z]*\): [a-z]*: header .* $1 .*/\1/p" | tail -n 1
+}
 
 # sender TOKEN USER HOME PLACE: the From line of the message, if it has arrived. PLACE is the mailbox
 # that main.cf names, if it does (filled).

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS PEER_DOMAIN MASTER_EXAMPLE MAIL_SETTINGS \
-#   DOVECOT_FOLDER DOVECOT_MARKER
+# Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS MASTER_EXAMPLE MAIL_SETTINGS DOVECOT_FOLDER \
+#   DOVECOT_MARKER
 # Report the facts by which labctl explains a behaviour that fails: settings in force, services,
 # sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
 . ./say.sh
@@ -9,7 +9,7 @@
 . ./doveconf.sh
 . ./home.sh
 
-user=$1 spool=$2 address=$3 peer_address=$4 peer=$5 example=$6 mail_settings=$7 dovecot=$8 marker=$9
+user=$1 spool=$2 address=$3 peer_address=$4 example=$5 mail_settings=$6 dovecot=$7 marker=$8
 seconds=$(patience)
 
 # door KEY ADDRESS: open, refused or silent. "$scratch" collects them while the rest is asked.
@@ -65,10 +65,13 @@ say input iptables -S
 say nft nft list ruleset
 say nameserver sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf
 say chroot-nameserver sed -n 's/^nameserver[[:space:]]*//p' "$spool/etc/resolv.conf"
-say hosts-line grep -F "$peer" /etc/hosts
 say hosts-order sed -n 's/^hosts:[[:space:]]*//p' /etc/nsswitch.conf
-# shellcheck disable=SC2046  # one word for each map
-aliased() { timeout "$seconds" postalias -q postmaster $(conf -hx alias_maps); }
+# A comma may stand between two maps.
+aliased() (
+  IFS=', '
+  # shellcheck disable=SC2046  # one word for each map
+  timeout "$seconds" postalias -q postmaster $(conf -hx alias_maps)
+)
 say alias aliased
 say postmaster-line grep -iE '^"?postmaster"?[[:space:]]*:' /etc/aliases
 home=$(home_of "$user")

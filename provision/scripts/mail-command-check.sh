@@ -28,7 +28,7 @@ send=''
 if [ -n "$folder" ] && is_mailutils && stand_in "$folder/sendmail" 2>/dev/null; then
   chmod 755 "$folder/sendmail"
   chown -R "$name" "$folder" || :
-  send="mail -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster >/dev/null"
+  send="mail -E 'unset record' -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster >/dev/null"
 fi
 # One login for both, because a login may have no end, and runuser ends it only after two seconds
 # more. MAIL is in the line after the mark: a .profile may print something of its own.

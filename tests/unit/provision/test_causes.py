@@ -104,7 +104,7 @@ def test_one_host_alone_has_no_cause_on_the_other() -> None:
 
 def test_the_causes_that_were_ruled_out_are_told_once_each() -> None:
     cause = cause_of("LOCAL", {"own": {"missing-map": ["hash:/x"]}})
-    assert cause.rejected[:2] == ("mail-command.delivery", "aliases.account")
+    assert {"mail-command.delivery", "aliases.account"} < set(cause.rejected)
     assert len(set(cause.rejected)) == len(cause.rejected)
     assert "postfix.*" not in cause.rejected
     assert "postfix.*" in cause_of("LOCAL", {"sees": "x"}).rejected

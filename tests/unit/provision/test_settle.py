@@ -114,7 +114,6 @@ OUTBOUND = {
     "set\ttransport_maps = hash:/etc/postfix/transport": ("host1", "postfix.transport_maps"),
     "set\tinet_protocols = ipv6": ("host1", "postfix.inet_protocols"),
     "set\tsmtp_bind_address = 127.0.0.1": ("host1", "postfix.smtp_bind_address"),
-    "hosts-line\t192.0.2.7 mail.example2.jp": ("host1", "dns.hosts"),
     "chroot-nameserver\t127.0.0.99": ("host1", "postfix.chroot-resolver"),
     "set\tlmtp_connect_timeout = 1": ("host1", "postfix.lmtp_connect_timeout"),
     "": ("host1", "mail-command.outbound.unknown"),
