@@ -275,7 +275,7 @@ def test_the_reset_button_brings_the_seat_back(open_page: Open, codes: Codes) ->
     assert on_host(2, "ls /etc").count("left-behind") == 0
     page.click("dialog[open] form[action$='/undo'] button")
     expect(page.locator("dialog[open] [data-answer]")).to_contain_text(
-        "before-reset", timeout=PATIENCE
+        "before its reset", timeout=PATIENCE
     )
     assert on_host(2, "ls /etc").count("left-behind") == 1
 

@@ -242,7 +242,7 @@ def test_a_terminal_says_that_the_seat_is_being_reset(open_page: Open) -> None:
     said = page.evaluate("window.said")
     assert said[0].startswith("The seat is being reset") and set(said) == {said[0], ""}
     teacher.click("form[action$='/undo'] button")
-    expect(teacher.locator("[data-answer]")).to_contain_text("before-reset")
+    expect(teacher.locator("[data-answer]")).to_contain_text("before its reset")
 
 
 @pytest.mark.parametrize("size", [(640, 140), (12_000, 300)])
