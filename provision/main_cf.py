@@ -5,7 +5,7 @@ Both the checks of a running Postfix and the explanations of a message that is l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from labctl.i18n import N_
 
@@ -88,6 +88,36 @@ HARMLESS: Mapping[str, frozenset[str]] = {
         {"permit_mynetworks permit_sasl_authenticated defer_unauth_destination"}
     ),
 }
+
+# Those of the usual parameters whose value decides whether mail works.
+_DECISIVE = frozenset(
+    {
+        "default_process_limit",
+        "maximal_queue_lifetime",
+        "smtpd_client_connection_count_limit",
+        "smtpd_sasl_local_domain",
+        "smtpd_sasl_path",
+        "smtpd_sasl_security_options",
+        "smtpd_sasl_type",
+        "smtpd_timeout",
+        "smtpd_tls_auth_only",
+        "soft_bounce",
+    }
+)
+
+
+def is_harmless(settings: Mapping[str, str], also: Collection[str] = ()) -> bool:
+    """Whether a main.cf has, beside the book's parameters, only such as break nothing.
+
+    Args:
+        also: parameters that are judged elsewhere.
+    """
+    usual = USUAL - _DECISIVE | {*also}
+    return all(
+        name in usual or (value in HARMLESS.get(name, ()) and value != "Maildir/")
+        for name, value in settings.items()
+    )
+
 
 # What the book and the package set for smtpd.
 OF_SMTPD = frozenset(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from labctl.i18n import _
 from labctl.lab import Host
@@ -90,13 +90,27 @@ def _reaches(target: Target, facts: Facts, interfaces: set[str]) -> bool:
     """
     host, peer = target.host, target.peer
     own = {str(host.address), host.mail_name, host.fqdn, host.name, f"www.{host.domain}"}
+    # An address may be in brackets.
+    interfaces = {each.strip("[]") for each in interfaces}
     if "=" in "".join(interfaces) or str(peer.address) in interfaces:
+        return False
+    if _passing(interfaces - own, facts):
         return False
     if interfaces == {"all"} or ({"localhost", "127.0.0.1"} & interfaces and own & interfaces):
         return True
     has_name = any(re.search("[a-z]", each) for each in interfaces - own - {"localhost"})
     is_read = facts["started"] and not is_newer_than_running(facts)
     return bool(has_name and is_read) and not not_listening(target, facts)
+
+
+def _passing(interfaces: set[str], facts: Facts) -> list[str]:
+    """The addresses that the host loses at the next boot, so that Postfix does not start."""
+    lasting = {*facts.lines("kept")}
+    addresses = []
+    for each in interfaces - lasting:
+        with suppress(ValueError):
+            addresses.append(IPv4Address(each))
+    return [str(each) for each in addresses if each not in _LOOPBACK]
 
 
 def _nothing_set(target: Target, findings: Sequence[Finding]) -> Finding:
@@ -135,6 +149,12 @@ def _by_auth(target: Target, facts: Facts) -> list[Finding]:
         facts.pairs("override").get(name, facts[name])
         for name in ("smtpd_sasl_auth_enable", "smtpd_recipient_restrictions")
     )
+    # Postfix takes the names of restrictions in any letters.
+    words = [word.lower() for word in _words(restrictions)]
+    if "smtpd_recipient_restrictions" not in facts.pairs("override") and facts["restrictions"]:
+        words = [word.lower() for word in _words(facts["restrictions"])]
+    # A list that is not in force yet proves nothing.
+    is_other_way = _may_relay_rightly(words) and not is_newer_than_running(facts)
     return [
         _setting(
             facts,
@@ -147,7 +167,8 @@ def _by_auth(target: Target, facts: Facts) -> list[Finding]:
             facts,
             "smtpd_recipient_restrictions",
             "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
-            _relays_rightly(_words(restrictions)),
+            _relays_rightly(words),
+            remark=_("another way than the book") if is_other_way else "",
         ),
         *_wide_networks(facts),
         *_relayed(target, facts),
@@ -271,7 +292,23 @@ def _relays_rightly(words: list[str]) -> bool:
     return min(places) >= 0 and places[2] == max(places)
 
 
-def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
+def _may_relay_rightly(words: list[str]) -> bool:
+    """Whether the list permits whom it should and rejects the rest by other words than the book's.
+
+    Whether it lets in mail for the host itself, only a message can tell.
+    """
+    permits = ("permit_mynetworks", "permit_sasl_authenticated")
+    if not all(word in words for word in permits):
+        return False
+    last = max(words.index(word) for word in permits)
+    return "permit" not in words and any(word in _REJECTING for word in words[last + 1 :])
+
+
+# The words of smtpd_recipient_restrictions that reject whatever no word before them has permitted.
+_REJECTING = ("defer_unauth_destination", "reject", "defer")
+
+
+def _setting(facts: Facts, name: str, expected: str, ok: bool, *, remark: str = "") -> Finding:
     unused = ", ".join(line.partition("=")[0] for line in facts.lines("unused"))
     # A right default is not enough: the section is about main.cf. What master.cf says counts more.
     overrides, is_set = facts.pairs("override"), _is_set(facts, name)
@@ -287,7 +324,7 @@ def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
     default = _("not set; by default {value}", value=value) if facts[name] else _("not set")
     return Finding(
         code=f"postfix.{name}",
-        ok=ok and is_set,
+        ok=(ok or bool(remark)) and is_set,
         what=name,
         found=value if is_set else default,
         expected=expected,
@@ -295,6 +332,7 @@ def _setting(facts: Facts, name: str, expected: str, ok: bool) -> Finding:
         solution=f"postconf -PX smtp/inet/{name}; systemctl restart postfix"
         if name in overrides
         else f"{name} = {expected}",
+        remark="" if ok or not is_set else remark,
     )
 
 

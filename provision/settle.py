@@ -58,6 +58,20 @@ _PROVEN_BY: Mapping[str, tuple[str, ...]] = {
     "dovecot.mail_privileged_group": (behaviour.IMAP, behaviour.POP3),
     "accounts.mailbox": (behaviour.LOCAL, behaviour.IMAP, behaviour.POP3),
 }
+# What a section takes for right with a remark if these behaviours of the host are: another way than
+# the book's, or an edit that a server may not have read.
+_ON_PROOF: Mapping[str, tuple[str, ...]] = {
+    "postfix.restarted": (
+        *(behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND, behaviour.ALIAS),
+        *(behaviour.RELAY, behaviour.RELAY_AUTH, behaviour.NEAR),
+    ),
+    "postfix.smtpd_recipient_restrictions": (
+        *(behaviour.OUTBOUND, behaviour.RELAY, behaviour.RELAY_AUTH),
+    ),
+    "dovecot.restarted": (behaviour.IMAP, behaviour.POP3),
+}
+# Of these no look at the files tells enough if no behaviour was tried.
+_NEEDS_PROOF = ("postfix.smtpd_recipient_restrictions",)
 _QUEUE = "mail-command.queue"
 _DELIVERIES = (behaviour.SUBMIT, behaviour.LOCAL, behaviour.OUTBOUND)
 
@@ -85,7 +99,8 @@ def settle(
         The reports, and the chain of each behaviour that fails.
     """
     cases = _cases(evidence)
-    found = without_consequences(_as_proven(reports, [case.seen for case in cases]))
+    proven = _as_proven(reports, [case.seen for case in cases])
+    found = without_consequences(_if_disproven(proven, cases, steps))
     chains: list[Chain] = []
     failed: set[tuple[str, str]] = set()
     for case in cases:
@@ -119,6 +134,57 @@ def _as_proven(reports: Sequence[StepReport], seen: Sequence[Seen]) -> list[Step
         replace(report, findings=tuple(judged(report.host, each) for each in report.findings))
         for report in reports
     ]
+
+
+def _if_disproven(
+    reports: Sequence[StepReport], cases: Sequence[Case], steps: Sequence[Step]
+) -> list[StepReport]:
+    """The reports, in which a remark is a failure if a behaviour that would prove it is wrong."""
+    tried: dict[tuple[str, str], list[bool]] = {}
+    for case in cases:
+        hosts = {case.seen.host}
+        if case.seen.name == behaviour.OUTBOUND and case.peer is not None:
+            # Both servers have a part in it.
+            hosts.add(case.peer.host.name)
+        for host in hosts:
+            tried.setdefault((host, case.seen.name), []).append(case.seen.ok)
+
+    def is_proven(host: str, finding: Finding) -> bool:
+        names = _ON_PROOF.get(finding.code, ())
+        if not (finding.ok and finding.remark) or finding.found == finding.expected or not names:
+            return True
+        if finding.code in _NEEDS_PROOF and not all((host, name) in tried for name in names):
+            return False
+        return all(ok for name in names for ok in tried.get((host, name), ()))
+
+    found = list(reports)
+    for report in reports:
+        wrong = tuple(each for each in report.findings if not is_proven(report.host, each))
+        if wrong:
+            findings = tuple(
+                replace(each, ok=False, remark="") if each in wrong else each
+                for each in report.findings
+            )
+            failed = replace(report, findings=findings)
+            found = [failed if each is report else _blocked(each, failed, steps) for each in found]
+    return found
+
+
+def _blocked(report: StepReport, by: StepReport, steps: Sequence[Step]) -> StepReport:
+    """A report of a step that requires one that failed on the same host."""
+    if report.host != by.host or not _relies(report.step, by.step, steps):
+        return report
+    return replace(report, findings=(), blocked_by=report.blocked_by or by.step)
+
+
+def _relies(step: str, on: str, steps: Sequence[Step]) -> bool:
+    """Whether a step requires another one, if only by way of a third."""
+    requires = {each.name: each.requires for each in steps}
+
+    def relies(name: str) -> bool:
+        return any(each == on or relies(each) for each in requires.get(name, ()))
+
+    return relies(step)
 
 
 def _known_first(
@@ -215,20 +281,16 @@ def _with_cause(
     reports: Sequence[StepReport], cause: Cause, steps: Sequence[Step]
 ) -> list[StepReport]:
     """The finding in its section; what requires the section and failed is blocked by it."""
-    requires = {step.name: step.requires for step in steps}
     if not any((each.host, each.step) == (cause.host, cause.step) for each in reports):
         # A section that is not part of the edition, or that nobody asked for.
         cause = replace(cause, instead="mail-command")
-
-    def relies(step: str) -> bool:
-        return any(each == cause.step or relies(each) for each in requires.get(step, ()))
 
     def with_it(report: StepReport) -> StepReport:
         if report.host != cause.host:
             return report
         if report.step == cause.step:
             return added(report, cause.finding)
-        if report.outcome is Outcome.FAILED and relies(report.step):
+        if report.outcome is Outcome.FAILED and _relies(report.step, cause.step, steps):
             return replace(report, findings=(), blocked_by=cause.step)
         return report
 

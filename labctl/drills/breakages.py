@@ -100,7 +100,8 @@ POSTFIX = (
     Breakage(
         "edited a moment ago",
         "postfix.restarted",
-        (command("sleep 2"), command("touch {main_cf}")),
+        # A comment would make no difference. The queue manager reads this one at its start.
+        (command("sleep 2"), _set("queue_run_delay=600s")),
     ),
     Breakage(
         "Postfix not enabled", "postfix.enabled", (command("systemctl disable -q {postfix}"),)
@@ -285,7 +286,10 @@ MAILBOXES = (
     Breakage(
         "Dovecot not restarted",
         "dovecot.restarted",
-        (command("sleep 2"), command(f"touch {_AUTH_CONF}")),
+        (
+            command("sleep 2"),
+            script("append.sh", _AUTH_CONF, "auth_failure_delay = 3 secs"),
+        ),
     ),
     Breakage("Dovecot stopped", "dovecot.running", (command("systemctl stop {dovecot}"),)),
     Breakage(

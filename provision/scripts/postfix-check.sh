@@ -1,6 +1,7 @@
 #!/bin/sh
 # Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT DOMAIN...
-# The DOMAINs that a file or table in mydestination has are reported as `listed`.
+# The DOMAINs that a file, a table or another parameter brings to mydestination are reported as
+# `listed`.
 # Values are not expanded, so that a wrong mydomain is one fault and not two. A program of Postfix
 # sleeps for a second before it ends with a fatal error. postconf does so if inet_interfaces names
 # an address of another host, unless it is told another value. Then main.cf itself is asked. It is also
@@ -58,22 +59,52 @@ for word in $(printf '%s' "${networks%%
     /* | *:/*) say networks-file sed -n 's/^\([^#[:space:]]*\).*/\1/p' "/${word#*/}" ;;
   esac
 done
+# The list of restrictions with what other parameters bring to it.
+restrictions=${values#*smtpd_recipient_restrictions = }
+restrictions=${restrictions%%
+*}
+case $restrictions in *\$*) say restrictions conf -hx smtpd_recipient_restrictions ;; esac
+# kept ADDRESS...: those of the addresses that an interface has from a file or by DHCP, so that it
+# has them after the next boot.
+kept() {
+  for address do
+    if grep -rqswF -- "$address" /etc/network /etc/netplan /etc/systemd/network \
+      /etc/NetworkManager/system-connections /etc/sysconfig/network-scripts ||
+      ip -4 -o addr show to "$address" | grep -q dynamic; then echo "$address"; fi
+  done
+}
+interfaces=${values#*inet_interfaces = }
+interfaces=${interfaces%%
+*}
+addresses=''
+IFS=', '
+for word in $interfaces; do
+  word=${word#[}
+  word=${word%]}
+  case $word in 127.* | *[!0-9.]* | '') ;; *) addresses="$addresses $word" ;; esac
+done
+unset IFS
+# The host's own address is configured in whatever way the lab does it.
+# shellcheck disable=SC2086  # one word for each address
+case $addresses in ' '*' '*) say kept kept $addresses ;; esac
 # What smtpd gets from master.cf counts more than main.cf.
 { conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
-# The services without which smtpd does not answer.
+# The services without which smtpd does not answer, or a message is not delivered.
 { conf -M 2>/dev/null || :; } | awk '
   { there[$1 "/" $2] }
   END {
     if ("smtp/inet" in there) print "service\tsmtp/inet"
     for (name in there) if (name ~ /^(.*:)?(smtp|25)\/inet$/) { print "serves\t" name; break }
-    count = split("rewrite/unix cleanup/unix proxymap/unix", names, " ")
-    for (i = 1; i <= count; i++) if (!(names[i] in there)) print "lacks\t" names[i]
+    count = split("rewrite cleanup proxymap pickup qmgr bounce defer local smtp", names, " ")
+    for (i = 1; i <= count; i++)
+      if (!(names[i] "/unix" in there || names[i] "/fifo" in there)) print "lacks\t" names[i] "/unix"
   }'
 # `also` are values by which AUTH or the whole server may be missing although main.cf has the book's
 # lines.
 printf '%s\n' "$settings" | sed -n 's/.*unused parameter: /unused\t/p
   h; s/^\(inet_protocols\|smtpd_[a-z_]*\) =/also\t\1 =/p
   g; s/^relay_domains = /relay-domains\t/p
+  g; s/^[a-z0-9_]* =/has\t&/p
   g; /^inet_interfaces =/d; s/^\([a-z0-9_]*\) =.*/set\t\1/p'
 say set sed -n 's/^\(inet_interfaces\)[[:space:]]*=.*/\1/p' "$cf"
 listed() {
@@ -82,6 +113,7 @@ listed() {
       case $word in
         /*) grep -qxiF -- "$domain" "$word" && echo "$domain" ;;
         *:/*) postmap -q "$domain" "$word" >/dev/null && echo "$domain" ;;
+        *) printf '%s\n' "$word" | grep -qxiF -- "$domain" && echo "$domain" ;;
       esac
     done
   done
