@@ -17,6 +17,11 @@ class Apt(ScriptedPackages):
     installed_script = Script("provision", "apt-installed.sh")
     versions_script = Script("provision", "apt-versions.sh")
     install_script = Script("provision", "apt-install.sh")
+    unfinished_script = Script("provision", "apt-unfinished.sh")
+
+    @property
+    def finishing(self) -> str:
+        return "dpkg --configure -a"
 
     def command(self, name: str) -> str:
         return f"apt install {name}"

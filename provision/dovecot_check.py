@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from labctl.i18n import N_, _
@@ -10,7 +11,7 @@ from labctl.parallel import beside, on_each
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.dialogue import imap_login, pop3_login
-from provision.dovecot_logins import ALSO, logins, remarks, shown
+from provision.dovecot_logins import ALSO, keeps_out, logins, remarks, shown
 from provision.facts import Facts, ask
 from provision.services import by_hand, frozen, starts_at_boot
 from provision.step import Target
@@ -69,7 +70,10 @@ def check(target: Target) -> list[Finding]:
     found = remarks(found, answers)
     if not service[0].ok or not all(finding.ok for finding in found):
         return [*service, *_not_read(facts, found)]
-    fresh = _fresh(facts)
+    is_harmless = all(answer.ok for answer in answers.values()) and _is_harmless(
+        target, facts, found
+    )
+    fresh = _fresh(facts, is_harmless=is_harmless)
     if not fresh.ok:
         return [*service, *found, fresh]
     return [*service, *found, fresh, *logins(target, facts, answers)]
@@ -215,9 +219,12 @@ def _setting(name: str, found: str, expected: str, ok: bool) -> Finding:
 
 def _location(target: Target, facts: Facts) -> Finding:
     """Dovecot must read what Postfix fills: both mbox in /var/mail, or both the same Maildir."""
-    location, home = facts["mail_location"], facts["home-mailbox"]
+    delivery = facts.pairs("delivery")
+    location, home = facts["mail_location"], delivery.get("home_mailbox", "")
     name = str(target.host.account)
-    if home.endswith("/"):
+    if _delivers_itself(delivery):
+        wanted, ok = location, True
+    elif home.endswith("/"):
         wanted = f"maildir:~/{home.rstrip('/')}"
         ok = _full(location, name).rstrip("/") == _full(wanted, name)
     else:
@@ -233,6 +240,14 @@ def _location(target: Target, facts: Facts) -> Finding:
     )
 
 
+def _delivers_itself(delivery: Mapping[str, str]) -> bool:
+    """Whether Postfix hands mail over to Dovecot, which then reads what it fills."""
+    command, transport = (delivery.get(f"mailbox_{name}", "") for name in ("command", "transport"))
+    if transport:
+        return transport.startswith("lmtp:") or "dovecot" in transport
+    return bool(re.search(r"dovecot-lda|dovecot/deliver", command))
+
+
 def _is_maildir(location: str) -> bool:
     return location.startswith("maildir:")
 
@@ -242,11 +257,35 @@ def _full(location: str, name: str) -> str:
     return text.replace(f"/home/{name}", "~").replace("/var/spool/mail", "/var/mail")
 
 
-def _fresh(facts: Facts) -> Finding:
+# The settings of the book and the package that their section judges, or that nobody needs here.
+_JUDGED = re.compile(
+    r"mail_(location|driver|path|inbox_path|privileged_group|access_groups)|disable_plaintext_auth"
+    r"|auth_allow_cleartext|ssl\w*|dovecot_\w+_version|protocols|auth_mechanisms"
+)
+
+
+def _is_harmless(target: Target, facts: Facts, settings: list[Finding]) -> bool:
+    """Whether Dovecot's files have what the book says and nothing else, in force or not."""
+    names = [line.partition(" = ")[0] for line in facts.lines("beside")]
+    return (
+        not any(finding.remark for finding in settings)
+        and all(_JUDGED.fullmatch(name) for name in names)
+        and not facts["sections"]
+        and keeps_out(target, facts) is None
+    )
+
+
+def _fresh(facts: Facts, *, is_harmless: bool) -> Finding:
+    """Whether files are newer than Dovecot.
+
+    Args:
+        is_harmless: nothing in them is known to make a difference. A client's session shows
+            whether all of it is in force (provision.settle).
+    """
     newer = facts.lines("newer")
     return Finding(
         code="dovecot.restarted",
-        ok=not newer,
+        ok=not newer or is_harmless,
         what=_("the running Dovecot has these settings"),
         found=_("newer than the running Dovecot: {files}", files=", ".join(newer))
         if newer
@@ -254,4 +293,7 @@ def _fresh(facts: Facts) -> Finding:
         expected=_("in force"),
         hint=_("When does Dovecot read its files? Think of what you did after the last edit."),
         solution="systemctl restart dovecot",
+        remark=_("a restart makes sure that all of it is in force")
+        if newer and is_harmless
+        else "",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from labctl.i18n import N_, _
@@ -47,6 +47,11 @@ def logins(target: Target, facts: Facts, answers: Mapping[str, Answer]) -> list[
     if failed and (odd := _odd(facts)):
         return [odd]
     return [_login(target, name, answer) for name, answer in answers.items()]
+
+
+def keeps_out(target: Target, facts: Facts) -> Finding | None:
+    """A setting of Dovecot's files by which no login would succeed after a restart."""
+    return _password_check(target.family.pam, facts) or _protocols(facts, dict.fromkeys(_PORTS))
 
 
 def _cause(target: Target, facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
@@ -103,7 +108,7 @@ def _password_check(pam: Pam, facts: Facts) -> Finding | None:
     return None
 
 
-def _protocols(facts: Facts, failed: Mapping[str, Answer]) -> Finding | None:
+def _protocols(facts: Facts, failed: Collection[str]) -> Finding | None:
     gone = [name for name in failed if name not in facts["protocols"].split()]
     if not gone or not facts["protocols"]:
         return None
@@ -254,7 +259,14 @@ def odd_setting(lines: Sequence[str]) -> tuple[str, str] | None:
             odd.append((name.rpartition(": ")[2], line))
         elif not _USUAL.fullmatch(name):
             odd.append((name, value))
-    return odd[0] if len(odd) == 1 else None
+    if len(odd) == 1:
+        return odd[0]
+    # What is set for a protocol's own port concerns every client.
+    own = [(name, line) for name, line in odd if _OF_LISTENER.match(line)]
+    return own[0] if len(own) == 1 else None
+
+
+_OF_LISTENER = re.compile(r"service (imap|pop3)-login: (ssl|haproxy|address|port) = ")
 
 
 def _odd(facts: Facts) -> Finding | None:

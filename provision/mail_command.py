@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from labctl.i18n import N_, _
 from labctl.managed import ManagedFile
@@ -88,16 +89,20 @@ def _sender(target: Target, facts: Facts) -> Finding:
 
 
 def _mailbox(target: Target, facts: Facts) -> Finding:
-    name = target.host.account
-    home = facts["home-mailbox"]
+    name = str(target.host.account)
+    home = facts["home"] or f"/home/{name}"
+    place = facts["place"] or f"/var/mail/{name}"
     # What .bashrc sets comes last.
-    shell = [_plain(each, str(name)) for each in facts.lines("shell-box")]
-    box = [facts["box"] or f"/var/mail/{name}", *shell][-1]
-    delivered = f"~/{home}" if home else f"/var/mail/{name}"
-    is_same = box.rstrip("/").endswith(f"/{home}".rstrip("/") if home else f"mail/{name}")
+    shell = [_plain(each, name, home) for each in facts.lines("shell-box")]
+    boxes = facts.lines("box") or [f"/var/mail/{name}"]
+    box = [*boxes, *shell][-1]
+    real = {boxes[-1]: facts["box-real"], place: facts["place-real"]}
+    others = () if place.startswith(f"{home}/") else (f"/var/mail/{name}",)
+    delivered = place.replace(f"{home}/", "~/", 1)
     return Finding(
         code="mail-command.mailbox",
-        ok=is_same,
+        # Whether a message arrives in another folder of mailboxes, a client shows.
+        ok=any(_is_same(box, each, real) for each in (place, *others)),
         what=_("mail reads the mailbox that Postfix fills"),
         found=f"MAIL={box}",
         expected=delivered,
@@ -106,9 +111,30 @@ def _mailbox(target: Target, facts: Facts) -> Finding:
     )
 
 
-def _plain(value: str, name: str) -> str:
-    """The value of an assignment in a shell's file, as far as the account's name and quotes go."""
-    return re.sub(r"\$\{?(USER|LOGNAME)\b\}?", name, value.partition(" ")[0].strip("\"';"))
+def _is_same(box: str, place: str, real: Mapping[str, str]) -> bool:
+    """Whether `mail` reads what Postfix fills. A path with a slash at its end is a folder.
+
+    Args:
+        real: the paths without links, as far as they are known.
+    """
+    box_path, place_path = (
+        (real.get(each) or each).replace("/var/spool/mail/", "/var/mail/").rstrip("/")
+        for each in (re.sub(r"^(maildir|mbox|file):(//(?=/))?", "", box), place)
+    )
+    return box_path == place_path and (place.endswith("/") or not box.endswith("/"))
+
+
+# How a shell's file may write the account's name, and its home.
+_NAME = re.compile(
+    r"\$\{?(USER|LOGNAME)\b\}?|\$\( *(whoami|id -un|logname) *\)|`(whoami|id -un|logname)`"
+)
+_HOME = re.compile(r"\$\{?HOME\b\}?|^~(?=/)")
+
+
+def _plain(value: str, name: str, home: str) -> str:
+    """The value of an assignment in a shell's file: with the account's name, and without quotes."""
+    plain = _NAME.sub(name, value.removeprefix("=")).partition(" ")[0].strip("\"';")
+    return _HOME.sub(home, plain)
 
 
 def _queue(facts: Facts) -> Finding:

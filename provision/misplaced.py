@@ -15,7 +15,8 @@ _OF_SASL = ("postfix.smtpd_sasl_type", "postfix.smtpd_sasl_path")
 
 def in_their_sections(reports: Sequence[StepReport]) -> list[StepReport]:
     """The reports, with each finding in the section that its cause belongs to."""
-    return _with_sasl_in_its_section(_with_odd_mailbox(_with_clients_of_bind(reports)))
+    moved = _with_odd_mailbox(_without_slash(_with_clients_of_bind(reports)))
+    return _with_sasl_in_its_section(moved)
 
 
 def _with_clients_of_bind(reports: Sequence[StepReport]) -> list[StepReport]:
@@ -65,6 +66,49 @@ def _with_odd_mailbox(reports: Sequence[StepReport]) -> list[StepReport]:
         else without(report, taken, by)
         for report in reports
     ]
+
+
+def _without_slash(reports: Sequence[StepReport]) -> list[StepReport]:
+    """If Postfix fills a file where Dovecot has a Maildir, home_mailbox lacks its slash."""
+    asked = {report.host for report in reports if report.step == "postfix"}
+    odd = {
+        report.host: name
+        for report in reports
+        if report.host in asked
+        for finding in report.findings
+        if finding.code == "dovecot.mail_location" and not finding.ok
+        if (name := _file_for_folder(finding))
+    }
+    taken = {
+        (host, code) for host in odd for code in ("mail-command.mailbox", "dovecot.mail_location")
+    }
+    by = {(host, code.partition(".")[0]): "postfix" for host, code in taken}
+
+    def finding(name: str) -> Finding:
+        return Finding(
+            code="postfix.home_mailbox",
+            ok=False,
+            what="home_mailbox",
+            found=name,
+            expected=f"{name}/",
+            hint=_("Postfix makes a file or a Maildir of this name. By what does it tell them?"),
+            solution=f"home_mailbox = {name}/",
+        )
+
+    return [
+        added(report, finding(odd[report.host]))
+        if report.step == "postfix" and report.host in odd
+        else without(report, taken, by)
+        for report in reports
+    ]
+
+
+def _file_for_folder(location: Finding) -> str:
+    """The name of the file that Postfix fills, if Dovecot reads a Maildir of this name."""
+    driver, _colon, path = location.found.partition(":")
+    name = location.expected.rpartition(":INBOX=~/")[2]
+    is_same = driver == "maildir" and path.split(":")[0].rstrip("/").endswith(f"/{name}")
+    return name if name and is_same and ":INBOX=~/" in location.expected else ""
 
 
 def _home_mailbox(place: str) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from labctl.i18n import N_, _
 from labctl.results import Change, Finding
@@ -31,8 +32,10 @@ def check(target: Target) -> list[Finding]:
     of_cyrus = target.family.sasl.packages
     if of_cyrus & set(missing) and asks_dovecot(ask(target, SASL_TYPE)):
         missing = [name for name in missing if name not in of_cyrus]
+    lacking = [each for each in missing if _PROGRAMS.get(each) not in have]
+    halves = target.family.packages.unfinished(target, lacking) if lacking else []
     return [
-        _package(target, name, name not in missing or _PROGRAMS.get(name) in have) for name in names
+        _half(target, name) if name in halves else _package(target, name, lacking) for name in names
     ]
 
 
@@ -41,7 +44,17 @@ def _programs(target: Target, names: Sequence[str]) -> list[str]:
     return [name for name in names if facts[name]]
 
 
-def _package(target: Target, name: str, is_there: bool) -> Finding:
+def _half(target: Target, name: str) -> Finding:
+    """A package whose installation was interrupted."""
+    return replace(
+        _package(target, name, [name]),
+        found=_("not configured"),
+        solution=target.family.packages.finishing,
+    )
+
+
+def _package(target: Target, name: str, lacking: Sequence[str]) -> Finding:
+    is_there = name not in lacking
     return Finding(
         code=f"packages.{name}",
         ok=is_there,

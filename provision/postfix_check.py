@@ -14,7 +14,13 @@ from labctl.parallel import beside
 from labctl.results import Finding
 from labctl.scripts import Script
 from provision.facts import Facts, ask
-from provision.postfix_running import enabled, is_newer_than_running, not_listening, running
+from provision.postfix_running import (
+    enabled,
+    is_newer_than_running,
+    master,
+    not_listening,
+    running,
+)
 from provision.step import Target
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
@@ -246,11 +252,14 @@ def _networks(words: list[str]) -> list[IPv4Network]:
 
 
 def _refused(target: Target, facts: Facts) -> Finding:
+    said = facts.lines("fatal")[0]
+    if re.search(r"\S*/master\.cf: ", said):
+        return master(target, said)
     return Finding(
         code="postfix.main-cf",
         ok=False,
         what=target.family.postfix.main_cf,
-        found=facts.lines("fatal")[0],
+        found=said,
         expected=_("accepted"),
         hint=_("The message names the line. What does each line of main.cf look like?"),
         solution="postconf -n",

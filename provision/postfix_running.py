@@ -25,7 +25,7 @@ def running(target: Target, facts: Facts, complaints: list[str]) -> list[Finding
     Args:
         complaints: what `postfix check` says.
     """
-    quiet, active = _silent(complaints), _running(target, facts)
+    quiet, active = _silent(target, facts, complaints), _running(target, facts)
     # Of the other parameters only this one keeps Postfix from starting.
     odd = None if quiet.ok and active.ok else _odd_setting(target, facts, "inet_protocols")
     if odd is not None:
@@ -41,16 +41,31 @@ def running(target: Target, facts: Facts, complaints: list[str]) -> list[Finding
     return [quiet, active] if follows else [quiet, active, now]
 
 
-def _silent(said: list[str]) -> Finding:
+def _silent(target: Target, facts: Facts, complaints: list[str]) -> Finding:
+    said = [each for each in complaints if not _is_beside(target, facts, each)]
+    found = said or complaints
     return Finding(
         code="postfix.check",
         ok=not said,
         what="postfix check",
-        found=said[0] if said else _("silent"),
+        found=found[0] if found else _("silent"),
         expected=_("silent"),
         hint=_("Each line names a file: what is wrong with that one?"),
         solution="postfix check",
+        remark=_("Postfix does not read this file") if found and not said else "",
     )
+
+
+def _is_beside(target: Target, facts: Facts, complaint: str) -> bool:
+    """Whether the complaint is about a file beside main.cf that nothing reads, like a copy."""
+    folder = target.family.postfix.main_cf.rpartition("/")[0]
+    found = re.search(r"(?:not owned by root|writable): (/\S+)$", complaint)
+    if found is None:
+        return False
+    place, _slash, name = found[1].replace("/./", "/").rpartition("/")
+    table = re.sub(r"\.(db|lmdb|dir|pag)$", "", f"{place}/{name}")
+    is_read = name.endswith(".cf") or table in "\n".join(facts.lines("has"))
+    return place == folder and not is_read
 
 
 def _running(target: Target, facts: Facts) -> Finding:
@@ -108,10 +123,10 @@ def _in_force(target: Target, facts: Facts) -> Finding:
         return cause
     if not told and not facts["serves"]:
         # The running server still has what master.cf has no more.
-        return _master(target, _("no service {name}", name="smtp/inet"))
+        return master(target, _("no service {name}", name="smtp/inet"))
     if not told and facts["lacks"]:
         # One that is only edited counts from the next start on.
-        return _master(target, _("no service {name}", name=facts.lines("lacks")[0]))
+        return master(target, _("no service {name}", name=facts.lines("lacks")[0]))
     remark = "" if told else missing
     if not told and is_old:
         told = _("main.cf is newer than the running Postfix")
@@ -170,10 +185,10 @@ def _cause(
         return None
     lacking = [each for each in facts.lines("lacks") if each in _FOR_SMTPD]
     if lacking:
-        return _master(target, _("no service {name}", name=lacking[0]))
+        return master(target, _("no service {name}", name=lacking[0]))
     # A Postfix that was only told to read main.cf again keeps its old addresses.
     if absent and not facts["service"]:
-        return _master(target, told)
+        return master(target, told)
     if not absent and (stopped := _stopped(target, facts, told)):
         return stopped
     return _refusing(target, told) if re.match(r"[45]\d\d ", told) else None
@@ -222,7 +237,7 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     """Why the server does not answer as it should, although it runs with these settings."""
     fatal = _logged(target)
     if fatal and (fatal[1] == "postscreen" or (fatal[1] == "master" and "/smtpd " not in fatal[2])):
-        return _master(target, fatal[2])
+        return master(target, fatal[2])
     extra = {**facts.pairs("also"), **facts.pairs("override")}
     extra = {name: value for name, value in extra.items() if name not in main_cf.OF_SMTPD}
     named = [name for name in extra if fatal and re.search(rf"\b{name}\b", fatal[2])]
@@ -314,7 +329,8 @@ _ODD: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 
 
-def _master(target: Target, found: str) -> Finding:
+def master(target: Target, found: str) -> Finding:
+    """master.cf is not as it should be."""
     postfix = target.family.postfix
     return Finding(
         code="postfix.master-cf",
@@ -334,7 +350,7 @@ def _odd_setting(target: Target, facts: Facts, only: str = "") -> Finding | None
     `only` is the one parameter to look at, if not all.
     """
     if not only and facts.lines("listens") == [] and not facts["service"]:
-        return _master(target, _("no service {name}", name="smtp/inet"))
+        return master(target, _("no service {name}", name="smtp/inet"))
     values = {**facts.pairs("also"), **facts.pairs("override")}
     for name, odd, hint in _ODD:
         if only in ("", name) and name in values and re.fullmatch(odd, values[name], re.IGNORECASE):

@@ -25,6 +25,8 @@ class ScriptedPackages:
     installed_script: ClassVar[Script]
     versions_script: ClassVar[Script]
     install_script: ClassVar[Script]
+    # dnf configures each package as it unpacks it.
+    unfinished_script: ClassVar[Script | None] = None
 
     @property
     def manifest(self) -> Script:
@@ -33,6 +35,16 @@ class ScriptedPackages:
     def missing(self, target: Target, names: Sequence[str]) -> list[str]:
         installed = target.remote.script(self.installed_script, *names).stdout.split()
         return [name for name in names if name not in installed]
+
+    def unfinished(self, target: Target, names: Sequence[str]) -> list[str]:
+        if self.unfinished_script is None:
+            return []
+        found = target.remote.script(self.unfinished_script, *names).stdout.split()
+        return [name for name in names if name in found]
+
+    @property
+    def finishing(self) -> str:
+        return ""
 
     def install(self, target: Target, names: Sequence[str]) -> list[Change]:
         missing = self.missing(target, names)

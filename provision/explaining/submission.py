@@ -17,7 +17,7 @@ from provision.explaining.settings import (
     parameter,
 )
 from provision.explaining.system import FOLDERS, SENDMAIL, SYSTEM
-from provision.main_cf import NOT_SET
+from provision.main_cf import AS_PACKAGED, NOT_SET, OF_MASTER_CF
 
 
 def _no_sendmail(case: Case) -> Told | None:
@@ -86,6 +86,17 @@ def _unreadable_file(*paths: str) -> Callable[[Case], Told | None]:
     return holds
 
 
+def _closed_settings(case: Case) -> Told | None:
+    """The file with the settings of `mail`, if the account may not read it."""
+    return _unreadable_file(case.own.scene.family.mail_command.settings)(case)
+
+
+def _closed_to_postfix(case: Case) -> Told | None:
+    """A file that is named in main.cf in place of a value."""
+    found = re.search(r"fatal: (/\S+): cannot open file: Permission denied", case.log)
+    return Told(found[0], found[1], f"chmod a+r {found[1]}") if found else None
+
+
 def _closed_spool(case: Case) -> Told | None:
     """The folder of Postfix's queue, if only its owner may enter it."""
     path = case.own.scene.family.postfix.spool
@@ -104,6 +115,7 @@ def _tmp_closed(case: Case) -> Told | None:
     return Told(mode) if mode and not mode.startswith("1777") else None
 
 
+_COPY_MASTER = "cp {master_example} {master_cf}; systemctl restart {postfix}"
 _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 
 
@@ -113,7 +125,8 @@ SUBMIT = (
                 "usermod -s /bin/bash {name}"),
     Explanation("accounts.path", _no_path, N_("the account finds mail"), "/usr/bin/mail",
                 N_("The shell looks for a command in the folders of PATH. Who sets it?")),
-    Explanation("accounts.readable", _unreadable_file("/etc/passwd", "/dev/null"), "{name}",
+    Explanation("accounts.readable", _unreadable_file("/etc/passwd", "/etc/group", "/dev/null"),
+                "{name}",
                 N_("every user may read it"),
                 N_("Every program of the account reads this file. Look at ls -l {name}.")),
     Explanation("mail-command.sendmail", _no_sendmail, "/usr/sbin/sendmail",
@@ -147,12 +160,20 @@ SUBMIT = (
                 "chmod 1777 /tmp"),
     Explanation("accounts.profile", told_by("profile"), N_("the account's login"), N_("it works"),
                 N_("A login reads .profile. Does it finish?")),
-    Explanation("mail-command.settings", said(r"\S*mailutils\S*: .*(error|unknown).*"),
+    Explanation("mail-command.settings", _closed_settings, "{name}", N_("every user may read it"),
+                N_("mail reads its settings as the account. Look at ls -l {name}.")),
+    Explanation("mail-command.settings",
+                said(r"\S*mailutils\S*: .*(error|unknown|stray|unexpected|unterminated|denied).*"),
                 "{mail_settings}", N_("accepted"),
                 N_("mail reads its settings at each start, and names a wrong line.")),
     Explanation("mail-command.mailrc", told_by("mailrc"), "~/.mailrc", N_("no such line"),
                 N_("mail reads files of the account at each start. What do they say?")),
     TABLE,
+    Explanation("postfix.master-cf", reason(r"fatal: \S*master\.cf: .*"), N_("master.cf"),
+                AS_PACKAGED, OF_MASTER_CF, _COPY_MASTER),
+    Explanation("postfix.readable", _closed_to_postfix, "{name}", N_("every user may read it"),
+                N_("main.cf names this file, and Postfix's programs read it. Look at "
+                   "ls -l {name}.")),
     Explanation("postfix.main-cf", reason(r"fatal: .*"), "main.cf", N_("accepted"), _FATAL),
     parameter("non_smtpd_milters",
               N_("Every message is shown to a filter before it is queued. Does one run?")),

@@ -34,6 +34,13 @@ class Packages(Protocol):
     def missing(self, target: Target, names: Sequence[str]) -> list[str]:
         """Those of `names` that are not completely installed."""
 
+    def unfinished(self, target: Target, names: Sequence[str]) -> list[str]:
+        """Those of `names` whose files are there and that are not configured."""
+
+    @property
+    def finishing(self) -> str:
+        """The command line with which a person completes an interrupted installation."""
+
     def install(self, target: Target, names: Sequence[str]) -> list[Change]:
         """Install what is missing of `names`, without recommended packages.
 

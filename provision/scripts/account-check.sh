@@ -21,6 +21,8 @@ say entry echo "$entry"
 IFS=: read -r _ _ _ _ _ home shell <<END
 $entry
 END
+# An empty field means /bin/sh (passwd(5)).
+shell=${shell:-/bin/sh}
 if has_password "$name" "$password"; then say password echo yes; fi
 say state passwd -S "$name"
 # The days of the last change of the password and of the account's end, and how many days a
@@ -78,7 +80,7 @@ if [ -n "$owner" ] && [ "$owner" != "$name" ] && [ "$(id -u "$owner")" = "$(id -
 fi
 if [ -n "$mode" ]; then say home-mode echo "$mode"; fi
 # Dovecot keeps its index there.
-say mail-folder stat -c '%U' "$home/mail"
+say mail-folder stat -L -c '%U' "$home/mail"
 say spool stat -L -c '%a %U %G' /var/mail
 say groups id -nG "$name"
 say lock old_lock "$name"

@@ -14,12 +14,15 @@ matching '/^doveconf: .*\([Ee]rror\|[Ff]atal\)/s/^/error\t/p'
 say_unit "$unit"
 say by-hand pgrep -o -x dovecot
 say frozen frozen 'dovecot|auth|anvil|config|imap-login|pop3-login'
-say home-mailbox postconf -hx -o inet_interfaces= home_mailbox
+say delivery postconf -x -o inet_interfaces= home_mailbox mailbox_command mailbox_transport
 # Its files, and not copies of them beside or in another folder.
 newer() {
   find "$folder" "$folder/conf.d" -maxdepth 1 -type f \( -name '*.conf' -o -name '*.ext' \) -newer "$marker"
 }
 say newer newer
+# What is set for one protocol, plugin or address alone, which only counts if it may not be in force.
+sections() { matching '/^\(protocol\|plugin\|remote\|local\|local_name\|namespace\) .*{$/p' | grep -v '^namespace inbox'; }
+[ -z "$said" ] || say sections sections
 say passdb matching '/^passdb/p'
 say driver matching '/^passdb/,/^}/s/^  driver = //p'
 # What takes every password.

@@ -50,7 +50,7 @@ say mode stat -c '%n %a %U %G' /etc/postfix /etc/postfix/main.cf /etc/postfix/ma
   /usr/sbin/postdrop /usr/sbin/sendmail "$spool/maildrop" "$spool/public" "$spool/private" "$spool/incoming" \
   "$spool/active" "$spool/deferred" "$spool/defer" "$spool/bounce" /var/mail \
   /etc/aliases.db /etc/resolv.conf "$mail_settings" /etc/hosts /etc/nsswitch.conf /tmp \
-  /etc/passwd /dev/null "$spool"
+  /etc/passwd /etc/group /dev/null "$spool"
 for folder in incoming active deferred defer bounce private; do
   [ -d "$spool/$folder" ] || say no-folder echo "$spool/$folder"
 done

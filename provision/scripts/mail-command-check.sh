@@ -6,7 +6,7 @@
 . ./say.sh
 . ./patience.sh
 . ./mailutils.sh
-. ./home.sh
+. ./mbox.sh
 
 name=$1 log=$2 spool=$3 mark=$4
 if command -v mail >/dev/null; then say mail echo yes; fi
@@ -31,21 +31,39 @@ if [ -n "$folder" ] && is_mailutils && stand_in "$folder/sendmail" 2>/dev/null; 
   send="mail -E 'unset record' -E 'set sendmail=sendmail:$folder/sendmail' -s test postmaster >/dev/null"
 fi
 # One login for both, because a login may have no end, and runuser ends it only after two seconds
-# more. MAIL is in the line after the mark: a .profile may print something of its own.
+# more. MAIL is in the line after the mark, and a line says that it is set: a .profile may print
+# something of its own.
 code=0
 login=$(echo test | hurried 2 runuser -l "$name" -c \
-  "echo; echo labctl:; printenv MAIL; $send" 2>/dev/null) || code=$?
+  "echo; echo labctl:; printenv MAIL && echo labctl-set; $send" 2>/dev/null) || code=$?
 marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
 if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi
 say from cat "$folder/seen"
 # An interactive shell reads these too, which may name another mailbox.
 home=$(home_of "$name")
-say shell-box sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}MAIL=//p' /etc/bash.bashrc "$home/.bashrc"
-{ postconf -x -o inet_interfaces= myorigin home_mailbox message_size_limit 2>/dev/null || :; } |
-  sed -n 's/^myorigin = */origin\t/p; s/^home_mailbox = */home-mailbox\t/p
-    s/^message_size_limit = */size\t/p'
-box() { printf '%s\n' "$login" | sed -n '/^labctl:$/ { n; p; }'; }
-say box box
+say shell-box sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}MAIL=/=/p' /etc/bash.bashrc "$home/.bashrc"
+{ postconf -x -o inet_interfaces= myorigin message_size_limit 2>/dev/null || :; } |
+  sed -n 's/^myorigin = */origin\t/p; s/^message_size_limit = */size\t/p'
+say home echo "$home"
+place=$(filled "$name" "$home")
+say place echo "$place"
+# An empty MAIL is another thing than none. The words of a path may be links.
+box=${login#*labctl:
+}
+case $login in
+  *'labctl:
+'*'labctl-set'*)
+    box=${box%%labctl-set*}
+    box=${box%
+}
+    printf 'box\t%s\n' "$box"
+    case $box in
+      "/var/mail/$name" | '') ;;
+      *) say box-real readlink -f -- "$box" ;;
+    esac
+    ;;
+esac
+[ -z "$place" ] || say place-real readlink -f -- "$place"
 queued() { find "$spool/$1" -type f -exec grep -LF -- "${mark:-no mark}" {} +; }
 say queue queued deferred
 say held queued hold

@@ -25,19 +25,41 @@ dead_lock() {
     ! find /proc/[0-9]*/fd -lname "$(readlink -f "$1")" 2>/dev/null | grep -q .
 }
 
-# filled USER HOME: print the mailbox that Postfix fills if main.cf names one (home_mailbox and
-# mail_spool_directory in postconf(5)). A Maildir ends with a slash.
+# filled USER HOME: print the mailbox that Postfix fills if main.cf names one (mailbox_transport,
+# mailbox_command, home_mailbox and mail_spool_directory in postconf(5), in the order of local(8)). A
+# Maildir ends with a slash.
 filled() {
-  grep -qsE '^[[:space:]]*(home_mailbox|mail_spool_directory)[[:space:]]*=' /etc/postfix/main.cf ||
-    return 0
+  grep -qsE '^[[:space:]]*(home_mailbox|mail_spool_directory|mailbox_(command|transport))[[:space:]]*=' \
+    /etc/postfix/main.cf || return 0
   # Without inet_interfaces, which makes a Postfix program sleep and fail if its value is wrong.
-  postconf -hx -o inet_interfaces= home_mailbox mail_spool_directory 2>/dev/null | {
+  postconf -hx -o inet_interfaces= mailbox_transport mailbox_command home_mailbox mail_spool_directory \
+    2>/dev/null | {
+    read -r transport || :
+    read -r command || :
     read -r in_home || :
     read -r spool || :
+    case $transport,$command in
+      lmtp:* | *dovecot*)
+        by_dovecot "$1" "$2"
+        return 0
+        ;;
+    esac
     case $in_home,$spool in
       ,*/) echo "$spool$1/" ;;
       ,?*) echo "$spool/$1" ;;
       ?*) echo "$2/$in_home" ;;
     esac
   }
+}
+
+# by_dovecot USER HOME: print the mailbox to which Dovecot delivers, in the form of `filled`.
+by_dovecot() {
+  location=$(DOVECOT_HOSTDOMAIN=localhost doveconf -h mail_location 2>/dev/null) ||
+    location=$(DOVECOT_HOSTDOMAIN=localhost doveconf -h mail_driver mail_path mail_inbox_path 2>/dev/null |
+      awk '{ line[NR] = $0 } END { print line[1] ":" line[2] (line[3] == "" ? "" : ":INBOX=" line[3]) }')
+  printf '%s\n' "$location" | sed -n "s/%{ *user[^}]*}/$1/g; s/%[Lnu]*[nu]/$1/g
+    s|%{ *home[^}]*}|$2|g; s|%h|$2|g; s|~/|$2/|g
+    s|^mbox:.*:INBOX=\([^:]*\).*|\1|p
+    s|^maildir:.*:INBOX=\([^:]*\).*|\1/|p
+    s|^maildir:\([^:]*[^:/]\)/*\(:.*\)\{0,1\}\$|\1/|p"
 }

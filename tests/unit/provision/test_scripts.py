@@ -504,8 +504,10 @@ class Mailbox:
     def filled_by_postfix(self, parameter: str, value: str) -> None:
         """main.cf names the place of the mailbox."""
         self.machine.write("etc/postfix/main.cf", f"{parameter} = {value}\n")
-        home, spool = (value, "/var/mail") if parameter == "home_mailbox" else ("", value)
-        self.machine.program("postconf", f"printf '%s\\n' '{home}' '{spool}'")
+        values = {"mail_spool_directory": "/var/mail", parameter: value}
+        names = ("mailbox_transport", "mailbox_command", "home_mailbox", "mail_spool_directory")
+        lines = " ".join(f"'{values.get(name, '')}'" for name in names)
+        self.machine.program("postconf", f"printf '%s\\n' {lines}")
 
     def put_back(self, kept: str) -> str:
         moved = ("/var/mail",)
@@ -605,6 +607,17 @@ def test_the_spool_folder_that_main_cf_names_is_put_back_too(mailbox: Mailbox) -
     (spool / "user1").write_text(OURS)
     mailbox.put_back(kept)
     assert list(spool.iterdir()) == []
+
+
+def test_the_mailbox_to_which_dovecot_delivers_is_put_back_too(mailbox: Mailbox) -> None:
+    mailbox.filled_by_postfix("mailbox_command", "/usr/lib/dovecot/dovecot-lda")
+    mailbox.machine.program("doveconf", "echo 'maildir:~/.maildir:LAYOUT=fs'")
+    kept = mailbox.keep()
+    new = mailbox.home / ".maildir/new"
+    new.mkdir(parents=True)
+    (new / "1").write_text(OURS)
+    mailbox.put_back(kept)
+    assert not new.exists()
 
 
 @pytest.mark.parametrize("stays", [False, True])
