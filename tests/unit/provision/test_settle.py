@@ -553,3 +553,70 @@ STANDSTILL = {
 def test_mail_that_stays_in_the_queue(facts: str, code: str) -> None:
     one = evidence("host1", facts=facts + "\n", mail=without("own-from"))
     assert found(one, evidence("host2"))[0] == [("host1", code)]
+
+
+def on_proof(code: str, host: str = "host1") -> list[StepReport]:
+    """Reports in which a section takes something for right if the behaviours are."""
+    remark = Finding(code, True, "x", "found", "expected", "hint", "solution", "remark")
+    step = code.partition(".")[0]
+    return [
+        replace(report, findings=(remark,))
+        if (report.host, report.step) == (host, step)
+        else report
+        for report in [*right("host1"), *right("host2")]
+    ]
+
+
+LIST = "postfix.smtpd_recipient_restrictions"
+
+
+@pytest.mark.parametrize("code", ["postfix.restarted", LIST, "dovecot.restarted"])
+def test_what_the_behaviours_prove_is_a_remark(code: str) -> None:
+    hosts = {
+        name: evidence(name, after_auth=Answer(True, "250 2.1.5 Ok")) for name in ("host1", "host2")
+    }
+    reports, _chains = settle(on_proof(code), hosts, steps_of(LAB))
+    findings = [each for report in reports for each in report.findings if each.code == code]
+    assert [(each.ok, each.remark) for each in findings] == [(True, "remark")]
+    assert not [report for report in reports if report.outcome is not Outcome.OK]
+
+
+@pytest.mark.parametrize("host", ["host1", "host2"])
+@pytest.mark.parametrize("code", ["postfix.restarted", LIST])
+def test_what_a_message_between_the_hosts_disproves_is_a_failure(code: str, host: str) -> None:
+    """Either server may be the one that still has other settings."""
+    accepted = Answer(True, "250 2.1.5 Ok")
+    one = evidence("host1", mail=without("peer-log") + LOST, after_auth=accepted)
+    two = evidence("host2", mail=without("coming-from"), after_auth=accepted)
+    hosts = {"host1": one, "host2": two}
+    reports, _chains = settle(on_proof(code, host), hosts, steps_of(LAB))
+    wrong = [(r.host, f.code, f.remark) for r in reports for f in r.findings if not f.ok]
+    assert wrong == [(host, code, "")]
+    blocked = {report.step for report in reports if report.host == host and report.blocked_by}
+    assert "smtp-auth" in blocked
+
+
+def test_another_list_of_restrictions_needs_a_proof_and_an_edit_does_not() -> None:
+    for code, is_right in ((LIST, False), ("postfix.restarted", True)):
+        reports, _chains = settle(on_proof(code), {}, steps_of(LAB))
+        assert [f.ok for r in reports for f in r.findings if f.code == code] == [is_right]
+
+
+def test_a_file_in_place_of_a_maildir_is_postfix_s_finding() -> None:
+    location = Finding(
+        "dovecot.mail_location", False, "x", "maildir:~/Maildir", "mbox:~/mail:INBOX=~/Maildir"
+    )
+    reports = [
+        replace(report, findings=(location,)) if report.step == "dovecot" else report
+        for report in right("host1")
+    ]
+    found = without_consequences(reports)
+    wrong = [(f.code, f.found, f.expected) for r in found for f in r.findings if not f.ok]
+    assert wrong == [("postfix.home_mailbox", "Maildir", "Maildir/")]
+    other = replace(location, found="maildir:~/Mail")
+    reports = [
+        replace(report, findings=(other,)) if report.step == "dovecot" else report
+        for report in right("host1")
+    ]
+    found = without_consequences(reports)
+    assert [f.code for r in found for f in r.findings if not f.ok] == ["dovecot.mail_location"]
