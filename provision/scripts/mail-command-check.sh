@@ -32,9 +32,9 @@ if [ -n "$folder" ] && is_mailutils && stand_in "$folder/sendmail" 2>/dev/null; 
 fi
 # One login for both, because a login may have no end, and runuser ends it only after two seconds
 # more. MAIL is in the line after the mark, and a line says that it is set: a .profile may print
-# something of its own.
+# something of its own. A login by SSH or su has MAIL in its environment (pam_mail), and runuser has not.
 code=0
-login=$(echo test | hurried 2 runuser -l "$name" -c \
+login=$(echo test | hurried 2 env MAIL="/var/mail/$name" runuser -l -w MAIL "$name" -c \
   "echo; echo labctl:; printenv MAIL && echo labctl-set; $send" 2>/dev/null) || code=$?
 marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
 if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi

@@ -132,8 +132,10 @@ restore() {
 # clear MAILDIR NAME: remove the messages with the token, and the folder if it was absent.
 clear() {
   grep -rlsF -- "$token" "$1/new" "$1/cur" | while IFS= read -r file; do rm -f -- "$file"; done
+  # Dovecot makes a new cache of headers when it needs one.
+  grep -lsaF -- "$token" "$1/dovecot.index.cache" | while IFS= read -r file; do rm -f -- "$file"; done
   if [ -f "$kept/$2.absent" ] && [ -d "$1" ]; then
-    find "$1" -type f ! -name 'dovecot*' | grep -q . || rm -rf "$1"
+    find "$1" -type f ! -name 'dovecot*' ! -name maildirfolder | grep -q . || rm -rf "$1"
   fi
 }
 

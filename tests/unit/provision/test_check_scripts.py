@@ -139,7 +139,9 @@ def test_names_of_a_zone_may_be_in_capitals(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("profile", "box"),
     [
-        ("echo welcome", ""),
+        ("echo welcome", "/var/mail/user1"),
+        ("unset MAIL", ""),
+        ("export MAIL=", ""),
         ("printf 'no end of line'; MAIL=/home/user1/Maildir; export MAIL", "/home/user1/Maildir"),
         ("exit 1", ""),
     ],
@@ -147,7 +149,7 @@ def test_names_of_a_zone_may_be_in_capitals(machine: Machine) -> None:
 def test_a_greeting_of_the_profile_is_not_taken_for_mail(
     machine: Machine, profile: str, box: str
 ) -> None:
-    machine.program("runuser", f'{profile}; shift 3; exec sh -c "$1"')
+    machine.program("runuser", f'{profile}; shift 5; exec sh -c "$1"')
     for name in ("postconf", "find", "df", "mktemp"):
         machine.program(name, "exit 1")
     done = machine.run("mail-command-check.sh", "user1", "/var/log/mail.log", "/nowhere", "")
@@ -157,7 +159,7 @@ def test_a_greeting_of_the_profile_is_not_taken_for_mail(
 @pytest.mark.parametrize(
     ("login", "endless"),
     [
-        ('shift 3; exec sh -c "$1"', ""),
+        ('shift 5; exec sh -c "$1"', ""),
         ("exit 1", ""),
         ("exit 124", ".profile"),
         # The login came to its end; it is the command that did not.
