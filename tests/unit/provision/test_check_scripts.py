@@ -30,6 +30,22 @@ case "$*" in
   *) echo 'mydomain = example1.jp' ;;
 esac
 """
+# main.cf has an address beside the host's own, and lists that name other parameters.
+INDIRECT = r"""
+case "$*" in
+  *-M*) echo 'smtp inet n - y - - smtpd'; echo 'pickup fifo n - y 60 1 pickup' ;;
+  *-P*) ;;
+  *-n*) printf 'mydomain = example1.jp\nbiff = no\n' ;;
+  *-hx*mydestination) echo 'Example1.jp, localhost' ;;
+  *-hx*smtpd_recipient_restrictions) echo 'permit_mynetworks, reject_unauth_destination' ;;
+  *-hx*) ;;
+  *)
+    echo 'inet_interfaces = localhost, [192.168.56.101], 10.0.2.15'
+    echo 'mydestination = $my_domains'
+    echo 'smtpd_recipient_restrictions = $smtpd_relay_restrictions'
+    ;;
+esac
+"""
 REFUSED = r"""
 echo 'postconf: fatal: unknown inet_protocols value "foo" in "foo"' >&2; exit 1
 """
@@ -63,6 +79,21 @@ def test_postfix_is_asked_once_for_an_address_of_another_host(machine: Machine) 
     assert {"mydomain", "inet_interfaces"} <= set(facts.lines("set"))
     assert not facts["fatal"]
     assert [call for call in asked(machine) if "-o inet_interfaces=" not in call] == ["postconf -n"]
+
+
+@pytest.mark.parametrize(("state", "kept"), [("dynamic", ["10.0.2.15"]), ("global", [])])
+def test_what_main_cf_says_by_way_of_something_else(
+    machine: Machine, state: str, kept: list[str]
+) -> None:
+    machine.program("ip", f'case $* in *10.0.2.15) echo "1: eth0 inet $6 scope {state}" ;; esac')
+    machine.program("grep", 'case $* in -rqswF*) exit 1 ;; *) exec /bin/grep "$@" ;; esac')
+    facts = postfix(machine, INDIRECT)
+    assert facts.lines("kept") == kept
+    assert facts.lines("listed") == ["example1.jp"]
+    assert facts["restrictions"] == "permit_mynetworks, reject_unauth_destination"
+    assert facts.pairs("has") == {"mydomain": "example1.jp", "biff": "no"}
+    assert "pickup/unix" not in facts.lines("lacks")
+    assert "local/unix" in facts.lines("lacks")
 
 
 def test_a_main_cf_that_postfix_refuses_is_not_asked_about_again(machine: Machine) -> None:
