@@ -8,6 +8,7 @@ from labctl.i18n import N_
 from provision.causes import Case, Explanation, Told
 from provision.dovecot_logins import odd_setting
 from provision.explaining.predicates import told_by
+from provision.explaining.settings import LOCAL_HINTS, parameter
 from provision.main_cf import NOT_SET
 
 
@@ -43,6 +44,8 @@ def client(protocol: str) -> tuple[Explanation, ...]:
                     N_("the running Dovecot has these settings"), N_("in force"),
                     N_("When does Dovecot read its files? Think of what you did after the last "
                        "edit."), "systemctl restart dovecot"),
+        # Postfix fills a mailbox that Dovecot does not read.
+        parameter("mail_spool_directory", LOCAL_HINTS["mail_spool_directory"]),
         Explanation("dovecot.{name}", _odd_setting, "{name}", NOT_SET,
                     N_("Dovecot has this setting, and the book does not.")),
     )  # fmt: skip
