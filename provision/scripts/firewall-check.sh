@@ -40,8 +40,9 @@ say rule iptables -S
   sed -n "s/^DEFAULT_INPUT_POLICY=[\"' ]*\([A-Za-z]*\).*/policy\t\1/p
     s/^DEFAULT_OUTPUT_POLICY=[\"' ]*\([A-Za-z]*\).*/policy-out\t\1/p" /etc/default/ufw
 } 2>/dev/null || :
-say next-address sed -n 's/^[[:space:]]*Address[[:space:]]*=[[:space:]]*\([0-9.]*\).*/\1/p' \
-  /etc/systemd/network/*.network /run/systemd/network/*.network
+# The settings from which systemd-networkd takes addresses, with the file that has each of them.
+say network grep -sHE '^[[:space:]]*[[A-Za-z]' /etc/systemd/network/*.network \
+  /etc/systemd/network/*.network.d/*.conf /run/systemd/network/*.network
 # Commands at boot that open the firewall, or stop what the book has set up.
 services='(named|bind9|postfix|dovecot|saslauthd|ufw)'
 undoing="(iptables .*(-F|--flush|-P +INPUT +ACCEPT)|nft +(flush|delete)|ufw .*(disable|reset)|\
