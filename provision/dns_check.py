@@ -10,7 +10,7 @@ from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
 from labctl.scripts import Script
-from provision.dns_next_start import next_start, why_no_answer
+from provision.dns_next_start import next_start, why_no_answer, why_no_peer
 from provision.facts import Facts, ask, local_address
 from provision.patience import patient
 from provision.services import by_hand, frozen, starts_at_boot
@@ -58,7 +58,11 @@ def check(target: Target) -> list[Finding]:
     if not running[0].ok:
         return running
     zone = _zone(target, facts)
-    kept = _kept(target, facts) or next_start(target, facts, asks_itself=_asks_itself(target))
+    ways = (_way(facts, who, target.peer.domain) for who in ("found", "peer"))
+    finds_peer = next(ways) == next(ways)
+    kept = _kept(target, facts) or next_start(
+        target, facts, asks_itself=_asks_itself(target), finds_peer=finds_peer
+    )
     # Of a zone that BIND does not have at all, nothing else is known.
     loaded = [] if zone[0].code == "dns.loaded" else [kept or _loaded(host, facts)]
     found = [*running, files, *zone, *loaded]
@@ -352,6 +356,8 @@ def _finds_peer(target: Target, facts: Facts) -> Finding:
     if found != there and (
         setting := why_no_answer(target, facts, asks_itself=_asks_itself(target))
     ):
+        return setting
+    if found != there and _asks_itself(target) and (setting := why_no_peer(target, facts)):
         return setting
     # An answer of the other zone, or its word that there is none, comes from memory.
     kept = _seconds_kept(facts, peer, [old != new for old, new in zip(found, there, strict=True)])
