@@ -178,10 +178,41 @@ def _zone(target: Target, facts: Facts) -> list[Finding]:
     }
     return _together(
         [
-            _record(host, key, what, _answer(facts, "own", *what.split()), expected)
+            _in_another_way(
+                host,
+                facts,
+                _record(host, key, what, _answer(facts, "own", *what.split()), expected),
+            )
             for key, (what, expected) in wanted.items()
         ]
     )
+
+
+def _in_another_way(host: Host, facts: Facts, record: Finding) -> Finding:
+    """The finding with a remark if names lead to this host, though not by the name of the book."""
+    lines = record.found.splitlines()
+    if record.ok or record.code not in ("dns.zone.ns", "dns.zone.mx"):
+        return record
+    if record.code == "dns.zone.mx":
+        ranked = [(int(number), name) for number, name in map(str.split, _mx(lines))]
+        names = [name for number, name in ranked if number == min(ranked)[0]]
+        leads = f"{host.mail_name}." in names and all(_is_here(host, facts, each) for each in names)
+    else:
+        names = [each for each in lines if _is_here(host, facts, each)]
+        leads = bool(names)
+    if not leads:
+        return record
+    others = [each for each in names if each != f"{host.mail_name}."]
+    remark = _("{name} is this host, too", name=", ".join(others))
+    return replace(record, ok=True, remark=remark)
+
+
+def _mx(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if re.fullmatch(r"\d+ \S+", line)]
+
+
+def _is_here(host: Host, facts: Facts, name: str) -> bool:
+    return _answer(facts, "own", name.rstrip("."), "A") == str(host.address)
 
 
 def _no_zone(target: Target, facts: Facts) -> Finding | None:
@@ -193,7 +224,7 @@ def _no_zone(target: Target, facts: Facts) -> Finding | None:
     if target.host.domain not in facts["configured"].lower().splitlines():
         return _not_configured(target)
     # It has the zone of its configuration neither loaded nor tried: it has not read it yet.
-    if facts["type"] or "permission denied" in facts["why"]:
+    if facts["type"] or facts["silent"] or "permission denied" in facts["why"]:
         return None
     return Finding(
         code="dns.loaded",

@@ -51,23 +51,55 @@ def next_start(
         asks_itself: whether this host's programs ask its own BIND for every name.
         finds_peer: whether this host finds the other one's zone now.
     """
+    if wrong := _file_or_option(target, facts):
+        return wrong
     settings = _without_views(facts.lines("next"))
     if settings is None:
         return None
-    wrong = _first_wrong(target, settings, asks_itself=asks_itself)
-    if wrong is None and asks_itself and finds_peer:
-        wrong = _way_to_peer(settings, target.peer)
-    if wrong is None:
+    setting = _first_wrong(target, settings, asks_itself=asks_itself)
+    if setting is None and asks_itself and finds_peer:
+        setting = _way_to_peer(settings, target.peer)
+    if setting is None:
         return None
-    return Finding(
-        code="dns.next-start",
-        ok=False,
-        what=_("what BIND does after its next start"),
-        found=wrong.found,
-        expected=wrong.solution,
-        hint=_("BIND still has what it read at its start. What does named-checkconf -p show now?"),
-        solution=f"{wrong.solution} rndc reload",
+    return _next_start(
+        setting.found,
+        setting.solution,
+        _("BIND still has what it read at its start. What does named-checkconf -p show now?"),
+        f"{setting.solution} rndc reload",
     )
+
+
+def _next_start(found: str, expected: str, hint: str, solution: str) -> Finding:
+    what = _("what BIND does after its next start")
+    return Finding("dns.next-start", False, what, found, expected, hint, solution)
+
+
+def _file_or_option(target: Target, facts: Facts) -> Finding | None:
+    """What keeps BIND from starting or from loading the zone, beside its settings."""
+    bind = target.family.bind
+    if options := facts.lines("option"):
+        return _next_start(
+            options[0],
+            f"-u {bind.group}",
+            _("BIND is started with these options. Do the user and the files exist?"),
+            f"{options[0].partition(':')[0]}: -u {bind.group}",
+        )
+    if closed := facts.lines("closed"):
+        return _next_start(
+            closed[0],
+            _("BIND can read it"),
+            _("named-checkconf reads the files as root. As which user will BIND read them?"),
+            f"chmod 644 {closed[0].split()[0]}",
+        )
+    if logs := facts.lines("unwritable"):
+        folder = logs[0].rpartition("/")[0] or "."
+        return _next_start(
+            logs[0],
+            _("BIND can write it"),
+            _("BIND opens its log files when it starts. Does the folder exist, and whose is it?"),
+            f"install -d -o {bind.group} -g {bind.group} {folder}",
+        )
+    return None
 
 
 def why_no_answer(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | None:

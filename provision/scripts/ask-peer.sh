@@ -4,5 +4,5 @@
 . ./say.sh
 . ./patience.sh
 
-say peer-mx dig +short +time="$(patience)" +tries=1 @"$1" "$2" MX
+say peer-mx dig -r +short +time="$(patience)" +tries=1 @"$1" "$2" MX
 say asked echo yes

@@ -4,5 +4,5 @@
 . ./unit.sh
 . ./patience.sh
 
-say address dig +norecurse +short +time="$(patience)" +tries=1 @"$1" "autoconfig.$2" A
+say address dig -r +norecurse +short +time="$(patience)" +tries=1 @"$1" "autoconfig.$2" A
 say_unit "$3"

@@ -11,6 +11,6 @@ shift 2
 say_unit "$unit"
 say by-hand pgrep -o -x named
 for domain do
-  say "$domain" dig +norecurse +noall +authority +additional +time="$times" +tries=1 \
+  say "$domain" dig -r +norecurse +noall +authority +additional +time="$times" +tries=1 \
     @"$address" "$domain" NS
 done

@@ -27,12 +27,12 @@ fi
 answers() {
   key=$1 limit=$(($2 * times))
   shift 2
-  { timeout "$limit" dig +noall +answer +time="$times" +tries=1 "$@" 2>/dev/null || :; } |
+  { timeout "$limit" dig -r +noall +answer +time="$times" +tries=1 "$@" 2>/dev/null || :; } |
     sed -n "s/^\([^;[:space:]]*\)[[:space:]]*\([0-9]*\)[[:space:]]*IN[[:space:]]*\
 \([A-Z]*\)[[:space:]]*\(.*\)/$key \L\1\E \3\t\L\4\E\n$key-ttl \L\1\E \3\t\2/p"
 }
 make_scratch
-answers own 2 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
+answers own 2 +norecurse +additional @"$address" "$domain" SOA "$domain" NS "$domain" MX \
   "$host.$domain" A "www.$domain" A "mail.$domain" A >"$scratch/own" &
 # A dig takes longer to start than to ask. If the first server of resolv.conf does not answer, the
 # second one is asked for each name, which two of them do in the time that there is.
@@ -47,8 +47,14 @@ answers own 2 +norecurse @"$address" "$domain" SOA "$domain" NS "$domain" MX \
 } &
 answers peer 2 +norecurse @"$peer_address" "$peer" MX "mail.$peer" A >"$scratch/peer" &
 # A BIND that hangs would keep rndc for a minute.
-status=$(timeout "$((2 * times))" rndc zonestatus "$domain" 2>/dev/null || :)
+status=$(timeout "$((2 * times))" rndc zonestatus "$domain" 2>&1 || :)
 wait
+case $status in
+  *"zonestatus' failed"*) status='' ;;
+  *name:*) ;;
+  # BIND itself did not answer rndc.
+  *) status='' && say silent echo yes ;;
+esac
 cat "$scratch/own" "$scratch/found" "$scratch/peer"
 [ ! -e "$scratch/found-peer" ] || cat "$scratch/found-peer"
 # Whether this host has a copy of the other zone, or a zone for its mail server alone, if it knows it
@@ -62,12 +68,13 @@ copy() {
 # A BIND that told nothing of the own zone has no time for two more questions.
 [ -z "$status" ] || [ "$(of_peer found)" = "$(of_peer peer)" ] || say copy copy
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
+zone_files() { printf '%s\n' "$status" | sed -n 's/^files: //p' | tr ',' '\n'; }
 # BIND itself writes the file of a dynamic zone. Others are named one after the other: the zone's own
 # file, then those that it includes.
 written() {
   case $status in *"
 dynamic: yes"*) return ;; esac
-  printf '%s\n' "$status" | sed -n 's/^files: //p' | tr ',' '\n' |
+  zone_files |
     while read -r file; do stat -c '%Y %n' "$file"; done
 }
 if [ -n "$loaded" ]; then
@@ -80,21 +87,70 @@ why() {
   journalctl --quiet --unit="$unit" --lines=200 --output=cat | awk -v zone="zone $domain/IN" '
     /starting BIND|reloading configuration|Starting / { said = ""; is_zone = 0 }
     index($0, zone) && /fail|not loaded|denied|reject|error/ && !is_zone { said = $0; is_zone = 1 }
-    /^named: |: fatal|could not|permission denied/ && said == "" { said = $0 }
+    /^named: |: fatal|could not|permission denied|isc_stdio_open|^loading configuration: |^configuring .*: / && said == "" { said = $0 }
     END { if (said != "") print said }'
 }
 [ -n "$loaded" ] || say why why
 # The settings without what named-checkconf thinks of them.
 settings() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
-# BIND reads its settings when it starts or is told to. `next` is what it will read.
+# BIND reads its settings when it starts or is told to. `next` is what it will read. Another owner or
+# mode, and a file that was moved here, are edits too.
 edited() {
-  [ -n "$(find "$folder" -maxdepth 1 -type f ! -name 'db.*' ! -name '*.zone' -newer "$1" -print -quit \
+  [ -n "$(find "$folder" -maxdepth 1 -type f ! -name 'db.*' ! -name '*.zone' -cnewer "$1" -print -quit \
     2>/dev/null)" ]
 }
-if [ -n "$status" ] && edited "$pid_file"; then
-  timeout "$times" rndc status | sed -n 's/^last configured: //p' >"$scratch/configured"
-  touch -d "$(cat "$scratch/configured")" "$scratch/configured"
-  ! edited "$scratch/configured" || say next settings
+user() { stat -c %U "$pid_file"; }
+# The files that BIND's own user may not read, with their modes and owners.
+# shellcheck disable=SC2016  # the inner shell expands it
+closed() {
+  {
+    echo "$folder/named.conf"
+    sed -n 's/^[[:space:]]*include[[:space:]]*"\(\/[^"]*\)".*/\1/p' "$folder"/named.conf*
+    zone_files
+  } | runuser -u "$(user)" -- sh -c 'while read -r file; do [ -r "$file" ] || echo "$file"; done' |
+    while read -r file; do stat -c '%n %a %U %G' "$file"; done
+}
+# Files of logs that BIND cannot write. It opens them when it starts.
+# shellcheck disable=SC2016  # the inner shell expands it
+unwritable() {
+  root=${pid_file%/run/named/named.pid}
+  settings | sed -n 's/^\tdirectory "\(.*\)";/\1/p
+    /^logging {/,/^};/s/^.*[[:space:]]file "\([^"]*\)".*/file \1/p' |
+    runuser -u "$(user)" -- sh -c 'while read -r word file; do
+        [ "$word" = file ] || { cd "$1$word" && continue; }
+        case $file in /*) path=$1$file ;; *) path=$file ;; esac
+        case $path in */*) folder=${path%/*} ;; *) folder=. ;; esac
+        if [ -e "$path" ]; then [ -w "$path" ]; else [ -w "$folder" ]; fi || echo "$file"
+      done' sh "$root"
+}
+# Words of BIND's command line that it will not take: a user, a file or a folder that does not exist.
+option() {
+  for file in /etc/default/named /etc/sysconfig/named; do
+    [ "$file" -nt "$pid_file" ] || continue
+    # shellcheck disable=SC2046  # one word for each option and value
+    set -- $(sed -n "s/^[[:space:]]*OPTIONS=[\"']*\([^\"']*\).*/\1/p" "$file")
+    while [ $# -gt 1 ]; do
+      case $1 in
+        -u) id "$2" ;;
+        -c) [ -f "$2" ] ;;
+        -t) [ -d "$2" ] ;;
+      esac >/dev/null || echo "$file: $1 $2"
+      shift
+    done
+  done
+}
+if [ -n "$status" ]; then
+  say option option
+  # shellcheck disable=SC2046  # one word for each file
+  if [ -n "$(find "$folder" $(zone_files) -maxdepth 1 -cnewer "$pid_file" -print -quit 2>/dev/null)" ]; then
+    say closed closed
+    if edited "$pid_file"; then
+      timeout "$times" rndc status | sed -n 's/^last configured: //p' >"$scratch/configured"
+      touch -d "$(cat "$scratch/configured")" "$scratch/configured"
+      ! edited "$scratch/configured" || say next settings
+      say unwritable unwritable
+    fi
+  fi
 fi
 # What it has read, if it does not answer as it should.
 grep -q "^own $domain. SOA" "$scratch/own" && [ "$(of_peer found)" = "$(of_peer peer)" ] ||

@@ -3,7 +3,8 @@
 `data/check/STEP.yaml` has the facts of a right host, as they were recorded, and cases that change
 one thing. A case names every finding that must be wrong; all others must be right. `told` has what
 a person is told of a wrong finding: what labctl expects, and the solution. `solve` has the solution
-if it depends on the case. `system` is the code name of the host's release, if it matters.
+if it depends on the case, and `remarks` what is remarked on right findings. `system` is the code
+name of the host's release, if it matters.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Case:
     codes: tuple[str, ...] | None
     solve: Mapping[str, str] = field(default_factory=dict)
     told: Mapping[str, list[str]] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 def cases() -> list[Case]:
@@ -69,7 +71,8 @@ def cases() -> list[Case]:
             name = f"{path.stem}: {case['name']}"
             codes = tuple(case["codes"]) if "codes" in case else None
             told, solve = data.get("told", {}), case.get("solve", {})
-            found.append(Case(step, name, host, case.get("wrong", {}), codes, solve, told))
+            remarks = case.get("remarks", {})
+            found.append(Case(step, name, host, case.get("wrong", {}), codes, solve, told, remarks))
     return found
 
 
@@ -126,6 +129,8 @@ def test_a_check_finds_exactly_what_is_wrong(case: Case, monkeypatch: pytest.Mon
     target = target_of(case, monkeypatch)
     findings = list(find_step(case.step, target.lab).check(target))
     wrong = {finding.code: finding.found for finding in findings if not finding.ok}
+    remarks = {finding.code: finding.remark for finding in findings}
+    assert {code: remarks[code] for code in case.remarks} == case.remarks
     # None in a case stands for any text.
     assert wrong == {code: text or wrong.get(code) for code, text in case.wrong.items()}
     solutions = {finding.code: finding.solution for finding in findings}

@@ -127,7 +127,7 @@ def test_another_preference_of_the_only_mx_is_right_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "mx", ["10 host1.example1.jp.", "10 mail.example1.jp.\n10 www.example1.jp.", "10 mail."]
+    "mx", ["10 host1.example1.jp.", "10 mail.example1.jp.\n10 ftp.example1.jp.", "10 mail."]
 )
 def test_another_mx_or_two_equal_ones_are_wrong(mx: str) -> None:
     assert codes(served(mx), ok=False) == ["dns.zone.mx"]
