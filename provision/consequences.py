@@ -12,15 +12,27 @@ from provision.reports import without
 
 # What Postfix says if it finds no address for inet_interfaces.
 _NO_NETWORK = ("postfix.check", "postfix.smtpd")
+# What fails on a host that cannot reach itself.
+_CLOSED = ("postfix.restarted", *_NO_NETWORK, "smtp-auth.*", "dns.*", "dovecot.*")
+# What no firewall can cause: the system itself tells it, or BIND's answer to its own host.
+_OF_ITS_OWN = ("smtp-auth.saslauthd", "smtp-auth.start", "dns.enabled", "dns.zone.[!s]*")
+# Findings of a BIND that does not answer, or not everybody.
+_SILENT = (
+    *("named", "frozen", "tcp", "files", "loaded", "zone.soa", "unknown"),
+    *("listen-on", "blackhole", "allow-query", "match-clients", "view"),
+)
 # A finding, and what follows from it on the same host.
 _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("firewall.loopback", ("postfix.restarted", *_NO_NETWORK, "smtp-auth.*", "dns.*", "dovecot.*")),
+    ("firewall.rules", (*_CLOSED, "firewall.active", "firewall.outgoing", "firewall.port-*")),
+    ("firewall.loopback", _CLOSED),
     ("firewall.port-25-tcp", ("postfix.restarted", "postfix.answer", "smtp-auth.*")),
     ("firewall.port-143-tcp", ("dovecot.imap*", "dovecot.login.unknown")),
     ("firewall.port-110-tcp", ("dovecot.pop3*", "dovecot.login.unknown")),
     ("firewall.port-53-*", ("dns.*",)),
     ("firewall.outgoing", ("dns.peer", "dns.resolver", "postfix.restarted")),
-    ("dns.*", ("firewall.port-53-*", "dns.allow-query")),
+    ("dns.*", ("dns.allow-query",)),
+    # A BIND that answers its own host says nothing of a closed port.
+    *((f"dns.{name}", ("firewall.port-53-*",)) for name in _SILENT),
     ("dns.resolver", _NO_NETWORK),
     # Postfix runs as a user of its own, which passes through the same folders.
     ("accounts.closed", ("postfix.running", "postfix.check")),
@@ -48,7 +60,8 @@ def without_consequences(reports: Sequence[StepReport]) -> list[StepReport]:
                 continue
             for other_host, code in wrong:
                 follows = any(fnmatch(code, each) for each in following)
-                if other_host == host and follows and code != cause:
+                own = any(fnmatch(code, each) for each in _OF_ITS_OWN)
+                if other_host == host and follows and code != cause and not own:
                     taken.add((host, code))
                     by.setdefault((host, wrong[host, code]), step)
     return [without(report, taken, by) for report in reports]

@@ -6,6 +6,7 @@ A port without a server answers too (with a refusal), unless a firewall drops th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -30,8 +31,8 @@ EXTRA_RULES = ((80, ("tcp",)),)
 _SECONDS = 1.5
 # Seconds to wait for the sessions of the check: a server may take one client at a time.
 _TURN = 2.0
-# A stranger's address (RFC 5737), and a port that no section opens (RFC 863).
-_STRANGER, _UNOPENED = IPv4Address("198.51.100.1"), 9
+# A stranger's address (RFC 5737), and ports that no section opens. A rule may open many at once.
+_STRANGER, _UNOPENED = IPv4Address("198.51.100.1"), (9, 2049, 40009)
 # A rule of nft without a condition.
 _FOR_ALL = re.compile(r"(counter( packets \d+ bytes \d+)? )?(drop|reject( with .*)?)")
 
@@ -51,6 +52,7 @@ def check(target: Target) -> list[Finding]:
     ]
     return [
         _active(target, facts),
+        *_refused(target, facts),
         *_loopback(target, facts),
         *_outgoing(target, facts),
         *next_boot.findings(target, facts),
@@ -85,6 +87,26 @@ def _once_for_each_cause(ports: list[Finding]) -> list[Finding]:
                 solution=f"{first.solution}\n{each.solution}",
             )
     return list(kept.values())
+
+
+def _refused(target: Target, facts: Facts) -> list[Finding]:
+    """A line of ufw's files that iptables refuses, so that ufw loads only a part of its rules."""
+    # ufw switches itself off if it fails, and another firewall may filter in its place.
+    needs_ufw = target.family.firewall.starts_at_boot(facts) or not _active(target, facts).ok
+    if not facts.lines("refused") or not needs_ufw:
+        return []
+    line = facts.lines("refused")[0]
+    return [
+        Finding(
+            code="firewall.rules",
+            ok=False,
+            what=_("the rules in the firewall's files"),
+            found=line,
+            expected=_("accepted"),
+            hint=_("ufw gives its files to iptables-restore. What does ufw reload say?"),
+            solution=line.partition(":")[0],
+        )
+    ]
 
 
 def _loopback(target: Target, facts: Facts) -> list[Finding]:
@@ -139,6 +161,13 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
     ]
     if not closed:
         return []
+    hint = _("A firewall has rules for both directions: iptables -S OUTPUT")
+    solution = removal(closed[0], firewall.listing)
+    if closed[0].startswith("-P INPUT"):
+        hint = _("The questions leave. Which rule lets the answers to them in? iptables -S INPUT")
+        solution = firewall.letting_answers_in
+    elif closed[0].startswith("-P"):
+        solution = firewall.letting_out
     return [
         Finding(
             code="firewall.outgoing",
@@ -146,10 +175,8 @@ def _outgoing(target: Target, facts: Facts) -> list[Finding]:
             what=_("outgoing mail and name queries"),
             found=closed[0],
             expected=_("open"),
-            hint=_("A firewall has rules for both directions: iptables -S OUTPUT"),
-            solution=firewall.letting_out
-            if closed[0].startswith("-P")
-            else removal(closed[0], firewall.listing),
+            hint=hint,
+            solution=solution,
         )
     ]
 
@@ -239,11 +266,18 @@ def _ends_in_no(chain: list[str]) -> bool:
     return any("policy drop" in line or _FOR_ALL.fullmatch(line) for line in chain)
 
 
+def _stops_strangers(target: Target, facts: Facts, rules: Sequence[str]) -> bool:
+    """Whether the rules stop somebody at a port that no section opens."""
+    packets = (
+        to_port(_STRANGER, target.host.address, port, card=facts["card"]) for port in _UNOPENED
+    )
+    return any(stopped_by(rules, "INPUT", packet) for packet in packets)
+
+
 def _active(target: Target, facts: Facts) -> Finding:
     firewall = target.family.firewall
-    stranger = to_port(_STRANGER, target.host.address, _UNOPENED, card=facts["card"])
-    filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or bool(
-        stopped_by(facts.lines("rule"), "INPUT", stranger)
+    filters = any(map(_ends_in_no, _input_chains(facts["nft"]))) or _stops_strangers(
+        target, facts, facts.lines("rule")
     )
     # Somebody may use nftables or a unit of their own in place of the firewall that the book has.
     others = [facts["boot-firewalld"], facts["boot-netfilter"], *facts.lines("boot-other")]
@@ -253,7 +287,7 @@ def _active(target: Target, facts: Facts) -> Finding:
     boots = firewall.starts_at_boot(facts) or "enabled" in others
     # Only ufw's files tell what it will do.
     if firewall.starts_at_boot(facts) and facts.lines("saved"):
-        boots = bool(stopped_by(firewall.lasting(facts.lines("rule"), facts), "INPUT", stranger))
+        boots = _stops_strangers(target, facts, firewall.lasting(facts.lines("rule"), facts))
     return Finding(
         code="firewall.active",
         ok=filters and boots,

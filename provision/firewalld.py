@@ -31,6 +31,9 @@ class Firewalld:
     # firewalld itself lets everything out.
     letting_out: str = "iptables -P OUTPUT ACCEPT"
     stopping_out: str = "iptables -P OUTPUT DROP"
+    letting_answers_in: str = (
+        "iptables -I INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+    )
     disabling: str = "systemctl disable --now firewalld"
     unit: str = "firewalld"
 

@@ -15,13 +15,20 @@ from provision.facts import Facts
 from provision.step import Target
 
 _LOST = ("disabled", "masked")
+# The targets with the services (systemd.special(7)).
+_TARGETS = (
+    "multi-user.target",
+    "graphical.target",
+    *(f"runlevel{number}.target" for number in range(2, 6)),
+)
 # The card of a host that is a container, which nothing but systemd-networkd configures.
 _CONTAINERS = "host0"
 
 
 def findings(target: Target, facts: Facts) -> list[Finding]:
     """What takes the host's address or its services away. No finding if nothing does."""
-    return [each for each in (_address(target, facts), _script(facts)) if each is not None]
+    found = (_address(target, facts), _default_target(facts), _script(facts))
+    return [each for each in found if each is not None]
 
 
 @dataclass(frozen=True)
@@ -146,4 +153,21 @@ def _script(facts: Facts) -> Finding | None:
         expected=_("no such line"),
         hint=_("A script at boot, or cron with @reboot, may undo what you have set up."),
         solution=place,
+    )
+
+
+def _default_target(facts: Facts) -> Finding | None:
+    """The system will start another target of systemd than that of the services."""
+    folder, _slash, name = facts["default-target"].rpartition("/")
+    # A target of one's own may require the services.
+    if not folder.endswith("/lib/systemd/system") or name in _TARGETS:
+        return None
+    return Finding(
+        code="firewall.at-boot",
+        ok=False,
+        what=_("what the system starts at boot"),
+        found=name,
+        expected=_TARGETS[0],
+        hint=_("systemd starts one target at boot. Which one does systemctl get-default show?"),
+        solution=f"systemctl set-default {_TARGETS[0]}",
     )

@@ -37,6 +37,10 @@ class Ufw:
     listing: str = "ufw status numbered"
     letting_out: str = "ufw default allow outgoing"
     stopping_out: str = "ufw default deny outgoing"
+    letting_answers_in: str = (
+        "/etc/ufw/before.rules: -A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED "
+        "-j ACCEPT"
+    )
     disabling: str = "ufw disable"
     unit: str = "ufw"
 

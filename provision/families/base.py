@@ -122,6 +122,10 @@ class Firewall(Protocol):
         """The command line with which a person lets everything out."""
 
     @property
+    def letting_answers_in(self) -> str:
+        """The rule that lets the answers to the host's own questions in."""
+
+    @property
     def stopping_out(self) -> str:
         """The command line that lets nothing out but answers."""
 

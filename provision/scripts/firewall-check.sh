@@ -23,16 +23,48 @@ systemctl show -p Id -p UnitFileState -p ActiveState ufw nftables firewalld netf
       ActiveState,*) [ "$key" != boot-networkd ] || printf 'networkd\t%s\n' "$value" ;;
     esac
   done
+# Files with commands that somebody has added to the boot: /etc/rc.local, own units that are enabled,
+# and the scripts that these run.
+added() {
+  [ ! -x /etc/rc.local ] || set -- /etc/rc.local
+  for unit in /etc/systemd/system/*.service; do
+    [ -f "$unit" ] && [ ! -L "$unit" ] || continue
+    for link in /etc/systemd/system/*.wants/"${unit##*/}" /etc/systemd/system/*.requires/"${unit##*/}"; do
+      if [ -e "$link" ]; then set -- "$@" "$unit" && break; fi
+    done
+  done
+  [ $# != 0 ] || return 0
+  printf '%s\n' "$@"
+  set -f
+  # shellcheck disable=SC2013  # words are wanted, not lines
+  for word in $(sed -n '/^[[:space:]]*#/d; s/^Exec[A-Za-z]*=[-@:+!]*//; /^[A-Z][A-Za-z]*=/d; p' "$@"); do
+    case $word in
+      /usr/local/* | /opt/* | /root/* | /home/* | /srv/* | /etc/*) [ ! -f "$word" ] || echo "$word" ;;
+    esac
+  done
+  set +f
+}
+added=$(added)
+# Commands at boot that open the firewall, or stop what the book has set up.
+services='(named|bind9|postfix|dovecot|saslauthd|ufw)'
+ports='([0-9,:]+,)?(25|53|110|143|smtp|domain|pop3|imap2?)[, ]'
+opening='(iptables .*(-F|--flush|-P +INPUT +ACCEPT)|nft +(flush|delete)|ufw .*(disable|reset))'
+undoing="(systemctl .*(stop|disable|mask) .*$services|service +$services +stop|\
+/etc/init.d/$services +stop|(pkill|killall) .*(named|saslauthd|dovecot|master)|\
+nameserver +[0-9].*/etc/resolv.conf|\
+iptables +-I +(INPUT|OUTPUT) .*--dports? +$ports.*-j +(DROP|REJECT))"
+# shellcheck disable=SC2086  # one word for each file
+[ -z "$added" ] || added=$(grep -lsIE "(iptables|nft)[ -]|$opening|$undoing" $added) || :
 # Somebody may load rules by a unit of their own.
 others() {
-  grep -lsE '(iptables|nft)[ -]' /etc/systemd/system/*.service | while read -r file; do
-    systemctl is-enabled "${file##*/}" || :
-  done
+  # shellcheck disable=SC2086  # one word for each file
+  [ -z "$added" ] || ! grep -qE '(iptables|nft)[ -]' $added || echo enabled
 }
 say boot-other others
 # What nftables.service loads.
 say nft-file cat /etc/nftables.conf /etc/sysconfig/nftables.conf
-say rule iptables -S
+rules=$(iptables -S 2>/dev/null) || :
+say rule printf '%s\n' "$rules"
 # `saved`, `before`, `policy` and `policy-out`: what ufw reads at its start.
 {
   sed -n 's/^-A ufw-user-input /saved\t&/p; s/^-A ufw-before-input /before\t&/p' \
@@ -43,14 +75,59 @@ say rule iptables -S
 # The settings from which systemd-networkd takes addresses, with the file that has each of them.
 say network grep -sHE '^[[:space:]]*[[A-Za-z]' /etc/systemd/network/*.network \
   /etc/systemd/network/*.network.d/*.conf /run/systemd/network/*.network
-# Commands at boot that open the firewall, or stop what the book has set up.
-services='(named|bind9|postfix|dovecot|saslauthd|ufw)'
-undoing="(iptables .*(-F|--flush|-P +INPUT +ACCEPT)|nft +(flush|delete)|ufw .*(disable|reset)|\
-systemctl .*(stop|disable|mask) .*$services|service +$services +stop)"
+# What iptables refuses in ufw's files. A namespace without any rules is the place to try them.
+chains() {
+  echo '*filter'
+  for kind in before after reject track user before-logging after-logging user-logging skip-to-policy; do
+    for way in input output forward; do echo ":$1-$kind-$way - [0:0]"; done
+  done
+  printf ":$1-%s - [0:0]\n" logging-deny logging-allow user-limit user-limit-accept
+  echo COMMIT
+}
+# shellcheck disable=SC2016  # the inner shell expands it
+refused() {
+  for version in '' 6; do
+    for file in "/etc/ufw/before$version.rules" "/etc/ufw/after$version.rules" "/etc/ufw/user$version.rules"; do
+      said=$(chains "ufw$version" | unshare -n sh -c '"$1"; "$1" -n <"$2"' sh "ip${version}tables-restore" \
+        "$file" 2>&1) || :
+      line=$(printf '%s\n' "$said" | sed -n 's/.*line:* \([0-9][0-9]*\).*/\1/p' | head -n 1)
+      [ -n "$line" ] || continue
+      text=$(sed -n "${line}p" "$file")
+      # A name that does not exist is noticed at the end of the table.
+      [ "$text" != COMMIT ] || text=$(printf '%s\n' "$said" | sed -n '1s/^ip6*tables-restore[^:]*: //p')
+      echo "$file $line: $text"
+    done
+  done
+}
+# Only if they were edited since ufw started, or are not loaded.
+started=/run/systemd/units/invocation:ufw.service
+edited=$(find /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules \
+  -cnewer "$started" -print -quit 2>/dev/null)
+case $edited,$rules in
+  ,*"-A ufw-before-input "*"-A ufw-user-input "*) ;;
+  *) [ ! -e /etc/ufw/user.rules ] || say refused refused ;;
+esac
+# The target that is started at boot, if it is one of systemd's own without the services.
+default_target() {
+  folder=/usr/lib/systemd/system default=/etc/systemd/system/default.target
+  for target in multi-user graphical; do [ ! "$default" -ef "$folder/$target.target" ] || return 0; done
+  [ ! -L "$default" ] || readlink "$default"
+}
+say default-target default_target
+# Servers that the host asks now, and rules for some packets only, are no mistake.
+harmless() {
+  grep -vE -e ':ExecStop' -e 'iptables .* (-[sdio]|!|--uid-owner|--limit) ' |
+    grep -vF -e "$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf | grep . || echo none)"
+}
 at_boot() {
-  [ ! -x /etc/rc.local ] || grep -HE "^[^#]*$undoing" /etc/rc.local
+  for file in $added; do
+    grep -HsIE "^[^#]*$undoing" "$file" | harmless
+    # A firewall of one's own is emptied before it is filled.
+    grep -qsIE '(-P +INPUT +DROP|-j +(DROP|REJECT)|-restore|nft +-f)' "$file" ||
+      grep -HsIE "^[^#]*$opening" "$file" | grep -v ':ExecStop'
+  done
   ! command -v cron crond >/dev/null ||
-    grep -rsE "^[[:space:]]*@reboot.*$undoing" /etc/crontab /etc/cron.d /var/spool/cron
+    grep -rsE "^[[:space:]]*@reboot.*($opening|$undoing)" /etc/crontab /etc/cron.d /var/spool/cron
 }
 say at-boot at_boot
 say nft nft list ruleset

@@ -68,3 +68,38 @@ def test_a_bind_that_refuses_clients_is_told_in_its_own_section() -> None:
 def test_a_masked_service_is_masked_first() -> None:
     found = told("dovecot", "running", "inactive", "masked")
     assert [code for code, _solution in found] == ["dovecot.enabled"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "left"),
+    [
+        # Each of two mistakes that have nothing to do with each other is told.
+        (("smtp-auth.saslauthd", "firewall.port-25-tcp"), None),
+        (("smtp-auth.start", "firewall.port-25-tcp"), None),
+        (("dns.zone.mx", "firewall.port-53-tcp"), None),
+        (("dns.peer", "firewall.port-53-udp"), ("firewall.port-53-udp",)),
+        (("smtp-auth.plain", "firewall.port-25-tcp"), ("firewall.port-25-tcp",)),
+        (("dns.zone.soa", "firewall.port-53-tcp"), ("dns.zone.soa",)),
+        (("dns.listen-on", "firewall.port-53-tcp"), ("dns.listen-on",)),
+        (
+            ("dns.zone.soa", "firewall.rules", "firewall.active", "firewall.outgoing"),
+            ("firewall.rules",),
+        ),
+        (("dns.zone.mx", "firewall.rules", "firewall.at-boot"), None),
+    ],
+)
+def test_a_finding_of_its_own_is_told_beside_a_closed_port(
+    codes: tuple[str, ...], left: tuple[str, ...] | None
+) -> None:
+    reports = [
+        StepReport(
+            host="host1",
+            step=code.partition(".")[0],
+            section=code,
+            seconds=0.0,
+            findings=(finding(code, "closed", ""),),
+        )
+        for code in codes
+    ]
+    told_codes = [each.code for report in without_consequences(reports) for each in report.findings]
+    assert tuple(told_codes) == (codes if left is None else left)
