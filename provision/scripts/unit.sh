@@ -28,11 +28,23 @@ END
   esac
 }
 
+# edited_unit UNIT: whether a file of the unit in /etc that names a command was edited since the unit was
+# started. systemd has read it already, and does not look whether the command exists.
+edited_unit() {
+  set -- "$1" "/etc/systemd/system/$1.service" "/etc/systemd/system/$1.service.d"/*.conf
+  name=$1
+  [ -f "$2" ] || [ -e "$3" ] || return 1
+  shift
+  edited=$(find "$@" -cnewer "/run/systemd/units/invocation:$name.service" 2>/dev/null) || :
+  # shellcheck disable=SC2086  # one word for each file
+  [ -n "$edited" ] && grep -qs '^[[:space:]]*Exec' $edited
+}
+
 # say_unit UNIT [RUNNING_UNIT]: `about` it, and report $boot as `enabled` and $active.
 say_unit() {
   about "$@"
-  # A file of the unit that was edited counts from the next boot on.
-  if [ "$stale" = yes ] && systemd-analyze verify "$1.service" 2>&1 |
+  # A file of the unit that was edited counts from the next start on.
+  if { [ "$stale" = yes ] || edited_unit "$1"; } && systemd-analyze verify "$1.service" 2>&1 |
     grep -q "^$1\.service: .*\(not executable\|bad unit file\|lacks \)"; then boot=bad-setting; fi
   [ -z "$boot" ] || printf 'enabled\t%s\n' "$boot"
   [ -z "$active" ] || printf 'active\t%s\n' "$active"
