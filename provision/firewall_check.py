@@ -194,7 +194,8 @@ def _knock(target: Target, port: int, protocol: str) -> str:
     address, endpoint = str(target.host.address), target.remote.endpoint
     try:
         if protocol == "udp":
-            query = dns.message.make_query(target.host.domain, "SOA")
+            # Without recursion, so that BIND itself answers at once.
+            query = dns.message.make_query(target.host.domain, "SOA", flags=0)
             with dial.udp(endpoint) as plug:
                 said = dns.query.udp(query, address, target.left(patient(_SECONDS)), sock=plug)
             if said.rcode() == dns.rcode.REFUSED:

@@ -57,6 +57,19 @@ def _match_clients(case: Case) -> Told | None:
     return Told(last.text)
 
 
+def _view(case: Case) -> Told | None:
+    """The view of the host that asks, which is the first one that has it, lacks the zone."""
+    bind = _bind(case)
+    mine = (v for v in bind.views if bind.has_client(v.within("match-clients"))) if bind else ()
+    view = next(iter(mine), None)
+    if bind is None or view is None or view.zone(bind.domain) is not None:
+        return None
+    if not any(each.zone(bind.domain) for each in bind.views):
+        return None
+    name = " ".join(view.words)
+    return Told(name, solution=f'{name} {{ ... zone "{bind.domain}" {{ ... }}; }};')
+
+
 def _allow_query(case: Case) -> Told | None:
     bind = _bind(case)
     if bind is None:
@@ -98,6 +111,8 @@ NAMES = (
                 N_("Which clients does BIND ignore? named-checkconf -p shows it.")),
     Explanation("dns.match-clients", _match_clients, "match-clients", "any",
                 N_("A view answers only its own clients. Is the other host one of them?")),
+    Explanation("dns.view", _view, N_("the zone in the view of the other host"), N_("there"),
+                N_("A view answers its own clients from its own zones. Which view has the zone?")),
     Explanation("dns.allow-query", _allow_query, "allow-query", N_("the lab's hosts"),
                 N_("Which clients may ask BIND? dig on the other host shows its answer."),
                 "allow-query { any; };"),
