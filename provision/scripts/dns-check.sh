@@ -114,14 +114,13 @@ closed() {
 # shellcheck disable=SC2016  # the inner shell expands it
 unwritable() {
   root=${pid_file%/run/named/named.pid}
-  settings | sed -n 's/^\tdirectory "\(.*\)";/\1/p
-    /^logging {/,/^};/s/^.*[[:space:]]file "\([^"]*\)".*/file \1/p' |
-    runuser -u "$(user)" -- sh -c 'while read -r word file; do
-        [ "$word" = file ] || { cd "$1$word" && continue; }
-        case $file in /*) path=$1$file ;; *) path=$file ;; esac
-        case $path in */*) folder=${path%/*} ;; *) folder=. ;; esac
-        if [ -e "$path" ]; then [ -w "$path" ]; else [ -w "$folder" ]; fi || echo "$file"
-      done' sh "$root"
+  settings >"$scratch/settings"
+  home=$(sed -n 's/^\tdirectory "\(.*\)";/\1/p' "$scratch/settings")
+  sed -n '/^logging {/,/^};/s/^.*[[:space:]]file "\([^"]*\)".*/\1/p' "$scratch/settings" |
+    runuser -u "$(user)" -- sh -c 'while read -r file; do
+        case $file in /*) path=$1$file ;; *) path=$1$2/$file ;; esac
+        if [ -e "$path" ]; then [ -w "$path" ]; else [ -w "${path%/*}" ]; fi || echo "$file"
+      done' sh "$root" "$home"
 }
 # Words of BIND's command line that it will not take: a user, a file or a folder that does not exist.
 option() {

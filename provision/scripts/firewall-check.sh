@@ -99,12 +99,13 @@ refused() {
     done
   done
 }
-# Only if they were edited since ufw started, or are not loaded.
+# Only if they were edited since ufw started, or are not loaded: of before.rules, ufw itself adds one
+# rule.
 started=/run/systemd/units/invocation:ufw.service
 edited=$(find /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules \
   -cnewer "$started" -print -quit 2>/dev/null)
 case $edited,$rules in
-  ,*"-A ufw-before-input "*"-A ufw-user-input "*) ;;
+  ,*"-A ufw-before-input "*"-A ufw-before-input "*"-A ufw-user-input "*) ;;
   *) [ ! -e /etc/ufw/user.rules ] || say refused refused ;;
 esac
 # The target that is started at boot, if it is one of systemd's own without the services.

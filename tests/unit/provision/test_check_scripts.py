@@ -150,8 +150,8 @@ def test_settings_of_dovecots_services_are_told_with_the_service(machine: Machin
     ]
 
 
-def dns(machine: Machine) -> Facts:
-    machine.program("rndc", "exit 1")
+def dns(machine: Machine, rndc: str = "exit 1") -> Facts:
+    machine.program("rndc", rndc)
     (machine.files / "run").mkdir()
     words = ("named", "192.168.56.101", "example1.jp", "host1", "192.168.56.102", "example2.jp", 1)
     places = ("/etc/bind", "/run/named/named.pid")
@@ -165,6 +165,30 @@ def test_names_of_a_zone_may_be_in_capitals(machine: Machine) -> None:
     facts = dns(machine)
     assert "10 mail.example1.jp." in facts.lines("own example1.jp. MX")
     assert facts["own-ttl example1.jp. MX"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("said", "silent"),
+    [
+        ("rndc: 'zonestatus' failed: not found", ""),
+        ("rndc: connect failed: 127.0.0.1#953: connection refused", "yes"),
+        ("", "yes"),
+    ],
+)
+def test_a_bind_that_is_silent_is_told_from_one_without_the_zone(
+    machine: Machine, said: str, silent: str
+) -> None:
+    for name in ("named-checkconf", "dig"):
+        machine.program(name, "exit 1")
+    assert dns(machine, f'echo "{said}" >&2; exit 1')["silent"] == silent
+
+
+def test_dig_reads_no_settings_of_its_own(machine: Machine) -> None:
+    machine.program("named-checkconf", "")
+    machine.program("dig", "")
+    dns(machine)
+    asked = [call for call in machine.calls() if call.startswith("dig ")]
+    assert asked and all(call.startswith("dig -r ") for call in asked)
 
 
 @pytest.mark.parametrize(
