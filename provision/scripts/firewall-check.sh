@@ -103,7 +103,7 @@ refused() {
 # rule.
 started=/run/systemd/units/invocation:ufw.service
 edited=$(find /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules \
-  -cnewer "$started" -print -quit 2>/dev/null)
+  -cnewer "$started" -print -quit 2>/dev/null) || :
 case $edited,$rules in
   ,*"-A ufw-before-input "*"-A ufw-before-input "*"-A ufw-user-input "*) ;;
   *) [ ! -e /etc/ufw/user.rules ] || say refused refused ;;

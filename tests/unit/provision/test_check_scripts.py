@@ -183,6 +183,17 @@ def test_a_bind_that_is_silent_is_told_from_one_without_the_zone(
     assert dns(machine, f'echo "{said}" >&2; exit 1')["silent"] == silent
 
 
+def test_a_firewall_is_looked_at_on_a_host_without_ufw(machine: Machine) -> None:
+    for name in ("systemctl", "nft", "find", "ip"):
+        machine.program(name, "exit 1")
+    machine.program("iptables", "echo '-P INPUT DROP'")
+    machine.program("ss", "echo LISTEN")
+    (machine.files / "etc").mkdir()
+    done = machine.run("firewall-check.sh", "192.168.56.101", moved=("/etc",))
+    facts = parse_facts(done.stdout)
+    assert (facts["rule"], facts["udp"], done.returncode) == ("-P INPUT DROP", "LISTEN", 0)
+
+
 def test_dig_reads_no_settings_of_its_own(machine: Machine) -> None:
     machine.program("named-checkconf", "")
     machine.program("dig", "")
