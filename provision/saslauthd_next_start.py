@@ -49,9 +49,15 @@ def _later(target: Target, facts: Facts, works: bool) -> Finding | None:
     sasl = target.family.sasl
     if moved := _next_socket(sasl, facts) or _next_mount(sasl, facts):
         return moved
-    if mechanism := odd_mechanism(sasl, facts):
+    if not _runs_with_it(facts) and (mechanism := odd_mechanism(sasl, facts)):
         return mechanisms(sasl, mechanism)
     return (_next_folder(sasl, facts) or _next_chroot(target, facts)) if works else None
+
+
+def _runs_with_it(facts: Facts) -> bool:
+    """Whether the saslauthd that runs has the file's mechanism, which other findings judge."""
+    mechanism = value_of(facts, "mechanisms")
+    return bool(mechanism) and any(f" -a {mechanism} " in line for line in facts.lines("args"))
 
 
 def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
