@@ -17,6 +17,7 @@ from provision.saslauthd import (
     start,
     start_missing,
     syntax,
+    value_of,
 )
 from provision.services import starts_at_boot
 from provision.step import Target
