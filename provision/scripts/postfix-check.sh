@@ -89,13 +89,13 @@ unset IFS
 case $addresses in ' '*' '*) say kept kept $addresses ;; esac
 # What smtpd gets from master.cf counts more than main.cf.
 { conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
-# The services without which smtpd does not answer, or a message is not delivered.
+# The services without which smtpd does not answer, or a message that could be delivered is not.
 { conf -M 2>/dev/null || :; } | awk '
   { there[$1 "/" $2] }
   END {
     if ("smtp/inet" in there) print "service\tsmtp/inet"
     for (name in there) if (name ~ /^(.*:)?(smtp|25)\/inet$/) { print "serves\t" name; break }
-    count = split("rewrite cleanup proxymap pickup qmgr bounce defer local smtp", names, " ")
+    count = split("rewrite cleanup proxymap pickup qmgr local smtp", names, " ")
     for (i = 1; i <= count; i++)
       if (!(names[i] "/unix" in there || names[i] "/fifo" in there)) print "lacks\t" names[i] "/unix"
   }'
