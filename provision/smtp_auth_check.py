@@ -306,7 +306,7 @@ def _wrong_way(sasl: Sasl, facts: Facts) -> Finding | None:
             hint=_("saslauthd makes its socket when it starts. What does ls -l show of it?"),
             solution=f"systemctl restart {sasl.unit}",
         )
-    if facts["closed"]:
+    if facts["closed"] and facts["socket"] != f"{facts['closed']}/mux":
         return Finding(
             code="smtp-auth.folder",
             ok=False,

@@ -121,6 +121,8 @@ harmless() {
     grep -vF -e "$(sed -n 's/^nameserver[[:space:]]*//p' /etc/resolv.conf | grep . || echo none)"
 }
 at_boot() {
+  # The output of a command is taken by a shell that ends at the first failure.
+  set +e
   for file in $added; do
     grep -HsIE "^[^#]*$undoing" "$file" | harmless
     # A firewall of one's own is emptied before it is filled.
