@@ -21,6 +21,7 @@ def refusing_lines(facts: Facts) -> list[str]:
     Args:
         facts: with the file as `pam`, and what scripts/pam.sh misses as `pam-missing`.
     """
-    denying = [line for line in facts.lines("pam") if "pam_deny" in line]
-    asking = [line for line in facts.lines("pam") if _ASKING.match(line)]
+    lines = [line for line in facts.lines("pam") if not line.lstrip().startswith("#")]
+    denying = [line for line in lines if "pam_deny" in line]
+    asking = [line for line in lines if _ASKING.match(line)]
     return [*denying, *facts.lines("pam-missing"), *asking]
