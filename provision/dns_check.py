@@ -57,8 +57,7 @@ def check(target: Target) -> list[Finding]:
     if not running[0].ok:
         return running
     zone = records_of_zone(target, facts)
-    ways = (way(facts, who, target.peer.domain) for who in ("found", "peer"))
-    finds_peer = next(ways) == next(ways)
+    finds_peer = way(facts, "found", target.peer.domain) == way(facts, "peer", target.peer.domain)
     kept = kept_changes(target, facts) or next_start(
         target, facts, asks_itself=asks_itself(target), finds_peer=finds_peer
     )

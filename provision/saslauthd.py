@@ -97,6 +97,19 @@ def no_socket(sasl: Sasl, facts: Facts) -> Finding:
     )
 
 
+def not_in_group(sasl: Sasl, facts: Facts, hint: str) -> Finding:
+    """Only the group may enter the socket's folder, and postfix is not in it."""
+    return Finding(
+        code="smtp-auth.group",
+        ok=False,
+        what=_("Postfix may reach saslauthd's socket"),
+        found=_("postfix is in: {groups}", groups=facts["groups"]),
+        expected=sasl.group,
+        hint=hint,
+        solution=f"gpasswd -a postfix {sasl.group}; systemctl restart postfix",
+    )
+
+
 def syntax(sasl: Sasl, facts: Facts) -> Finding:
     """The shell of the start script, or of systemd, cannot read the file of its options."""
     return Finding(

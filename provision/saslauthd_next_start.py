@@ -11,6 +11,7 @@ from provision.saslauthd import (
     is_unread,
     mechanisms,
     no_socket,
+    not_in_group,
     odd_mechanism,
     smtpd_conf,
     socket_folder,
@@ -113,15 +114,8 @@ def _next_folder(sasl: Sasl, facts: Facts) -> Finding | None:
     """The folder is open to all now. The start script gives it to the group again."""
     if not facts["closes"]:
         return None
-    return Finding(
-        code="smtp-auth.group",
-        ok=False,
-        what=_("Postfix may reach saslauthd's socket"),
-        found=_("postfix is in: {groups}", groups=facts["groups"]),
-        expected=sasl.group,
-        hint=_("saslauthd's start script sets the mode of the folder. Who may enter it then?"),
-        solution=f"gpasswd -a postfix {sasl.group}; systemctl restart postfix",
-    )
+    hint = _("saslauthd's start script sets the mode of the folder. Who may enter it then?")
+    return not_in_group(sasl, facts, hint)
 
 
 def _next_chroot(target: Target, facts: Facts) -> Finding | None:

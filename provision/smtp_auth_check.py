@@ -19,6 +19,7 @@ from provision.saslauthd import (
     is_unread,
     mechanisms,
     no_socket,
+    not_in_group,
     odd_mechanism,
     smtpd_conf,
     start,
@@ -306,25 +307,25 @@ def _wrong_way(sasl: Sasl, facts: Facts) -> Finding | None:
             hint=_("saslauthd makes its socket when it starts. What does ls -l show of it?"),
             solution=f"systemctl restart {sasl.unit}",
         )
-    if facts["closed"] and facts["socket"] != f"{facts['closed']}/mux":
-        return Finding(
-            code="smtp-auth.folder",
-            ok=False,
-            what=_("Postfix may reach saslauthd's socket"),
-            found=facts["closed"],
-            expected="755",
-            hint=_("Who may enter the socket's folder? Compare with what id postfix says."),
-            solution=f"chmod 755 {facts['closed']}",
-        )
-    in_group = sasl.group in facts["groups"].split()
+    hint = _("Who may enter the socket's folder? Compare with what id postfix says.")
+    if sasl.group not in facts["groups"].split() and not _closed_above(facts):
+        return not_in_group(sasl, facts, hint)
+    found, expected = _("postfix is in: {groups}", groups=facts["groups"]), f"710 root {sasl.group}"
+    solution = f"chgrp {sasl.group} {sasl.run_dir}; chmod 710 {sasl.run_dir}"
+    if above := _closed_above(facts):
+        found, expected, solution = above, "755", f"chmod 755 {above}"
     return Finding(
-        code="smtp-auth.folder" if in_group else "smtp-auth.group",
+        code="smtp-auth.folder",
         ok=False,
         what=_("Postfix may reach saslauthd's socket"),
-        found=_("postfix is in: {groups}", groups=facts["groups"]),
-        expected=sasl.group if not in_group else f"710 root {sasl.group}",
-        hint=_("Who may enter the socket's folder? Compare with what id postfix says."),
-        solution=f"gpasswd -a postfix {sasl.group}; systemctl restart postfix"
-        if not in_group
-        else f"chgrp {sasl.group} {sasl.run_dir}; chmod 710 {sasl.run_dir}",
+        found=found,
+        expected=expected,
+        hint=hint,
+        solution=solution,
     )
+
+
+def _closed_above(facts: Facts) -> str:
+    """A folder that smtpd may not enter on the way to the socket's own, "" if there is none."""
+    closed = facts["closed"]
+    return "" if facts["socket"] == f"{closed}/mux" else closed

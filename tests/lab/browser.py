@@ -1,14 +1,17 @@
-"""Debian's Chromium in headless mode, as the reader of a page."""
+"""Debian's Chromium in headless mode: as the reader of a page, and for a test to operate."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import axe_core_python
+from playwright.sync_api import Browser, sync_playwright
 
 _AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 # Runs when the page is loaded. The findings replace the text of the page.
@@ -34,6 +37,17 @@ def audit(page: Path, *, dark: bool, work: Path) -> dict[str, Any]:
     body = out[out.rindex("<body>") + 6 : out.rindex("</body>")]
     found: dict[str, Any] = json.loads(unescape(body))
     return found
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """A Chromium that a test operates with Playwright."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
 
 
 def chromium(page: Path, *what: str, dark: bool = False) -> str:

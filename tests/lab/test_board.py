@@ -20,7 +20,7 @@ from typing import Any
 
 import axe_core_python
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
@@ -28,6 +28,7 @@ from websockets.typing import Origin
 from labctl.classroom.codes import Codes, load_codes
 from labctl.classroom.roll import read_roll
 from tests.lab.boards import certificate, command_of, is_alive
+from tests.lab.browser import running_chromium
 from tests.lab.program import labctl, wait_until
 
 NAME = "board-test"
@@ -110,12 +111,8 @@ def server(codes: Codes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 Open = Callable[..., Page]

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from labctl.classroom import helper
 from tests.fakes.lab import path_of
+from tests.lab.browser import running_chromium
 from tests.lab.program import wait_until
 from tests.unit.board.conftest import Place, place
 
@@ -24,12 +25,8 @@ STATE, SCREEN = ".terminal .state", ".terminal .screen"
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
