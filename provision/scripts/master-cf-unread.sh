@@ -6,7 +6,7 @@
 . ./started.sh
 
 qmgr=$(pgrep -o -x qmgr || :)
-edited=$(stat -L -c %Y "$1" 2>/dev/null || echo 0)
-if [ -n "$qmgr" ] && [ "$edited" -gt "$(started "$qmgr")" ] && [ "$edited" -le "$(date +%s)" ]; then
+edited=$(edited "$1" 2>/dev/null || echo 0)
+if [ -n "$qmgr" ] && [ "$edited" -gt "$(started "$qmgr")" ] && [ "$edited" -le "$(date +%s%2N)" ]; then
   say unread echo yes
 fi

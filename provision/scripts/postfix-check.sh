@@ -123,7 +123,7 @@ listed() {
 case $(printf '%s\n' "$values" | sed -n '/^mydestination =/ { s///; s/\$my\(domain\|hostname\)//g; p; }') in
   *[/$]*) say listed listed "$@" ;;
 esac
-say written stat -c %Y "$cf"
-say now date +%s
+say written edited "$cf"
+say now date +%s%2N
 qmgr=$(pgrep -o -x qmgr || :)
 [ -z "$qmgr" ] || say started started "$qmgr"

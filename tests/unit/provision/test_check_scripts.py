@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -341,3 +344,21 @@ def test_a_mailbox_that_no_empty_line_ends_would_hide_the_next_message(
     host.path("/var/mail/user1").write_text(box)
     said = host.run(Script("provision", "account-check.sh"), *ACCOUNT, stdin="x\n")
     assert parse_facts(said)["box-end"] == end
+
+
+@pytest.mark.parametrize(("seconds", "unread"), [(-0.2, ""), (0.5, "yes"), (3600, "")])
+def test_an_edit_in_the_second_after_the_start_is_unread(
+    machine: Machine, seconds: float, unread: str
+) -> None:
+    """An edit before it is read, and a time in the future tells nothing."""
+    with subprocess.Popen(["sleep", "60"]) as qmgr:
+        try:
+            edited = time.time() + seconds
+            time.sleep(0.6)
+            machine.program("pgrep", f"echo {qmgr.pid}")
+            file = machine.write("master.cf")
+            os.utime(file, (edited, edited))
+            done = machine.run("master-cf-unread.sh", file)
+        finally:
+            qmgr.kill()
+    assert parse_facts(done.stdout)["unread"] == unread
