@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from labctl.errors import CommandFailed, WrongState
@@ -41,24 +42,25 @@ class NoRoom(WrongState):
 
 @dataclass(frozen=True)
 class KeptBoxes:
-    """The saved boxes of `user`. `folder` is on the host and readable by root alone.
+    """The saved boxes of some users of a host.
 
-    If the mailbox `is_locked`, its lock file is older than a delivery takes.
+    `folders` are on the host and readable by root alone, one for each of `users`. The mailboxes of
+    `locked` users have a lock file that is older than a delivery takes.
     """
 
-    user: str
-    folder: str
-    is_locked: bool = False
+    users: tuple[str, ...]
+    folders: tuple[str, ...]
+    locked: frozenset[str] = frozenset()
 
 
-def keep_boxes(remote: Remote, user: str) -> KeptBoxes:
-    """Save the user's mailboxes on the host, and note which are absent.
+def keep_boxes(remote: Remote, users: Sequence[str]) -> KeptBoxes:
+    """Save the users' mailboxes on the host, and note which are absent.
 
     Raises:
-        NoRoom: the host's disk is full.
+        NoRoom: the host's disk is full. Nothing is kept there.
     """
     try:
-        folder, *locked = remote.script(_KEEP, user).stdout.splitlines()
+        lines = remote.script(_KEEP, *users).stdout.splitlines()
     except CommandFailed as error:
         if error.returncode != _NO_ROOM:
             raise
@@ -67,7 +69,12 @@ def keep_boxes(remote: Remote, user: str) -> KeptBoxes:
             _("{host}: the disk is full, so no mail can be tried", host=name),
             hint=Hint(_("df -h on {host} shows which file system is full", host=name)),
         ) from None
-    return KeptBoxes(user, folder, bool(locked))
+    found = [line.partition(" ")[::2] for line in lines]
+    return KeptBoxes(
+        tuple(users),
+        tuple(folder for word, folder in found if word == "kept"),
+        frozenset(user for word, user in found if word == "locked"),
+    )
 
 
 def find_messages(
@@ -119,26 +126,23 @@ def boxes_kept(targets: Sequence[Target], token: str) -> Iterator[frozenset[str]
     Raises:
         NoRoom: the disk of a host is full. Boxes that were kept are put back.
     """
-    owners = [(target, user) for target in targets for user in (target.host.account, "root")]
     kept: list[tuple[Target, KeptBoxes]] = []
     try:
-        on_each(
-            owners,
-            lambda each: kept.append((each[0], keep_boxes(each[0].remote, each[1] or ""))),
-        )
+        on_each(targets, lambda each: kept.append((each, keep_boxes(each.remote, _owners(each)))))
         yield frozenset(
-            target.host.name
-            for target, box in kept
-            if box.is_locked and box.user == target.host.account
+            target.host.name for target, boxes in kept if target.host.account in boxes.locked
         )
     finally:
         try:
-            senders = {target.host.name: target for target, _box in kept}
-            # Twice, because a message may come from another host until that one is cleared.
-            for _time in range(2):
-                on_each(senders.values(), lambda each: clear_queue(each, token))
+            # To put back clears the queues again, because a message may come from another host
+            # until that one is cleared.
+            on_each([target for target, _boxes in kept], lambda each: clear_queue(each, token))
         finally:
             on_each(kept, lambda each: put_back(*each, token))
+
+
+def _owners(target: Target) -> tuple[str, str]:
+    return "root", target.host.account or ""
 
 
 def clear_queue(target: Target, token: str, spool: str | None = None) -> None:
@@ -159,23 +163,22 @@ def free_box(target: Target) -> None:
 
 
 def put_back(target: Target, kept: KeptBoxes, token: str) -> None:
-    """Remove every message with the token from the boxes, and the saved copies.
+    """Remove every message with the token from the queues and the boxes, and the saved copies.
 
     Messages from before the test are as they were. Messages that arrived meanwhile stay.
 
     Raises:
         WrongState: somebody holds the lock of a box for more than 25 seconds.
     """
-    # Only once on each host, because two would wait for each other's locks.
-    others = (target.host.account or "",) if kept.user == "root" else ()
-    done = target.remote.script(_PUT_BACK, kept.user, kept.folder, token, *others)
-    locked = done.stdout.strip()
+    pairs = chain.from_iterable(zip(kept.users, kept.folders, strict=True))
+    done = target.remote.script(_PUT_BACK, token, target.family.postfix.spool, *pairs)
+    locked = done.stdout.splitlines()
     if locked:
         raise WrongState(
             _(
                 "{host}: {file} is locked; the test's messages are still in it",
                 host=target.remote.endpoint.host,
-                file=locked,
+                file=", ".join(locked),
             ),
             hint=Hint(_("close the mail program that has it open")),
         )

@@ -1,15 +1,14 @@
 #!/bin/sh
-# Usage: mailbox-put-back.sh USER FOLDER TOKEN [ACCOUNT]
-# Remove every message with the token from the user's mailboxes. If a box then begins with all that
-# mailbox-keep.sh saved in FOLDER, restore the saved bytes and append the messages that arrived in
-# between. With ACCOUNT, whose boxes are put back otherwise, remove such messages from all other
-# mailboxes too: an alias may lead to any. Print each file that is locked and was left as it is.
+# Usage: mailbox-put-back.sh TOKEN SPOOL USER FOLDER [USER FOLDER]...
+# Remove every message with the token from the queues, the users' mailboxes, and all other mailboxes:
+# an alias may lead to any. If a user's box then begins with all that mailbox-keep.sh saved in FOLDER,
+# restore the saved bytes and append the messages that arrived in between. Print each file that is
+# locked and was left as it is.
 . ./mbox.sh
+. ./queues.sh
 
-# The shell runs the trap of EXIT after a signal only if the signal has one too.
-trap 'exit 1' HUP INT TERM
-user=$1 kept=$2 token=$3
-home=$(home_of "$user")
+token=$1 spool=$2
+shift 2
 
 # drop FILE NOTE: the mbox without the messages that contain the token, and without the message
 # that begins with NOTE. What is before a message stays, also if no empty line ends it.
@@ -139,25 +138,6 @@ clear() {
   fi
 }
 
-restore "/var/mail/$user" inbox
-filled=$(cat "$kept/filled-place" 2>/dev/null || :)
-case $filled in
-  */) clear "${filled%/}" filled ;;
-  ?*) restore "$filled" filled ;;
-esac
-if [ -n "$home" ]; then
-  restore "$home/mbox" mbox
-  restore "$home/dead.letter" dead.letter
-  clear "$home/Maildir" Maildir
-  # Dovecot makes a new cache of headers when it needs one.
-  grep -rlsaF --include=dovecot.index.cache -- "$token" "$home/mail" |
-    while IFS= read -r file; do rm -f -- "$file"; done
-  # Dovecot keeps its index here from the first login on.
-  if [ -f "$kept/mail.absent" ] && [ -d "$home/mail" ]; then
-    rm -rf "$home/mail/.imap"
-    rmdir "$home/mail" 2>/dev/null || :
-  fi
-fi
 # tidy BOX: remove the messages with the token, and the box if it was absent before.
 tidy() {
   file=$1
@@ -175,9 +155,57 @@ tidy() {
   rm -f "$file.lock"
   trap - EXIT
 }
-if [ $# -gt 3 ]; then
+
+# tidy_others: the same for the mailboxes of everybody else.
+tidy_others() {
   grep -lsF -- "$token" /var/mail/* | while IFS= read -r box; do
-    case ${box##*/} in "$user" | "$4" | *.lock) ;; *) [ -L "$box" ] || tidy "$box" ;; esac
+    case " $users " in *" ${box##*/} "*) continue ;; esac
+    case $box in *.lock) ;; *) [ -L "$box" ] || tidy "$box" ;; esac
   done
-fi
-rm -rf "$kept"
+}
+
+# put_back USER FOLDER: all of one user.
+put_back() {
+  # The shell runs the trap of EXIT after a signal only if the signal has one too.
+  trap 'exit 1' HUP INT TERM
+  user=$1 kept=$2
+  home=$(home_of "$user")
+  restore "/var/mail/$user" inbox
+  filled=$(cat "$kept/filled-place" 2>/dev/null || :)
+  case $filled in
+    */) clear "${filled%/}" filled ;;
+    ?*) restore "$filled" filled ;;
+  esac
+  if [ -n "$home" ]; then
+    restore "$home/mbox" mbox
+    restore "$home/dead.letter" dead.letter
+    clear "$home/Maildir" Maildir
+    # Dovecot makes a new cache of headers when it needs one.
+    grep -rlsaF --include=dovecot.index.cache -- "$token" "$home/mail" |
+      while IFS= read -r file; do rm -f -- "$file"; done
+    # Dovecot keeps its index here from the first login on.
+    if [ -f "$kept/mail.absent" ] && [ -d "$home/mail" ]; then
+      rm -rf "$home/mail/.imap"
+      rmdir "$home/mail" 2>/dev/null || :
+    fi
+  fi
+  # Only one of the processes, because two would wait for each other's locks.
+  [ "$user" != "${users%% *}" ] || tidy_others
+  rm -rf "$kept"
+}
+
+users=''
+for each do
+  case $each in */*) ;; *) users="$users${users:+ }$each" ;; esac
+done
+clear_queues
+# In processes of their own: the saved copies of one that fails stay, and the others are put back.
+at_work=''
+while [ $# -gt 0 ]; do
+  put_back "$1" "$2" &
+  at_work="$at_work $!"
+  shift 2
+done
+status=0
+for each in $at_work; do wait "$each" || status=$?; done
+exit "$status"

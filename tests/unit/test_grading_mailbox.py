@@ -15,6 +15,7 @@ from labctl.lab import load_lab
 from labctl.results import Finding
 from provision import observing
 from provision.dialogue import Answer
+from provision.mailbox import NoRoom, boxes_kept
 from provision.patience import Deadline
 from provision.step import Step, Target
 from provision.steps import find_step
@@ -63,7 +64,7 @@ OPENS = replace(
 
 def host(locked: str = "") -> FakeHost:
     found = FakeHost("host1")
-    found.says("mailbox-keep.sh", stdout="/tmp/kept\n")
+    found.says("mailbox-keep.sh", stdout="kept /tmp/root\nkept /tmp/user1\n")
     found.says("queue-clear.sh")
     found.says("mailbox-put-back.sh", stdout=locked)
     return found
@@ -73,14 +74,13 @@ def test_the_box_is_kept_and_put_back_without_the_checks_message() -> None:
     box = host()
     [report] = grade(fake_target(box), [OPENS])
     assert report.findings[0].ok
-    kept, cleared, put_back = box.ran[:2], box.ran[2:4], box.ran[4:]
-    assert [ran.words for ran in cleared] == [("queue-clear.sh", seen[0], "/var/spool/postfix")] * 2
+    queue = (seen[0], "/var/spool/postfix")
     # A message to postmaster reaches root.
-    assert {ran.words for ran in kept} == {("mailbox-keep.sh", each) for each in ("user1", "root")}
-    assert {ran.words[:3] for ran in put_back} == {
-        ("mailbox-put-back.sh", each, "/tmp/kept") for each in ("user1", "root")
-    }
-    assert seen * 2 == [ran.words[3] for ran in put_back]
+    assert [ran.words for ran in box.ran] == [
+        ("mailbox-keep.sh", "root", "user1"),
+        ("queue-clear.sh", *queue),
+        ("mailbox-put-back.sh", *queue, "root", "/tmp/root", "user1", "/tmp/user1"),
+    ]
     assert seen[0].startswith("labctl.")
 
 
@@ -89,7 +89,7 @@ def test_of_a_locked_box_no_session_and_no_delivery_is_tried(
 ) -> None:
     monkeypatch.setattr(grading, "_DEADLINE", 0.3)
     box = host()
-    box.says("mailbox-keep.sh", "user1", stdout="/tmp/kept\n/var/mail/user1.lock\n")
+    box.says("mailbox-keep.sh", stdout="kept /tmp/root\nkept /tmp/user1\nlocked user1\n")
     for script in ("stranger.sh", "ask-peer.sh", "evidence.sh"):
         box.says(script)
     grade(fake_target(box), [replace(OPENS, tried=True)])
@@ -100,18 +100,26 @@ def test_of_a_locked_box_no_session_and_no_delivery_is_tried(
         pytest.fail("the mailbox is locked")
 
 
-def test_on_a_full_disk_no_mail_is_tried_and_what_was_kept_is_put_back() -> None:
+def test_on_a_full_disk_no_mail_is_tried() -> None:
     box = host()
-    box.says("mailbox-keep.sh", "root", status=73)
+    box.says("mailbox-keep.sh", status=73)
     for script in ("stranger.sh", "ask-peer.sh", "evidence.sh"):
         box.says(script)
     [report] = grade(fake_target(box), [replace(OPENS, tried=True)])
     assert report.findings[0].ok
     assert seen[-1] == ""
-    asked = [ran.words[:2] for ran in box.ran]
-    assert asked.count(("mailbox-put-back.sh", "user1")) == 1
-    assert ("mailbox-put-back.sh", "root") not in asked
-    assert not {words[0] for words in asked} & {"try-mail.sh", "mail-came.sh"}
+    asked = {ran.words[0] for ran in box.ran}
+    assert not asked & {"mailbox-put-back.sh", "try-mail.sh", "mail-came.sh"}
+
+
+def test_if_one_disk_is_full_the_boxes_of_the_other_host_are_put_back() -> None:
+    box, full = host(), FakeHost("host2")
+    full.says("mailbox-keep.sh", status=73)
+    both = {each.name: fake_target(each) for each in (box, full)}
+    with pytest.raises(NoRoom), boxes_kept(list(both.values()), "labctl.1"):
+        pytest.fail("nothing can be tried")
+    assert box.ran[-1].words[0] == "mailbox-put-back.sh"
+    assert [ran.words[0] for ran in full.ran] == ["mailbox-keep.sh"]
 
 
 def test_another_failure_to_keep_the_boxes_is_no_full_disk() -> None:
@@ -127,7 +135,7 @@ def test_by_default_a_message_is_sent_and_without_leave_none_is() -> None:
     assert seen[-1]
     grade_hosts({"host1": fake_target(box)}, [OPENS], sends=False)
     assert seen[-1] == ""
-    assert box.ran[-1].words[3]
+    assert box.ran[-1].words[1]
 
 
 def test_each_run_has_a_mark_of_its_own() -> None:

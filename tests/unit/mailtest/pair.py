@@ -92,7 +92,7 @@ class Pair:
         fake.when("log-places.sh", answer=lambda _ran: Reply(_places(host)))
         fake.when("log-since.sh", answer=lambda ran: Reply("".join(host.log)[int(ran.words[3]) :]))
         fake.when("log-newest.sh", answer=lambda _ran: Reply(_newest(host)))
-        fake.says("mailbox-keep.sh", stdout="/var/tmp/kept\n")
+        fake.says("mailbox-keep.sh", stdout="kept /var/tmp/1\nkept /var/tmp/2\n")
         fake.when("queue-clear.sh", answer=lambda ran: _clear_queue(host, ran))
         fake.when("mailbox-put-back.sh", answer=lambda ran: _put_back(host, ran))
         fake.when("mailbox-find.sh", answer=lambda ran: _find(host, ran))
@@ -249,7 +249,8 @@ def _clear_queue(host: MailHost, ran: Ran) -> Reply:
 
 
 def _put_back(host: MailHost, ran: Ran) -> Reply:
-    run = ran.words[3]
+    _clear_queue(host, ran)
+    run = ran.words[1]
     host.box = [m for m in host.box if run not in m.text]
     return Reply()
 

@@ -68,10 +68,21 @@ def numbered(message: bytes, number: int) -> bytes:
     return message.replace(b"\n\n", b"\nStatus: O\nX-UID: %d\n\n" % number, 1)
 
 
+def keep(host: Host, *users: str) -> list[str]:
+    """The folders of what was kept."""
+    lines = host.run(KEEP, *users or ("user1",)).splitlines()
+    return [line.partition(" ")[2] for line in lines if line.startswith("kept ")]
+
+
+def put_back(host: Host, kept: str, *others: str) -> str:
+    """What is locked. `others` are more users and their folders."""
+    return host.run(PUT_BACK, TOKEN, str(host.path("/var/spool/postfix")), "user1", kept, *others)
+
+
 def through_a_test(host: Host, box: Path, between: bytes) -> str:
-    kept = host.run(KEEP, "user1").strip()
+    [kept] = keep(host)
     box.write_bytes(between)
-    said = host.run(PUT_BACK, "user1", kept, TOKEN)
+    said = put_back(host, kept)
     assert not Path(kept).exists()
     return said
 
@@ -80,9 +91,9 @@ def test_a_lock_that_nobody_gives_back_is_told(host: Host, box: Path) -> None:
     lock = box.with_name("user1.lock")
     lock.touch()
     os.utime(lock, ns=(10**18, 10**18))
-    folder, *locked = host.run(KEEP, "user1").splitlines()
-    assert Path(folder).is_dir()
-    assert locked == [str(lock)]
+    kept, *locked = host.run(KEEP, "user1").splitlines()
+    assert Path(kept.partition(" ")[2]).is_dir()
+    assert locked == ["locked user1"]
     lock.unlink()
     assert len(host.run(KEEP, "user1").splitlines()) == 1
 
@@ -186,10 +197,10 @@ def test_an_empty_box_stays_an_empty_box(host: Host, box: Path) -> None:
 def locked_during_a_test(host: Host, box: Path, by: str) -> str:
     """Lock the box after a test has begun. An empty lock is Postfix's. Returns what is locked."""
     box.write_bytes(OWN)
-    kept = host.run(KEEP, "user1").strip()
+    [kept] = keep(host)
     box.with_name("user1.lock").write_text(by)
     box.write_bytes(OWN + TEST)
-    return host.run(PUT_BACK, "user1", kept, TOKEN).strip()
+    return put_back(host, kept).strip()
 
 
 def test_a_locked_box_is_left_alone_and_named(host: Host, box: Path) -> None:
@@ -233,9 +244,9 @@ def test_the_lock_is_released(host: Host, box: Path) -> None:
 def test_the_files_of_mail_in_the_home_folder_come_back(host: Host, box: Path, name: str) -> None:
     file = host.path(f"/home/user1/{name}")
     file.write_bytes(OWN)
-    kept = host.run(KEEP, "user1").strip()
+    [kept] = keep(host)
     file.write_bytes(OWN + TEST)
-    host.run(PUT_BACK, "user1", kept, TOKEN)
+    put_back(host, kept)
     assert file.read_bytes() == OWN
     assert not box.exists()
 
@@ -244,10 +255,53 @@ def test_a_maildir_loses_the_tests_messages_only(host: Host) -> None:
     new = host.path("/home/user1/Maildir/new")
     new.mkdir(parents=True)
     (new / "1").write_bytes(OWN)
-    kept = host.run(KEEP, "user1").strip()
+    [kept] = keep(host)
     (new / "2").write_bytes(TEST)
-    host.run(PUT_BACK, "user1", kept, TOKEN)
+    put_back(host, kept)
     assert [file.name for file in new.iterdir()] == ["1"]
+
+
+def test_the_boxes_of_two_users_come_back_and_every_other_box_loses_the_message(
+    host: Host, box: Path
+) -> None:
+    """An alias may lead to any mailbox."""
+    other, made = box.with_name("other"), box.with_name("made")
+    for each in (box, other):
+        each.write_bytes(OWN)
+    kept = keep(host, "user1", "root")
+    root = box.with_name("root")
+    for each in (box, root, other, made):
+        each.write_bytes((OWN if each in (box, other) else b"") + TEST)
+    assert put_back(host, kept[0], "root", kept[1]) == ""
+    assert (box.read_bytes(), other.read_bytes()) == (OWN, OWN)
+    assert not root.exists()
+    assert not made.exists()
+    assert not any(Path(each).exists() for each in kept)
+
+
+def test_the_copies_of_a_box_that_cannot_be_put_back_stay(host: Host, box: Path) -> None:
+    """The other box is put back nevertheless."""
+    box.write_bytes(OWN)
+    kept = keep(host, "user1", "root")
+    box.write_bytes(OWN + TEST)
+    root = box.with_name("root")
+    root.write_bytes(TEST)
+    # As on a full disk.
+    Path(kept[0], "came").mkdir()
+    with pytest.raises(AssertionError):
+        put_back(host, kept[0], "root", kept[1])
+    assert Path(kept[0], "inbox").read_bytes() == OWN
+    assert not root.exists()
+    assert not Path(kept[1]).exists()
+
+
+def test_without_room_for_the_copies_no_folder_stays(host: Host, box: Path) -> None:
+    for each in (box, box.with_name("root")):
+        each.write_bytes(OWN)
+    host.program("cp", 'case $* in */root*) exit 1 ;; *) exec /bin/cp "$@" ;; esac')
+    with pytest.raises(AssertionError):
+        keep(host, "user1", "root")
+    assert not list(host.path("/var/tmp").iterdir())
 
 
 def test_messages_that_still_wait_are_deleted_from_every_queue(host: Host) -> None:

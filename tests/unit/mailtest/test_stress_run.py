@@ -192,8 +192,8 @@ def test_a_lock_of_the_killed_postfix_keeps_no_message_waiting() -> None:
 
 def test_a_mailbox_that_was_locked_before_stays_locked() -> None:
     stressed = Stressed(waits=[1], locked={"host1"})
-    box = "/tmp/kept\n/var/mail/user1.lock\n"
-    stressed.pair.one.fake.says("mailbox-keep.sh", "user1", stdout=box)
+    boxes = "kept /tmp/1\nkept /tmp/2\nlocked user1\n"
+    stressed.pair.one.fake.says("mailbox-keep.sh", stdout=boxes)
     result = stressed.run()
     assert all(phase.waiting == 1 for phase in result.phases)
     assert stressed.locked == {"host1"}

@@ -499,7 +499,7 @@ class Mailbox:
     def keep(self) -> str:
         moved = ("/var/mail", "/var/tmp", "/etc/postfix")
         done = self.machine.run("mailbox-keep.sh", "user1", moved=moved)
-        return done.stdout.strip()
+        return done.stdout.strip().removeprefix("kept ")
 
     def filled_by_postfix(self, parameter: str, value: str) -> None:
         """main.cf names the place of the mailbox."""
@@ -511,7 +511,8 @@ class Mailbox:
 
     def put_back(self, kept: str) -> str:
         moved = ("/var/mail",)
-        done = self.machine.run("mailbox-put-back.sh", "user1", kept, "run-1", moved=moved)
+        spool = self.machine.files / "var/spool/postfix"
+        done = self.machine.run("mailbox-put-back.sh", "run-1", spool, "user1", kept, moved=moved)
         assert done.returncode == 0, done.stderr
         assert not Path(kept).exists() or done.stdout
         return done.stdout
