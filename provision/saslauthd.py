@@ -18,6 +18,10 @@ _UNREAD = Script("provision", "master-cf-unread.sh")
 _FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
 # What Debian's start script takes if the file names no options.
 _USUAL_OPTIONS = "-c -m /var/run/saslauthd"
+# Cyrus SASL takes other blanks, such as a Japanese one, for letters.
+_BLANKS = " \t\r"
+# A line for a variable that the start script reads, with or without blanks before the "=".
+_SETTING = re.compile(r"\s*(START|OPTIONS|MECHANISMS)(\s*)=(.*)")
 
 
 def value_of(facts: Facts, key: str) -> str:
@@ -28,6 +32,28 @@ def value_of(facts: Facts, key: str) -> str:
     except ValueError:
         # A quote that nothing ends. `sh -n` says so.
         return text.strip("\"'")
+
+
+def misread(facts: Facts) -> str:
+    """The line that a shell takes for a command and not for a setting, or "".
+
+    Such a line has blanks around its "=", or a value of several words without quotes. A unit with
+    an EnvironmentFile reads it otherwise.
+    """
+    if not facts["wants-start"] or facts["instance"]:
+        return ""
+    return next(filter(_is_command, facts.lines("setting")), "")
+
+
+def _is_command(line: str) -> bool:
+    found = _SETTING.fullmatch(line)
+    if found is None:
+        return False
+    try:
+        words = shlex.split(found[3], comments=True)
+    except ValueError:
+        return False
+    return bool(found[2]) or len(words) > 1 or found[3].startswith((" ", "\t"))
 
 
 def socket_folder(arguments: str) -> str:
@@ -75,8 +101,13 @@ def smtpd_conf(facts: Facts) -> dict[str, str]:
         key, colon, value = line.partition(":")
         # Of two lines Cyrus SASL takes the first.
         if colon and not line.startswith("#"):
-            found.setdefault(key.strip(), value.strip())
+            found.setdefault(key.strip(_BLANKS), value.strip(_BLANKS))
     return found
+
+
+def words_of(value: str) -> list[str]:
+    """The words of a setting in smtpd.conf."""
+    return [word for word in re.split(f"[{_BLANKS}]+", value) if word]
 
 
 def no_socket(sasl: Sasl, facts: Facts) -> Finding:
@@ -112,14 +143,17 @@ def not_in_group(sasl: Sasl, facts: Facts, hint: str) -> Finding:
 
 def syntax(sasl: Sasl, facts: Facts) -> Finding:
     """The shell of the start script, or of systemd, cannot read the file of its options."""
+    rights = {"START": "yes", "OPTIONS": f'"-c -m {sasl.run_dir}"', "MECHANISMS": '"pam"'}
+    named = _SETTING.fullmatch(misread(facts))
+    right = f"{sasl.defaults}: {named[1]}={rights[named[1]]}" if named else ""
     return Finding(
         code="smtp-auth.options",
         ok=False,
         what=sasl.defaults,
-        found=facts.lines("syntax")[0],
+        found=[*facts.lines("syntax"), misread(facts)][0],
         expected=_("settings as a shell reads them"),
         hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
-        solution=f"sh -n {sasl.defaults}",
+        solution=right or f"sh -n {sasl.defaults}",
     )
 
 
@@ -135,7 +169,7 @@ def start(sasl: Sasl, facts: Facts) -> Finding:
         code="smtp-auth.start",
         ok=not start_missing(facts),
         what=_("saslauthd's own switch"),
-        found=facts["start"] or _("missing"),
+        found=misread(facts) or facts["start"] or _("missing"),
         expected="START=yes",
         hint=_("saslauthd's start script first reads {path}.", path=sasl.defaults),
         solution=f"{sasl.defaults}: START=yes; systemctl restart {sasl.unit}",

@@ -10,6 +10,7 @@ from provision.saslauthd import (
     folder_at_start,
     is_unread,
     mechanisms,
+    misread,
     no_socket,
     not_in_group,
     odd_mechanism,
@@ -33,9 +34,10 @@ def lasting(target: Target, facts: Facts, now: list[Finding]) -> list[Finding]:
     if facts["keeper"]:
         unit, _blank, state = facts["keeper"].partition(" ")
         return [starts_at_boot("smtp-auth.enabled", what, unit, state)]
-    if facts["syntax"]:
-        # If it does not run, that is told already.
-        return [syntax(sasl, facts)] if facts["running"] else []
+    if facts["syntax"] or misread(facts):
+        told = syntax(sasl, facts)
+        # If it does not run, or with other options, that is told already.
+        return [told] if facts["running"] and told not in now else []
     if facts["running"] and (later := _later(target, facts, all(each.ok for each in now))):
         return [later]
     if facts["not-executable"]:

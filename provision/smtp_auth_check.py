@@ -18,6 +18,7 @@ from provision.sasl_type import asks_dovecot
 from provision.saslauthd import (
     is_unread,
     mechanisms,
+    misread,
     no_socket,
     not_in_group,
     odd_mechanism,
@@ -25,6 +26,7 @@ from provision.saslauthd import (
     start,
     start_missing,
     syntax,
+    words_of,
 )
 from provision.saslauthd_next_start import lasting
 from provision.services import frozen
@@ -228,7 +230,7 @@ def _with_domain(sasl: Sasl, facts: Facts) -> Finding:
 
 
 def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
-    conf = smtpd_conf(facts)
+    conf, closed = smtpd_conf(facts), facts["conf-folder"]
     if not facts["conf-there"]:
         others = [*facts.lines("elsewhere"), *facts.lines("beside")]
         return Finding(
@@ -244,15 +246,15 @@ def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
         return Finding(
             code="smtp-auth.smtpd-conf",
             ok=False,
-            what=sasl.smtpd_conf,
+            what=closed or sasl.smtpd_conf,
             found=_("Postfix cannot read it"),
-            expected="644 root root",
+            expected="755 root root" if closed else "644 root root",
             hint=_("As which user does smtpd read this file? Look at ls -l."),
-            solution=f"chmod 644 {sasl.smtpd_conf}",
+            solution=f"chmod 755 {closed}" if closed else f"chmod 644 {sasl.smtpd_conf}",
         )
-    if conf.get("pwcheck_method") != "saslauthd":
+    if "saslauthd" not in words_of(conf.get("pwcheck_method", "")):
         return _conf_line(conf, "pwcheck_method", "saslauthd")
-    if {"plain", "login"} - set(conf.get("mech_list", "").lower().split()):
+    if {"plain", "login"} - set(words_of(conf.get("mech_list", "").lower())):
         return _conf_line(conf, "mech_list", "plain login")
     return None
 
@@ -276,7 +278,7 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
         return None
     if start_missing(facts):
         return start(sasl, facts)
-    if facts["syntax"]:
+    if facts["syntax"] or misread(facts):
         return syntax(sasl, facts)
     # It does not start with a word that it does not know.
     if mechanism := odd_mechanism(sasl, facts):
@@ -294,7 +296,7 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
 
 def _wrong_way(sasl: Sasl, facts: Facts) -> Finding | None:
     if not facts["there"]:
-        return no_socket(sasl, facts)
+        return syntax(sasl, facts) if misread(facts) else no_socket(sasl, facts)
     if facts["allowed"]:
         return None
     if facts["mode"] and not int(facts["mode"], 8) & 0o002:

@@ -8,7 +8,13 @@
 . ./sasl-type.sh
 
 unit=$1 defaults=$2 conf=$3 mux=$4 chroot=$5 group=$6
-say start sed -n 's/^[[:space:]]*START=//p' "$defaults"
+# The settings of the file, and each of their lines as it is.
+sed -n '/^[[:space:]]*\(START\|OPTIONS\|MECHANISMS\)[[:space:]]*=/ {
+  s/.*/setting\t&/p
+  s/^setting\t[[:space:]]*START=/start\t/p
+  s/^setting\t[[:space:]]*OPTIONS=/options\t/p
+  s/^setting\t[[:space:]]*MECHANISMS=/mechanisms\t/p
+}' "$defaults" 2>/dev/null || :
 # Only the old start script asks for START=yes; a unit of the package's own does not.
 about "$unit"
 case $fragment in
@@ -72,7 +78,8 @@ runuser -u postfix -- sh -c 'test ! -S "$1" || test ! -w "$1" || printf "allowed
   while [ "$rest" != "${rest#*/}" ]; do
     path=$path/${rest%%/*} rest=${rest#*/}
     test ! -d "$path" || test -x "$path" || { printf "closed\t%s\n" "$path"; break; }
-  done' sh "$socket" "$conf" 2>/dev/null || :
+  done
+  test -x "${2%/*}" || printf "conf-folder\t%s\n" "${2%/*}"' sh "$socket" "$conf" 2>/dev/null || :
 groups=$(id -nG postfix)
 say groups echo "$groups"
 # Debian's start script gives the folder to the group again, unless dpkg knows another mode of it.
@@ -92,8 +99,6 @@ say beside ls "${conf%/*}"
 # A second instance has a file of its own beside the first (README of sasl2-bin).
 instances() { grep -l '^[[:space:]]*START=.*yes' "$defaults"-*; }
 say instance instances
-say options sed -n 's/^[[:space:]]*OPTIONS=//p' "$defaults"
-say mechanisms sed -n 's/^[[:space:]]*MECHANISMS=//p' "$defaults"
 # PAM asks this file about services that have none.
 pam=/etc/pam.d/smtp
 [ -e "$pam" ] || pam=/etc/pam.d/other
