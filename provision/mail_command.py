@@ -26,6 +26,8 @@ def files(scene: Scene) -> tuple[ManagedFile, ...]:
 
 _CLEAR = Script("provision", "mail-command.sh")
 _CHECK = Script("provision", "mail-command-check.sh")
+# What pam_env(8) puts into the environment of each login.
+_ENVIRONMENT = "/etc/environment"
 # Seconds that the script waits for a login at most.
 _LOGIN = 4.0
 
@@ -99,15 +101,18 @@ def _mailbox(target: Target, facts: Facts) -> Finding:
     real = {boxes[-1]: facts["box-real"], place: facts["place-real"]}
     others = () if place.startswith(f"{home}/") else (f"/var/mail/{name}",)
     delivered = place.replace(f"{home}/", "~/", 1)
+    is_everywhere = facts["environment"] == f"MAIL={box}"
     return Finding(
         code="mail-command.mailbox",
         # Whether a message arrives in another folder of mailboxes, a client shows.
         ok=any(_is_same(box, each, real) for each in (place, *others)),
         what=_("mail reads the mailbox that Postfix fills"),
-        found=f"MAIL={box}",
+        found=f"{_ENVIRONMENT}: MAIL={box}" if is_everywhere else f"MAIL={box}",
         expected=delivered,
         hint=_("mail looks where MAIL points. Where does Postfix deliver?"),
-        solution=_("take MAIL out of the account's .profile and .bashrc"),
+        solution=f"sed -i /^MAIL=/d {_ENVIRONMENT}"
+        if is_everywhere
+        else _("take MAIL out of the account's .profile and .bashrc"),
     )
 
 

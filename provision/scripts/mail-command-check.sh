@@ -34,7 +34,13 @@ fi
 # more. MAIL is in the line after the mark, and a line says that it is set: a .profile may print
 # something of its own. A login by SSH or su has MAIL in its environment (pam_mail), and runuser has not.
 code=0
-login=$(echo test | hurried 2 env MAIL="/var/mail/$name" runuser -l -w MAIL "$name" -c \
+# pam_env(8) sets what this file says, and nobody after it in a login by SSH.
+box=/var/mail/$name
+[ ! -r /etc/environment ] || while IFS= read -r line || [ -n "$line" ]; do
+  case $line in MAIL=*) box=${line#MAIL=} box=${box#[\"\']} box=${box%[\"\']} ;; esac
+done </etc/environment
+[ "$box" = "/var/mail/$name" ] || say environment echo "MAIL=$box"
+login=$(echo test | hurried 2 env MAIL="$box" runuser -l -w MAIL "$name" -c \
   "echo; echo labctl:; printenv MAIL && echo labctl-set; $send" 2>/dev/null) || code=$?
 marked() { printf '%s\n' "$login" | grep -q '^labctl:$'; }
 if [ "$code" = 124 ] && ! marked; then say endless echo .profile; fi
