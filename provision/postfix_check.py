@@ -39,7 +39,8 @@ def check(target: Target) -> list[Finding]:
     """The book's parameters as Postfix reads them, `postfix check`, and the running Postfix."""
     postfix, own, peer = target.family.postfix, target.host, target.peer
     domains = (own.domain, peer.domain, peer.mail_name, peer.fqdn)
-    words = (postfix.main_cf, postfix.unit, postfix.running_unit, *domains)
+    units = (postfix.main_cf, postfix.unit, postfix.running_unit)
+    words = (*units, postfix.master_cf, postfix.master_example, postfix.spool, *domains)
     with beside(lambda: ask(target, _SILENT, postfix.spool)) as silent:
         facts = ask(target, _CHECK, *words)
     settings = _settings(target, facts)

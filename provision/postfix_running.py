@@ -123,11 +123,14 @@ def _in_force(target: Target, facts: Facts) -> Finding:
         return cause
     if not told and not facts["serves"]:
         # The running server still has what master.cf has no more.
-        return master(target, _("no service {name}", name="smtp/inet"))
+        gone = _("missing") if facts["no-master"] else _("no service {name}", name="smtp/inet")
+        return master(target, gone)
     if not told and facts["lacks"]:
         # One that is only edited counts from the next start on.
         return master(target, _("no service {name}", name=facts.lines("lacks")[0]))
     remark = "" if told else missing
+    if not told and (later := _next_services(facts)):
+        return master(target, later)
     if not told and is_old:
         told = _("main.cf is newer than the running Postfix")
         if main_cf.is_harmless(facts.pairs("has"), also=_judged(target)):
@@ -145,6 +148,21 @@ def _in_force(target: Target, facts: Facts) -> Finding:
     )
 
 
+# What -o sets for one of these services may keep mail from arriving.
+_FOR_MAIL = re.compile(r"(smtp/inet|(pickup|cleanup|qmgr|rewrite|local|smtp)/unix)[/:]")
+
+
+def _next_services(facts: Facts) -> str:
+    """What master.cf has otherwise than the package, if Postfix reads it at its next start only."""
+    if not _is_between(facts, "master-written"):
+        return ""
+    settings = [f"smtp/inet/{line}" for line in facts.lines("override")]
+    settings += facts.lines("override-of")
+    changed = [*facts.lines("odd"), *(line for line in settings if "/syslog_name" not in line)]
+    found = next(filter(_FOR_MAIL.match, changed), "")
+    return _("{what}: Postfix has not read it yet", what=found) if found else ""
+
+
 def _judged(target: Target) -> tuple[str, ...]:
     """The parameters that the section about main.cf judges in this edition, besides the usual."""
     return ("mynetworks",) if target.lab.edition.relay == "network" else ()
@@ -156,8 +174,13 @@ def is_newer_than_running(facts: Facts) -> bool:
     A time in the future, from a machine with another clock, tells nothing. The queue manager tells
     when Postfix started; master.cf may have none.
     """
+    return _is_between(facts, "written")
+
+
+def _is_between(facts: Facts, key: str) -> bool:
+    """Whether a file was edited after Postfix started, and not in the future."""
     started = facts.number("started")
-    return started > 0 and facts.number("now") >= facts.number("written") > started
+    return started > 0 and facts.number("now") >= facts.number(key) > started
 
 
 def not_listening(target: Target, facts: Facts) -> list[str]:

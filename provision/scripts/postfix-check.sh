@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT DOMAIN...
+# Usage: postfix-check.sh MAIN_CF UNIT RUNNING_UNIT MASTER_CF MASTER_EXAMPLE SPOOL DOMAIN...
 # The DOMAINs that a file, a table or another parameter brings to mydestination are reported as
 # `listed`.
 # Values are not expanded, so that a wrong mydomain is one fault and not two. A program of Postfix
@@ -12,8 +12,8 @@
 . ./frozen.sh
 . ./started.sh
 
-cf=$1 unit=$2 running_unit=$3
-shift 3
+cf=$1 unit=$2 running_unit=$3 master=$4 example=$5 spool=$6
+shift 6
 if [ ! -e "$cf" ]; then say no-file echo yes; fi
 say_unit "$unit" "$running_unit"
 [ "$active" != failed ] || say why last_words "$running_unit"
@@ -88,17 +88,26 @@ unset IFS
 # shellcheck disable=SC2086  # one word for each address
 case $addresses in ' '*' '*) say kept kept $addresses ;; esac
 # What smtpd gets from master.cf counts more than main.cf.
-{ conf -P 'smtp/inet/*' 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|'
-# The services without which smtpd does not answer, or a message that could be delivered is not.
+{ conf -P 2>/dev/null || :; } | sed 's|^smtp/inet/|override\t|; t
+  s/^/override-of\t/'
+# The services without which smtpd does not answer, or a message that could be delivered is not. `odd`
+# are those that run another program than the package's, or in a chroot more.
+[ -e "$example" ] || example=/dev/null
 { conf -M 2>/dev/null || :; } | awk '
+  FILENAME != "-" { if ($1 !~ /^#/) program[$1 "/" $2] = $8; if ($5 == "y") chroot[$1 "/" $2]; next }
   { there[$1 "/" $2] }
+  ($1 "/" $2) in program {
+    if ($8 != program[$1 "/" $2] || ($5 == "y" && !(($1 "/" $2) in chroot)))
+      print "odd\t" $1 "/" $2 ": " $3 " " $4 " " $5 " " $8
+  }
   END {
     if ("smtp/inet" in there) print "service\tsmtp/inet"
     for (name in there) if (name ~ /^(.*:)?(smtp|25)\/inet$/) { print "serves\t" name; break }
     count = split("rewrite cleanup proxymap pickup qmgr local smtp", names, " ")
     for (i = 1; i <= count; i++)
       if (!(names[i] "/unix" in there || names[i] "/fifo" in there)) print "lacks\t" names[i] "/unix"
-  }'
+  }' "$example" -
+[ -s "$master" ] || echo "no-master	yes"
 # `also` are values by which AUTH or the whole server may be missing although main.cf has the book's
 # lines.
 printf '%s\n' "$settings" | sed -n 's/.*unused parameter: /unused\t/p
@@ -127,3 +136,5 @@ say written edited "$cf"
 say now date +%s%2N
 qmgr=$(pgrep -o -x qmgr || :)
 [ -z "$qmgr" ] || say started started "$qmgr"
+# A Postfix that read master.cf again has another queue manager since.
+if [ "$master" -nt "$spool/pid/master.pid" ]; then say master-written edited "$master"; fi
