@@ -50,7 +50,7 @@ services='(named|bind9|postfix|dovecot|saslauthd|ufw)'
 ports='([0-9,:]+,)?(25|53|110|143|smtp|domain|pop3|imap2?)[, ]'
 opening='(iptables .*(-F|--flush|-P +INPUT +ACCEPT)|nft +(flush|delete)|ufw .*(disable|reset))'
 undoing="(systemctl .*(stop|disable|mask) .*$services|service +$services +stop|\
-/etc/init.d/$services +stop|(pkill|killall) .*(named|saslauthd|dovecot|master)|\
+/etc/init.d/$services +stop|postfix +(stop|abort)|(pkill|killall) .*(named|saslauthd|dovecot|master)|\
 nameserver +[0-9].*/etc/resolv.conf|\
 iptables +-I +(INPUT|OUTPUT) .*--dports? +$ports.*-j +(DROP|REJECT))"
 # shellcheck disable=SC2086  # one word for each file
