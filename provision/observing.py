@@ -177,7 +177,7 @@ def _facts(target: Target, wait: Callable[[], bool]) -> Facts:
     words = (str(host.account), postfix.spool, str(host.address), str(target.peer.address))
     dovecot = target.family.dovecot
     package = (postfix.master_example, target.family.mail_command.settings)
-    files = (*package, dovecot.folder, dovecot.marker)
+    files = (*package, dovecot.folder, dovecot.marker, target.family.mail_log)
     return _said(target, _EVIDENCE, *words, *files, left=patiently(_FACTS))
 
 

@@ -11,6 +11,7 @@ from provision.explaining.settings import (
     MAILBOX_SIZE,
     MAP,
     NAMED_BY_LOG,
+    VALUE,
     closed_in_chroot,
     each_of,
     master,
@@ -54,6 +55,7 @@ def _local_names(name: str) -> bool:
 
 LOCAL = (
     *NAMED_BY_LOG,
+    VALUE,
     Explanation("mail-command.delivery", _forwarded,
                 N_("mail for the account stays in its mailbox"), N_("arrived"),
                 N_("Send a message and follow it in the logs: what did each server do with it?")),
@@ -137,6 +139,8 @@ _LOST = (
     r'unknown user: "[^"]*"|alias database loop|:include:|open include file'
     r"|command not found|Command died"
 )
+# What Postfix says of a recipient elsewhere whose domain does not exist.
+_NO_DOMAIN = r"to=<([^>]+@[^>]+)>.*(?:Host or domain name not found|does not accept mail)"
 
 
 def _closed_box(case: Case) -> Told | None:
@@ -146,6 +150,28 @@ def _closed_box(case: Case) -> Told | None:
         return None
     name = found[2].rpartition("/")[2]
     return Told(found[1], found[2], f"chown {name}:mail {found[2]}; chmod 600 {found[2]}")
+
+
+def _no_domain(case: Case) -> Told | None:
+    """The alias, or one to which it leads, has an address in a domain that nobody has."""
+    found = re.search(_NO_DOMAIN, case.words)
+    if found is None:
+        return None
+    hosts = [case.own.host, *([case.peer.host] if case.peer else [])]
+    is_own = found[1].endswith(tuple(f"@{host.domain}" for host in hosts))
+    return None if is_own else _recipient(case, found[1])
+
+
+def _steps(case: Case) -> list[str]:
+    """Whom postmaster's mail reaches: the alias, and what it leads to."""
+    return case.own.mail.lines("alias") or case.own.facts.lines("alias")
+
+
+def _recipient(case: Case, name: str) -> Told:
+    """A wrong recipient, which may be that of the alias to which postmaster leads."""
+    steps = _steps(case)
+    by = steps[steps.index(name) - 1] if name in steps[1:] else ""
+    return Told(name, solution=f"sed -i '/^{by}:/d' /etc/aliases; newaliases" if by else "")
 
 
 def _odd_recipient(case: Case) -> Told | None:
@@ -160,8 +186,8 @@ def _odd_recipient(case: Case) -> Told | None:
 def _nobody(case: Case) -> Told | None:
     """The alias leads to a name that is no account, whichever table has it."""
     names = re.findall(r'unknown user: "([^"]*)"', case.words)
-    lost = [each for each in case.own.facts.lines("alias") if each.partition("@")[0] in names]
-    return Told(lost[0]) if lost else None
+    lost = [each for each in _steps(case) if each.partition("@")[0] in names]
+    return _recipient(case, lost[0]) if lost else None
 
 
 _RECEIVER = N_("who receives postmaster's mail")
@@ -171,7 +197,9 @@ _ROOT_AGAIN = "postmaster: root; newaliases"
 
 ALIAS = (
     *NAMED_BY_LOG,
+    VALUE,
     Explanation("aliases.recipient", _nobody, _RECEIVER, "root", _TO_WHOM, _ROOT_AGAIN),
+    Explanation("aliases.recipient", _no_domain, _RECEIVER, "root", _TO_WHOM, _ROOT_AGAIN),
     parameter("alias_maps", LOCAL_HINTS["alias_maps"]),
     Explanation("aliases.readable", _closed_database, "/etc/aliases.db", "644 root root",
                 N_("Postfix reads the database as another user. Look at ls -l /etc/aliases.db."),

@@ -20,11 +20,13 @@ from provision.explaining.system import DISK
 
 
 def _old_defaults(case: Case) -> Told | None:
-    """Without compatibility_level the whole subnet may relay (COMPATIBILITY_README)."""
-    if case.seen.name != NEAR or "compatibility_level" in case.own.settings():
+    """Below level 2, and without any, the whole subnet may relay (COMPATIBILITY_README)."""
+    found = case.own.settings().get("compatibility_level", "")
+    major = found.partition(".")[0]
+    if case.seen.name != NEAR or (major.isdigit() and int(major) >= 2):
         return None
     level = case.own.scene.family.postfix.compatibility
-    return Told("-", solution=f"postconf -e compatibility_level={level}")
+    return Told(found or "-", solution=f"postconf -e compatibility_level={level}")
 
 
 def _trusts_all(case: Case) -> Told | None:

@@ -187,7 +187,25 @@ def _is_innocent(name: str, evidence: Evidence, log: str) -> bool:
 
 
 def each_of(hints: Mapping[str, str], *, at_peer: bool = False) -> Iterator[Explanation]:
-    return (parameter(name, hint, at_peer=at_peer) for name, hint in hints.items())
+    """The parameters in the order of their hints, each after those of its tables that are old."""
+    for name, hint in hints.items():
+        yield _old_table(name, at_peer=at_peer)
+        yield parameter(name, hint, at_peer=at_peer)
+
+
+def _old_table(name: str, *, at_peer: bool) -> Explanation:
+    """The parameter names a table whose text was edited: the text does not tell the cause."""
+
+    def holds(case: Case) -> Told | None:
+        value = differing(case.own).get(name, "")
+        old = next((each for each in case.own.facts.lines("old-map") if each in value), "")
+        return Told(old, solution=f"postmap {old}") if old else None
+
+    return Explanation(
+        "postfix.map", holds, N_("the tables that main.cf names"), N_("newer than the text"),
+        N_("Postfix reads the database, not the text file. Compare the times of both."),
+        at_peer=at_peer,
+    )  # fmt: skip
 
 
 def _odd_one(concerns: Callable[[str], bool]) -> Callable[[Case], Told | None]:
@@ -271,6 +289,25 @@ def closed_in_chroot(case: Case) -> Told | None:
 MAP = Explanation(
     "postfix.map", map_missing, N_("the tables that main.cf names"), N_("built"),
     N_("Postfix reads the database beside a table's text. Does it exist?"),
+)  # fmt: skip
+
+
+def _fatal(case: Case) -> Told | None:
+    """A program of Postfix has ended because of a value, and names it."""
+    own = case.own
+    words = "\n".join([own.mail["own-said"], case.log, *own.facts.lines("fatal")])
+    said = re.findall(r"(?:fatal|panic): (.*)", words)
+    for name, value in own.settings().items():
+        named = rf'\b{name}\b.*(?<!\w){re.escape(value)}(?!\w)|"{re.escape(value or name)}"'
+        if any(re.search(named, each) for each in said):
+            return Told(value or '""', name, f"postconf -X {name}")
+    return None
+
+
+# What Postfix cannot read as a number, a time or a yes. Every program that needs it ends.
+VALUE = Explanation(
+    "postfix.{name}", _fatal, "{name}", N_("a value that Postfix takes"),
+    N_("A program of Postfix ends because of this value, and says so: grep fatal {log}"),
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from provision.explaining.predicates import reason, said, submission, told_by
 from provision.explaining.settings import (
     LOCAL_HINTS,
     TABLE,
+    VALUE,
     master,
     missing_service,
     odd,
@@ -145,6 +146,7 @@ SUBMIT = (
                 "chmod 644 {main_cf}"),
     Explanation("postfix.spool", _closed_spool, "{name}", "755",
                 N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
+    VALUE,
     parameter("message_size_limit", LOCAL_HINTS["message_size_limit"]),
     *SYSTEM,
     Explanation("postfix.postdrop", _wrong_postdrop, N_("postdrop runs in the group postdrop"),

@@ -14,6 +14,7 @@ from provision.explaining.settings import (
     MAP,
     NAMED_BY_CLEANUP,
     OUT_HINTS,
+    VALUE,
     each_of,
     map_missing,
     master,
@@ -111,6 +112,7 @@ _WAY = (
 
 OUTBOUND = (
     *NAMED_BY_CLEANUP,
+    VALUE,
     *(each if each.code == "postfix.smtp_generic_maps" else unless_answered(each)
       for each in each_of(OUT_HINTS)),
     master(missing_service("smtp/unix", "qmgr/unix", "bounce/unix", "rewrite/unix")),

@@ -304,6 +304,7 @@ class Family:
             "postfix": self.postfix.unit,
             "postfix_folder": str(PurePosixPath(self.postfix.main_cf).parent),
             "spool": self.postfix.spool,
+            "log": self.mail_log,
             "bind": self.bind.unit,
             "bind_options": self.bind.options,
             "bind_zones": self.bind.zones,

@@ -7,7 +7,10 @@ unknown() {
   kinds=$(timeout 1 postconf -m 2>/dev/null) && [ -n "$kinds" ] &&
     ! printf '%s\n' "$kinds" | grep -qx "$1"
 }
-for map in $(postconf -hx -o inet_interfaces= alias_database 2>/dev/null || echo hash:/etc/aliases); do
+maps=$(postconf -hx -o inet_interfaces= alias_database 2>/dev/null || echo hash:/etc/aliases)
+# A comma may stand between two databases.
+IFS=', '
+for map in $maps; do
   source=${map#*:}
   case $map in
     hash:*|btree:*) database=$source.db ;;
@@ -20,5 +23,9 @@ for map in $(postconf -hx -o inet_interfaces= alias_database 2>/dev/null || echo
   elif unknown "${map%%:*}"; then
     say unknown echo "$map"
   fi
-  if [ "$source" -nt "$database" ]; then say old echo "$source"; fi
+  # A text from a machine whose clock is ahead is newer than any database. Then the host's own clock
+  # tells, which counts when a file came to its place.
+  if [ "$source" -nt "$database" ]; then
+    say old find "$source" \( ! -newermt now -o -newercc "$database" \)
+  fi
 done

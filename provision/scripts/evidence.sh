@@ -1,6 +1,6 @@
 #!/bin/sh
 # Usage: evidence.sh USER SPOOL ADDRESS PEER_ADDRESS MASTER_EXAMPLE MAIL_SETTINGS DOVECOT_FOLDER \
-#   DOVECOT_MARKER
+#   DOVECOT_MARKER LOG
 # Report the facts by which labctl explains a behaviour that fails: settings in force, services,
 # sockets, filters, names as Postfix sees them in its chroot, and owners and modes of files.
 . ./say.sh
@@ -10,6 +10,7 @@
 . ./home.sh
 
 user=$1 spool=$2 address=$3 peer_address=$4 example=$5 mail_settings=$6 dovecot=$7 marker=$8
+log=$9
 seconds=$(patience)
 
 # door KEY ADDRESS: open, refused or silent. "$scratch" collects them while the rest is asked.
@@ -104,15 +105,23 @@ routes() {
 }
 say no-route routes
 say listens ss -ltnH 'sport = :25'
+# `missing-map` are tables that are not built, `old-map` those that are older than their text.
 maps() {
   printf '%s\n' "$settings" | sed -n 's/^[a-z0-9_]* = //p' | tr ', ' '[\n*]' |
     sed -n 's/^\(hash\|btree\|lmdb\|regexp\|pcre\|texthash\|cidr\):\(\/.*\)/\1 \2/p' |
     while read -r kind path; do
       case $kind in hash|btree) file=$path.db ;; lmdb) file=$path.lmdb ;; *) file=$path ;; esac
-      [ -e "$file" ] || echo "$kind:$path"
+      if [ ! -e "$file" ]; then
+        printf 'missing-map\t%s\n' "$kind:$path"
+      elif [ "$path" -nt "$file" ]; then
+        printf 'old-map\t%s\n' "$kind:$path"
+      fi
     done
 }
-say missing-map maps
+maps
+# Why programs of Postfix have ended since it was started.
+fatals() { tail -n 300 "$log" | awk '/daemon started/ { said = "" } / (fatal|panic): / { said = said $0 "\n" } END { printf "%s", said }'; }
+say fatal fatals
 say mail-place-namespace matching '/^namespace/,/^}/s/^  location = \(.*[^ ].*\)/\1/p'
 say dovecot-beside beside
 # Files that came to their place after Dovecot read them, however old they are.

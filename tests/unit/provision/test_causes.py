@@ -106,5 +106,6 @@ def test_the_causes_that_were_ruled_out_are_told_once_each() -> None:
     cause = cause_of("LOCAL", {"own": {"missing-map": ["hash:/x"]}})
     assert {"mail-command.delivery", "aliases.account"} < set(cause.rejected)
     assert len(set(cause.rejected)) == len(cause.rejected)
-    assert "postfix.*" not in cause.rejected
+    by_alias = cause_of("LOCAL", {"own": {"account-alias": ["root"]}})
+    assert "accounts.mailbox-full" not in by_alias.rejected
     assert "postfix.*" in cause_of("LOCAL", {"sees": "x"}).rejected

@@ -63,7 +63,9 @@ def postfix(machine: Machine, postconf: str) -> Facts:
     machine.program("postconf", postconf)
     machine.program("ss", "")
     cf = machine.write("main.cf", "inet_interfaces = localhost, 192.168.56.102\n")
-    done = machine.run("postfix-check.sh", cf, "postfix", "postfix@-", "example1.jp")
+    masters = (machine.write("master.cf", "smtp inet n - y - - smtpd\n"), machine.files / "none")
+    words = ("postfix", "postfix@-", *masters, machine.files, "example1.jp")
+    done = machine.run("postfix-check.sh", cf, *words)
     assert done.returncode == 0, done.stderr
     return parse_facts(done.stdout)
 
@@ -362,3 +364,91 @@ def test_an_edit_in_the_second_after_the_start_is_unread(
         finally:
             qmgr.kill()
     assert parse_facts(done.stdout)["unread"] == unread
+
+
+def test_the_lines_of_saslauthds_file_are_told_as_they_are(machine: Machine) -> None:
+    defaults = machine.write(
+        "saslauthd", '# START=no\nSTART = yes\nOPTIONS="-c -m /x"\nTHREADS=5\n'
+    )
+    for name in ("systemctl", "runuser", "ps", "postconf"):
+        machine.program(name, "exit 1")
+    words = ("/none/conf", "/run/saslauthd/mux", "/var/spool/postfix", "")
+    facts = parse_facts(machine.run("smtp-auth-check.sh", "saslauthd", defaults, *words).stdout)
+    assert facts.lines("setting") == ["START = yes", 'OPTIONS="-c -m /x"']
+    assert facts.lines("options") == ['"-c -m /x"']
+    assert not facts["start"]
+
+
+@pytest.mark.parametrize(
+    ("text", "database", "old"),
+    [(-60, 0, False), (0, -60, True), (3600, 0, False)],
+    ids=["built since", "edited since", "from a clock that is ahead"],
+)
+def test_a_database_is_older_than_its_text(
+    machine: Machine, text: int, database: int, old: bool
+) -> None:
+    """A comma may stand between two databases in main.cf."""
+    paths = [machine.write(name, age=-text) for name in ("aliases", "more")]
+    for path in paths:
+        machine.write(f"{path.name}.db", age=-database)
+    machine.program("postconf", f"echo 'hash:{paths[0]}, hash:{paths[1]}'")
+    facts = parse_facts(machine.run("aliases-check.sh").stdout)
+    assert facts.lines("built") == facts.lines("source") == [str(path) for path in paths]
+    assert bool(facts["old"]) is old
+
+
+@pytest.mark.parametrize(
+    ("line", "box"),
+    [
+        ("MAIL=/home/user1/Maildir", "/home/user1/Maildir"),
+        ('MAIL="/srv/user1"', "/srv/user1"),
+        ("# MAIL=/srv/user1", "/var/mail/user1"),
+    ],
+)
+def test_mail_may_be_set_for_every_login(machine: Machine, line: str, box: str) -> None:
+    machine.write("etc/environment", f"LANG=C\n{line}")
+    machine.program("runuser", 'shift 5; exec sh -c "$1"')
+    for name in ("postconf", "find", "df", "mktemp"):
+        machine.program(name, "exit 1")
+    words = ("user1", "/var/log/mail.log", "/nowhere", "")
+    done = machine.run("mail-command-check.sh", *words, moved=("/etc/environment",))
+    assert parse_facts(done.stdout)["box"] == box
+
+
+MASTER = r"""
+case "$*" in
+  *-M*) echo 'smtp inet n - y - - smptd'; echo 'local unix - n y - - local'
+    echo 'smtp unix - - n - - smtp' ;;
+  *-P*) echo 'smtp/inet/syslog_name = mine'; echo 'submission/inet/syslog_name = other' ;;
+  *) echo 'mydomain = example1.jp' ;;
+esac
+"""
+
+
+def test_services_are_compared_with_the_packages(machine: Machine) -> None:
+    machine.program("postconf", MASTER)
+    machine.program("ss", "")
+    cf = machine.write("main.cf")
+    example = machine.write(
+        "master.cf.dist",
+        "# a comment\nsmtp inet n - y - - smtpd\nlocal unix - n n - - local\n"
+        "smtp unix - - y - - smtp\n",
+    )
+    words = ("postfix", "postfix@-", machine.files / "master.cf", example, machine.files)
+    facts = parse_facts(machine.run("postfix-check.sh", cf, *words, "example1.jp").stdout)
+    assert facts.lines("odd") == ["smtp/inet: n - y smptd", "local/unix: - n y local"]
+    assert facts.lines("override") == ["syslog_name = mine"]
+    assert facts.lines("override-of") == ["submission/inet/syslog_name = other"]
+    assert facts["no-master"] == "yes"
+    assert not facts["master-written"]
+
+
+@pytest.mark.parametrize(("age", "is_told"), [(60, True), (0, False)])
+def test_a_master_cf_is_newer_than_postfix(machine: Machine, age: int, is_told: bool) -> None:
+    machine.program("postconf", MASTER)
+    machine.program("ss", "")
+    machine.write("pid/master.pid", age=age)
+    cf, master = machine.write("main.cf"), machine.write("master.cf", age=30)
+    words = ("postfix", "postfix@-", master, "/none", machine.files)
+    facts = parse_facts(machine.run("postfix-check.sh", cf, *words, "example1.jp").stdout)
+    assert bool(facts["master-written"]) is is_told
