@@ -38,6 +38,9 @@ _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("accounts.closed", ("postfix.running", "postfix.check")),
     ("accounts.*", ("smtp-auth.plain", "smtp-auth.login", "dovecot.imap", "dovecot.pop3")),
     ("dovecot.*", ("smtp-auth.plain", "smtp-auth.login")),
+    # Postfix may ask Dovecot about passwords.
+    ("dovecot.running", ("smtp-auth.smtpd_sasl_*",)),
+    ("dovecot.frozen", ("smtp-auth.smtpd_sasl_*",)),
 )
 
 

@@ -85,8 +85,9 @@ def _settings(target: Target, facts: Facts) -> list[Finding]:
         ),
         *(_by_network(target, facts) if _relays_by_network(target) else _by_auth(target, facts)),
     ]
-    if not any(_is_set(facts, finding.what) for finding in findings):
-        return [_nothing_set(target, findings)]
+    there = [finding.what for finding in findings if _is_set(facts, finding.what)]
+    if not there or _is_overwritten(facts, there, findings):
+        return [_nothing_set(target, findings, there)]
     return [finding for finding in findings if not _is_swallowed(finding, findings)]
 
 
@@ -120,13 +121,22 @@ def _passing(interfaces: set[str], facts: Facts) -> list[str]:
     return [str(each) for each in addresses if each not in _LOOPBACK]
 
 
-def _nothing_set(target: Target, findings: Sequence[Finding]) -> Finding:
-    """A main.cf without any of the section's parameters, which has one cause and not six."""
+def _is_overwritten(facts: Facts, there: Sequence[str], findings: Sequence[Finding]) -> bool:
+    """Whether main.cf has lost what was in it: it has a few of the section's parameters only.
+
+    The package's own file has others.
+    """
+    names = {*facts.pairs("has")}
+    return bool(names) and names <= {*there} and 2 * len(there) < len(findings)
+
+
+def _nothing_set(target: Target, findings: Sequence[Finding], there: Sequence[str] = ()) -> Finding:
+    """A main.cf without most of the section's parameters, which has one cause and not six."""
     return Finding(
         code="postfix.main-cf",
         ok=False,
         what=target.family.postfix.main_cf,
-        found=_("sets none of them"),
+        found=_("sets only {names}", names=", ".join(there)) if there else _("sets none of them"),
         expected=", ".join(finding.what for finding in findings),
         hint=_("Is this the file that you edited? postconf -n shows what main.cf really sets."),
         solution="\n".join(finding.solution for finding in findings),

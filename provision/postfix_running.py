@@ -273,7 +273,7 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     if fatal:
         hint = _("The log says why smtpd ends: grep fatal {log}", log=log)
         finding = _beside("smtpd", fatal[2], "", facts)
-        return replace(finding, hint=hint, solution=f"grep fatal {log}")
+        return replace(finding, expected="220", hint=hint, solution=f"grep fatal {log}")
     return None
 
 

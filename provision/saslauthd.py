@@ -117,11 +117,17 @@ def no_socket(sasl: Sasl, facts: Facts) -> Finding:
     if facts["socket"] == sasl.mux != f"{sasl.run_dir}/mux":
         hint = _("master.cf runs smtpd without a chroot. Where does saslauthd have its socket?")
         solution = "postconf -F smtp/inet/chroot=y"
+    found = (facts.lines("args") or [""])[0]
+    if f"{socket_folder(found)}/mux" == facts["socket"] and not facts["link"]:
+        # Somebody has removed it, or the folder.
+        found = _("missing")
+        hint = _("saslauthd makes its socket when it starts. What does ls -l show of it?")
+        solution = f"systemctl restart {sasl.unit}"
     return Finding(
         code="smtp-auth.socket",
         ok=False,
         what=_("saslauthd's socket is where smtpd looks for it"),
-        found=(facts.lines("args") or [""])[0],
+        found=found,
         expected=facts["socket"],
         hint=hint,
         solution=solution,

@@ -20,6 +20,7 @@ from provision.explaining.settings import (
     odd_service,
     overridden,
     parameter,
+    unread,
 )
 from provision.explaining.system import FOLDERS, SENDMAIL, SYSTEM
 
@@ -79,6 +80,7 @@ LOCAL = (
     odd(_local_names),
     master(overridden(r"(local|pickup|cleanup)/unix")),
     master(odd_service),
+    unread(at_peer=False),
 )  # fmt: skip
 
 

@@ -311,6 +311,22 @@ VALUE = Explanation(
 )  # fmt: skip
 
 
+def _moved_here(case: Case) -> Told | None:
+    """A file of Postfix that came to its place after Postfix was started, however old it is."""
+    files = case.own.facts.lines("moved-here")
+    return Told(files[0]) if files else None
+
+
+def unread(*, at_peer: bool) -> Explanation:
+    """If nothing else explains a failure: the running Postfix has other settings."""
+    return Explanation(
+        "postfix.restarted", _moved_here, N_("the running Postfix has these settings"),
+        N_("in force"),
+        N_("When does Postfix read main.cf? Think of what you did after the last edit."),
+        "systemctl restart {postfix}", at_peer,
+    )  # fmt: skip
+
+
 def _unavailable(case: Case) -> Told | None:
     """A table that Postfix cannot read, and the parameter that names it."""
     found = re.search(r"(\w+:\S+) is unavailable\. (.*)", case.log)

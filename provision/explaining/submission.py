@@ -98,12 +98,16 @@ def _closed_to_postfix(case: Case) -> Told | None:
     return Told(found[0], found[1], f"chmod a+r {found[1]}") if found else None
 
 
-def _closed_spool(case: Case) -> Told | None:
-    """The folder of Postfix's queue, if only its owner may enter it."""
-    path = case.own.scene.family.postfix.spool
-    mode = case.own.mode(path).split()
-    closed = bool(mode) and not int(mode[0][-1]) & 1
-    return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}") if closed else None
+def _closed_folder(name: str) -> Callable[[Case], Told | None]:
+    """A folder of Postfix that only its owner may enter. `name` is its word in Family.words."""
+
+    def holds(case: Case) -> Told | None:
+        path = case.own.scene.family.words()[name]
+        mode = case.own.mode(path).split()
+        closed = bool(mode) and not int(mode[0][-1]) & 1
+        return Told(f"{path} {' '.join(mode)}", path, f"chmod 755 {path}") if closed else None
+
+    return holds
 
 
 def _mail_closed(case: Case) -> Told | None:
@@ -117,6 +121,7 @@ def _tmp_closed(case: Case) -> Told | None:
 
 
 _COPY_MASTER = "cp {master_example} {master_cf}; systemctl restart {postfix}"
+_ENTERS = N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")
 _FATAL = N_("As the account, run sendmail or mail: what does it say?")
 
 
@@ -140,12 +145,12 @@ SUBMIT = (
     Explanation("mail-command.program", _other_mail, "/usr/bin/mail", N_("a mail program"),
                 N_("mail is a link, by way of /etc/alternatives. Where does it lead? "
                    "readlink -f /usr/bin/mail")),
+    Explanation("postfix.readable", _closed_folder("postfix_folder"), "{name}", "755", _ENTERS),
     Explanation("postfix.readable", _unreadable, N_("every user may read main.cf"), "644 root root",
                 N_("sendmail runs as the account and reads main.cf. Look at ls -l "
                    "{postfix_folder}."),
                 "chmod 644 {main_cf}"),
-    Explanation("postfix.spool", _closed_spool, "{name}", "755",
-                N_("sendmail runs as the account and enters this folder. Look at ls -ld {name}.")),
+    Explanation("postfix.spool", _closed_folder("spool"), "{name}", "755", _ENTERS),
     VALUE,
     parameter("message_size_limit", LOCAL_HINTS["message_size_limit"]),
     *SYSTEM,

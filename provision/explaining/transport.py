@@ -22,6 +22,7 @@ from provision.explaining.settings import (
     odd,
     odd_service,
     overridden,
+    unread,
 )
 from provision.explaining.system import FOLDERS
 
@@ -136,6 +137,8 @@ OUTBOUND = (
     master(overridden(r"smtp/unix")),
     master(odd_service),
     master(odd_service, at_peer=True),
+    unread(at_peer=False),
+    unread(at_peer=True),
     Explanation("dns.remembered", _remembered, N_("the other host's mail server in DNS"),
                 N_("as its zone says now"),
                 N_("The name server caches old answers for a while. Check again in a minute."),

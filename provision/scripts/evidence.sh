@@ -119,6 +119,8 @@ maps() {
     done
 }
 maps
+# Files that came to their place after Postfix was started, however old they are.
+say moved-here find /etc/postfix/main.cf /etc/postfix/master.cf -cnewer "$spool/pid/master.pid"
 # Why programs of Postfix have ended since it was started.
 fatals() { tail -n 300 "$log" | awk '/daemon started/ { said = "" } / (fatal|panic): / { said = said $0 "\n" } END { printf "%s", said }'; }
 say fatal fatals

@@ -2,17 +2,19 @@
 # What PAM's files name (pam.conf(5)). Include this file; it does nothing by itself.
 
 # missing_of FILE...: the lines of PAM's files that name a module or a file that is not there. A line
-# that begins with "-" asks for no module.
+# that begins with "-" asks for no module. A line end of Windows is a part of the name.
 missing_of() {
   cat "$@" 2>/dev/null | while read -r kind control rest; do
     case $kind,$control in
-      '#'*,* | -*,* | ,*) ;;
-      @include,*) pam_file "$control" || echo "$kind $control" ;;
-      *,include | *,substack) pam_file "${rest%% *}" || echo "$kind $control $rest" ;;
-      *) pam_module "$control $rest" || echo "$kind $control $rest" ;;
+      [!@a-zA-Z]*,* | ,*) ;;
+      @include,*) pam_file "$control" || told "$kind $control" ;;
+      *,include | *,substack) pam_file "${rest%% *}" || told "$kind $control $rest" ;;
+      *) pam_module "$control $rest" || told "$kind $control $rest" ;;
     esac
   done
 }
+# told LINE: print it with the line end of Windows, as `cat -v` shows it.
+told() { printf '%s\n' "$1" | sed 's/\r$/^M/'; }
 # everybody FILE: the line by which a service takes every password, before any module asks for it.
 everybody() {
   grep -E '^[[:space:]]*(auth|@include)[[:space:]]' "$1" | while read -r kind control module rest; do
@@ -37,4 +39,5 @@ pam_module() {
         ;;
     esac
   done
+  return 1
 }

@@ -452,3 +452,27 @@ def test_a_master_cf_is_newer_than_postfix(machine: Machine, age: int, is_told: 
     words = ("postfix", "postfix@-", master, "/none", machine.files)
     facts = parse_facts(machine.run("postfix-check.sh", cf, *words, "example1.jp").stdout)
     assert bool(facts["master-written"]) is is_told
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("auth required pam_unix.so", ""),
+        ("auth [success=1 default=ignore] pam_unix.so nullok", ""),
+        ("-session optional pam_none.so", ""),
+        ("# auth required pam_none.so", ""),
+        ("auth required pam_none.so", "auth required pam_none.so"),
+        ("auth required pam_unix.so\r", "auth required pam_unix.so^M"),
+        ("@include common-auth\r", "@include common-auth^M"),
+        ("\r", ""),
+    ],
+)
+def test_a_line_of_pam_names_a_module_that_exists(
+    machine: Machine, line: str, missing: str
+) -> None:
+    machine.write("lib/security/pam_unix.so")
+    machine.write("etc/pam.d/common-auth")
+    asked = machine.write("service", f"{line}\n")
+    text = f"{Script('provision', 'pam.sh').text}\nmissing_of '{asked}'\n"
+    done = machine.run_text(text, moved=("/lib/security", "/etc/pam.d"))
+    assert done.stdout.strip() == missing

@@ -51,6 +51,17 @@ def test_a_service_that_failed_and_is_disabled_has_two_causes() -> None:
     assert [code for code, _solution in found] == ["dovecot.running", "dovecot.enabled"]
 
 
+def test_a_dovecot_that_is_stopped_is_why_postfix_offers_no_auth() -> None:
+    asked = finding("postfix.smtpd_sasl_type", "dovecot", "postconf -X smtpd_sasl_type")
+    stopped = finding("dovecot.running", "inactive", "systemctl restart dovecot")
+    sections = [
+        StepReport(step=step, section=step, host="host1", seconds=0.0, findings=findings)
+        for step, findings in (("postfix", (asked,)), ("smtp-auth", ()), ("dovecot", (stopped,)))
+    ]
+    found = [each.code for report in without_consequences(sections) for each in report.findings]
+    assert found == ["dovecot.running"]
+
+
 def test_a_bind_that_refuses_clients_is_told_in_its_own_section() -> None:
     denied = finding("dns.allow-query", "192.168.56.1 is refused", "allow-query { any; };")
     sections = [
