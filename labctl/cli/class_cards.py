@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
-from labctl.cli.class_options import ClassName
+from labctl.cli.class_options import ClassName, server_name
 from labctl.cli.options import AsJson, in_a_folder
 from labctl.i18n import _, ngettext
+
+
+def _ensure_address(url: str | None) -> str | None:
+    """Raise BadParameter if no browser could open the address."""
+    try:
+        found = urlsplit(url or "")
+        is_good = found.scheme in ("http", "https") and bool(found.hostname) and found.port != 0
+    except ValueError:
+        is_good = False
+    if url is not None and not is_good:
+        raise typer.BadParameter(
+            _(
+                "{value} is not an address like {example}",
+                value=repr(url),
+                example="https://server.example:8443/",
+            )
+        )
+    return url
 
 
 def cards(
@@ -21,7 +39,12 @@ def cards(
         ),
     ] = None,
     url: Annotated[
-        str | None, typer.Option("--url", help=_("The address of the board, as students type it."))
+        str | None,
+        typer.Option(
+            "--url",
+            help=_("The address of the board, as students type it."),
+            callback=_ensure_address,
+        ),
     ] = None,
     ssh_port: Annotated[
         int | None,
@@ -46,21 +69,22 @@ def cards(
 
     roll = open_class(class_name)
     path = output or Path(f"{roll.name}-cards.html")
-    address = url or f"https://{socket.getfqdn()}:8443/"
+    address = url or f"https://{server_name()}:8443/"
     if new_codes:
         renew_codes(roll)
     page = cards_page(roll, address, ssh_port)
     note_handed_out(roll, path)
     with written_for_person(path):
         write_secret(path, page)
+    said = ngettext(
+        "{file} has a card for {count} seat",
+        "{file} has a card for each of {count} seats",
+        len(roll.seats),
+        file=path,
+    )
     print_done(
         "class cards",
-        ngettext(
-            "{file} has a card for {count} seat",
-            "{file} has a card for each of {count} seats",
-            len(roll.seats),
-            file=path,
-        ),
+        "\n".join([said, _("students open {url}", url=address)]),
         as_json=as_json,
         data={"class": roll.name, "file": path, "url": address, "seats": len(roll.seats)},
         hint=Hint(_("print it from a browser, then remove it: it contains all codes")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from labctl.cli.class_options import (
     count_of,
     exit_if_failed,
     failed_seats,
+    server_name,
     work,
 )
 from labctl.cli.class_ssh import DEFAULT_PORT, FirstPort
@@ -43,7 +43,7 @@ def keys(
     roll = open_class(class_name)
     doors = doors_of(roll, port)
     folder = output or Path(f"{roll.name}-keys")
-    name = server or socket.getfqdn()
+    name = server or server_name()
     note_handed_out(roll, folder)
     _make(folder)
     results = work(

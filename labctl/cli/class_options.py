@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -99,6 +100,15 @@ ServerName = Annotated[
     str | None,
     typer.Option("--server", help=_("Name or address of this machine, as students reach it.")),
 ]
+
+
+def server_name() -> str:
+    """The name of this machine, as students may reach it.
+
+    Without a domain, the system may call itself `localhost`, which is everybody's own machine.
+    """
+    name = socket.getfqdn()
+    return socket.gethostname() if name.partition(".")[0] == "localhost" else name
 
 
 def work(

@@ -420,6 +420,20 @@ def test_cards_tell_the_ports_of_ssh_only_if_asked(
         assert f"ssh -p {port} {user}@board.example<" in page
 
 
+def test_cards_say_where_they_lead_and_lead_to_a_page(
+    room: MemoryClass, sh: Shell, tmp_path: Path
+) -> None:
+    out = sh("class cards --url http://192.0.2.1:8443/")
+    assert "students open http://192.0.2.1:8443/" in " ".join(out.split())
+    assert "students open https://" in " ".join(sh("class cards").split())
+    before = (tmp_path / "mail-cards.html").read_text("utf-8")
+    for url in ("server.example:8443", "server.example", "https://", "ftp://a/", "http://a:99999/"):
+        sh(["class", "cards", "--new-codes", "--url", url], code=2)
+        assert "--url" in sh.err and repr(url) in sh.err
+    assert (tmp_path / "mail-cards.html").read_text("utf-8") == before
+    assert load_codes(room.roll).instructor in before
+
+
 def test_new_codes_are_on_the_new_cards(room: MemoryClass, sh: Shell, tmp_path: Path) -> None:
     old = load_codes(room.roll).by_owner()
     sh("class cards --new-codes")
