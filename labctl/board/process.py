@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl.classroom.board import READY, WebRefused, WebSettings
+from labctl.classroom.board import READY, ServeLine, WebRefused, WebSettings
 from labctl.errors import LabError, MachineLacks, words_of
-from labctl.hint import commands
+from labctl.hint import Hint, commands
 from labctl.i18n import _
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def prepared(settings: WebSettings) -> Coroutine[Any, Any, None]:
 
     assert anyio._backends._asyncio
     config = web_config(settings)
-    bound = _bound(settings.host, settings.port)
+    bound = _bound(settings)
     give_up_rights(settings.uid, settings.gid)
     return _serve(uvicorn.Server(config), bound)
 
@@ -75,7 +75,7 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
     from labctl.board.connections import MOST, LimitedProtocol
 
     if settings.cert is not None and settings.key is not None:
-        _ensure_no_pass_phrase(settings.cert, settings.key)
+        _ensure_no_pass_phrase(settings.cert, settings.key, settings.line)
     config = uvicorn.Config(
         make_app(settings),
         http=LimitedProtocol,
@@ -99,12 +99,12 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
         raise MachineLacks(
             _("the certificate or its key cannot be used"),
             cause=words_of(error),
-            hint=commands("labctl class serve --cert FILE --key FILE"),
+            hint=Hint("", (settings.line.with_options(cert="FILE", key="FILE"),)),
         ) from error
     return config
 
 
-def _ensure_no_pass_phrase(cert: Path, key: Path) -> None:
+def _ensure_no_pass_phrase(cert: Path, key: Path, line: ServeLine) -> None:
     """Raise MachineLacks if the key is encrypted. OpenSSL would ask for its pass phrase.
 
     There may be no terminal to ask on, and a server that starts by itself has nobody to answer.
@@ -112,7 +112,7 @@ def _ensure_no_pass_phrase(cert: Path, key: Path) -> None:
     plain = "key-without-pass-phrase.pem"
     mend = commands(
         ["openssl", "pkey", "-in", str(key), "-out", plain],
-        ["labctl", "class", "serve", "--cert", str(cert), "--key", plain],
+        line.with_options(cert=str(cert), key=plain),
         text=_("write a key without pass phrase"),
     )
 
@@ -124,7 +124,8 @@ def _ensure_no_pass_phrase(cert: Path, key: Path) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=refuse)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(settings: WebSettings) -> socket.socket:
+    host, port = settings.host, settings.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.socket(family, socket.SOCK_STREAM)
@@ -135,9 +136,9 @@ def _bound(host: str, port: int) -> socket.socket:
         raise MachineLacks(
             _("the address {host} port {port} cannot be used", host=host, port=port),
             cause=words_of(error),
-            hint=commands(
-                "labctl class serve --host ADDRESS --port PORT",
-                text=_("choose another port, or an address of this machine"),
+            hint=Hint(
+                _("choose another port, or an address of this machine"),
+                (settings.line.with_options(host="ADDRESS", port="PORT"),),
             ),
         ) from error
     return bound

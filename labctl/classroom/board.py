@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -23,9 +22,9 @@ from labctl.classroom.helper import Helper
 from labctl.classroom.history import History, history_file
 from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll
-from labctl.classroom.unix import ensure_linux
+from labctl.classroom.unix import ending_signals, ensure_linux
 from labctl.errors import LabError, MachineLacks, WrongState, WrongUsage
-from labctl.hint import Command, Hint, commands
+from labctl.hint import Command, Hint
 from labctl.i18n import _
 from labctl.run import attach
 
@@ -35,6 +34,24 @@ _STOP_SECONDS = 5.0
 # Seconds between two looks at the folder of the class.
 _CLASS_SECONDS = 1.0
 _THREADS = 64
+
+
+class ServeLine(BaseModel):
+    """The command line that started the board, for hints: a person types it again.
+
+    `words` name the class if they must. `options` have their values, a flag has "".
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    words: Command = ("labctl", "class", "serve")
+    options: Mapping[str, str] = {}
+
+    def with_options(self, **changed: str) -> Command:
+        """The line with other values of these options, like `port="PORT"`."""
+        options = {**self.options, **{f"--{name}": value for name, value in changed.items()}}
+        pairs = ((name, value) if value else (name,) for name, value in options.items())
+        return (*self.words, *(word for pair in pairs for word in pair))
 
 
 class WebSettings(BaseModel):
@@ -50,6 +67,7 @@ class WebSettings(BaseModel):
     key: Path | None = None
     uid: int
     gid: int
+    line: ServeLine = ServeLine()
 
 
 class WebRefused(BaseModel):
@@ -69,6 +87,8 @@ def serve(
     tls: tuple[Path, Path] | None,
     user: str,
     ready: Callable[[], None],
+    *,
+    line: ServeLine,
 ) -> int:
     """Run the board of a class until Ctrl-C or SIGTERM. Returns the exit status of its web part.
 
@@ -77,6 +97,7 @@ def serve(
         tls: Certificate and key, in PEM.
         user: Who the web process becomes, if this one is root.
         ready: Called once the web page answers.
+        line: What the person typed, for hints.
 
     Raises:
         MachineLacks: This machine does not have Linux, or the port or the certificate cannot be
@@ -85,7 +106,7 @@ def serve(
         WrongUsage: There is no such user.
     """
     ensure_linux()
-    uid, gid = ids_of(user)
+    uid, gid = ids_of(user, line)
     allow_many_files()
     # The graders import nothing from the current folder either.
     os.environ["PYTHONSAFEPATH"] = "1"
@@ -103,6 +124,7 @@ def serve(
                 key=tls[1] if tls else None,
                 uid=uid,
                 gid=gid,
+                line=line,
             )
             helper = Helper(roll, history, collector)
             return asyncio.run(_run(helper, settings, ready, is_current))
@@ -122,7 +144,7 @@ async def _run(
     # By default there are few threads, and a reset that takes a while would keep a login waiting.
     loop.set_default_executor(ThreadPoolExecutor(_THREADS))
     asked = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ending_signals():
         loop.add_signal_handler(number, asked.set)
     helping = asyncio.create_task(helper.serve(settings.socket, settings.uid, settings.gid))
     web = _start_web(settings)
@@ -210,7 +232,7 @@ def _private_folder(roll: Roll) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def ids_of(user: str) -> tuple[int, int]:
+def ids_of(user: str, line: ServeLine) -> tuple[int, int]:
     """The ids of the web process: those of `user` if this process is root, else its own.
 
     Raises:
@@ -225,12 +247,12 @@ def ids_of(user: str) -> tuple[int, int]:
         found = pwd.getpwnam(user)
     except KeyError as error:
         raise WrongUsage(
-            _("there is no user {name} on this machine", name=user), hint=_another_user()
+            _("there is no user {name} on this machine", name=user), hint=_another_user(line)
         ) from error
     if found.pw_uid == 0:
-        raise WrongUsage(_("the web page must not run as root"), hint=_another_user())
+        raise WrongUsage(_("the web page must not run as root"), hint=_another_user(line))
     return found.pw_uid, found.pw_gid
 
 
-def _another_user() -> Hint:
-    return commands("labctl class serve --user USER", text=_("name another --user"))
+def _another_user(line: ServeLine) -> Hint:
+    return Hint(_("name another --user"), (line.with_options(user="USER"),))

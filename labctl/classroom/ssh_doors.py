@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import signal
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from labctl import dial
 from labctl.classroom import actions
 from labctl.classroom.open_files import allow_many_files
 from labctl.classroom.roll import Roll, Seat, lab_of
-from labctl.classroom.unix import ensure_unix
+from labctl.classroom.unix import ending_signals, ensure_unix
 from labctl.errors import LabError, WrongState, WrongUsage
 from labctl.hint import Hint
 from labctl.i18n import _
@@ -86,7 +85,7 @@ def serve_doors(roll: Roll, address: str, first: int, ready: Callable[[], None])
 
 async def _serve(doors: Doors, address: str, ready: Callable[[], None]) -> None:
     asked = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     try:
         await doors.open(address)

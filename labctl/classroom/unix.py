@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from signal import Signals
 
 from labctl.errors import MachineLacks
 from labctl.hint import Hint
@@ -23,6 +25,16 @@ def ensure_linux() -> None:
     """
     if sys.platform != "linux":
         raise MachineLacks(_("the board of a class runs on Linux only"), hint=_other_machine())
+
+
+def ending_signals() -> tuple[Signals, ...]:
+    """The signals that end a server of a class, so that it tidies up.
+
+    Not SIGHUP if it is ignored: nohup(1) keeps a server when its terminal is closed.
+    """
+    hang_up = signal.SIGHUP
+    ignored = signal.getsignal(hang_up) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM, *(() if ignored else (hang_up,)))
 
 
 def _other_machine() -> Hint:

@@ -21,6 +21,7 @@ import pytest
 
 from labctl.classroom.codes import load_codes
 from labctl.classroom.roll import Roll, Seat, class_folder, read_roll, write_roll
+from labctl.cli.class_options import server_name
 from labctl.home import STATE_VARIABLE
 from tests.lab.boards import certificate, command_of, is_alive
 from tests.lab.program import wait_until
@@ -158,8 +159,13 @@ def test_plain_http_on_a_network_is_said(serve: Serve) -> None:
     refused = serve.start("--host", "0.0.0.0", waits=False)
     assert refused.wait(20) == 2
     assert "codes would cross the network unencrypted" in serve.said
+    (hint,) = (line for line in serve.said.splitlines() if "--plain-http" in line.split()[-1])
+    assert hint.split()[-5:] == ["--host", "0.0.0.0", "--port", str(serve.port), "--plain-http"]
     serve.start("--host", "0.0.0.0", "--plain-http")
     assert "without HTTPS anybody on the network can read codes" in serve.said
+    # The cards that it names lead to the page that runs.
+    address = f"http://{server_name()}:{serve.port}/"
+    assert f": {address}\n" in serve.said and f"labctl class cards --url {address}\n" in serve.said
 
 
 def test_with_a_certificate_everything_is_encrypted(serve: Serve) -> None:
@@ -209,6 +215,21 @@ def test_ctrl_c_ends_a_board_that_is_starting(serve: Serve) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     assert "Traceback" not in serve.said
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_closed_terminal_ends_the_board_but_not_with_nohup(serve: Serve, stays: bool) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if stays else signal.SIG_DFL)
+    try:
+        process = serve.start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    if not stays:
+        assert process.wait(20) == 0
+        return
+    assert serve.ask("GET", "/login")[0] == 200
+    assert process.poll() is None
 
 
 def test_no_other_user_reaches_the_helper(serve: Serve) -> None:

@@ -40,7 +40,9 @@ def test_a_port_in_use_is_told_with_the_option_for_another_one() -> None:
         socket.create_server((HERE, 0)) as taken,
         pytest.raises(MachineLacks, match=f"port {taken.getsockname()[1]}") as caught,
     ):
-        process._bound(HERE, taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        settings = with_certificate(Path(), None, None).model_copy(update={"port": port})
+        process._bound(settings)
     (line,) = caught.value.hint.commands
     assert "--port" in line and "--host" in line
 
@@ -102,7 +104,9 @@ def unexpected() -> None:
 
 def test_the_other_process_raises_the_same_error() -> None:
     with socket.create_server((HERE, 0)) as taken, pytest.raises(MachineLacks) as caught:
-        process._bound(HERE, taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        settings = with_certificate(Path(), None, None).model_copy(update={"port": port})
+        process._bound(settings)
     line = process.refused(caught.value)
     assert line.count(b"\n") == 1
     with pytest.raises(MachineLacks) as told:

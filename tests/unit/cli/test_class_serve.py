@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from labctl.classroom.board import ids_of
+from labctl.classroom.board import ServeLine, ids_of
 from labctl.cli import class_serve
 from labctl.errors import MachineLacks, WrongUsage
-from labctl.hint import commands
 from tests.unit.cli.program import labctl
+
+TYPED = ServeLine(words=("labctl", "class", "serve", "--class", "b"), options={"--port": "9000"})
 
 
 def refused(*, host: str, is_secure: bool = False, plain_http: bool = False) -> bool:
+    line = TYPED.model_copy(update={"options": {"--host": host}})
     try:
-        class_serve._ensure_safe(host, is_secure=is_secure, plain_http=plain_http)
+        class_serve._ensure_safe(host, line, is_secure=is_secure, plain_http=plain_http)
     except WrongUsage as error:
-        assert ("labctl", "class", "serve", "--plain-http") in error.hint.commands
+        # Typed as it is, it serves the same class at the same address.
+        assert error.hint.commands[1] == (*line.words, "--host", host, "--plain-http")
         return True
     return False
 
@@ -38,9 +41,10 @@ def test_plain_http_on_a_network_must_be_asked_for(host: str) -> None:
 
 def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(WrongUsage) as caught:
-        class_serve._tls(Path("cert.pem"), None)
-    assert caught.value.hint == commands("labctl class serve --cert FILE --key FILE")
-    assert class_serve._tls(None, None) is None
+        class_serve._tls(Path("cert.pem"), None, TYPED)
+    (line,) = caught.value.hint.commands
+    assert line == (*TYPED.words, "--port", "9000", "--key", "FILE")
+    assert class_serve._tls(None, None, TYPED) is None
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,11 +62,12 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 def test_the_web_process_is_never_root(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pwd")
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert ids_of("nobody")[0] != 0
+    assert ids_of("nobody", TYPED)[0] != 0
     for user in ("root", "no-such-user-here"):
         with pytest.raises(WrongUsage) as caught:
-            ids_of(user)
-        assert caught.value.hint.commands == (("labctl", "class", "serve", "--user", "USER"),)
+            ids_of(user, TYPED)
+        (line,) = caught.value.hint.commands
+        assert line == (*TYPED.words, "--port", "9000", "--user", "USER")
 
 
 @pytest.mark.parametrize(
@@ -80,3 +85,31 @@ def test_a_class_is_not_served_from_a_system_that_cannot(
     monkeypatch.setattr(sys, "platform", system)
     refused = labctl("class", *words.split(), code=3).err
     assert said in refused
+
+
+def test_a_hint_repeats_what_was_typed_and_nothing_else() -> None:
+    labctl("class", "init", "a", "--seats", "1", code=0)
+    labctl("class", "init", "b", "--seats", "1", code=0)
+    line = "class serve --class b --host 192.0.2.1 --user daemon --port 8443"
+    said = labctl(*line.split(), code=2).err
+    assert "labctl class serve --class b --host 192.0.2.1 --user daemon --plain-http" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("::1", "[::1]"), ("192.0.2.1", "192.0.2.1"), ("server", "server")]
+)
+def test_the_address_of_the_page_can_be_opened(host: str, shown: str) -> None:
+    assert class_serve._shown(host) == shown
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize(
+    ("domain_name", "shown"),
+    [("server.example", "server.example"), ("localhost", "pc1"), ("localhost.localdomain", "pc1")],
+)
+def test_for_all_addresses_the_page_has_the_name_of_the_machine(
+    host: str, domain_name: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda: domain_name)
+    monkeypatch.setattr("socket.gethostname", lambda: "pc1")
+    assert class_serve._shown(host) == shown
