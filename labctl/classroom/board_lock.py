@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from labctl.classroom.roll import Roll
 from labctl.errors import WrongState
 from labctl.hint import Hint
+from labctl.home import write_atomically
 from labctl.i18n import _
 
 
@@ -29,7 +31,7 @@ def held_by_board(roll: Roll) -> Iterator[Callable[[], bool]]:
     path = roll.folder / "board.lock"
     refusal = _("the board of the class {name} is already running", name=roll.name)
     # While the file is open, no other file gets its number.
-    with _held(roll, refusal), path.open("rb") as opened:
+    with _held(roll, refusal), _numbered(roll), path.open("rb") as opened:
 
         def is_current() -> bool:
             try:
@@ -61,10 +63,41 @@ def _held(roll: Roll, refusal: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise WrongState(
-            refusal, hint=Hint(_("stop it with Ctrl-C in the terminal that started it"))
-        ) from error
+        raise WrongState(refusal, hint=_stop(roll)) from error
     try:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _numbered(roll: Roll) -> Iterator[None]:
+    """Write down the process of the board, which may have no terminal."""
+    path = _number_file(roll)
+    with suppress(OSError):
+        write_atomically(path, f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        # If the class was removed, there may be another one of its name, with a board.
+        with suppress(OSError):
+            if _number(roll) == os.getpid():
+                path.unlink(missing_ok=True)
+
+
+def _number(roll: Roll) -> int | None:
+    try:
+        return int(_number_file(roll).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _number_file(roll: Roll) -> Path:
+    return roll.folder / "board.pid"
+
+
+def _stop(roll: Roll) -> Hint:
+    if (number := _number(roll)) is None:
+        return Hint(_("stop it with Ctrl-C in the terminal that started it"))
+    text = _("stop it with Ctrl-C in the terminal that started it, or with this command")
+    return Hint(text, (("kill", str(number)),))

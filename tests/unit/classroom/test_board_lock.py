@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ def test_a_board_keeps_out_another_one_and_the_end_of_the_class() -> None:
         with pytest.raises(WrongState, match="is running") as caught, without_board(roll):
             pass
         assert "Ctrl-C" in caught.value.hint.text
+        # It may have been started with nohup, from a terminal that is closed.
+        assert caught.value.hint.commands == (("kill", str(os.getpid())),)
     with without_board(roll), pytest.raises(WrongState), held_by_board(roll):
         pass
 
@@ -41,6 +44,7 @@ def test_a_board_notices_that_its_class_is_gone_even_if_there_is_a_new_one() -> 
         assert not is_current()
         with held_by_board(roll) as is_new:
             assert is_new() and not is_current()
+    assert not (roll.folder / "board.pid").exists()
 
 
 class _Helper:
