@@ -37,7 +37,7 @@ from labctl.classroom.protocol import (
     size_from,
 )
 from labctl.classroom.roll import Roll, lab_of
-from labctl.classroom.seat_actions import SeatActions, failed
+from labctl.classroom.seat_actions import SeatActions, failed, failed_at
 from labctl.classroom.terminal import Place, View
 from labctl.classroom.terminals import Terminals
 from labctl.classroom.watching import say_rows, watch
@@ -313,7 +313,8 @@ class Helper:
                 self._terminals.close_seat(request.seat, "reset")
                 raise _being_reset(self._roll.seat(request.seat).label)
         except LabError as error:
-            return await say(writer, failed(error))
+            seat = self._roll.seat(request.seat)
+            return await say(writer, failed_at(self._roll, seat, error))
         writer.write(answer_line(Done()))
         terminal.show_to(viewer)
         try:

@@ -12,13 +12,17 @@ from pydantic import BaseModel
 
 from labctl.classroom import actions, protocol
 from labctl.classroom.collector import Collector
+from labctl.classroom.hints import hint_of_class
 from labctl.classroom.history import History
 from labctl.classroom.protocol import Done, Refused, refusal
 from labctl.classroom.roll import Roll, Seat
 from labctl.classroom.terminals import Terminals
 from labctl.classroom.work import of_machine
+from labctl.commands import hint_for_lab
 from labctl.errors import LabError
-from labctl.i18n import _, in_every_language
+from labctl.i18n import LANGUAGES, _, in_every_language
+from labctl.progress import Progress
+from labctl.quote import typed_line
 from labctl.reset import ResetResult
 
 
@@ -49,15 +53,20 @@ class SeatActions:
             said = in_every_language(_("this seat is busy with another action"))
             return refusal("busy", said)
         what = str(getattr(request, "to", None) or getattr(request, "name", ""))
-        if not isinstance(request, protocol.Drill):
-            self._terminals.close_seat(number, "reset")
+        loop = asyncio.get_running_loop()
+
+        def begun(_host: str, _message: str) -> None:
+            # Not before: if there is nothing to undo, what runs in the terminals goes on.
+            loop.call_soon_threadsafe(self._terminals.close_seat, number, "reset")
+
         # It goes on if the browser does not wait for it.
-        work = asyncio.create_task(asyncio.to_thread(self._perform, request))
+        work = asyncio.create_task(asyncio.to_thread(self._perform, request, begun))
         try:
             said = await asyncio.shield(work)
         except (LabError, OSError) as error:
             self._remember(request, what, ok=False)
-            return failed(error if isinstance(error, LabError) else of_machine(error))
+            known = error if isinstance(error, LabError) else of_machine(error)
+            return failed_at(self._roll, self._roll.seat(number), known)
         finally:
             work.add_done_callback(lambda _work: self._collector.release(number))
         self._remember(request, what, ok=True)
@@ -70,7 +79,10 @@ class SeatActions:
         with suppress(LabError):
             self._history.did(request.seat, request.verb, what, ok=ok)
 
-    def _perform(self, request: protocol.Reset | protocol.Undo | protocol.Drill) -> dict[str, str]:
+    def _perform(
+        self, request: protocol.Reset | protocol.Undo | protocol.Drill, begun: Progress
+    ) -> dict[str, str]:
+        """Do it. `begun` is told of each step of a reset, before it stops the hosts."""
         seat = self._roll.seat(request.seat)
         if isinstance(request, protocol.Drill):
             drill = actions.start_drill(self._roll, seat, request.name)
@@ -79,8 +91,9 @@ class SeatActions:
             )
             return in_every_language(text)
         if isinstance(request, protocol.Reset):
-            return in_every_language(_back_at(seat, actions.reset(self._roll, seat, request.to)))
-        return in_every_language(_undone(seat, actions.undo(self._roll, seat)))
+            done = actions.reset(self._roll, seat, request.to, begun)
+            return in_every_language(_back_at(seat, done))
+        return in_every_language(_undone(seat, actions.undo(self._roll, seat, begun)))
 
 
 def _back_at(seat: Seat, done: ResetResult) -> str:
@@ -101,7 +114,20 @@ def _undone(seat: Seat, done: ResetResult) -> str:
 
 def failed(error: LabError) -> Refused:
     """The answer for a request that failed, with its cause and the way out."""
-    cause = f": {error.cause}" if error.cause else ""
-    said = {lang: text + cause for lang, text in in_every_language(error.message).items()}
-    hint = in_every_language(error.hint.text) if error.hint.text else {}
-    return refusal("failed", said, hint)
+    lines = ", ".join(typed_line(command) for command in error.hint.commands)
+    said = _joined(error.message, error.cause)
+    return refusal("failed", said, _joined(error.hint.text, lines))
+
+
+def failed_at(roll: Roll, seat: Seat, error: LabError) -> Refused:
+    """The same for the lab of a seat: the commands are typed for that one."""
+    error.hint = hint_for_lab(hint_of_class(error.hint, roll, [seat]), seat.lab_name)
+    return failed(error)
+
+
+def _joined(*texts: str) -> dict[str, str]:
+    """The texts that are not empty, one after the other, by language."""
+    parts = [in_every_language(text) for text in texts if text]
+    if not parts:
+        return {}
+    return {lang: ": ".join(part[lang] for part in parts) for lang in LANGUAGES}

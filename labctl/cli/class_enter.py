@@ -23,13 +23,13 @@ def enter(
     class_name: ClassName = None,
 ) -> None:
     from labctl.classroom.actions import opened
+    from labctl.classroom.hints import hint_of_class
     from labctl.classroom.roll import open_class
     from labctl.cli.ssh import ssh
     from labctl.commands import hint_for_lab
     from labctl.errors import LabError, WrongUsage
     from labctl.hint import Hint
     from labctl.relay import relayed
-    from labctl.render.classes import hint_of_class
     from labctl.run import interactive
 
     roll = open_class(class_name)

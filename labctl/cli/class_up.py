@@ -18,13 +18,14 @@ from labctl.i18n import _, ngettext
 
 def up(seat: Seats = None, class_name: ClassName = None, as_json: AsJson = False) -> None:
     from labctl.classroom.capacity import ensure_room
+    from labctl.classroom.hints import hint_of_class
     from labctl.classroom.life import bring_up_seat, prepare_model
     from labctl.classroom.roll import open_class
     from labctl.commands import hint_for_lab
     from labctl.errors import LabError
     from labctl.hint import Hint
     from labctl.render.class_progress import ClassLive
-    from labctl.render.classes import hint_of_class, print_seats
+    from labctl.render.classes import print_seats
 
     roll = open_class(class_name)
     seats = roll.chosen(seat or [])

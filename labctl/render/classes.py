@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rich.table import Table
 
 from labctl.classroom.grades import outcome_of, steps_in
+from labctl.classroom.hints import hint_of_class
 from labctl.classroom.life import ModelRemoved
 from labctl.classroom.roll import Roll, Seat
 from labctl.classroom.status import SeatState, SeatStatus
@@ -144,19 +144,6 @@ def _error(
         "cause": error.cause,
         **hint_data(hint_of_class(error.hint, roll, seats), lab),
     }
-
-
-def hint_of_class(hint: Hint, roll: Roll, seats: Sequence[Seat] = ()) -> Hint:
-    """The hint with `labctl class up`, which makes a seat like the others, for `labctl up`.
-
-    Args:
-        seats: The seats to bring up, by default all.
-    """
-    some = seats if len(seats) < len(roll.seats) else ()
-    up = roll.command("up", *(seat.label for seat in some))
-    return replace(
-        hint, commands=tuple(up if each[:2] == ("labctl", "up") else each for each in hint.commands)
-    )
 
 
 def _model_data(model: ModelRemoved | None, roll: Roll) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 
 from labctl.classroom.board_lock import held_by_board
 from labctl.classroom.codes import load_codes
+from labctl.classroom.hints import hint_of_class
 from labctl.classroom.history import Change, History, history_file
 from labctl.classroom.roll import Roll, class_folder, class_names, open_class, open_seat
 from labctl.classroom.rows import CellState
@@ -29,7 +30,6 @@ from labctl.lock import locked
 from labctl.progress import Progress, silent
 from labctl.providers import registry
 from labctl.providers.base import Copier
-from labctl.render.classes import hint_of_class
 from tests.fakes.classroom import InClass, MemoryClass, memory_class
 from tests.fakes.lab import path_of
 
