@@ -19,9 +19,10 @@ from labctl.classroom.curve import BREAK_SECONDS
 from labctl.classroom.grader import GraderProcess, Worker, WorkerEnded
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
-from labctl.classroom.rows import Cell, CellState, Graded, Row, dated
+from labctl.classroom.rows import Cell, CellState, Graded, Row, Stay, dated
 from labctl.classroom.work import processors
 from labctl.errors import LabError
+from labctl.home import LabHome, lab_home
 from labctl.i18n import _, in_every_language
 from labctl.providers.base import Provider
 
@@ -60,6 +61,8 @@ class _Seat:
     """
 
     row: Row
+    home: LabHome
+    stay: Stay = field(default_factory=Stay)
     last: dict[str, tuple[CellState, float]] = field(default_factory=dict)
     provider: Provider | None = None
     revision: str | None = None
@@ -313,7 +316,7 @@ class Collector:
             kept = tuple(cell for cell in seat.row.cells if cell.step not in seen)
             cells = within_limit((*kept, *found.cells))
             whole = found.model_copy(update={"cells": cells})
-            row = dated(seat.row, whole, seat.last, time.time(), self._lesson)
+            row = self._dated(seat, whole, time.time())
             self._set(found.seat, **{name: getattr(row, name) for name in _GRADED})
 
     def _take(self, number: int, found: Graded) -> None:
@@ -322,9 +325,9 @@ class Collector:
         with self._changed:
             seat = self._seats[number]
             seat.is_grading = False
-            if seat.is_held or seat.is_outdated or self._ends:
+            if seat.busy or seat.is_outdated or self._ends:
                 return
-            row = dated(seat.row, found, seat.last, now, self._lesson)
+            row = self._dated(seat, found, now)
             changes = [
                 Change(cell.since, number, cell.step, cell.state)
                 for cell in row.cells
@@ -337,6 +340,10 @@ class Collector:
         # A full disk must not end the board; what is known stays in memory.
         with suppress(LabError):
             self._history.add(changes)
+
+    def _dated(self, seat: _Seat, found: Graded, now: float) -> Row:
+        row = dated(seat.row, found, seat.last, now, self._lesson)
+        return seat.stay.kept(seat.row, row, now, self._lesson)
 
     def _notice_lesson(self, now: float) -> None:
         """A change after a break begins a lesson. Nobody was stuck during the break."""

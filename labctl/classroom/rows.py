@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+# Seconds at an earlier section that do not count: a service was restarted, or a change tried.
+_MOMENT = 120.0
 # A text by language.
 Said = Mapping[str, str]
 
@@ -151,6 +153,33 @@ def dated(
         if found.early
         else {**values, "problem": {}, "disk": found.disk, "looked": now}
     )
+
+
+class Stay:
+    """Since when a seat is at its section. A moment at an earlier one does not begin it anew.
+
+    A student who is stuck restarts services, and a grading in the middle of a restart finds an
+    earlier section wrong.
+    """
+
+    def __init__(self) -> None:
+        # The sections from which the seat fell back: since when it was there, and when it left.
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def kept(self, before: Row, after: Row, now: float, lesson: float) -> Row:
+        """The row after a grading with the right `at_since`. Times are seconds of the epoch."""
+        if not after.at or not before.at:
+            return after
+        steps = [cell.step for cell in after.cells]
+        since = after.at_since
+        if before.at == after.at:
+            since = before.at_since
+        elif steps.index(after.at) < steps.index(before.at):
+            self._left[before.at] = (before.at_since, now)
+        elif after.at in self._left:
+            came, left = self._left.pop(after.at)
+            since = came if now - left < _MOMENT else since
+        return after.model_copy(update={"at_since": max(since, lesson)})
 
 
 def _dated(cell: Cell, last: Mapping[str, tuple[CellState, float]], now: float) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labctl.classroom.cells import graded, sections_of
-from labctl.classroom.rows import Cell, CellState, Graded, Row, dated, place_of
+from labctl.classroom.rows import Cell, CellState, Graded, Row, Stay, dated, place_of
 from labctl.grading import Grades
 from labctl.lab import load_lab
 from labctl.results import Finding, StepReport
@@ -160,3 +160,42 @@ def test_the_columns_are_the_sections_of_the_book_in_both_languages() -> None:
     sections = sections_of(load_lab("default"))
     assert [each.step for each in sections][:3] == ["dns", "packages", "postfix"]
     assert all(each.title["ja"] and each.title["en"] for each in sections)
+
+
+def at(step: str, since: float) -> Row:
+    """A seat at a section, as a grading found it."""
+    cells = tuple(Cell(step=each) for each in ("a", "b", "c"))
+    return row(*cells).model_copy(update={"at": step, "at_since": since})
+
+
+def test_a_moment_at_an_earlier_section_does_not_end_a_stay() -> None:
+    """A student who is stuck restarts services, and a grading notices."""
+    stay = Stay()
+    stuck = at("c", 100.0)
+    fallen = stay.kept(stuck, at("b", 700.0), 700.0, 0.0)
+    assert fallen.at_since == 700.0
+    further = stay.kept(fallen, at("a", 705.0), 705.0, 0.0)
+    again = stay.kept(further, at("b", 710.0), 710.0, 0.0)
+    assert again.at_since == 700.0
+    back = stay.kept(again, at("c", 720.0), 720.0, 0.0)
+    assert back.at_since == 100.0
+    # Nor does what the grading after it says.
+    assert stay.kept(back, at("c", 720.0), 780.0, 0.0).at_since == 100.0
+
+
+def test_a_longer_time_at_an_earlier_section_ends_a_stay() -> None:
+    stay = Stay()
+    fallen = stay.kept(at("c", 100.0), at("b", 700.0), 700.0, 0.0)
+    assert stay.kept(fallen, at("c", 900.0), 900.0, 0.0).at_since == 900.0
+
+
+def test_who_goes_on_and_falls_back_was_not_there_all_the_time() -> None:
+    stay = Stay()
+    further = stay.kept(at("b", 100.0), at("c", 700.0), 700.0, 0.0)
+    assert stay.kept(further, at("b", 710.0), 710.0, 0.0).at_since == 710.0
+
+
+def test_no_stay_is_longer_than_the_lesson() -> None:
+    assert Stay().kept(at("c", 100.0), at("c", 100.0), 900.0, 800.0).at_since == 800.0
+    done = at("", 0.0)
+    assert Stay().kept(at("c", 100.0), done, 900.0, 0.0) == done
