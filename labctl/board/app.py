@@ -123,22 +123,24 @@ class Board:
     # -- login ------------------------------------------------------------------------------
 
     async def _login_page(self, request: Request) -> Response:
-        return self._html(request, "login", who=None, refused=None)
+        return self._html(request, "login", who=None, refused={})
 
     async def _login(self, request: Request) -> Response:
         address = request.client.host if request.client else ""
         code = (await form_of(request)).get("code", "")
         if not self._wrong.may_try(address):
-            return self._html(request, "login", 429, who=None, refused="many")
+            said = in_every_language(_("Too many wrong codes. Wait a minute."))
+            return self._html(request, "login", 429, who=None, refused=said)
         try:
             welcome = await self._helper.ask(protocol.Login(code=code[:100]), Welcome)
         except NotDone as error:
-            if error.refused.kind == "busy":
-                return self._html(request, "login", 429, who=None, refused="many")
-            if error.refused.kind != "login":
-                return self._refused(request, error.refused)
-            self._wrong.add(address)
-            return self._html(request, "login", 401, who=None, refused="wrong")
+            refused = error.refused
+            if refused.kind not in ("login", "busy"):
+                return self._refused(request, refused)
+            if refused.kind == "login":
+                self._wrong.add(address)
+            status = _STATUS[refused.kind]
+            return self._html(request, "login", status, who=None, refused=refused.said)
         except Lost:
             return self._refused(request, client.lost(), 503)
         answer = RedirectResponse("/", 303)

@@ -225,15 +225,16 @@ class Helper:
     async def _log_in(self, request: protocol.Login) -> BaseModel:
         self._renew_codes()
         now = time.monotonic()
-        many = in_every_language(_("Too many wrong codes. Wait a minute."))
         if _in_last_minute(self._wrong, now) >= _MOST_WRONG:
-            return refusal("busy", many)
+            said = in_every_language(_("Too many wrong codes. Wait a minute."))
+            return refusal("busy", said)
         owner = self._codes.owner(request.code)
         if owner is None or not self._exists(owner):
             self._wrong.append(now)
             return refusal("login", in_every_language(_("This code is wrong.")))
         if _in_last_minute(self._right[owner], now) >= _MOST_LOGINS:
-            return refusal("busy", many)
+            said = in_every_language(_("This code was used too often. Wait a minute."))
+            return refusal("busy", said)
         self._right[owner].append(now)
         return await self._welcome(owner, self._history.log_in(owner))
 

@@ -102,6 +102,9 @@ def test_one_code_logs_in_so_often_and_no_other_waits(
     student = logged_in(fresh.board, codes.of_seat(1))
     found = [Browser(fresh.board).log_in(codes.of_seat(1))[0] for _each in range(4)]
     assert found == [303] * 2 + [429] * 2
+    # The code is right, so nobody looks for a mistake in it.
+    text = Browser(fresh.board).log_in(codes.of_seat(1))[1]
+    assert "used too often" in text and "wrong" not in text.split("code-wrong")[-1]
     assert Browser(fresh.board).log_in(codes.of_seat(2))[0] == 303
     assert student.get("/me")[0] == 200
 
