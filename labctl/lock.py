@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -88,7 +88,7 @@ def _remove(lock_file: Path) -> None:
 @contextmanager
 def _named(holder: Path) -> Iterator[None]:
     """Write down for others who holds the lock."""
-    command = " ".join(["labctl", *sys.argv[1:3]])
+    command = " ".join(["labctl", *_without_options(sys.argv[1:])[:2]])
     # On a full disk only the name of the holder is missing: `destroy` can free the space.
     with suppress(OSError):
         write_atomically(holder, json.dumps({"pid": os.getpid(), "command": command}))
@@ -100,8 +100,42 @@ def _named(holder: Path) -> Iterator[None]:
             holder.unlink(missing_ok=True)
 
 
+def _without_options(words: Sequence[str]) -> Sequence[str]:
+    """The words of a command line from the command on."""
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if words[at] == "--lang" else 1
+    return words[at:]
+
+
 def _holder(home: LabHome) -> str:
-    with suppress(OSError, ValueError, KeyError):
+    if (seen := _read_holder(home)) is None:
+        return ""
+    pid, command = seen
+    return f"pid {pid}: {command}"
+
+
+def _read_holder(home: LabHome) -> tuple[int, str] | None:
+    with suppress(OSError, ValueError, KeyError, TypeError):
         seen = json.loads(home.lock_file.with_suffix(".holder").read_text(encoding="utf-8"))
-        return f"pid {seen['pid']}: {seen['command']}"
+        return int(seen["pid"]), str(seen["command"])
+    return None
+
+
+def command_at_work(home: LabHome) -> str:
+    """What another process that has the lab's lock does, like `labctl reset`; "" if none has it.
+
+    Only for Linux. Cheap enough to be called several times a second.
+    """
+    seen = _read_holder(home)
+    # A labctl that was killed leaves its name.
+    if seen is None or seen[0] == os.getpid() or not Path(f"/proc/{seen[0]}").exists():
+        return ""
+    lock = FileLock(home.lock_file, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return seen[1]
+    # Another program has the number of the one that was killed.
+    lock.release()
     return ""

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from subprocess import TimeoutExpired
 from types import FrameType
 
-from labctl.run import on_terminal, shell_status
+from labctl.run import let_go_on, on_terminal, shell_status
 
 # Seconds between two looks at a command that prints nothing, and in which one may end.
 _LOOK_SECONDS, _ENDS_SECONDS = 0.2, 2.0
@@ -34,9 +34,14 @@ def relayed(argv: Sequence[str]) -> int:
         process = on_terminal(argv, slave, os.environ.get("TERM", "dumb"))
     finally:
         os.close(slave)
+
+    def runs() -> bool:
+        let_go_on(process)
+        return process.poll() is None
+
     try:
         with _raw(sys.stdin.fileno()), _same_size(sys.stdin.fileno(), master):
-            _copy(sys.stdin.fileno(), sys.stdout.fileno(), master, lambda: process.poll() is None)
+            _copy(sys.stdin.fileno(), sys.stdout.fileno(), master, runs)
         # A program closes its terminal just before it ends.
         with suppress(TimeoutExpired):
             process.wait(_ENDS_SECONDS)

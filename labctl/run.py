@@ -11,11 +11,12 @@ import math
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -314,6 +315,18 @@ def on_terminal(
         stderr=terminal,
         env={**os.environ, "TERM": kind},
     )
+
+
+def let_go_on(process: subprocess.Popen[bytes]) -> None:
+    """Continue a command that is stopped. To be called again and again. Only for Linux.
+
+    A host that shuts down stops all its programs for a moment (systemd-shutdown), and nsenter(1)
+    stops itself when its child is stopped. The host continues the child only, and would then wait
+    for ever until nsenter has seen it end.
+    """
+    with suppress(ChildProcessError, ProcessLookupError):
+        if os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG) is not None:
+            os.kill(process.pid, signal.SIGCONT)
 
 
 def interactive(argv: Sequence[str]) -> int:

@@ -32,11 +32,12 @@ WORDS = {
     CellState.NOT_YET: N_("not yet"),
     CellState.UNKNOWN: N_("not checked"),
 }
-# What is being done to a seat, by the verb of labctl.classroom.protocol.
+# What is being done to a seat: a verb of labctl.classroom.protocol or labctl.classroom.elsewhere.
 DOING = {
     "reset": N_("reset is running"),
     "undo": N_("undo is running"),
     "drill": N_("a drill is being started"),
+    "other": N_("labctl is working on it"),
 }
 # Minutes on one section after which a seat is marked as stuck.
 STUCK_MINUTES = 15

@@ -16,6 +16,7 @@ from threading import Condition, Lock, Thread
 
 from labctl.classroom.cells import sections_of, within_limit
 from labctl.classroom.curve import BREAK_SECONDS
+from labctl.classroom.elsewhere import verb_elsewhere
 from labctl.classroom.grader import GraderProcess, Worker, WorkerEnded
 from labctl.classroom.history import Change, History
 from labctl.classroom.roll import Roll, lab_of, open_seat
@@ -57,7 +58,7 @@ class _Seat:
     `asked` is when the seat was found to need a look, `begun` is when one last began, `changed`
     is when a change was last noticed. Its disk is not looked at before `rests`. `in_turn` is set if
     it is graded without a reason, and `is_outdated` if something was done to it since its grading
-    began.
+    began. `held` is what the board does to it, and `elsewhere` what another labctl does, or "".
     """
 
     row: Row
@@ -72,8 +73,14 @@ class _Seat:
     rests: float = 0.0
     is_grading: bool = False
     in_turn: bool = False
-    is_held: bool = False
+    held: str = ""
+    elsewhere: str = ""
     is_outdated: bool = False
+
+    @property
+    def busy(self) -> str:
+        """What is done to it now. It is not graded meanwhile."""
+        return self.held or self.elsewhere
 
     def turn(self, now: float) -> float:
         """Seconds after which it is graded again though nothing was noticed."""
@@ -117,7 +124,8 @@ class Collector:
                     student=seat.student,
                     note=notes.get(seat.number, ""),
                     cells=tuple(Cell(step=section.step) for section in self.sections),
-                )
+                ),
+                lab_home(seat.lab_name),
             )
             for seat in roll.seats
         }
@@ -156,17 +164,19 @@ class Collector:
     def hold(self, number: int, verb: str) -> bool:
         """Do not grade a seat while something is done to it. False if something is already."""
         with self._changed:
-            if self._seats[number].is_held:
+            seat = self._seats[number]
+            if seat.held:
                 return False
-            self._seats[number].is_held = self._seats[number].is_outdated = True
+            seat.held, seat.is_outdated = verb, True
             self._set(number, busy=verb)
             return True
 
     def release(self, number: int) -> None:
         """The seat is graded again, and at once."""
         with self._changed:
-            self._seats[number].is_held = False
-            self._set(number, busy="")
+            seat = self._seats[number]
+            seat.held = ""
+            self._set(number, busy=seat.busy)
         self.look_again(number)
 
     def note(self, number: int, text: str) -> None:
@@ -205,10 +215,22 @@ class Collector:
         """Notice changes on the disks of the seats."""
         while not self._ends:
             for number in self._seats:
+                self._look_elsewhere(number)
                 self._look_at(number)
                 if self._ends:
                     return
             time.sleep(_LOOK_SECONDS)
+
+    def _look_elsewhere(self, number: int) -> None:
+        """Notice what another labctl does. Hosts that are just booting are not graded as wrong."""
+        seat = self._seats[number]
+        if (verb := verb_elsewhere(seat.home)) == seat.elsewhere:
+            return
+        with self._changed:
+            seat.elsewhere, seat.is_outdated = verb, True
+            self._set(number, busy=seat.busy)
+        if not verb:
+            self.look_again(number)
 
     def _look_at(self, number: int) -> None:
         seat = self._seats[number]
@@ -288,7 +310,7 @@ class Collector:
         # A change is graded beside few seats that only have their turn.
         turns = sum(seat.is_grading and seat.in_turn for seat in self._seats.values())
         for number, seat in self._seats.items():
-            if seat.is_grading or seat.is_held:
+            if seat.is_grading or seat.busy:
                 continue
             if seat.asked is not None:
                 # Those that changed come first; whoever changes all the time waits for the rest.
@@ -310,7 +332,7 @@ class Collector:
         """Show a section that changed, while the rest is still graded. The history waits."""
         with self._changed:
             seat = self._seats[found.seat]
-            if seat.is_held or seat.is_outdated or self._ends or seat.row.problem:
+            if seat.busy or seat.is_outdated or self._ends or seat.row.problem:
                 return
             seen = {cell.step for cell in found.cells}
             kept = tuple(cell for cell in seat.row.cells if cell.step not in seen)

@@ -22,6 +22,7 @@ from labctl.classroom import actions, protocol
 from labctl.classroom.codes import INSTRUCTOR, codes_stamp, load_codes
 from labctl.classroom.collector import Collector
 from labctl.classroom.curve import curve
+from labctl.classroom.elsewhere import RESETS, verb_elsewhere
 from labctl.classroom.history import History
 from labctl.classroom.protocol import (
     INPUT,
@@ -43,7 +44,9 @@ from labctl.classroom.terminals import Terminals
 from labctl.classroom.watching import say_rows, watch
 from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError, WrongState
+from labctl.home import lab_home
 from labctl.i18n import _, in_every_language
+from labctl.results import HostState
 
 # Wrong codes in a minute from all browsers together; the web process limits each address. At this
 # rate one of 31 codes is guessed in 20 million years. Browsers that are logged in are not affected.
@@ -58,9 +61,6 @@ _MOST_PAGES_INSTRUCTOR = 400
 
 # Seconds after which a page notices that its login is over.
 _LOGIN_SECONDS = 5.0
-
-# What stops the hosts of a seat for a moment.
-_RESETS = ("reset", "undo")
 
 _INSTRUCTORS = (protocol.Reset, protocol.Undo, protocol.Drill, protocol.Note, protocol.Progress)
 
@@ -79,7 +79,7 @@ class Helper:
         history.keep_logins(self._codes.by_owner())
         self._lab = lab_of(roll)
         hosts = len(self._lab.hosts) * len(roll.seats)
-        self._terminals = Terminals(hosts * _TERMINALS_PER_HOST)
+        self._terminals = Terminals(hosts * _TERMINALS_PER_HOST, why=self._why_ended)
         self._actions = SeatActions(roll, history, collector, self._terminals)
         self._wrong: deque[float] = deque()
         self._right: defaultdict[int, deque[float]] = defaultdict(deque)
@@ -102,12 +102,12 @@ class Helper:
         # The user can change nothing in the folder.
         path.parent.chmod(0o710)
         os.chown(path.parent, -1, group)
-        idle = asyncio.create_task(self._terminals.watch_idle())
+        watching = asyncio.create_task(self._terminals.watch())
         try:
             async with server:
                 await server.serve_forever()
         finally:
-            idle.cancel()
+            watching.cancel()
             self._terminals.close_all()
 
     async def _connected(
@@ -330,7 +330,26 @@ class Helper:
             viewer.leave()
 
     def _is_being_reset(self, seat: int) -> bool:
-        return self._collector.row(seat).busy in _RESETS
+        return self._collector.row(seat).busy in RESETS or self._verb_elsewhere(seat) in RESETS
+
+    def _verb_elsewhere(self, seat: int) -> str:
+        """What another labctl does to the seat now. The row may not have it yet."""
+        return verb_elsewhere(lab_home(self._roll.seat(seat).lab_name))
+
+    def _why_ended(self, place: Place, was_killed: bool) -> str:
+        """Why a login ended by itself; "" if the person logged out.
+
+        After a signal the host may be about to stop: it kills its programs before it ends.
+        """
+        if self._is_being_reset(place.seat):
+            return "reset"
+        if was_killed or self._verb_elsewhere(place.seat):
+            return "stopped"
+        with suppress(LabError):
+            session = actions.opened(self._roll, self._roll.seat(place.seat))
+            if session.provider.status().get(place.host) is HostState.RUNNING:
+                return ""
+        return "stopped"
 
     def _login(self, request: protocol.OpenTerminal) -> tuple[str, ...]:
         if self._is_being_reset(request.seat):

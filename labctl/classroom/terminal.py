@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 
 from labctl.classroom.protocol import CAUGHT_UP, ENDED, OUTPUT, frame
+from labctl.run import let_go_on
 
 # Bytes of output that a browser that comes back is shown again.
 _KEPT = 256 * 1024
@@ -33,6 +35,10 @@ _MOST_TYPED = 4 * 1024 * 1024
 # Seconds after typing in which a login may be about to end, and for which a browser waits then.
 _MAY_END = 2.0
 _WAIT_FOR_END = 0.5
+# Seconds that a login may take to end after it closed its terminal, and its exit statuses if
+# SIGKILL or SIGTERM ended the shell.
+_ENDS_SECONDS = 1.0
+_KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
 # Seconds after a browser came in which the end of the login is not its own doing, if it typed
 # nothing.
 _JUST_CAME = 10.0
@@ -231,3 +237,15 @@ class Terminal:
             self._process.terminate()
         # A login that ignores the hang-up is killed by its lab at the latest.
         loop.run_in_executor(None, self._process.wait)
+
+    def let_go_on(self) -> None:
+        """Continue the login if it is stopped, so that its host can shut down."""
+        let_go_on(self._process)
+
+    def was_killed(self) -> bool:
+        """Whether a signal ended the login, as when its host stops. May wait a moment for it."""
+        try:
+            status = self._process.wait(_ENDS_SECONDS)
+        except TimeoutExpired:
+            return False
+        return status < 0 or status in _KILLED

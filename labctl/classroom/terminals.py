@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from labctl.classroom.protocol import OUTPUT, frame
@@ -18,9 +18,12 @@ from labctl.hint import Hint
 from labctl.i18n import _
 from labctl.run import on_terminal
 
-# Seconds without typing after which a terminal is closed, and between two looks.
+# Seconds without typing after which a terminal is closed, and between two looks at all of them.
 IDLE_SECONDS = 2 * 3600.0
-_LOOK_SECONDS = 30.0
+_LOOK_SECONDS = 0.5
+# Called with the place of a login that ended by itself, and whether a signal ended it. Returns why,
+# for the browsers: "" if the person logged out.
+Why = Callable[[Place, bool], str]
 # Returns the browser's terminal to its first state (ECMA-48, RIS).
 _CLEAR = b"\x1bc"
 
@@ -28,10 +31,16 @@ _CLEAR = b"\x1bc"
 class Terminals:
     """All terminals of a class, within limits. Belongs to an event loop."""
 
-    def __init__(self, most: int, idle: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        most: int,
+        idle: float = IDLE_SECONDS,
+        why: Why = lambda _place, _was_killed: "",
+    ) -> None:
         """`most` terminals at once; each is closed after `idle` seconds without typing."""
         self._most = most
         self._idle = idle
+        self._why = why
         self._open: dict[Place, Terminal] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,17 +99,23 @@ class Terminals:
         if self._open.get(place) is not terminal:
             return
         newcomers = terminal.leave_newcomers()
-        self.close(place)
+        # Whoever comes from now on gets a new login.
+        del self._open[place]
+        why = ""
+        try:
+            why = await asyncio.to_thread(lambda: self._why(place, terminal.was_killed()))
+        finally:
+            terminal.end(why)
         for viewer in newcomers:
-            await self._log_in_again(viewer)
+            await self._log_in_again(viewer, why)
 
-    async def _log_in_again(self, viewer: View) -> None:
+    async def _log_in_again(self, viewer: View, why: str) -> None:
         """Show a browser a new login in place of the one that has just ended."""
         try:
             terminal = await self.at(viewer)
         except LabError:
             # If the person asks for a login, the answer says why there is none.
-            viewer.tell_end()
+            viewer.tell_end(why)
             return
         # Only once: a login that ends by itself is not repeated without end.
         viewer.found_open = False
@@ -126,10 +141,12 @@ class Terminals:
         for place in list(self._open):
             self.close(place)
 
-    async def watch_idle(self) -> None:
-        """Close terminals in which nobody types any more, for ever."""
+    async def watch(self) -> None:
+        """Continue logins that are stopped, and close those in which nobody types, for ever."""
         while True:
-            await asyncio.sleep(min(_LOOK_SECONDS, self._idle))
+            await asyncio.sleep(_LOOK_SECONDS)
+            for terminal in self._open.values():
+                terminal.let_go_on()
             old = time.monotonic() - self._idle
             for place in [each for each, found in self._open.items() if found.last_typed < old]:
                 self.close(place, "idle")

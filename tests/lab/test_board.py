@@ -245,6 +245,27 @@ def test_the_terminal_works_without_sshd_and_network(open_page: Open, codes: Cod
     shows(page, r"^repaired$")
 
 
+def test_a_host_with_an_open_terminal_shuts_down_and_the_terminal_comes_back(
+    open_page: Open, codes: Codes
+) -> None:
+    page = open_page(codes.of_seat(2))
+    shows(page, r"ubuntu@host1")
+    state = page.locator(".terminal .state").first
+    booted = on_host(2, "stat -c %Z /proc/1")
+    type_in(page, "sudo reboot")
+    expect(state).to_contain_text("was stopped")
+    expect(state).to_have_text("")
+    assert on_host(2, "stat -c %Z /proc/1") != booted
+    shows(page, r"ubuntu@host1")
+    type_in(page, "sudo poweroff")
+    expect(state).to_contain_text("does not run")
+    assert "host1" in page.inner_text(".mine .problem")
+    labctl("class", "up", "2", "--class", NAME)
+    expect(state).to_have_text("")
+    type_in(page, "echo on $((6 * 7))")
+    shows(page, r"^on 42$")
+
+
 def test_a_page_that_is_opened_right_after_exit_logs_in_again(
     open_page: Open, codes: Codes
 ) -> None:

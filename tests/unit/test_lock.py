@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import sys
@@ -13,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from labctl.errors import WrongState
 from labctl.home import lab_home
-from labctl.lock import locked
+from labctl.lock import command_at_work, locked
+from tests.fakes.neighbour import another_labctl
 
 
 def test_the_second_is_told_who_holds_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,3 +138,27 @@ def test_nobody_else_on_the_machine_can_enter_the_labs() -> None:
     home = lab_home("class-a")
     with locked(home):
         assert stat.S_IMODE(home.state.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.posix
+def test_others_see_what_the_holder_does_until_it_ends_or_is_killed() -> None:
+    if sys.platform != "linux":
+        pytest.skip("for the board, which runs on Linux only")
+    home = lab_home("class-a")
+    assert command_at_work(home) == ""
+    with locked(home):
+        assert command_at_work(home) == ""
+    with another_labctl("class-a", "--lang", "ja", "class", "reset", "7") as process:
+        assert command_at_work(home) == "labctl class reset"
+        with pytest.raises(WrongState) as held, locked(home):
+            pass
+        assert held.value.cause == f"pid {process.pid}: labctl class reset"
+        process.kill()
+        process.wait()
+        assert command_at_work(home) == ""
+    # What it left names another program that has its number by now.
+    holder = home.lock_file.with_suffix(".holder")
+    holder.write_text(json.dumps({"pid": os.getppid(), "command": "labctl reset"}))
+    assert command_at_work(home) == ""
+    with locked(home):
+        pass

@@ -91,3 +91,12 @@ def test_a_large_paste_waits_for_a_command_that_prints_first() -> None:
     assert b"got 320000" in out
     assert out.count(b"y") == 400000
     assert running.returncode == 0
+
+
+def test_a_command_that_is_stopped_goes_on() -> None:
+    """As nsenter(1) when its host shuts down, which waits for the login to end."""
+    script = "echo before; kill -STOP $$; echo after"
+    running = started(["sh", "-c", script], subprocess.PIPE, subprocess.PIPE)
+    out, _err = running.communicate(timeout=30)
+    assert b"after" in out
+    assert running.returncode == 0

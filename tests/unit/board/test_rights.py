@@ -32,6 +32,7 @@ from labctl.errors import WrongState
 from tests.fakes.board import Browser, RunningBoard
 from tests.fakes.classroom import InClass, MemoryClass
 from tests.fakes.lab import path_of
+from tests.fakes.neighbour import another_labctl
 from tests.unit.board.conftest import STUDENTS, Place, logged_in, place, wait_for
 
 PAGES = ("/board", "/projector", "/me", "/seats/1", "/seats/1/terminals/host1", "/board/events")
@@ -522,10 +523,51 @@ def test_a_reset_that_begins_during_a_login_refuses_the_terminal(
     assert told["event"] == "refused" and "s01" in told["said"]
 
 
+def why_ended(terminal: Any) -> str:
+    """End the login as a host does that stops, and return what the page is told."""
+    read_until(terminal, '"caught-up"')
+    terminal.send(b"\x04")
+    said = read_until(terminal, '"ended"')
+    return str(json.loads(said[said.index('{"event": "ended"') :])["why"])
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("class", "reset", "1"), "reset"),
+        (("reset", "--undo"), "reset"),
+        (("class", "down"), "stopped"),
+        (("test-mail",), ""),
+    ],
+)
+def test_the_page_is_told_what_another_labctl_does_to_its_host(
+    fresh: Place, words: tuple[str, ...], why: str
+) -> None:
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    lab = fresh.room.roll.seat(1).lab_name
+    with open_terminal(student, OWN) as terminal, another_labctl(lab, *words):
+        assert why_ended(terminal) == why
+        if why == "reset":
+            with open_terminal(student, OWN) as another:
+                told = json.loads(another.recv(timeout=20))
+            assert told["event"] == "refused" and "s01" in told["said"]
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+
+
+def test_the_page_is_told_that_its_host_was_stopped(fresh: Place) -> None:
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+        fresh.room.world(1).hosts["host1"].running = False
+        terminal.send(b"\x04")
+        assert '"stopped"' in read_until(terminal, '"ended"')
+
+
 def test_the_page_is_told_why_an_idle_terminal_was_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helper, "Terminals", lambda most: Terminals(most, idle=0.5))
+    monkeypatch.setattr(helper, "Terminals", lambda most, **_why: Terminals(most, idle=0.5))
     with place(tmp_path) as made:
         student = logged_in(made.board, made.board.codes.of_seat(1))
         with open_terminal(student, OWN) as terminal:
@@ -538,7 +580,7 @@ def test_the_page_is_told_why_an_idle_terminal_was_closed(
 def test_the_page_is_told_if_there_are_too_many_terminals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helper, "Terminals", lambda _most: Terminals(1))
+    monkeypatch.setattr(helper, "Terminals", lambda _most, **_why: Terminals(1))
     with place(tmp_path) as made:
         student = logged_in(made.board, made.board.codes.of_seat(1))
         with open_terminal(student, OWN) as first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from threading import Event, Lock
@@ -23,6 +24,7 @@ from labctl.waiting import wait_until
 from tests.fakes.board import InThread
 from tests.fakes.classroom import InClass, MemoryClass, memory_class
 from tests.fakes.lab import path_of
+from tests.fakes.neighbour import another_labctl
 
 
 @pytest.fixture
@@ -195,6 +197,51 @@ def test_a_seat_that_is_held_is_left_alone(collector: Collector, room: MemoryCla
     collector.release(1)
     wait_for(lambda: states(collector.row(1))["dns"] is CellState.WRONG)
     assert collector.row(1).busy == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "busy"),
+    [
+        (("class", "reset", "1"), "reset"),
+        (("class", "undo", "1"), "undo"),
+        (("reset", "--undo", "--yes"), "undo"),
+        (("class", "down"), "other"),
+        (("test-mail",), ""),
+    ],
+)
+def test_a_seat_on_which_another_labctl_works_is_left_alone(
+    collector: Collector, room: MemoryClass, words: tuple[str, ...], busy: str
+) -> None:
+    """Hosts that are just booting would be graded as wrong."""
+    if sys.platform != "linux":
+        pytest.skip("the board needs Linux")
+    wait_for(lambda: all(row.looked for row in collector.rows()))
+    with another_labctl(room.roll.seat(1).lab_name, *words):
+        wait_for(lambda: collector.row(1).busy == busy)
+        del room.world(1).hosts["host1"].files[path_of("dns")]
+        if busy:
+            looked = collector.row(1).looked
+            collector.look_again(1)
+            time.sleep(module._LOOK_SECONDS * 3)
+            assert collector.row(1).looked == looked
+    wait_for(lambda: states(collector.row(1))["dns"] is CellState.WRONG)
+    assert collector.row(1).busy == ""
+
+
+def test_a_labctl_that_is_killed_leaves_no_seat_busy(
+    collector: Collector, room: MemoryClass
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("the board needs Linux")
+    with another_labctl(room.roll.seat(1).lab_name, "class", "reset", "1") as process:
+        wait_for(lambda: collector.row(1).busy == "reset")
+        # What the board does itself is shown, and the rest when it has ended.
+        assert collector.hold(1, "drill")
+        assert collector.row(1).busy == "drill"
+        collector.release(1)
+        assert collector.row(1).busy == "reset"
+        process.kill()
+        wait_for(lambda: collector.row(1).busy == "")
 
 
 def test_a_seat_that_hangs_is_given_up_and_the_others_go_on(

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from threading import Event
 
 import pytest
 
@@ -88,14 +89,14 @@ async def screen(
 
 
 def run(opened: Terminals, work: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run `work` while idle terminals are closed."""
+    """Run `work` while the terminals are watched."""
 
     async def all_of_it() -> None:
-        idle = asyncio.create_task(opened.watch_idle())
+        watching = asyncio.create_task(opened.watch())
         try:
             await work()
         finally:
-            idle.cancel()
+            watching.cancel()
             opened.close_all()
 
     asyncio.run(all_of_it())
@@ -243,6 +244,67 @@ def test_a_login_that_ends_by_itself_is_not_repeated_without_end() -> None:
                 assert await second.wait_for_end() == ""
                 assert len(second.shells) == 2
                 assert len(opened) == 0
+
+    run(opened, work)
+
+
+# How a login ends, and whether that was a signal: the shell itself, or su(1) which tells of one.
+@pytest.mark.parametrize(
+    ("script", "was_killed"),
+    [("kill -9 $$", True), ("exit 137", True), ("exit 143", True), ("exit 130", False)],
+)
+def test_the_browser_is_told_why_a_login_ended(script: str, was_killed: bool) -> None:
+    asked: list[tuple[Place, bool]] = []
+
+    def why(place: Place, killed: bool) -> str:
+        asked.append((place, killed))
+        return "stopped"
+
+    opened = Terminals(2, why=why)
+
+    async def work() -> None:
+        async with screen(opened, script=script) as first:
+            assert await first.wait_for_end() == "stopped"
+        assert len(opened) == 0
+
+    run(opened, work)
+    assert asked == [(HERE, was_killed)]
+
+
+def test_a_login_that_is_stopped_goes_on() -> None:
+    """As nsenter(1) when its host shuts down, which waits for the login to end."""
+    opened = Terminals(2)
+
+    async def work() -> None:
+        async with screen(opened, script="echo before; kill -STOP $$; echo after") as first:
+            await first.wait_for("after")
+            assert await first.wait_for_end() == ""
+
+    run(opened, work)
+
+
+def test_a_login_that_ends_is_nobody_elses_while_it_is_asked_why() -> None:
+    ending, go_on = Event(), Event()
+
+    def why(_place: Place, _killed: bool) -> str:
+        ending.set()
+        assert go_on.wait(20)
+        return ""
+
+    opened = Terminals(2, why=why)
+
+    async def work() -> None:
+        async with screen(opened) as first:
+            await first.wait_for("shell")
+            first.view.type(b"exit\n")
+            assert await asyncio.to_thread(ending.wait, 20)
+            async with screen(opened) as second:
+                await second.wait_for("shell")
+                assert second.shells != first.shells
+                go_on.set()
+                assert await first.wait_for_end() == ""
+                second.view.type(b"here\n")
+                await second.wait_for("got here")
 
     run(opened, work)
 
