@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from labctl.classroom import helper
 from tests.fakes.lab import path_of
+from tests.fakes.neighbour import another_labctl
 from tests.lab.browser import running_chromium
 from tests.lab.program import wait_until
 from tests.unit.board.conftest import Place, place
@@ -240,6 +241,107 @@ def test_a_terminal_says_that_the_seat_is_being_reset(open_page: Open) -> None:
     assert said[0].startswith("The seat is being reset") and set(said) == {said[0], ""}
     teacher.click("form[action$='/undo'] button")
     expect(teacher.locator("[data-answer]")).to_contain_text("before its reset")
+
+
+def test_a_terminal_comes_back_by_itself_after_a_reset_on_the_command_line(
+    open_page: Open, made: Place
+) -> None:
+    page = open_page("/seats/2/terminals/host1", seat=2)
+    mine = open_page("/me", seat=2)
+    teacher = open_page("/board")
+    ready(page)
+    with another_labctl(made.room.roll.seat(2).lab_name, "class", "reset", "2"):
+        expect(teacher.locator("#seat-2 .busy")).to_have_text("reset is running")
+        expect(mine.locator(".busy")).to_contain_text("The terminals come back")
+        page.locator(SCREEN).click()
+        page.keyboard.press("Control+KeyD")
+        expect(page.locator(STATE)).to_contain_text("being reset")
+    expect(page.locator(STATE)).to_have_text("")
+    ready(page)
+    expect(teacher.locator("#seat-2 .busy")).to_have_count(0)
+
+
+def test_a_button_keeps_the_focus_when_it_was_pressed(open_page: Open) -> None:
+    page = open_page("/board")
+    page.click("#seat-1 th a")
+    button = page.locator("dialog[open] form[action$='/check'] button")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog[open] [data-answer]")).not_to_have_text("…")
+    expect(button).to_be_enabled()
+    expect(button).to_be_focused()
+
+
+def test_a_screen_reader_is_told_only_what_changed(open_page: Open, made: Place) -> None:
+    page = open_page("/board")
+    count = page.locator("[data-count]")
+    expect(count).to_have_text("3 / 3")
+    page.evaluate("""() => {
+      window.told = 0;
+      new MutationObserver(() => { window.told += 1; })
+        .observe(document.querySelector("[data-count]"), { childList: true });
+    }""")
+    made.board.collector.note(3, "renewed")
+    expect(page.locator("#seat-3 .note")).to_have_text("renewed")
+    assert page.evaluate("window.told") == 0
+    page.fill("[name=words]", "renewed")
+    expect(count).to_have_text("1 / 3")
+    assert page.evaluate("window.told") == 1
+    made.board.collector.note(3, "")
+
+
+def test_what_is_selected_stays_selected_when_the_seat_is_graded_again(
+    open_page: Open, made: Place
+) -> None:
+    """A hint has commands to copy."""
+    page = open_page("/me", seat=1)
+    files = made.room.world(1).hosts["host1"].files
+    kept = files.pop(path_of("postfix"))
+    try:
+        expect(page.locator(".detail").first).to_be_visible()
+        # The grading that the change began has ended.
+        looked = made.board.collector.row(1).looked
+        made.board.collector.look_again(1)
+        wait_until(lambda: made.board.collector.row(1).looked > looked, "not graded", 30)
+        page.locator(".detail .what").first.select_text()
+        selected = page.evaluate("getSelection().toString()")
+        before = page.get_attribute("#seat-1", "data-looked")
+        page.click("form[action$='/check'] button")
+        page.locator(".detail .what").first.select_text()
+        expect(page.locator("#seat-1")).not_to_have_attribute("data-looked", before or "")
+        assert page.evaluate("getSelection().toString()") == selected != ""
+        age = page.locator(".summary time")
+        expect(age).to_have_text(re.compile(r"^\d ?s(ec)?\.? ago$"))
+    finally:
+        files[path_of("postfix")] = kept
+    expect(page.locator(".cell.wrong")).to_have_count(0)
+
+
+def test_a_page_that_cannot_be_seen_keeps_no_connection(open_page: Open, made: Place) -> None:
+    """A browser opens six connections to one server, and every tab needs one."""
+    page = open_page("/board")
+    show = """hidden => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    listeners = made.board.collector._listeners
+    wait_until(lambda: len(listeners) == 1, "not one page", 30)
+    page.evaluate(show, True)
+    wait_until(lambda: not listeners, "the connection is still there", 30)
+    made.board.collector.note(1, "while nobody looked")
+    page.evaluate(show, False)
+    expect(page.locator("#seat-1 .note")).to_have_text("while nobody looked")
+    made.board.collector.note(1, "and afterwards")
+    expect(page.locator("#seat-1 .note")).to_have_text("and afterwards")
+    made.board.collector.note(1, "")
+
+
+def test_a_page_takes_the_seats_of_a_board_that_was_started_again(open_page: Open) -> None:
+    page = open_page("/board")
+    page.evaluate("document.getElementById('seat-3').remove(); document.body.id = 'old'")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#seat-3")).to_be_visible()
+    expect(page.locator("body")).not_to_have_id("old")
 
 
 @pytest.mark.parametrize("size", [(640, 140), (12_000, 300)])

@@ -65,6 +65,28 @@ function fragment(html) {
   return template.content.firstElementChild;
 }
 
+// What a part of a page says besides its times, and besides what this script did to it.
+function said(part) {
+  const copy = part.cloneNode(true);
+  copy.hidden = false;
+  delete copy.dataset.looked;
+  for (const time of all("time", copy)) time.remove();
+  for (const each of all(".changed, .stuck", copy)) each.classList.remove("changed", "stuck");
+  for (const each of all("details", copy)) each.open = false;
+  return copy.outerHTML;
+}
+
+// Bring only the times into an old part if nothing else changed: what a person has selected there,
+// to copy it, stays selected. Returns whether that was all.
+function renewsTimesOnly(old, part) {
+  if (said(old) !== said(part)) return false;
+  const times = all("time", part);
+  all("time", old).forEach((time, n) => time.replaceWith(times[n]));
+  if (part.dataset.looked) old.dataset.looked = part.dataset.looked;
+  renewTimes(old);
+  return true;
+}
+
 function takeRow(html) {
   const row = fragment(html);
   replaceRow(row);
@@ -73,7 +95,12 @@ function takeRow(html) {
 
 function replaceRow(row) {
   const old = document.getElementById(row.id);
-  if (!old) return;
+  if (!old) {
+    // The board was started again with more seats.
+    if (find("table.board")) location.reload();
+    return;
+  }
+  if (renewsTimesOnly(old, row)) return;
   const before = all(".cell", old).map((cell) => cell.className.replace(" changed", ""));
   if (before.length) {
     all(".cell", row).forEach((cell, n) => {
@@ -93,22 +120,38 @@ function replaceRow(row) {
   filter();
 }
 
+// Live rows while the page can be seen. A browser opens few connections to one server, and the pages
+// in other tabs must not use them up.
 function listen(address) {
-  const lost = find("[data-connection]");
-  const source = new EventSource(address);
-  source.addEventListener("row", (event) => takeRow(event.data));
-  source.addEventListener("now", (event) => { setClock(event.data); renewTimes(); });
-  source.addEventListener("open", () => { lost.hidden = true; });
-  source.addEventListener("error", () => {
-    lost.hidden = false;
-    // The browser gives up after some errors. An old login leads to the login page.
-    if (source.readyState === EventSource.CLOSED) {
-      setTimeout(async () => {
-        if (!await leadsAway()) listen(address);
-      }, 2000);
-    }
+  let source = document.hidden ? null : listening(address);
+  document.addEventListener("visibilitychange", () => {
+    source?.end();
+    source = document.hidden ? null : listening(address);
   });
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => source?.end());
+}
+
+function listening(address) {
+  const lost = find("[data-connection]");
+  let isOver = false;
+  let source;
+  const open = () => {
+    source = new EventSource(address);
+    source.addEventListener("row", (event) => takeRow(event.data));
+    source.addEventListener("now", (event) => { setClock(event.data); renewTimes(); });
+    source.addEventListener("open", () => { lost.hidden = true; });
+    source.addEventListener("error", () => {
+      lost.hidden = false;
+      // The browser gives up after some errors. An old login leads to the login page.
+      if (source.readyState === EventSource.CLOSED) {
+        setTimeout(async () => {
+          if (!isOver && !await leadsAway()) open();
+        }, 2000);
+      }
+    });
+  };
+  open();
+  return { end() { isOver = true; source.close(); } };
 }
 
 async function renew(box) {
@@ -141,7 +184,10 @@ function filter() {
     row.hidden = !fits;
     shown += fits;
   }
-  find("[data-count]", form).textContent = `${shown} / ${rows.length}`;
+  // A screen reader says it whenever it is written.
+  const count = find("[data-count]", form);
+  const sum = `${shown} / ${rows.length}`;
+  if (count.textContent !== sum) count.textContent = sum;
   const since = (row) => Number(row.dataset.since) || Infinity;
   const by = order.value === "stuck"
     ? (a, b) => since(a) - since(b) || a.dataset.seat - b.dataset.seat
@@ -198,7 +244,9 @@ async function renewWindow(row) {
   if (!answer?.ok || answer.redirected) return;
   const live = find("[data-live]", fragment(await answer.text()));
   if (part.turn !== turn) return;
-  find("[data-live]", part).replaceWith(live);
+  const old = find("[data-live]", part);
+  if (renewsTimesOnly(old, live)) return;
+  old.replaceWith(live);
   renewTimes(live);
 }
 
@@ -220,6 +268,7 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.confirm && !confirm(form.dataset.confirm)) return;
   const answer = find("output", form) ?? find("[data-answer]", form.parentElement);
   const buttons = all("button", form.parentElement);
+  const focused = document.activeElement;
   for (const button of buttons) button.disabled = true;
   answer.textContent = "…";
   try {
@@ -232,6 +281,8 @@ document.addEventListener("submit", async (event) => {
     answer.textContent = find("[data-connection]").textContent;
   }
   for (const button of buttons) button.disabled = false;
+  // A button that is disabled loses the focus.
+  if (document.activeElement === document.body) focused?.focus({ preventScroll: true });
 });
 
 // -- terminals ------------------------------------------------------------------------------
@@ -387,8 +438,11 @@ class Shell {
       this.begin();
       // What the programs asked the terminal long ago is not answered again.
       this.terminal.write("", () => { this.isCatchingUp = false; });
-    } else if (message.event === "ended" && message.why === "reset") {
-      this.state.textContent = this.reason = this.box.dataset.reset;
+    } else if (message.event === "ended" && ["reset", "stopped"].includes(message.why)) {
+      // The host comes back, and so does the terminal.
+      this.state.textContent = this.reason = this.box.dataset[message.why];
+      // A new login would keep a host from shutting down.
+      if (message.why === "stopped") this.wait = 3000;
     } else if (message.event === "ended") {
       this.isOver = true;
       this.state.textContent = message.why === "idle" ? this.box.dataset.idle : this.box.dataset.ended;

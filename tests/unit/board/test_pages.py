@@ -263,3 +263,19 @@ def test_a_student_in_a_drill_sees_the_symptom_and_not_the_cause(fresh: Place) -
     assert symptom in unescape(mine) and "✗" in mine
     assert 'class="detail"' not in mine
     assert 'class="detail"' in teacher.get("/seats/1")[1]
+    # The instructor sees who is in a drill, and who has repaired it.
+    assert symptom in unescape(teacher.get("/seats/1")[1])
+    assert "in a drill" in teacher.get("/board")[1]
+    host.files.update(fresh.room.world(2).hosts["host1"].files)
+    wait_for(lambda: row(1).is_done)
+    assert "drill repaired" in teacher.get("/board")[1]
+
+
+def test_an_open_seat_says_that_something_is_done_to_it(fresh: Place) -> None:
+    teacher = logged_in(fresh.board, fresh.board.codes.instructor)
+    for verb in ("reset", "undo", "drill", "other"):
+        assert fresh.board.collector.hold(1, verb)
+        for path in ("/board", "/seats/1"):
+            assert 'class="busy"' in teacher.get(path)[1]
+        fresh.board.collector.release(1)
+    assert 'class="busy"' not in teacher.get("/seats/1")[1]
