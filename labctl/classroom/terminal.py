@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -36,9 +35,9 @@ _MOST_TYPED = 4 * 1024 * 1024
 _MAY_END = 2.0
 _WAIT_FOR_END = 0.5
 # Seconds that a login may take to end after it closed its terminal, and its exit statuses if
-# SIGKILL or SIGTERM ended the shell.
+# SIGKILL or SIGTERM ended the shell. By number: Windows, which only imports this, lacks SIGKILL.
 _ENDS_SECONDS = 1.0
-_KILLED = (128 + signal.SIGKILL, 128 + signal.SIGTERM)
+_KILLED = (128 + 9, 128 + 15)
 # Seconds after a browser came in which the end of the login is not its own doing, if it typed
 # nothing.
 _JUST_CAME = 10.0
