@@ -9,8 +9,8 @@ from labctl.i18n import _
 from labctl.results import Finding, StepReport
 from provision.reports import added, without
 
-# Parameters of main.cf that say whom smtpd asks about passwords.
-_OF_SASL = ("postfix.smtpd_sasl_type", "postfix.smtpd_sasl_path")
+# Parameters of main.cf that say whom smtpd asks about passwords, and what its section itself tells.
+_OF_SASL = ("postfix.smtpd_sasl_type", "postfix.smtpd_sasl_path", "smtp-auth.")
 
 
 def in_their_sections(reports: Sequence[StepReport]) -> list[StepReport]:
@@ -131,7 +131,7 @@ def _with_sasl_in_its_section(reports: Sequence[StepReport]) -> list[StepReport]
         for report in reports
         if report.step == "postfix" and report.host in asked
         if len(wrong := [each for each in report.findings if not each.ok]) == 1
-        and (wrong[0].code in _OF_SASL or "SASL" in wrong[0].found)
+        and (wrong[0].code.startswith(_OF_SASL) or "SASL" in wrong[0].found)
     }
 
     def placed(report: StepReport) -> StepReport:

@@ -9,7 +9,7 @@ from labctl.errors import WrongState
 from labctl.i18n import N_, _
 from labctl.reply import in_words
 from labctl.results import Finding
-from provision import main_cf
+from provision import main_cf, smtp_auth_check
 from provision.dialogue import smtp_greeting
 from provision.facts import Facts, local_address
 from provision.mail_log import last_lines
@@ -261,6 +261,8 @@ def _stopped(target: Target, facts: Facts, told: str) -> Finding | None:
     fatal = _logged(target)
     if fatal and (fatal[1] == "postscreen" or (fatal[1] == "master" and "/smtpd " not in fatal[2])):
         return master(target, fatal[2])
+    if fatal and "SASL" in fatal[2] and (of_sasl := smtp_auth_check.cause(target)):
+        return of_sasl
     extra = {**facts.pairs("also"), **facts.pairs("override")}
     extra = {name: value for name, value in extra.items() if name not in main_cf.OF_SMTPD}
     named = [name for name in extra if fatal and re.search(rf"\b{name}\b", fatal[2])]

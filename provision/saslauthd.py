@@ -15,7 +15,7 @@ from provision.step import Target
 
 _UNREAD = Script("provision", "master-cf-unread.sh")
 # The folder of saslauthd's socket among its arguments (saslauthd(8)).
-_FOLDER = re.compile(r"""-m\s*([^\s"']+)""")
+_FOLDER = re.compile(r"""-m\s*([^\s"']+)""", re.ASCII)
 # What Debian's start script takes if the file names no options.
 _USUAL_OPTIONS = "-c -m /var/run/saslauthd"
 # Cyrus SASL takes other blanks, such as a Japanese one, for letters.
@@ -66,7 +66,7 @@ def folder_at_start(facts: Facts) -> str:
 
     Debian's start script looks for `-m` as a word of its own.
     """
-    words = (value_of(facts, "options") or _USUAL_OPTIONS).split()
+    words = words_of(value_of(facts, "options") or _USUAL_OPTIONS)
     if facts["wants-start"]:
         return next((then for word, then in pairwise(words) if word == "-m"), "").rstrip("/")
     return socket_folder(" ".join(words))
@@ -105,8 +105,18 @@ def smtpd_conf(facts: Facts) -> dict[str, str]:
     return found
 
 
+# A line of smtpd.conf: nothing, a comment, or a name with its colon and a value.
+_LINE = re.compile(r"\s*(#.*|[\w-]+:\s*\S.*)?", re.ASCII)
+
+
+def odd_line(facts: Facts) -> str:
+    """The first line of smtpd.conf that Cyrus SASL cannot read, or ""."""
+    lines = facts.lines("conf")
+    return next((each for each in lines if not _LINE.fullmatch(each)), "")
+
+
 def words_of(value: str) -> list[str]:
-    """The words of a setting in smtpd.conf."""
+    """The words of a setting as Cyrus SASL or a shell takes them."""
     return [word for word in re.split(f"[{_BLANKS}]+", value) if word]
 
 
@@ -163,6 +173,26 @@ def syntax(sasl: Sasl, facts: Facts) -> Finding:
     )
 
 
+def no_folder(sasl: Sasl, facts: Facts) -> Finding | None:
+    """The start script does not start saslauthd without the folder of its socket."""
+    if not facts["wants-start"] or facts["instance"] or folder_at_start(facts):
+        return None
+    return options(sasl, facts, sasl.run_dir)
+
+
+def options(sasl: Sasl, facts: Facts, folder: str) -> Finding:
+    """With the options of the file, saslauthd's next start has no socket in the folder."""
+    return Finding(
+        code="smtp-auth.options",
+        ok=False,
+        what=_("saslauthd's socket after its next start"),
+        found=f"OPTIONS={facts['options'].rpartition(chr(10))[2]}",
+        expected=f"-m {folder}",
+        hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
+        solution=f'{sasl.defaults}: OPTIONS="-c -m {folder}"',
+    )
+
+
 def start_missing(facts: Facts) -> bool:
     """Whether the start script does nothing."""
     return (
@@ -184,4 +214,34 @@ def start(sasl: Sasl, facts: Facts) -> Finding:
 
 def is_unread(target: Target) -> bool:
     """Whether master.cf was edited after Postfix has read it."""
-    return bool(ask(target, _UNREAD, target.family.postfix.master_cf)["unread"])
+    return bool(_running(target)["unread"])
+
+
+def _running(target: Target) -> Facts:
+    family = target.family
+    return ask(target, _UNREAD, family.postfix.master_cf, family.sasl.group)
+
+
+def not_in_force(target: Target, found: str) -> Finding | None:
+    """The files are right, and the running Postfix is older. `found` is its answer to AUTH."""
+    facts = _running(target)
+    if facts["grouped"]:
+        found, hint, solution = (
+            facts.lines("grouped")[0],
+            _("A process keeps the groups with which it was started. Was postfix in the group?"),
+            "systemctl restart postfix",
+        )
+    elif facts["unread"]:
+        hint = _("When does Postfix read master.cf? Think of what you did after the last edit.")
+        solution = "systemctl reload postfix"
+    else:
+        return None
+    return Finding(
+        code="smtp-auth.reload",
+        ok=False,
+        what=_("the running Postfix has these settings"),
+        found=found,
+        expected="235",
+        hint=hint,
+        solution=solution,
+    )

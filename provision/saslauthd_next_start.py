@@ -14,6 +14,7 @@ from provision.saslauthd import (
     no_socket,
     not_in_group,
     odd_mechanism,
+    options,
     smtpd_conf,
     socket_folder,
     start,
@@ -70,9 +71,9 @@ def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
     A second saslauthd with the new ones may run beside it: the start script ends only one whose
     socket is in the folder that the file names.
     """
-    options = facts["options"].rpartition("\n")[2]
+    text = facts["options"].rpartition("\n")[2]
     # What a shell would put in for a variable is not known here.
-    if not sasl.has_options or "$" in options or facts["instance"]:
+    if not sasl.has_options or "$" in text or facts["instance"]:
         return None
     then = folder_at_start(facts)
     folders = [folder for line in facts.lines("args") if (folder := socket_folder(line))]
@@ -81,15 +82,7 @@ def _next_socket(sasl: Sasl, facts: Facts) -> Finding | None:
     if set(folders) == {then} and not facts["link"]:
         return None
     now = next((folder for folder in folders if folder != then), sasl.run_dir)
-    return Finding(
-        code="smtp-auth.options",
-        ok=False,
-        what=_("saslauthd's socket after its next start"),
-        found=f"OPTIONS={options}",
-        expected=f"-m {now}",
-        hint=_("saslauthd reads {path} when it starts. What will it read?", path=sasl.defaults),
-        solution=f'{sasl.defaults}: OPTIONS="-c -m {now}"',
-    )
+    return options(sasl, facts, now)
 
 
 def _is_same(path: str, other: str) -> bool:

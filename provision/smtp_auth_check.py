@@ -16,11 +16,13 @@ from provision.mail_log import last_lines
 from provision.pam import refusing_lines
 from provision.sasl_type import asks_dovecot
 from provision.saslauthd import (
-    is_unread,
     mechanisms,
     misread,
+    no_folder,
     no_socket,
+    not_in_force,
     not_in_group,
+    odd_line,
     odd_mechanism,
     smtpd_conf,
     start,
@@ -45,21 +47,23 @@ def check(target: Target) -> list[Finding]:
         target.first_answer or partial(wrong_password, target),
     )
     with beside(lambda: on_each(logins, lambda each: each())) as answered:
-        sasl = target.family.sasl
-        facts = ask(
-            target,
-            _CHECK,
-            sasl.unit,
-            sasl.defaults,
-            sasl.smtpd_conf,
-            sasl.mux,
-            target.family.postfix.chroot,
-            sasl.group,
-        )
+        facts = _facts(target)
     plain, login, refused = answered()
     found = _behaviour(target, facts, {"PLAIN": plain, "LOGIN": login}, refused)
     # Dovecot may check passwords in saslauthd's place.
     return found if asks_dovecot(facts) else [*found, *lasting(target, facts, found)]
+
+
+def cause(target: Target) -> Finding | None:
+    """Why smtpd cannot begin to ask about passwords, if the files of this section tell it."""
+    facts = _facts(target)
+    return None if asks_dovecot(facts) else _cause(target.family, facts)
+
+
+def _facts(target: Target) -> Facts:
+    sasl, chroot = target.family.sasl, target.family.postfix.chroot
+    files = (sasl.unit, sasl.defaults, sasl.smtpd_conf)
+    return ask(target, _CHECK, *files, sasl.mux, chroot, sasl.group)
 
 
 def wrong_password(target: Target, asked: Callable[[], None] = lambda: None) -> Answer:
@@ -86,9 +90,8 @@ def _behaviour(
         if cause is not None:
             return [cause]
     if not any(answer.ok for answer in tried.values()):
-        if is_unread(target):
-            return [_reload(target, tried["PLAIN"].text)]
-        return [_unknown(target, tried["PLAIN"])]
+        old = not_in_force(target, tried["PLAIN"].text)
+        return [old or _unknown(target, tried["PLAIN"])]
     return [
         *(_accepted(family, mechanism, answer) for mechanism, answer in tried.items()),
         _wrong_password(family, facts, refused),
@@ -123,19 +126,6 @@ def _unknown(target: Target, answer: Answer) -> Finding:
         [answer.text, *lines],
         "235",
         f"journalctl -u {target.family.sasl.unit}",
-    )
-
-
-def _reload(target: Target, found: str) -> Finding:
-    """The files are right, and the running Postfix has not read master.cf."""
-    return Finding(
-        code="smtp-auth.reload",
-        ok=False,
-        what=_("the running Postfix has these settings"),
-        found=found,
-        expected="235",
-        hint=_("When does Postfix read master.cf? Think of what you did after the last edit."),
-        solution="systemctl reload postfix",
     )
 
 
@@ -252,11 +242,26 @@ def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
             hint=_("As which user does smtpd read this file? Look at ls -l."),
             solution=f"chmod 755 {closed}" if closed else f"chmod 644 {sasl.smtpd_conf}",
         )
+    if line := odd_line(facts):
+        return _conf_odd(sasl, line)
     if "saslauthd" not in words_of(conf.get("pwcheck_method", "")):
         return _conf_line(conf, "pwcheck_method", "saslauthd")
     if {"plain", "login"} - set(words_of(conf.get("mech_list", "").lower())):
         return _conf_line(conf, "mech_list", "plain login")
     return None
+
+
+def _conf_odd(sasl: Sasl, line: str) -> Finding:
+    """For a line that Cyrus SASL cannot read, it does not read the file at all."""
+    return Finding(
+        code="smtp-auth.smtpd-conf",
+        ok=False,
+        what=sasl.smtpd_conf,
+        found=line,
+        expected=_("name: value"),
+        hint=_("Compare smtpd.conf with the book, letter by letter; Postfix reads it at start."),
+        solution="pwcheck_method: saslauthd\nmech_list: plain login",
+    )
 
 
 def _conf_line(conf: dict[str, str], key: str, value: str) -> Finding:
@@ -283,7 +288,7 @@ def _wrong_daemon(sasl: Sasl, facts: Facts) -> Finding | None:
     # It does not start with a word that it does not know.
     if mechanism := odd_mechanism(sasl, facts):
         return mechanisms(sasl, mechanism)
-    return Finding(
+    return no_folder(sasl, facts) or Finding(
         code="smtp-auth.saslauthd",
         ok=False,
         what=_("saslauthd runs"),

@@ -76,7 +76,7 @@ aliased() (
 say alias aliased
 say postmaster-line grep -iE '^"?postmaster"?[[:space:]]*:' /etc/aliases
 home=$(home_of "$user")
-say mailrc grep -hE 'sendmail|from|email-domain' "$home/.mailrc" "$home/.mailutils" /etc/mail.rc
+say mailrc grep -hE 'sendmail|from|email-domain|^[[:space:]]*(quit|exit|xit)\>' "$home/.mailrc" "$home/.mailutils" /etc/mail.rc
 say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \
   "$home/.bash_login" /etc/profile
 say path-line grep -nE '(^|[[:space:]])PATH=' /etc/profile "$home/.profile" "$home/.bash_profile"
