@@ -20,6 +20,7 @@ from provision.explanations import EXPLANATIONS, UNKNOWN_CODES
 from provision.reports import added, without
 from provision.step import Step
 from provision.unknown import is_unknown, unknown_code
+from provision.unseen import with_unseen
 
 # Sections without which a behaviour cannot be right: of its own host, and of the other one.
 _OWN = ("packages", "dns", "postfix", "firewall", "accounts", "mail-command")
@@ -117,7 +118,8 @@ def settle(
         found = _with_cause(found, cause, steps)
     found, chains = _known_first(found, chains)
     tried = {host for host, own in evidence.items() if own.sent}
-    return _queue_explained(_mail_blocked(found, chains), chains, tried), chains
+    settled = _queue_explained(_mail_blocked(found, chains), chains, tried)
+    return with_unseen(settled), chains
 
 
 def _as_proven(reports: Sequence[StepReport], seen: Sequence[Seen]) -> list[StepReport]:

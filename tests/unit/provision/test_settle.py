@@ -620,3 +620,11 @@ def test_a_file_in_place_of_a_maildir_is_postfix_s_finding() -> None:
     ]
     found = without_consequences(reports)
     assert [f.code for r in found for f in r.findings if not f.ok] == ["dovecot.mail_location"]
+
+
+def test_a_blank_that_nobody_sees_is_named_in_what_was_found() -> None:
+    found = Finding("postfix.mydomain", False, "mydomain", "\ufeffexample1.jp\u3000", "example1.jp")
+    right = Finding("postfix.running", True, "Postfix runs", "\u3000")
+    report = StepReport("postfix", "", "host1", 0, findings=(found, right))
+    (settled,), _chains = settle([report], {}, [])
+    assert [each.found for each in settled.findings] == ["<U+FEFF>example1.jp<U+3000>", "\u3000"]
