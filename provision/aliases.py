@@ -23,6 +23,8 @@ def check(target: Target) -> list[Finding]:
     facts = ask(target, _CHECK)
     if facts["unknown"]:
         return [_unknown_kind(facts.lines("unknown")[0])]
+    if facts["no-text"]:
+        return [_no_text(facts.lines("no-text")[0])]
     return [
         _database(path, path in facts.lines("built"), path in facts.lines("old"))
         for path in facts.lines("source")
@@ -38,6 +40,21 @@ def _database(path: str, is_built: bool, is_old: bool) -> Finding:
         expected=_("newer than the text"),
         hint=_("Postfix reads the database, not the text file. Compare the times of both."),
         solution="newaliases",
+    )
+
+
+def _no_text(found: str) -> Finding:
+    """main.cf names a database that cannot be built."""
+    return Finding(
+        code="aliases.database",
+        ok=False,
+        what="alias_database",
+        found=found,
+        expected="hash:/etc/aliases",
+        hint=_(
+            "postconf -n shows what main.cf really sets: look for {name}.", name="alias_database"
+        ),
+        solution="postconf -e alias_database=hash:/etc/aliases; newaliases",
     )
 
 

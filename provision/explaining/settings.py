@@ -334,7 +334,9 @@ def _unavailable(case: Case) -> Told | None:
         return None
     for name, value in case.own.settings().items():
         if found[1] in value:
-            return Told(f"{found[1]}: {found[2]}", name, f"postconf -X {name}")
+            # Without one of the book's own parameters more would be wrong.
+            solution = f"postmap {found[1]}" if name in main_cf.USUAL else f"postconf -X {name}"
+            return Told(f"{found[1]}: {found[2]}", name, solution)
     return None
 
 

@@ -22,6 +22,8 @@ for map in $maps; do
     say built echo "$source"
   elif unknown "${map%%:*}"; then
     say unknown echo "$map"
+  elif [ ! -e "$source" ] && [ "$source" != /etc/aliases ]; then
+    say no-text echo "$map"
   fi
   # A text from a machine whose clock is ahead is newer than any database. Then the host's own clock
   # tells, which counts when a file came to its place.
