@@ -220,7 +220,7 @@ def _with_domain(sasl: Sasl, facts: Facts) -> Finding:
 
 
 def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
-    conf, closed = smtpd_conf(facts), facts["conf-folder"]
+    conf = smtpd_conf(facts)
     if not facts["conf-there"]:
         others = [*facts.lines("elsewhere"), *facts.lines("beside")]
         return Finding(
@@ -231,16 +231,6 @@ def _wrong_conf(sasl: Sasl, facts: Facts) -> Finding | None:
             expected=_("there"),
             hint=_("Postfix looks for it in one folder and under one name only."),
             solution="pwcheck_method: saslauthd\nmech_list: plain login",
-        )
-    if conf.get("pwcheck_method") and not facts["conf-readable"]:
-        return Finding(
-            code="smtp-auth.smtpd-conf",
-            ok=False,
-            what=closed or sasl.smtpd_conf,
-            found=_("Postfix cannot read it"),
-            expected="755 root root" if closed else "644 root root",
-            hint=_("As which user does smtpd read this file? Look at ls -l."),
-            solution=f"chmod 755 {closed}" if closed else f"chmod 644 {sasl.smtpd_conf}",
         )
     if line := odd_line(facts):
         return _conf_odd(sasl, line)
