@@ -274,11 +274,13 @@ def _mailbox(name: str, facts: Facts) -> Finding:
         code="accounts.mailbox",
         ok=is_owned and _takes_locks(name, spool, facts["groups"].split()),
         what=_("owner and mode of the mailbox"),
-        found=f"/var/mail {spool}; /var/mail/{name} {box}",
+        found=f"/var/mail {spool}; /var/mail/{name} {box}" if spool else "/var/mail -",
         expected=f"/var/mail 2775 root mail; /var/mail/{name} {name} 600",
         hint=_("Dovecot and `mail` read the mailbox as its user. Look at ls -l /var/mail."),
         solution=f"chown root:mail /var/mail; chmod 2775 /var/mail; "
-        f"chown {name}:mail /var/mail/{name}; chmod 600 /var/mail/{name}",
+        f"chown {name}:mail /var/mail/{name}; chmod 600 /var/mail/{name}"
+        if spool
+        else "install -d -m 2775 -o root -g mail /var/mail",
     )
 
 
