@@ -87,6 +87,8 @@ class Bridge:
                 await self._writer.drain()
             elif (text := message.get("text")) is not None:
                 self._obey(json.loads(text))
+            # What waits already is taken without a pause, and other browsers wait, too.
+            await asyncio.sleep(0)
 
     def _obey(self, message: dict[str, int]) -> None:
         if "drawn" in message:

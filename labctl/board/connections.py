@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from labctl.board.networks import network_of
 
@@ -17,6 +18,11 @@ MOST_OF_ONE = 1000
 # Seconds in which a browser has to send a request, and in which it has to send a form.
 REQUEST_SECONDS = 15.0
 FORM_SECONDS = 15.0
+# Messages of one terminal: at once, and in a second. Nobody types or moves a mouse so fast, and a
+# paste has few. What is received is looked at in parts of so many bytes.
+MESSAGES_AT_ONCE = 1000
+MESSAGES_PER_SECOND = 300.0
+_PART = 4096
 
 
 class LimitedProtocol(H11Protocol):
@@ -72,6 +78,38 @@ class LimitedProtocol(H11Protocol):
             if not self._open[self._network]:
                 del self._open[self._network]
             self._network = ""
+
+
+class LimitedWebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that is closed if the browser sends too many messages.
+
+    To take a small message costs far more than to send one, and nobody else is answered meanwhile.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._left, self._counted = float(MESSAGES_AT_ONCE), self.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _PART):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _PART])
+
+    def send_receive_event_to_app(self) -> None:
+        self._count()
+        super().send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        self._count()
+        super().handle_ping()
+
+    def _count(self) -> None:
+        now = self.loop.time()
+        earned = (now - self._counted) * MESSAGES_PER_SECOND
+        self._left, self._counted = min(float(MESSAGES_AT_ONCE), self._left + earned) - 1, now
+        if self._left < 0:
+            self.transport.abort()
 
 
 def _is_here(address: str) -> bool:

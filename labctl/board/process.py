@@ -72,13 +72,14 @@ def web_config(settings: WebSettings) -> uvicorn.Config:
     import uvicorn
 
     from labctl.board.app import make_app
-    from labctl.board.connections import MOST, LimitedProtocol
+    from labctl.board.connections import MOST, LimitedProtocol, LimitedWebSocket
 
     if settings.cert is not None and settings.key is not None:
         _ensure_no_pass_phrase(settings.cert, settings.key, settings.line)
     config = uvicorn.Config(
         make_app(settings),
         http=LimitedProtocol,
+        ws=LimitedWebSocket,
         ssl_certfile=settings.cert,
         ssl_keyfile=settings.key,
         # Whoever sends nonsense must not fill the instructor's terminal.

@@ -326,6 +326,8 @@ class Helper:
                     viewer.type(content)
                 elif kind == SIZE:
                     viewer.resize(*size_from(content))
+                # What waits already is taken without a pause, and other requests wait, too.
+                await asyncio.sleep(0)
         finally:
             viewer.leave()
 

@@ -457,6 +457,45 @@ def test_a_paste_of_100_kb_arrives_whole(student: Browser) -> None:
     assert [seen.count(line) for line in lines] == [1] * 1024
 
 
+def flood(browser: Browser, path: str, message: bytes) -> None:
+    """Send a message 50,000 times without a pause, until the board ends that."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{browser.board.port}",
+        f"Origin: {browser.board.origin}",
+        f"Cookie: {browser.cookie}",
+        *("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"),
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    # Masked with zeros (RFC 6455, section 5.2).
+    frame = bytes([message[0] | 0x80, len(message) - 1 | 0x80]) + bytes(4) + message[1:]
+    with socket.create_connection(("127.0.0.1", browser.board.port), 20) as plug:
+        plug.sendall("\r\n".join([*lines, "", ""]).encode())
+        assert b" 101 " in plug.recv(65536)
+        with suppress(ConnectionError):
+            plug.sendall(frame * 50_000)
+            while plug.recv(65536):
+                pass
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"\x02x", b'\x01{"columns": 80, "rows": 24}', b"\x09"],
+    ids=["key", "size", "ping"],
+)
+def test_a_browser_that_sends_without_end_is_cut_off(
+    student: Browser, monkeypatch: pytest.MonkeyPatch, message: bytes
+) -> None:
+    """To take 50,000 messages needs some seconds, in which nobody else is answered."""
+    taken: list[object] = []
+    monkeypatch.setattr(View, "type", lambda _view, content: taken.append(content))
+    monkeypatch.setattr(View, "resize", lambda _view, *size: taken.append(size))
+    flood(student, OWN, message)
+    assert len(taken) < 5_000
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+
+
 @pytest.mark.parametrize(("columns", "rows"), [(80, 1), (70_000, 24), (0, -5)])
 def test_a_window_of_any_size_has_a_terminal(
     student: Browser, monkeypatch: pytest.MonkeyPatch, columns: int, rows: int
