@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -409,6 +410,19 @@ def test_nobody_logs_in_on_a_host_without_a_first_process(
     with pytest.raises(WrongState, match="host1 does not run") as refused:
         host.login("root")
     assert str(refused.value.hint) == "labctl up"
+
+
+def test_nobody_logs_in_on_a_host_that_shuts_down(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new login would keep it from stopping."""
+    program = tmp_path / "systemd-shutdown"
+    shutil.copy(shutil.which("sleep") or "", program)
+    with subprocess.Popen([program, "60"]) as process:
+        monkeypatch.setattr(Cgroup, "init_pid", lambda _group: process.pid)
+        with pytest.raises(WrongState, match="host1 does not run"):
+            host.login("root")
+        process.kill()
 
 
 # -- standing still and ending --------------------------------------------------------------
