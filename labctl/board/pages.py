@@ -37,6 +37,7 @@ DOING = {
     "reset": N_("reset is running"),
     "undo": N_("undo is running"),
     "drill": N_("a drill is being started"),
+    "stop": N_("its hosts are being stopped"),
     "other": N_("labctl is working on it"),
 }
 # Minutes on one section after which a seat is marked as stuck.

@@ -12,17 +12,19 @@ _VERBS = {
     "undo": "undo",
     "reset": "reset",
     "up": "other",
-    "down": "other",
-    "destroy": "other",
+    "down": "stop",
+    "destroy": "stop",
 }
 # What returns the hosts to another state and starts them again at once.
 RESETS = ("reset", "undo")
+# What stops the hosts for long.
+STOPS = "stop"
 
 
 def verb_elsewhere(home: LabHome) -> str:
-    """What a command of another process does to the hosts of a lab: `reset`, `undo` or `other`.
+    """What a command of another process does to the hosts of a lab; "" if none does anything.
 
-    "" if none does anything.
+    It is `reset`, `undo`, `stop` or `other`.
     """
     words = command_at_work(home).split()
     return next((verb for word, verb in _VERBS.items() if word in words), "")

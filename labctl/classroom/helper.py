@@ -22,7 +22,7 @@ from labctl.classroom import actions, protocol
 from labctl.classroom.codes import INSTRUCTOR, codes_stamp, load_codes
 from labctl.classroom.collector import Collector
 from labctl.classroom.curve import curve
-from labctl.classroom.elsewhere import RESETS, verb_elsewhere
+from labctl.classroom.elsewhere import RESETS, STOPS, verb_elsewhere
 from labctl.classroom.history import History
 from labctl.classroom.protocol import (
     INPUT,
@@ -38,6 +38,7 @@ from labctl.classroom.protocol import (
     size_from,
 )
 from labctl.classroom.roll import Roll, lab_of
+from labctl.classroom.rows import Row
 from labctl.classroom.seat_actions import SeatActions, failed, failed_at
 from labctl.classroom.terminal import Place, View
 from labctl.classroom.terminals import Terminals
@@ -46,6 +47,7 @@ from labctl.drills.catalogue import drills_of
 from labctl.errors import LabError, WrongState
 from labctl.home import lab_home
 from labctl.i18n import _, in_every_language
+from labctl.providers.base import not_running
 from labctl.results import HostState
 
 # Wrong codes in a minute from all browsers together; the web process limits each address. At this
@@ -103,10 +105,20 @@ class Helper:
         path.parent.chmod(0o710)
         os.chown(path.parent, -1, group)
         watching = asyncio.create_task(self._terminals.watch())
+        loop = asyncio.get_running_loop()
+
+        def leave_stopping_hosts(row: Row) -> None:
+            # A host that shuts down waits ten seconds for each login that does not end before.
+            if row.busy == STOPS:
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._terminals.close_seat, row.seat, "stopped")
+
+        end = self._collector.listen(leave_stopping_hosts)
         try:
             async with server:
                 await server.serve_forever()
         finally:
+            end()
             watching.cancel()
             self._terminals.close_all()
 
@@ -356,6 +368,8 @@ class Helper:
     def _login(self, request: protocol.OpenTerminal) -> tuple[str, ...]:
         if self._is_being_reset(request.seat):
             raise _being_reset(self._roll.seat(request.seat).label)
+        if self._verb_elsewhere(request.seat) == STOPS:
+            raise not_running(request.host)
         session = actions.opened(self._roll, self._roll.seat(request.seat))
         host = session.lab.host(request.host).name
         return session.provider.login(host, session.lab.edition.admin)

@@ -273,7 +273,7 @@ def test_a_student_in_a_drill_sees_the_symptom_and_not_the_cause(fresh: Place) -
 
 def test_an_open_seat_says_that_something_is_done_to_it(fresh: Place) -> None:
     teacher = logged_in(fresh.board, fresh.board.codes.instructor)
-    for verb in ("reset", "undo", "drill", "other"):
+    for verb in ("reset", "undo", "drill", "stop", "other"):
         assert fresh.board.collector.hold(1, verb)
         for path in ("/board", "/seats/1"):
             assert 'class="busy"' in teacher.get(path)[1]

@@ -575,7 +575,7 @@ def why_ended(terminal: Any) -> str:
     [
         (("class", "reset", "1"), "reset"),
         (("reset", "--undo"), "reset"),
-        (("class", "down"), "stopped"),
+        (("class", "up"), "stopped"),
         (("test-mail",), ""),
     ],
 )
@@ -590,6 +590,20 @@ def test_the_page_is_told_what_another_labctl_does_to_its_host(
             with open_terminal(student, OWN) as another:
                 told = json.loads(another.recv(timeout=20))
             assert told["event"] == "refused" and "s01" in told["said"]
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+
+
+def test_terminals_leave_a_host_that_another_labctl_stops(fresh: Place) -> None:
+    """A host waits ten seconds for each login when it shuts down."""
+    student = logged_in(fresh.board, fresh.board.codes.of_seat(1))
+    with open_terminal(student, OWN) as terminal:
+        read_until(terminal, '"caught-up"')
+        with another_labctl(fresh.room.roll.seat(1).lab_name, "class", "down"):
+            assert '"stopped"' in read_until(terminal, '"ended"')
+            with open_terminal(student, OWN) as another:
+                told = json.loads(another.recv(timeout=20))
+            assert told["event"] == "refused" and "host1" in told["said"]
     with open_terminal(student, OWN) as terminal:
         read_until(terminal, '"caught-up"')
 

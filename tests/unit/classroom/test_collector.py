@@ -205,7 +205,8 @@ def test_a_seat_that_is_held_is_left_alone(collector: Collector, room: MemoryCla
         (("class", "reset", "1"), "reset"),
         (("class", "undo", "1"), "undo"),
         (("reset", "--undo", "--yes"), "undo"),
-        (("class", "down"), "other"),
+        (("class", "down"), "stop"),
+        (("class", "up"), "other"),
         (("test-mail",), ""),
     ],
 )
