@@ -240,6 +240,8 @@ class Container:
         self.cgroup.thaw()
         init = self.cgroup.init_pid()
         if init is not None:
+            # systemd-shutdown waits ten seconds for what it did not start and what ends late.
+            self.cgroup.below("login").kill_inside()
             with suppress(ProcessLookupError):
                 # systemd(1): SIGRTMIN+4 starts poweroff.target.
                 os.kill(init, signal.SIGRTMIN + 4)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -63,14 +64,20 @@ def cgroups_called(prefix: str) -> list[Cgroup]:
 _LOOKS = 3
 
 
-def _is_first(pid: int) -> bool:
-    """Whether the process is PID 1 of a container (NSpid in proc_pid_status(5))."""
+def _numbers(pid: int) -> list[str]:
+    """The process's ids, here and in the containers that it is in (NSpid in proc_pid_status(5))."""
     with suppress(OSError, ValueError):
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        line = next(line for line in status.splitlines() if line.startswith("NSpid:"))
-        numbers = line.split()[1:]
-        return len(numbers) > 1 and numbers[-1] == "1"
-    return False
+        for line in status.splitlines():
+            if line.startswith("NSpid:"):
+                return line.split()[1:]
+    return []
+
+
+def _is_first(pid: int) -> bool:
+    """Whether the process is PID 1 of a container."""
+    numbers = _numbers(pid)
+    return len(numbers) > 1 and numbers[-1] == "1"
 
 
 @dataclass(frozen=True)
@@ -189,6 +196,13 @@ class Cgroup:
             (self._unified / "cgroup.kill").write_text("1")
             self.wait_empty(seconds=10)
         self._remove()
+
+    def kill_inside(self) -> None:
+        """Kill the processes that are in a container. What entered it for them sees them end."""
+        for pid in self.pids():
+            if len(_numbers(pid)) > 1:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _event(self, name: str) -> bool:
         try:

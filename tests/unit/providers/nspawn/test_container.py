@@ -472,6 +472,25 @@ def test_halt_asks_systemd_and_waits_before_it_kills(
     assert emptied.is_set() and not host.running
 
 
+def test_halt_ends_the_logins_first_and_lets_nsenter_see_it(
+    host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd-shutdown waits ten seconds for a login that ends late, and for one nobody reaped."""
+    runs(host, tmp_path)
+    login = group(host, tmp_path) / "login"
+    login.mkdir()
+    (login / "cgroup.procs").write_text("501\n502\n503\n")
+    # nsenter is outside, su(1) and the shell are in the host.
+    numbers = {501: ["501"], 502: ["502", "31"], 503: ["503", "32"]}
+    monkeypatch.setattr("labctl.providers.rootfs.cgroup._numbers", lambda pid: numbers[pid])
+    monkeypatch.setattr(Cgroup, "init_pid", lambda _group: 77)
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    host.halt()
+    ended = [(502, signal.SIGKILL), (503, signal.SIGKILL)]
+    assert sent == [*ended, (77, signal.SIGRTMIN + 4)]
+
+
 def test_a_host_that_ends_by_itself_meanwhile_is_halted(
     host: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
