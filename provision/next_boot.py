@@ -5,9 +5,11 @@ All is right now, so no question over the network finds it: files tell.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Interface
 
 from labctl.i18n import _
 from labctl.results import Finding
@@ -23,12 +25,37 @@ _TARGETS = (
 )
 # The card of a host that is a container, which nothing but systemd-networkd configures.
 _CONTAINERS = "host0"
+# What systemd takes for a blank at the ends of a line. A wide one belongs to the value.
+_BLANKS = " \t\r\n"
+_YES = ("1", "yes", "y", "true", "t", "on")
+# The words of ActivationPolicy= with which a card stays down.
+_DOWN = ("down", "always-down", "manual")
 
 
 def findings(target: Target, facts: Facts) -> list[Finding]:
     """What takes the host's address or its services away. No finding if nothing does."""
     found = (_address(target, facts), _default_target(facts), _script(facts))
     return [each for each in found if each is not None]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The host's own address, and those that it has to reach without a router."""
+
+    own: IPv4Address
+    others: Sequence[IPv4Address]
+
+    def is_given(self, text: str) -> bool:
+        """Whether `Address=` with this text is the way. systemd ignores what is no address."""
+        if not re.fullmatch(r"[0-9.]+(/[0-9]+)?", text):
+            return False
+        try:
+            given = IPv4Interface(text)
+        except ValueError:
+            return False
+        # Without a number, systemd takes that of the address's class.
+        reaches = "/" not in text or all(each in given.network for each in self.others)
+        return given.ip == self.own and reaches
 
 
 @dataclass(frozen=True)
@@ -50,6 +77,24 @@ class _Network:
     def addresses(self) -> list[str]:
         return self.values("Address", "Network", "Address")
 
+    @property
+    def leaving(self) -> tuple[str, str] | None:
+        """A setting by which systemd-networkd leaves the card alone, and one by which it does not."""
+        words = (("Unmanaged", _YES, "no"), ("ActivationPolicy", _DOWN, "up"))
+        return next(
+            (
+                (f"{key}={value}", f"{key}={right}")
+                for key, wrong, right in words
+                for value in self.values(key, "Link")[-1:]
+                if value.lower() in wrong
+            ),
+            None,
+        )
+
+    def gives(self, way: _Way) -> bool:
+        """Whether it gives the address, on a network that has the others."""
+        return any(map(way.is_given, self.addresses))
+
     def fits(self, card: str) -> bool | None:
         """Whether it is for the card; None if that depends on more than the card's name."""
         conditions = {name for section, name, _value in self.settings if section == "Match"}
@@ -66,14 +111,14 @@ def _has_name(patterns: Sequence[str], card: str) -> bool:
     return any(fnmatchcase(card, each) for each in given) != is_denied
 
 
-def _networks(facts: Facts) -> list[_Network]:
+def _networks(lines: Sequence[str]) -> list[_Network]:
     """The files in the order of their names, in which systemd-networkd looks at them."""
     settings: dict[str, list[tuple[str, str, str]]] = {}
     sections: dict[str, str] = {}
     places: dict[str, str] = {}
-    for line in facts.lines("network"):
+    for line in lines:
         path, _colon, text = line.partition(":")
-        text = text.strip()
+        text = text.strip(_BLANKS)
         if text.startswith("["):
             sections[path] = text.strip("[]")
             continue
@@ -83,20 +128,21 @@ def _networks(facts: Facts) -> list[_Network]:
         if not drop_in_of and places.setdefault(name, path) != path:
             continue
         key, _equals, value = text.partition("=")
-        entry = (sections.get(path, ""), key.strip(), value.strip())
+        entry = (sections.get(path, ""), key.strip(_BLANKS), value.strip(_BLANKS))
         settings.setdefault(name, []).append(entry)
     return [_Network(places[name], settings[name]) for name in sorted(settings.keys() & places)]
 
 
 def _address(target: Target, facts: Facts) -> Finding | None:
     """systemd-networkd gives the host its address, and will not."""
-    own, unit = str(target.host.address), "systemd-networkd"
+    own, unit, lab = target.host.address, "systemd-networkd", target.lab
     if facts["networkd"] != "active":
         return None
-    setting = f"Address={own}/{target.lab.network.cidr.prefixlen}"
-    if wrong := _wrong_network(facts["card"], own, _networks(facts)):
-        file, found = wrong
-        solution = f"{file}: {setting}" if file else setting
+    others = [host.address for host in lab.hosts if host.address != own]
+    way = _Way(own, [*others, lab.network.machine])
+    setting = f"Address={own}/{lab.network.cidr.prefixlen}"
+    if wrong := _wrong_files(facts, way, setting):
+        found, solution = wrong
     elif facts["boot-networkd"] in _LOST and facts.lines("network"):
         found, solution = f"{unit}: {facts['boot-networkd']}", f"systemctl enable {unit}"
     else:
@@ -106,37 +152,54 @@ def _address(target: Target, facts: Facts) -> Finding | None:
         ok=False,
         what=_("the host has its address after a reboot"),
         found=found,
-        expected=own,
+        expected=str(own),
         hint=_("Who gives the host its address at boot? Look at networkctl status."),
         solution=solution,
     )
 
 
-def _wrong_network(card: str, own: str, networks: Sequence[_Network]) -> tuple[str, str] | None:
-    """The file that gives the card no address or another one, and what is wrong; None if none does.
+def _wrong_files(facts: Facts, way: _Way, setting: str) -> tuple[str, str] | None:
+    """What is wrong with the files, and what mends it; None if they give the card its address."""
+    card, lines = facts["card"], facts.lines("network")
+    closed = facts.lines("network-closed")
+    # systemd-networkd runs as a user of its own, and passes over what it may not read.
+    paths = tuple(line.partition(" ")[0] for line in closed)
+    read = [line for line in lines if not line.startswith(paths)] if paths else lines
+    wrong = _wrong_network(card, way, _networks(read), setting)
+    if wrong and closed and _wrong_network(card, way, _networks(lines), setting) is None:
+        return closed[0], f"chmod a+rX {paths[0]}"
+    return wrong
 
-    The first file that is for a card decides.
+
+def _wrong_network(
+    card: str, way: _Way, networks: Sequence[_Network], setting: str
+) -> tuple[str, str] | None:
+    """What is wrong in the file that decides, which is the first one for the card.
+
+    It gives no address or another one, or leaves the card alone. With it comes what to write into
+    the file. None if nothing is wrong.
     """
     for each in networks:
         fits = each.fits(card) if card else None
-        has_own = any(address.partition("/")[0] == own for address in each.addresses)
+        if fits and each.leaving:
+            found, right = each.leaving
+            return f"{each.path}: {found}", f"{each.path}: {right}"
         # What it depends on is not known, but the host has got its address.
-        if has_own and fits is not False:
+        if each.gives(way) and fits is not False:
             return None
         if fits:
-            found = next((f"Address={text.partition('/')[0]}" for text in each.addresses), "")
+            found = next((f"Address={text}" for text in each.addresses), "")
             found = found or next((f"DHCP={text}" for text in each.values("DHCP", "Network")), "")
-            return each.path, f"{each.path}: {found or '-'}"
+            return f"{each.path}: {found or '-'}", f"{each.path}: {setting}"
     places = [address for each in networks for address in each.addresses]
     if card == _CONTAINERS:
         names = [
             name for each in networks if each.addresses for name in each.values("Name", "Match")
         ]
-        found = next((f"Name={name}" for name in names), _("no file for {card}", card=card))
-        return "", found
-    if not places or any(address.partition("/")[0] == own for address in places):
+        return next((f"Name={name}" for name in names), _("no file for {card}", card=card)), setting
+    if not places or any(map(way.is_given, places)):
         return None
-    return "", f"Address={places[0].partition('/')[0]}"
+    return f"Address={places[0]}", setting
 
 
 def _script(facts: Facts) -> Finding | None:

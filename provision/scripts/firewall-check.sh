@@ -7,8 +7,28 @@
 card() { ip -o -4 address show to "$1" | cut -d ' ' -f 2; }
 say card card "$1"
 
-# ufw takes the word in any letters, and with quotes.
-say ufw sed -n "s/^ENABLED=[\"' ]*\([A-Za-z]*\).*/\L\1/p" /etc/ufw/ufw.conf
+# ufw's start script has a shell read these two files. It ends at a fault, and without one of them.
+# shellcheck disable=SC2016  # the inner shell expands it
+read_settings='for file in /etc/default/ufw /etc/ufw/ufw.conf; do
+    [ -s "$file" ] || { echo "$file: -"; exit 1; }
+    . "$file"
+  done
+  case $ENABLED in
+    yes | YES) printf "ufw\tyes\n" ;;
+    no | NO | "") ;;
+    *) echo "$file: ENABLED=$ENABLED"; exit 1 ;;
+  esac
+  case $IPV6 in yes | YES) printf "ipv6\tyes\n" ;; esac
+  printf "policy\t%s\npolicy-out\t%s\n" "$DEFAULT_INPUT_POLICY" "$DEFAULT_OUTPUT_POLICY"'
+settings=''
+if [ ! -d /etc/ufw ]; then
+  :
+elif settings=$(sh -ec "$read_settings" 2>&1 </dev/null); then
+  printf '%s\n' "$settings"
+else
+  # The last words, without those of the shell. An editor of Windows leaves a sign that nobody sees.
+  printf '%s\n' "$settings" | sed -n '$ { s/^sh: [0-9]*: //; s/\r/\\r/g; s/^/refused\t/p; }'
+fi
 systemctl show -p Id -p UnitFileState -p ActiveState ufw nftables firewalld netfilter-persistent \
   systemd-networkd \
   2>/dev/null |
@@ -65,16 +85,15 @@ say boot-other others
 say nft-file cat /etc/nftables.conf /etc/sysconfig/nftables.conf
 rules=$(iptables -S 2>/dev/null) || :
 say rule printf '%s\n' "$rules"
-# `saved`, `before`, `policy` and `policy-out`: what ufw reads at its start.
-{
-  sed -n 's/^-A ufw-user-input /saved\t&/p; s/^-A ufw-before-input /before\t&/p' \
-    /etc/ufw/user.rules /etc/ufw/before.rules
-  sed -n "s/^DEFAULT_INPUT_POLICY=[\"' ]*\([A-Za-z]*\).*/policy\t\1/p
-    s/^DEFAULT_OUTPUT_POLICY=[\"' ]*\([A-Za-z]*\).*/policy-out\t\1/p" /etc/default/ufw
-} 2>/dev/null || :
+# `saved` and `before`: the rules that ufw reads at its start.
+sed -n 's/^-A ufw-user-input /saved\t&/p; s/^-A ufw-before-input /before\t&/p' \
+  /etc/ufw/user.rules /etc/ufw/before.rules 2>/dev/null || :
 # The settings from which systemd-networkd takes addresses, with the file that has each of them.
 say network grep -sHE '^[[:space:]]*[[A-Za-z]' /etc/systemd/network/*.network \
   /etc/systemd/network/*.network.d/*.conf /run/systemd/network/*.network
+# Those that it may not read, with their modes and owners. It runs as a user of its own.
+say network-closed find /etc/systemd/network /run/systemd/network \
+  \( -type d ! -perm -o=rx -o -type f ! -perm -o=r \) ! -group systemd-network -printf '%p %m %u %g\n'
 # What iptables refuses in ufw's files. A namespace without any rules is the place to try them.
 chains() {
   echo '*filter'
@@ -88,6 +107,10 @@ chains() {
 refused() {
   for version in '' 6; do
     for file in "/etc/ufw/before$version.rules" "/etc/ufw/after$version.rules" "/etc/ufw/user$version.rules"; do
+      if [ ! -s "$file" ]; then
+        [ -n "$version" ] && [ -z "$ipv6" ] || echo "$file: -"
+        continue
+      fi
       said=$(chains "ufw$version" | unshare -n sh -c '"$1"; "$1" -n <"$2"' sh "ip${version}tables-restore" \
         "$file" 2>&1) || :
       line=$(printf '%s\n' "$said" | sed -n 's/.*line:* \([0-9][0-9]*\).*/\1/p' | head -n 1)
@@ -100,14 +123,17 @@ refused() {
   done
 }
 # Only if they were edited since ufw started, or are not loaded: of before.rules, ufw itself adds one
-# rule.
+# rule. It writes user.rules itself, so these are tried.
+case $settings in *ipv6*) ipv6=1 ;; *) ipv6='' ;; esac
 started=/run/systemd/units/invocation:ufw.service
-edited=$(find /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules \
+odd=$(find /etc/ufw/before.rules /etc/ufw/before6.rules /etc/ufw/after.rules /etc/ufw/after6.rules \
   -cnewer "$started" -print -quit 2>/dev/null) || :
-case $edited,$rules in
-  ,*"-A ufw-before-input "*"-A ufw-before-input "*"-A ufw-user-input "*) ;;
-  *) [ ! -e /etc/ufw/user.rules ] || say refused refused ;;
-esac
+for file in before after user ${ipv6:+before6 after6 user6}; do
+  [ -s "/etc/ufw/$file.rules" ] || odd=1
+done
+case $rules in *"-A ufw-before-input "*"-A ufw-before-input "*"-A ufw-user-input "*) ;; *) odd=1 ;; esac
+[ -n "$odd" ] || iptables-restore -n --test </etc/ufw/user.rules >/dev/null 2>&1 || odd=1
+[ -z "$odd" ] || [ ! -d /etc/ufw ] || say refused refused
 # The target that is started at boot, if it is one of systemd's own without the services.
 default_target() {
   folder=/usr/lib/systemd/system default=/etc/systemd/system/default.target

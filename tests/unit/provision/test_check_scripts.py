@@ -199,6 +199,61 @@ def test_a_firewall_is_looked_at_on_a_host_without_ufw(machine: Machine) -> None
     assert (facts["rule"], facts["udp"], done.returncode) == ("-P INPUT DROP", "LISTEN", 0)
 
 
+# The settings of ufw, and its rules as ufw has loaded them.
+UFW = {
+    "default/ufw": 'IPV6=no\n\nDEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY=ACCEPT\n',
+    "ufw/ufw.conf": "ENABLED=no\nENABLED=yes\n",
+    "ufw/before.rules": "*filter\nCOMMIT\n",
+    "ufw/after.rules": "*filter\nCOMMIT\n",
+    "ufw/user.rules": "*filter\n-A ufw-user-input -j ACCEPT\nCOMMIT\n",
+}
+LOADED = "-A ufw-before-input -j x\n-A ufw-before-input -j y\n-A ufw-user-input -j z"
+
+
+def ufw(machine: Machine, **files: str) -> Facts:
+    """The facts of a host with ufw, some of whose files are other ones. An empty text is no file."""
+    for name in ("systemctl", "nft", "ss", "ip"):
+        machine.program(name, "exit 1")
+    machine.program("find", "")
+    machine.program("iptables", f"printf '%s' '{LOADED}'")
+    machine.program("unshare", 'shift; exec "$@"')
+    for name in ("iptables-restore", "ip6tables-restore"):
+        machine.program(name, "if grep -q 8O80; then echo 'line 2 failed' >&2; exit 1; fi")
+    for name, text in {**UFW, **files}.items():
+        path = machine.files / "etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text:
+            path.write_text(text, encoding="utf-8", newline="")
+    done = machine.run("firewall-check.sh", "192.168.56.101", moved=("/etc",))
+    assert done.returncode == 0, done.stderr
+    return parse_facts(done.stdout)
+
+
+def test_ufws_settings_are_read_as_its_start_script_reads_them(machine: Machine) -> None:
+    facts = ufw(machine)
+    assert (facts["ufw"], facts["policy"], facts["policy-out"]) == ("yes", "DROP", "ACCEPT")
+    assert not facts["refused"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "refused"),
+    [
+        ("ufw/ufw.conf", "ENABLED=yes\r\n", r"ufw/ufw.conf: ENABLED=yes\r"),
+        ("ufw/ufw.conf", "ENABLED=Yes\n", "ufw/ufw.conf: ENABLED=Yes"),
+        ("ufw/ufw.conf", "", "ufw/ufw.conf: -"),
+        ("default/ufw", "IPV6=yes\r\n\r\n", r"default/ufw: \r: not found"),
+        ("ufw/before.rules", "", "ufw/before.rules: -"),
+        ("ufw/user.rules", "", "ufw/user.rules: -"),
+        ("ufw/user.rules", "*filter\n--dport 8O80\nCOMMIT\n", "ufw/user.rules 2: --dport 8O80"),
+    ],
+)
+def test_what_ufw_will_not_read_at_the_next_boot_is_told(
+    machine: Machine, name: str, text: str, refused: str
+) -> None:
+    facts = ufw(machine, **{name: text})
+    assert [line.rpartition("/etc/")[2] for line in facts.lines("refused")] == [refused]
+
+
 def test_dig_reads_no_settings_of_its_own(machine: Machine) -> None:
     machine.program("named-checkconf", "")
     machine.program("dig", "")
