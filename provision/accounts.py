@@ -108,6 +108,16 @@ def _refused_by_pam(pam: Pam, name: str, facts: Facts) -> Finding | None:
     # An account without a valid password is refused too.
     if not said or _expired(name, facts) or facts["password"] != "yes":
         return None
+    if "session" in said[0]:
+        return Finding(
+            code="accounts.session",
+            ok=False,
+            what=_("the session of {name}", name=name),
+            found=said[0],
+            expected=_("it works"),
+            hint=_("PAM opens a session after the login. Which module or limit refuses it?"),
+            solution=f"/etc/security/limits.conf; {pam.mending}",
+        )
     return Finding(
         code="accounts.pam",
         ok=False,
@@ -151,7 +161,7 @@ def _held(process: str) -> Finding:
 
 
 def _no_shell(name: str, facts: Facts) -> Finding | None:
-    if not facts["shell"].endswith(("/nologin", "/false")) and not facts["no-shell"]:
+    if not facts["shell"].endswith(("/nologin", "/false", "/true")) and not facts["no-shell"]:
         return None
     return Finding(
         code="accounts.shell",
@@ -186,8 +196,9 @@ def _closed_home(name: str, facts: Facts) -> str:
         return facts["home"] or _("missing")
     if facts["home-mode"] and int(facts["home-mode"], 8) & 0o700 != 0o700:
         return f"{name} {facts['home-mode']}"
-    if facts["mail-folder"] not in ("", name):
-        return f"~/mail {facts['mail-folder']}"
+    if folder := facts["mail-folder"]:
+        owner, mode, path = [*folder.split(" ", 2), "", ""][:3]
+        return " ".join([f"~/mail/{path}".rstrip("/"), owner, mode])
     return ""
 
 
@@ -231,6 +242,7 @@ def _owned(name: str, facts: Facts) -> list[Finding]:
             expected=name,
             hint=_("Who owns the home folder? ls -ld shows it."),
             solution=f"chown -R {name}: ~{name}; chmod u+rwx ~{name}"
+            + (f"; chmod -R u+rwX ~{name}/mail" if closed.startswith("~") else "")
             if facts["home"]
             else f"mkhomedir_helper {name}",
         ),

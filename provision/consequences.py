@@ -19,7 +19,8 @@ _OF_ITS_OWN = ("smtp-auth.saslauthd", "smtp-auth.start", "dns.enabled", "dns.zon
 # Findings of a BIND that does not answer, or not everybody.
 _SILENT = (
     *("named", "frozen", "tcp", "files", "loaded", "zone.soa", "unknown"),
-    *("listen-on", "blackhole", "allow-query", "match-clients", "view"),
+    *("listen-on", "blackhole", "allow-query", "allow-query-on", "match-clients", "view"),
+    *("zone-type", "options", "journal"),
 )
 # A finding, and what follows from it on the same host.
 _FOLLOWS: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -62,7 +62,8 @@ def check(target: Target) -> list[Finding]:
         target, facts, asks_itself=asks_itself(target), finds_peer=finds_peer
     )
     # Of a zone that BIND does not have at all, nothing else is known.
-    loaded = [] if zone[0].code == "dns.loaded" else [kept or zone_loaded(host, facts)]
+    is_absent = any(each.code == "dns.loaded" for each in zone)
+    loaded = [] if is_absent else [kept or zone_loaded(host, facts)]
     found = [*running, files, *zone, *loaded]
     # Every program gets what the zone says, so a wrong zone is the cause of both.
     return [*found, *resolver(target, facts)] if all(each.ok for each in zone) else found

@@ -104,9 +104,23 @@ def _file_or_option(target: Target, facts: Facts) -> Finding | None:
 
 def why_no_answer(target: Target, facts: Facts, *, asks_itself: bool) -> Finding | None:
     """The first setting for which BIND does not answer as the book needs."""
-    settings = _without_views(facts.lines("settings"))
-    wrong = settings and _first_wrong(target, settings, asks_itself=asks_itself)
+    lines = facts.lines("settings")
+    settings = _without_views(lines)
+    if settings is None:
+        wrong = _wrong_view(target, parsed(lines))
+    else:
+        wrong = _first_wrong(target, settings, asks_itself=asks_itself)
     return not_answered(wrong.name, wrong.found, wrong.solution) if wrong else None
+
+
+def _wrong_view(target: Target, settings: Statement) -> _Wrong | None:
+    """There are views, and none of them is for the host itself."""
+    named = lists(settings, target.host.address, target.lab.network.cidr)
+    clients = [view.within("match-clients") for view in settings.all_within("view")]
+    if any(each is None or named.admits(each.body, target.host.address) for each in clients):
+        return None
+    last = clients[-1] if clients else None
+    return _setting(last, "match-clients { any; };") if last else None
 
 
 def why_no_peer(target: Target, facts: Facts) -> Finding | None:
@@ -216,6 +230,9 @@ def _wrong(
         named.admits(asked.body, other) and named.admits(asked.body, own)
     ):
         yield _setting(asked, "allow-query { any; };")
+    here = options.within("allow-query-on")
+    if here is not None and not named.admits(here.body, own):
+        yield _setting(here, "allow-query-on { any; };")
     listens = [each for each in options.all_within("listen-on") if each.words[1:] in _PORT]
     if listens and not any(named.admits(each.body, own) for each in listens):
         yield _setting(listens[-1], "listen-on { any; };")

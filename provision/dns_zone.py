@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from labctl.i18n import _
 from labctl.lab import Host
 from labctl.results import Finding
+from provision.bind_settings import parsed
 from provision.dns_answers import answer
 from provision.dns_next_start import why_no_answer
 from provision.dns_resolving import asks_itself
@@ -42,8 +44,19 @@ def records_of_zone(target: Target, facts: Facts) -> list[Finding]:
     if not answer(facts, "own", host.domain, "SOA"):
         missing = _record(host, "soa", f"{host.domain} SOA", "", f"{host.fqdn}. ...")
         return [_no_zone(target, facts) or replace(missing, found=with_log(missing.found, facts))]
-    if odd := _odd_soa(host, facts):
+    soa = answer(facts, "in-file", host.domain, "SOA")
+    if (odd := _odd_soa(host, facts)) and (not soa or _doubled_name(host, soa)):
         return [odd]
+    mended = {each.code for each in _records(host, facts, "in-file") if each.ok}
+    # What is right in the file and wrong in BIND's answer is the finding that BIND has not read it.
+    wrong_too = [
+        each for each in _records(host, facts, "own") if each.ok or each.code not in mended
+    ]
+    return _together([_in_another_way(host, facts, each) for each in wrong_too])
+
+
+def _records(host: Host, facts: Facts, asked: str) -> list[Finding]:
+    """The records as BIND answers them (`own`) or as its file has them (`in-file`)."""
     wanted = {
         "ns": (f"{host.domain} NS", f"{host.fqdn}."),
         "mx": (f"{host.domain} MX", f"10 {host.mail_name}."),
@@ -52,16 +65,10 @@ def records_of_zone(target: Target, facts: Facts) -> list[Finding]:
             for name in (host.name, "www", "mail")
         },
     }
-    return _together(
-        [
-            _in_another_way(
-                host,
-                facts,
-                _record(host, key, what, answer(facts, "own", *what.split()), expected),
-            )
-            for key, (what, expected) in wanted.items()
-        ]
-    )
+    return [
+        _record(host, key, what, answer(facts, asked, *what.split()), expected)
+        for key, (what, expected) in wanted.items()
+    ]
 
 
 def _in_another_way(host: Host, facts: Facts, record: Finding) -> Finding:
@@ -93,12 +100,15 @@ def _is_here(host: Host, facts: Facts, name: str) -> bool:
 
 def _no_zone(target: Target, facts: Facts) -> Finding | None:
     """Why BIND, which runs with right files, does not answer for its zone."""
-    if setting := why_no_answer(target, facts, asks_itself=asks_itself(target)):
-        return setting
+    setting = why_no_answer(target, facts, asks_itself=asks_itself(target))
+    if told := setting or _other_zone(target, facts) or _other_options(target, facts):
+        return told
     if not facts["configured"]:
         return None
     if target.host.domain not in facts["configured"].lower().splitlines():
         return _not_configured(target)
+    if "journal" in facts["why"]:
+        return _out_of_step(facts)
     # It has the zone of its configuration neither loaded nor tried: it has not read it yet.
     if facts["type"] or facts["silent"] or "permission denied" in facts["why"]:
         return None
@@ -113,15 +123,75 @@ def _no_zone(target: Target, facts: Facts) -> Finding | None:
     )
 
 
+def _other_zone(target: Target, facts: Facts) -> Finding | None:
+    """The zone is not of the type whose file is on this host."""
+    zone = parsed(facts.lines("settings")).zone(target.host.domain)
+    kind = zone.within("type") if zone else None
+    if kind is None or kind.words[-1] in ("primary", "master"):
+        return None
+    return Finding(
+        code="dns.zone-type",
+        ok=False,
+        what=_("BIND has the zone {domain}", domain=target.host.domain),
+        found=kind.text,
+        expected="type master;",
+        hint=_("Which server has the original of this zone? The type of the zone says it."),
+        solution=f'{target.family.bind.zones}: zone "{target.host.domain}" '
+        '{ type master; file "..."; };',
+    )
+
+
+def _other_options(target: Target, facts: Facts) -> Finding | None:
+    """BIND runs with an option of its command line by which it cannot be asked as usual."""
+    found = odd_option(facts["by-hand"].partition("\n")[0])
+    if not found:
+        return None
+    return Finding(
+        code="dns.options",
+        ok=False,
+        what=_("the options with which BIND runs"),
+        found=found,
+        expected=f"-u {target.family.bind.group}",
+        hint=_("ps -o args -C named shows how BIND was started. Where does it listen?"),
+        solution=f'/etc/default/named: OPTIONS="-u {target.family.bind.group}"',
+    )
+
+
+def odd_option(command: str) -> str:
+    """The option of a command line of named by which it is not asked at port 53 over IPv4."""
+    words = command.split()
+    port = next((f"-p {b}" for a, b in pairwise(words) if a == "-p" and b != "53"), "")
+    return port or ("-6" if "-6" in words else "")
+
+
+def _out_of_step(facts: Facts) -> Finding:
+    """The file of a zone that BIND itself writes was edited, and its journal is of another file."""
+    return Finding(
+        code="dns.journal",
+        ok=False,
+        what=_("BIND loads the zone"),
+        found=facts["why"],
+        expected=_("loaded"),
+        hint=_(
+            "BIND keeps changes of a dynamic zone in a journal beside its file. Does the journal "
+            "belong to this file?"
+        ),
+        solution="rndc freeze; rm *.jnl; rndc thaw",
+    )
+
+
 def _odd_soa(host: Host, facts: Facts) -> Finding | None:
     """A name in the SOA record that has the domain twice, because the dot at its end is missing."""
-    server, mailbox = (*answer(facts, "own", host.domain, "SOA").split(), "", "")[:2]
-    doubled = f"{host.domain}.{host.domain}."
-    wrong = next((each for each in (server, mailbox) if each.endswith(doubled)), "")
+    wrong = _doubled_name(host, answer(facts, "own", host.domain, "SOA"))
     if not wrong:
         return None
     found = _record(host, "soa", f"{host.domain} SOA", wrong, f"{host.fqdn}. ...")
     return replace(found, hint=_doubled())
+
+
+def _doubled_name(host: Host, soa: str) -> str:
+    doubled = f"{host.domain}.{host.domain}."
+    return next((each for each in soa.split()[:2] if each.endswith(doubled)), "")
 
 
 def _together(records: list[Finding]) -> list[Finding]:
@@ -212,23 +282,44 @@ def zone_loaded(host: Host, facts: Facts) -> Finding:
         for line in facts.lines("written")
         if loaded < int(line.partition(" ")[0]) <= now
     ]
-    is_fresh = not newer
+    is_fresh = not newer and not _differs(host, facts)
     return Finding(
         code="dns.loaded",
         ok=is_fresh,
         what=_("BIND serves the zone file as it is"),
         found=_("loaded")
         if is_fresh
-        else _("{file} is newer than what BIND loaded", file=", ".join(newer)),
+        else _("{file} is newer than what BIND loaded", file=", ".join(newer))
+        if newer
+        else _("{file} has other records than BIND", file=facts.lines("placed")[0]),
         expected=_("loaded"),
-        hint=_("BIND reads a zone file when it is told to, not when the file changes."),
-        solution=f"named-checkzone {host.domain} {_zone_file(facts)}; rndc reload",
+        hint=_("BIND reads a zone file when it is told to, not when the file changes.")
+        if is_fresh or newer
+        else _("rndc reload passes over a file that is older than what BIND loaded. See ls -l."),
+        solution=f"named-checkzone {host.domain} {_zone_file(facts)}; "
+        + ("rndc reload" if is_fresh or newer else "systemctl restart named"),
+    )
+
+
+def _differs(host: Host, facts: Facts) -> bool:
+    """Whether a file that came to its place after BIND loaded the zone has something else.
+
+    Another owner or mode makes no difference.
+    """
+    names = (host.domain, *(f"{name}.{host.domain}" for name in (host.name, "www", "mail")))
+    keys = [f"{name}. {kind}" for name in names for kind in ("SOA", "NS", "MX", "A", "CNAME")]
+    start = f"{host.domain}. SOA"
+    is_known = bool(facts[f"in-file {start}"] and facts[f"own {start}"])
+    return is_known and any(
+        sorted(set(facts.lines(f"in-file {key}"))) != sorted(set(facts.lines(f"own {key}")))
+        for key in keys
     )
 
 
 def _zone_file(facts: Facts) -> str:
     """The zone file itself, which BIND names before those that it includes."""
-    return facts["written"].partition("\n")[0].partition(" ")[2]
+    written = facts["written"].partition("\n")[0].partition(" ")[2]
+    return written or facts["placed"].partition("\n")[0]
 
 
 def with_log(found: str, facts: Facts) -> str:

@@ -82,7 +82,8 @@ def check(target: Target) -> list[Finding]:
 def _not_read(facts: Facts, settings: list[Finding]) -> list[Finding]:
     """The settings, or the one cause for which several are missing: nothing reads their files."""
     wrong = [finding for finding in settings if not finding.ok]
-    if len(wrong) < 2 or any("conf.d" in line for line in facts.lines("included")):
+    unread, included = facts.lines("unread"), facts.lines("included")
+    if len(wrong) < 2 or (not unread and any("conf.d" in line for line in included)):
         return settings
     return [
         *(finding for finding in settings if finding.ok),
@@ -90,7 +91,7 @@ def _not_read(facts: Facts, settings: list[Finding]) -> list[Finding]:
             code="dovecot.include",
             ok=False,
             what="dovecot.conf",
-            found=", ".join(facts.lines("included")) or _("no !include"),
+            found=", ".join(unread or included) or _("no !include"),
             expected="!include conf.d/*.conf",
             hint=_("Which files does Dovecot read? Look for !include in dovecot.conf."),
             solution="!include conf.d/*.conf",

@@ -164,6 +164,9 @@ def shown(hint: str, setting: str) -> str:
     return f"{hint} " + _("doveconf {name} shows the value in force.", name=setting)
 
 
+_PERMISSION = N_(
+    "The log names the file that Dovecot cannot open. Which owner and mode does it have?"
+)
 # What Dovecot's log says, and the setting or the file that it is about.
 _IN_LOG: tuple[tuple[str, str, str], ...] = (
     (r".*not permitted \(see (first|last)_valid_[ug]id.*", "first_valid_uid",
@@ -191,9 +194,10 @@ _IN_LOG: tuple[tuple[str, str, str], ...] = (
      "limits", N_("Dovecot limits what its processes may use. The log names the limit.")),
     (r".*(command startup failed|child \d+ (returned error|killed)).*", "service",
      N_("A process of Dovecot does not start. The log names its service. What is set for it?")),
+    # Only some of the lines name the file.
+    (r"(?!.*\bpam\().*\(/.*Permission denied.*", "permission", _PERMISSION),
     # PAM has the same words for an account that it does not let in.
-    (r"(?!.*\bpam\().*Permission denied.*", "permission",
-     N_("The log names the file that Dovecot cannot open. Which owner and mode does it have?")),
+    (r"(?!.*\bpam\().*Permission denied.*", "permission", _PERMISSION),
 )  # fmt: skip
 
 

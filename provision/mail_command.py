@@ -187,7 +187,9 @@ def _room(facts: Facts) -> Finding:
         what=_("disk space for mail"),
         found=", ".join(short) + " " + _("full") if short else _("enough"),
         expected=_("{size} MiB free", size=need // 2**20),
-        hint=_("df -h shows the free space, du -x the large folders."),
+        hint=_(
+            "df -h shows the free space, df -i how many files may be made, du -x the large folders."
+        ),
         solution=_("remove what fills the disk"),
     )
 

@@ -79,7 +79,7 @@ class _Network:
 
     @property
     def leaving(self) -> tuple[str, str] | None:
-        """A setting by which systemd-networkd leaves the card alone, and one by which it does not."""
+        """A setting by which systemd-networkd leaves the card alone, and what it should be."""
         words = (("Unmanaged", _YES, "no"), ("ActivationPolicy", _DOWN, "up"))
         return next(
             (

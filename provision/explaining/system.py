@@ -46,7 +46,7 @@ SENDMAIL = Explanation("mail-command.other-sendmail", _other_sendmail, "/usr/sbi
 DISK = Explanation(
     "mail-command.disk", said(r"[^\s:]*: No space left on device|Insufficient system storage"),
     N_("disk space for mail"), N_("enough"),
-    N_("df -h shows the free space, du -x the large folders."),
+    N_("df -h shows the free space, df -i how many files may be made, du -x the large folders."),
 )  # fmt: skip
 
 
@@ -54,7 +54,8 @@ DISK = Explanation(
 SYSTEM = (
     Explanation("accounts.limits",
                 said(r"File size limit exceeded|File too large|message file too big|"
-                      r"fork: .*|Cannot fork.*|Resource temporarily unavailable"),
+                      r"fork: .*|Cannot fork.*|Resource temporarily unavailable|"
+                      r"[^\n]*(Too many open files|failed to map segment|annot allocate memory)"),
                 N_("what the account may use"), N_("no such limit"),
                 N_("A limit of the system stops the program: ulimit -a as the account shows it."),
                 "/etc/security/limits.conf"),

@@ -32,11 +32,14 @@ $(getent shadow "$name")
 END
 say valid echo "$valid"
 say expiry echo "$changed:$ends"
-# What refuses every password before pam_unix is asked, and is not jumped over (success=1).
+# What refuses every password: a line before pam_unix that is not jumped over (success=1), or the
+# line to which a right password leads.
 denies() {
-  awk '/^[[:space:]]*auth[[:space:]].*pam_unix/ { exit }
-    /^[[:space:]]*auth[[:space:]]/ {
-      if (jumped-- <= 0 && /pam_deny/) print
+  awk '/^[[:space:]]*auth[[:space:]]/ {
+      if (jumped-- > 0) next
+      if (/pam_deny/ || (unix && /pam_faillock.*authfail/)) { print; exit }
+      if (unix || /sufficient.*pam_unix/) exit
+      unix = /pam_unix/
       if (match($0, /success=[0-9]+/)) jumped = substr($0, RSTART + 8, RLENGTH - 8)
     }' "$auth"
 }
@@ -65,7 +68,12 @@ $(enter / /etc /usr /usr/bin /usr/sbin /var /var/spool "${home%/*}")
 END
 extra() { grep -hvE '^[[:space:]]*(#|$)|^@include|pam_(unix|deny|permit)\.so' "$account"; }
 say pam-line extra
-say shell echo "$shell"
+# The end of a line as editors of Windows write it is nothing that one sees.
+return=$(printf '\r')
+case $shell in
+  *"$return") printf 'shell\t%s\\r\n' "${shell%"$return"}" ;;
+  *) printf 'shell\t%s\n' "$shell" ;;
+esac
 if [ ! -x "$shell" ]; then say no-shell echo yes; fi
 today() { echo $(($(date +%s) / 86400)); }
 say today today
@@ -80,7 +88,8 @@ if [ -n "$owner" ] && [ "$owner" != "$name" ] && [ "$(id -u "$owner")" = "$(id -
 fi
 if [ -n "$mode" ]; then say home-mode echo "$mode"; fi
 # Dovecot keeps its index there.
-say mail-folder stat -L -c '%U' "$home/mail"
+say mail-folder find -L "$home/mail" -maxdepth 2 \( -path "$home/mail" -o -path "$home/mail/.imap*" \) \
+  \( ! -user "$name" -o -type d ! -perm -700 \) -printf '%u %m %P\n' -quit
 say spool stat -L -c '%a %U %G' /var/mail
 say groups id -nG "$name"
 say lock old_lock "$name"

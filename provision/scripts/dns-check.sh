@@ -12,7 +12,8 @@
 unit=$1 address=$2 domain=$3 host=$4 peer_address=$5 peer=$6 folder=$7 pid_file=$8
 times=$(patience)
 say_unit "$unit"
-say by-hand pgrep -o -x named
+# `by-hand` is the number of its process, with the command line.
+say by-hand ps -o pid=,args= -C named
 say frozen frozen named
 say tcp ss -ltnpH 'sport = :53'
 command -v dig >/dev/null || say no-dig echo yes
@@ -67,8 +68,11 @@ copy() {
 }
 # A BIND that told nothing of the own zone has no time for two more questions.
 [ -z "$status" ] || [ "$(of_peer found)" = "$(of_peer peer)" ] || say copy copy
+# The settings without what named-checkconf thinks of them.
+settings() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
 loaded=$(printf '%s\n' "$status" | sed -n 's/^last loaded: //p')
-zone_files() { printf '%s\n' "$status" | sed -n 's/^files: //p' | tr ',' '\n'; }
+files=''
+zone_files() { printf '%s\n' "${files:-"$status"}" | sed -n 's/^files: //p' | tr ',' '\n'; }
 # BIND itself writes the file of a dynamic zone. Others are named one after the other: the zone's own
 # file, then those that it includes.
 written() {
@@ -77,10 +81,40 @@ dynamic: yes"*) return ;; esac
   zone_files |
     while read -r file; do stat -c '%Y %n' "$file"; done
 }
+# The files that came to their place since then, however old they are, and what the zone's file says.
+# What was there when BIND started it has read, and it reads no older file again.
+placed() {
+  case $status in *"
+dynamic: yes"*) return ;; esac
+  # shellcheck disable=SC2046  # one word for each file
+  find $(zone_files) -maxdepth 0 -newerct "@$1" -cnewer "$pid_file"
+}
+records() {
+  timeout "$times" named-checkzone -q -D -o - "$domain" "$1" |
+    sed -n "s/^\([^;[:space:]]*\)[[:space:]]*[0-9]*[[:space:]]*IN[[:space:]]*\([A-Z]*\)[[:space:]]*\(.*\)/\
+in-file \L\1\E \2\t\L\3\E/p"
+}
 if [ -n "$loaded" ]; then
-  say loaded date -d "$loaded" +%s
+  loaded=$(date -d "$loaded" +%s) || :
+  printf 'loaded\t%s\n' "$loaded"
   say now date +%s
   say written written
+elif [ -z "$status" ] && grep -q "^own $domain. SOA" "$scratch/own"; then
+  # A BIND that does not take rndc's key has read its files when it started, or after a signal.
+  files=$(settings | sed -n "/^zone \"$domain\"/,/^}/s/^[[:space:]]*file \"\(\/.*\)\";/\1/p") || :
+  if [ -n "$files" ]; then
+    files="files: $files"
+    loaded=$(stat -c %Y "$pid_file" 2>/dev/null) || :
+  fi
+fi
+if [ -n "$loaded" ]; then
+  placed=$(placed "$((loaded + 1))" 2>/dev/null) || :
+  file=$(zone_files)
+  if [ -n "$placed" ]; then
+    printf 'placed\t%s\n' "$placed"
+    records "${file%%"
+"*}" 2>/dev/null || :
+  fi
 fi
 # What BIND says since it read its files last, if it did not load the zone or does not run.
 why() {
@@ -91,8 +125,6 @@ why() {
     END { if (said != "") print said }'
 }
 [ -n "$loaded" ] || say why why
-# The settings without what named-checkconf thinks of them.
-settings() { named-checkconf -p | grep -v '^/[^ ]*:[0-9]*: '; }
 # BIND reads its settings when it starts or is told to. `next` is what it will read. Another owner or
 # mode, and a file that was moved here, are edits too.
 edited() {
@@ -103,9 +135,14 @@ user() { stat -c %U "$pid_file"; }
 # The files that BIND's own user may not read, with their modes and owners.
 # shellcheck disable=SC2016  # the inner shell expands it
 closed() {
+  # Copies of these files may lie beside them.
+  set -- "$folder/named.conf"
+  for _ in 1 2; do
+    # shellcheck disable=SC2046  # one word for each file
+    set -- "$folder/named.conf" $(sed -n 's/^[[:space:]]*include[[:space:]]*"\(\/[^"]*\)".*/\1/p' "$@")
+  done
   {
-    echo "$folder/named.conf"
-    sed -n 's/^[[:space:]]*include[[:space:]]*"\(\/[^"]*\)".*/\1/p' "$folder"/named.conf*
+    printf '%s\n' "$@"
     zone_files
   } | runuser -u "$(user)" -- sh -c 'while read -r file; do [ -r "$file" ] || echo "$file"; done' |
     while read -r file; do stat -c '%n %a %U %G' "$file"; done
@@ -128,12 +165,16 @@ option() {
     [ "$file" -nt "$pid_file" ] || continue
     # shellcheck disable=SC2046  # one word for each option and value
     set -- $(sed -n "s/^[[:space:]]*OPTIONS=[\"']*\([^\"']*\).*/\1/p" "$file")
-    while [ $# -gt 1 ]; do
+    # Wide letters and curly quotes are no options.
+    case $* in *[!\ -~]*) echo "$file: $*" ;; esac
+    while [ $# -gt 0 ]; do
       case $1 in
-        -u) id "$2" ;;
-        -c) [ -f "$2" ] ;;
-        -t) [ -d "$2" ] ;;
-      esac >/dev/null || echo "$file: $1 $2"
+        -u) id "${2:-}" ;;
+        -c) [ -f "${2:-}" ] ;;
+        -t) [ -d "${2:-}" ] ;;
+        -p) [ "${2:-}" = 53 ] ;;
+        -6) false ;;
+      esac >/dev/null || echo "$file: $1${2:+ $2}"
       shift
     done
   done

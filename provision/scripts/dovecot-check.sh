@@ -31,6 +31,16 @@ say open everybody /etc/pam.d/dovecot
 say beside beside
 included() { grep -hE '^[[:space:]]*!include(_try)?[[:space:]]' "$folder/dovecot.conf"; }
 say included included
+# Files with settings of the book that Dovecot does not read: another name, or a copy.
+unread() {
+  case "
+$changed" in *"
+mail_location = "* | *"
+mail_driver = "*) return ;; esac
+  grep -lsE '^[[:space:]]*mail_(location|driver)[[:space:]]*=' "$folder"/* "$folder"/conf.d/* |
+    grep -vE '/(conf\.d/[^/]*|dovecot|local)\.conf$'
+}
+say unread unread
 why() {
   journalctl --quiet --unit="$unit" --lines=20 --output=cat | grep -E 'Fatal: |Error: ' | tail -n 1 |
     grep . || last_words "$unit"

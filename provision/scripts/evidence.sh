@@ -79,7 +79,12 @@ home=$(home_of "$user")
 say mailrc grep -hE 'sendmail|from|email-domain|^[[:space:]]*(quit|exit|xit)\>' "$home/.mailrc" "$home/.mailutils" /etc/mail.rc
 say profile grep -nE '^[[:space:]]*(exec|exit|logout)\>' "$home/.profile" "$home/.bash_profile" \
   "$home/.bash_login" /etc/profile
-say path-line grep -nE '(^|[[:space:]])PATH=' /etc/profile "$home/.profile" "$home/.bash_profile"
+# A line that adds a folder to PATH, or has the one of mail, takes nothing away.
+path_lines() {
+  grep -nE '(^|[[:space:]])PATH=' /etc/environment /etc/profile /etc/profile.d/*.sh "$home/.profile" \
+    "$home/.bash_profile" | grep -vE '\$\{?PATH|/usr/bin'
+}
+say path-line path_lines
 # A login shell that does nothing ends at once, without a failure.
 login() {
   code=0

@@ -211,7 +211,7 @@ LOADED = "-A ufw-before-input -j x\n-A ufw-before-input -j y\n-A ufw-user-input 
 
 
 def ufw(machine: Machine, **files: str) -> Facts:
-    """The facts of a host with ufw, some of whose files are other ones. An empty text is no file."""
+    """The facts of a host with ufw, with other texts in some files. An empty text is no file."""
     for name in ("systemctl", "nft", "ss", "ip"):
         machine.program(name, "exit 1")
     machine.program("find", "")
@@ -519,7 +519,12 @@ def test_a_master_cf_is_newer_than_postfix(machine: Machine, age: int, is_told: 
         ("auth required pam_none.so", "auth required pam_none.so"),
         ("auth required pam_unix.so\r", "auth required pam_unix.so^M"),
         ("@include common-auth\r", "@include common-auth^M"),
-        ("\r", ""),
+        ("\r", "^M"),
+        ("  session optional pam_unix.so \\\n  broken_shadow", ""),
+        ("# acount required pam_unix.so", ""),
+        ("AUTH required pam_unix.so", ""),
+        ("acount required pam_unix.so", "acount required pam_unix.so"),
+        ("account\u3000required pam_unix.so", "account\u3000required pam_unix.so"),
     ],
 )
 def test_a_line_of_pam_names_a_module_that_exists(
@@ -531,3 +536,31 @@ def test_a_line_of_pam_names_a_module_that_exists(
     text = f"{Script('provision', 'pam.sh').text}\nmissing_of '{asked}'\n"
     done = machine.run_text(text, moved=("/lib/security", "/etc/pam.d"))
     assert done.stdout.strip() == missing
+
+
+@pytest.mark.parametrize(
+    ("lines", "refusing"),
+    [
+        ("[success=1 default=ignore] pam_unix.so\nrequisite pam_deny.so\nrequired pam_echo.so", ""),
+        (
+            "[success=1 default=ignore] pam_unix.so\n[default=die] pam_faillock.so authfail\n"
+            "requisite pam_deny.so\nrequired pam_permit.so",
+            "auth requisite pam_deny.so",
+        ),
+        ("sufficient pam_unix.so\nrequired pam_deny.so", ""),
+        (
+            "[success=1 default=ignore] pam_succeed_if.so\nrequisite pam_deny.so\n"
+            "[success=1 default=ignore] pam_unix.so\nrequisite pam_deny.so",
+            "",
+        ),
+    ],
+)
+def test_the_line_to_which_a_right_password_leads(
+    machine: Machine, lines: str, refusing: str
+) -> None:
+    for name in ("getent", "passwd", "su", "perl", "python3"):
+        machine.program(name, "exit 1")
+    auth = machine.write("auth", "".join(f"auth {line}\n" for line in lines.splitlines()))
+    script = Script("provision", "account-check.sh").text.replace("read -r password", "password=")
+    done = machine.run_text(script, "user1", "user2", "", auth, "/nowhere")
+    assert parse_facts(done.stdout)["denies"] == refusing
