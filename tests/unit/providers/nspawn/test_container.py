@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -417,12 +416,13 @@ def test_nobody_logs_in_on_a_host_that_shuts_down(
 ) -> None:
     """A new login would keep it from stopping."""
     program = tmp_path / "systemd-shutdown"
-    shutil.copy(shutil.which("sleep") or "", program)
-    with subprocess.Popen([program, "60"]) as process:
+    program.write_text("#!/bin/sh\necho ready\nread -r _wait\n", encoding="utf-8")
+    program.chmod(0o755)
+    with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         monkeypatch.setattr(Cgroup, "init_pid", lambda _group: process.pid)
         with pytest.raises(WrongState, match="host1 does not run"):
             host.login("root")
-        process.kill()
 
 
 # -- standing still and ending --------------------------------------------------------------
