@@ -259,7 +259,7 @@ def test_a_host_with_an_open_terminal_shuts_down_and_the_terminal_comes_back(
     shows(page, r"ubuntu@host1")
     type_in(page, "sudo poweroff")
     expect(state).to_contain_text("does not run")
-    assert "host1" in page.inner_text(".mine .problem")
+    expect(page.locator(".mine .problem")).to_contain_text("host1")
     labctl("class", "up", "2", "--class", NAME)
     expect(state).to_have_text("")
     type_in(page, "echo on $((6 * 7))")
