@@ -184,10 +184,7 @@ function filter() {
     row.hidden = !fits;
     shown += fits;
   }
-  // A screen reader says it whenever it is written.
-  const count = find("[data-count]", form);
-  const sum = `${shown} / ${rows.length}`;
-  if (count.textContent !== sum) count.textContent = sum;
+  find("[data-count]", form).textContent = `${shown} / ${rows.length}`;
   const since = (row) => Number(row.dataset.since) || Infinity;
   const by = order.value === "stuck"
     ? (a, b) => since(a) - since(b) || a.dataset.seat - b.dataset.seat
