@@ -55,15 +55,19 @@ def _copy(keyboard: int, screen: int, master: int, runs: Callable[[], bool]) -> 
     """Copy what is typed and what is printed, until the command has ended and prints no more."""
     # A command that prints before it reads must not wait for what is typed meanwhile.
     os.set_blocking(master, False)
-    typed, is_open = bytearray(), True
+    typed, is_open, has_ended = bytearray(), True, False
     while True:
         # The next keys are read after the command took the last ones.
         sources = [master, keyboard] if is_open and not typed else [master]
         targets = [master] if typed else []
         # Unlike other ways to wait, this one takes a file, too.
-        readable, writable, _errors = select.select(sources, targets, [], _LOOK_SECONDS)
-        if not readable and not writable and not runs():
-            return
+        seconds = 0 if has_ended else _LOOK_SECONDS
+        readable, writable, _errors = select.select(sources, targets, [], seconds)
+        if not readable and not writable:
+            if has_ended:
+                return
+            # What it printed just before its end is still to be read.
+            has_ended = not runs()
         if master in readable:
             try:
                 printed = os.read(master, 65536)
