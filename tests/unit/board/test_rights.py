@@ -591,6 +591,8 @@ def test_the_page_is_told_what_another_labctl_does_to_its_host(
             with open_terminal(student, OWN) as another:
                 told = json.loads(another.recv(timeout=20))
             assert told["event"] == "refused" and "s01" in told["said"]
+    # The board looks a few times a second who works on a lab.
+    wait_for(lambda: not fresh.board.collector.row(1).busy)
     with open_terminal(student, OWN) as terminal:
         read_until(terminal, '"caught-up"')
 
