@@ -161,7 +161,8 @@ def _no_domain(case: Case) -> Told | None:
         return None
     hosts = [case.own.host, *([case.peer.host] if case.peer else [])]
     is_own = found[1].endswith(tuple(f"@{host.domain}" for host in hosts))
-    return None if is_own else _recipient(case, found[1])
+    # A name without a domain gets one from Postfix, which is not the alias's fault.
+    return None if is_own or found[1] not in _steps(case) else _recipient(case, found[1])
 
 
 def _steps(case: Case) -> list[str]:
