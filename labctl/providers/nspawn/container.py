@@ -67,6 +67,20 @@ class Container:
         return f"{self.network.lab_id}-{self.number}"
 
     @property
+    def shuts_down(self) -> bool:
+        """Whether the host's systemd has become systemd-shutdown(8), which ends all programs.
+
+        A new one would keep the host from stopping.
+        """
+        init = self.cgroup.init_pid()
+        try:
+            name = Path(f"/proc/{init}/comm").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        # The kernel keeps 15 bytes of a name.
+        return name.startswith("systemd-shutdow")
+
+    @property
     def running(self) -> bool:
         return self.cgroup.populated()
 
@@ -144,7 +158,7 @@ class Container:
             WrongState: The host does not run.
         """
         init = self.cgroup.init_pid()
-        if init is None or _shuts_down(init):
+        if init is None or self.shuts_down:
             raise not_running(self.host)
         # su(1) makes a terminal in the host: labctl's own does not exist there.
         su = ("su", "--pty", "--login", "--whitelist-environment=LANG", user)
@@ -273,16 +287,3 @@ def _until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Poll quickly; raises TimeoutError with what did not come."""
     if not wait_until(seconds, condition, every=0.03):
         raise TimeoutError(what)
-
-
-def _shuts_down(init: int) -> bool:
-    """Whether a host's systemd has become systemd-shutdown(8), which waits for all programs to end.
-
-    A new one would keep the host from stopping.
-    """
-    try:
-        name = Path(f"/proc/{init}/comm").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    # The kernel keeps 15 bytes of a name.
-    return name.startswith("systemd-shutdow")

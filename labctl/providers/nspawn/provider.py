@@ -212,7 +212,11 @@ class NspawnProvider:
         for each in self._containers:
             # A labctl that was killed while it saved a checkpoint left them frozen.
             each.cgroup.thaw()
-        stopped = [each for each in self._containers if not (each.running and each.mounted)]
+        stopped = [
+            each
+            for each in self._containers
+            if not (each.running and each.mounted) or each.shuts_down
+        ]
         if not stopped:
             self._open_network(record, progress)
             on_each(self._containers, Container.ensure_answers)

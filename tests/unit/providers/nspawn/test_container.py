@@ -421,8 +421,10 @@ def test_nobody_logs_in_on_a_host_that_shuts_down(
     with subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         monkeypatch.setattr(Cgroup, "init_pid", lambda _group: process.pid)
+        assert host.shuts_down
         with pytest.raises(WrongState, match="host1 does not run"):
             host.login("root")
+    assert not host.shuts_down
 
 
 # -- standing still and ending --------------------------------------------------------------
